@@ -1,0 +1,26 @@
+"""From a target `y` to the loss, the last activation and the width of the last layer.
+
+Standard library and NumPy alone: importing it loads neither Keras nor TensorFlow. Where to start reading:
+`table.py` holds the cheatsheet, `targets.py` reads a `y`, `head.py` joins the two.
+"""
+
+from cheatsheet.chance import chance_loss
+from cheatsheet.finding import Finding
+from cheatsheet.head import Head, head
+from cheatsheet.table import EXTENDED, LECTURE, TABLE, TASKS, Row, lookup
+from cheatsheet.targets import Inference, infer_task
+
+__all__ = [
+    "EXTENDED",
+    "LECTURE",
+    "TABLE",
+    "TASKS",
+    "Finding",
+    "Head",
+    "Inference",
+    "Row",
+    "chance_loss",
+    "head",
+    "infer_task",
+    "lookup",
+]

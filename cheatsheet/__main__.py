@@ -1,0 +1,141 @@
+"""`python -m cheatsheet`: the table; with a task, one row and the code to copy; `--markdown`: the README's table."""
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+
+from cheatsheet.table import EXTENDED, LECTURE, TABLE, TASKS, Row, lookup
+
+_WIDTHS = {
+    "one": "one node",
+    "classes": "N nodes, one per class",
+    "columns": "N nodes, one per column",
+    "quantiles": "one node per quantile",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what was asked for; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cheatsheet", description="Which loss, last activation and width for which task?"
+    )
+    parser.add_argument("task", nargs="?", help=f"one of {', '.join(TASKS)}")
+    parser.add_argument("--loss", help="another loss of that task, such as hinge for binary")
+    parser.add_argument("--markdown", action="store_true", help="print the table as the README holds it")
+    options = parser.parse_args(arguments)
+    if options.markdown:
+        print(markdown())
+    elif options.task is None:
+        print(text_table())
+    else:
+        try:
+            print(explain(lookup(options.task, options.loss)))
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 2
+    return 0
+
+
+def text_table() -> str:
+    """The whole cheatsheet for a terminal."""
+    header = ("task", "loss", "last activation", "last layer", "y")
+    slide = [(row.task, row.loss, _activation(row), _WIDTHS[row.units].split(",")[0], row.target) for row in LECTURE]
+    more = [(row.task, row.loss, _activation(row), _WIDTHS[row.units].split(",")[0], row.target) for row in EXTENDED]
+    widths = [max(len(line[i]) for line in [header, *slide, *more]) for i in range(len(header))]
+
+    def show(line: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join(
+        [
+            "The lecture's table",
+            show(header),
+            rule,
+            *map(show, slide),
+            "",
+            "Rows that the slide lacks",
+            show(header),
+            rule,
+            *map(show, more),
+            "",
+            "* the slide prints sigmoid; python -m cheatsheet multiclass says why softmax is built.",
+            "One row with the code to copy: python -m cheatsheet binary",
+        ]
+    )
+
+
+def explain(row: Row) -> str:
+    """One row in full, with the code to copy."""
+    others = [other.loss for other in TABLE if other.task == row.task and other is not row]
+    slide = row.lecture_activation or "not on the slide"
+    built = row.activation if slide in (row.activation, "not on the slide") else f"{row.activation} (built)"
+    units = "1" if row.units == "one" else "N"
+    compiled = "recipes.losses.Pinball()" if row.loss == "pinball" else f'"{row.loss}"'
+    metrics = ", ".join(f'"{name}"' for name in row.metrics if name != "sign_accuracy")
+    lines = [
+        f"{row.task}: {row.loss}",
+        "",
+        f"  y                {row.target}",
+        f"  last layer       {_WIDTHS[row.units]}",
+        f"  last activation  {built}; on the slide: {slide}",
+        f"  the loss is      -log likelihood: {row.likelihood}"
+        if not row.likelihood.startswith("none")
+        else f"  the loss is      {row.likelihood[6:]}",
+        f"  by chance        {row.chance}",
+        *textwrap.wrap(row.why, 100, initial_indent="  why              ", subsequent_indent=" " * 19),
+        *([f"  other losses     {', '.join(others)}"] if others else []),
+        "",
+        "With recipes:",
+        "",
+        *_recipe(row),
+        "",
+        "With Keras alone:",
+        "",
+        f'  model.add(keras.layers.Dense({units}, activation="{row.activation}"))',
+        f'  model.compile(optimizer="adam", loss={compiled}, metrics=[{metrics}])',
+    ]
+    return "\n".join(lines)
+
+
+def _recipe(row: Row) -> list[str]:
+    """The lines that build and train this row with `recipes`."""
+    loss = "" if lookup(row.task) is row else f', loss="{row.loss}"'
+    if row.task == "reconstruction":
+        return [
+            "  from recipes import build_autoencoder, fit",
+            f"  model = build_autoencoder(x=x, latent=16{loss})",
+            "  run = fit(model, x, epochs=50, validation_split=0.2)",
+        ]
+    num_classes = ", num_classes=N" if row.units in ("classes", "columns") else ""
+    return [
+        "  from recipes import build_model, fit",
+        f'  model = build_model(task="{row.task}"{loss}{num_classes})',
+        "  run = fit(model, x, y, epochs=50, validation_split=0.2)",
+    ]
+
+
+def markdown() -> str:
+    """The table as the README holds it, between its markers."""
+    lines = [
+        "| loss | good for | last activation | last layer | `y` | a constant guess gets |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in TABLE:
+        if row is EXTENDED[0]:
+            lines.append("| *rows that the slide lacks* | | | | | |")
+        built = row.activation
+        if row.lecture_activation not in (None, built):
+            built += f" (slide: {row.lecture_activation})"
+        width = _WIDTHS[row.units].split(",")[0]
+        lines.append(f"| `{row.loss}` | {row.task} | {built} | {width} | {row.target} | {row.chance} |")
+    return "\n".join(lines)
+
+
+def _activation(row: Row) -> str:
+    return row.activation + ("*" if row.lecture_activation not in (None, row.activation) else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

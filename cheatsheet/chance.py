@@ -1,0 +1,121 @@
+"""The yardstick of every loss curve: what does a model get that always gives the same answer?"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cheatsheet.arrays import as_array, require_finite
+from cheatsheet.head import QUANTILES
+from cheatsheet.table import canonical_loss
+
+
+def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) -> float | None:
+    """Which loss does the best constant guess get on this target?
+
+    The guess may differ between output nodes (the base rates of the classes, the mean image of an autoencoder),
+    but not between examples. A model whose loss is no lower has learnt nothing from `x`.
+
+    Args:
+        loss: Keras' name of the loss.
+        y: Target as the loss takes it: numbers `(n,)` or `(n, ...)`, 0/1 for binary crossentropy, integers for
+            the sparse one, one-hot rows or rows of probabilities for the categorical ones, -1/+1 for hinge.
+        quantiles: Only for `"pinball"`.
+
+    Returns:
+        The loss, in the unit that Keras reports (nats for the crossentropies); `None` for an unknown loss.
+
+    >>> round(chance_loss("binary_crossentropy", [0, 1, 0, 1]), 4)  # ln 2
+    0.6931
+    >>> chance_loss("mean_squared_error", [1.0, 3.0])  # the variance
+    1.0
+    """
+    name = canonical_loss(loss)
+    if name == "pinball":
+        return _pinball(_columns(y), quantiles)
+    if name not in _CHANCE:
+        return None
+    return float(_CHANCE[name](_columns(y)))
+
+
+def _columns(y: Any) -> np.ndarray:
+    """The target as float64 of shape (n, values)."""
+    array = as_array(y, "y")
+    require_finite(array, "y")
+    return array.reshape(len(array), -1).astype(np.float64)
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    """-p ln p, with 0 ln 0 = 0; nats."""
+    return -p * np.log(np.where(p > 0, p, 1.0))
+
+
+def _squared(y: np.ndarray) -> float:
+    return y.var(axis=0).mean()
+
+
+def _absolute(y: np.ndarray) -> float:
+    return np.abs(y - np.median(y, axis=0)).mean()
+
+
+def _squared_logarithmic(y: np.ndarray) -> float:
+    return _squared(np.log1p(np.maximum(y, 1e-7)))  # Keras' own floor
+
+
+def _binary(y: np.ndarray) -> float:
+    p = y.mean(axis=0)
+    return (_entropy(p) + _entropy(1 - p)).mean()
+
+
+def _categorical(y: np.ndarray) -> float:
+    return _entropy(y.mean(axis=0)).sum()
+
+
+def _divergence(y: np.ndarray) -> float:
+    return _categorical(y) - _entropy(y).sum(axis=1).mean()
+
+
+def _sparse(y: np.ndarray) -> float:
+    counts = np.unique(y, return_counts=True)[1]
+    return _entropy(counts / counts.sum()).sum()
+
+
+def _hinge(y: np.ndarray) -> float:
+    p = (y > 0).mean(axis=0)
+    return (2 * np.minimum(p, 1 - p)).mean()
+
+
+def _poisson(y: np.ndarray) -> float:
+    mean = y.mean(axis=0)
+    return (mean - mean * np.log(np.maximum(mean, 1e-7))).mean()
+
+
+def _huber(y: np.ndarray, delta: float = 1.0) -> float:
+    """The best constant has no closed form; its condition, a mean clipped residual of 0, is solved by bisection."""
+    low, high = y.min(axis=0), y.max(axis=0)
+    for _ in range(100):
+        middle = (low + high) / 2
+        above = np.clip(y - middle, -delta, delta).mean(axis=0) > 0
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    error = np.abs(y - (low + high) / 2)
+    return np.where(error <= delta, error**2 / 2, delta * (error - delta / 2)).mean()
+
+
+def _pinball(y: np.ndarray, quantiles: Sequence[float]) -> float:
+    q = np.asarray(quantiles, dtype=np.float64)  # (q,)
+    error = y[:, :1] - np.quantile(y[:, 0], q)  # (n, q)
+    return float(np.maximum(q * error, (q - 1) * error).mean())
+
+
+_CHANCE: dict[str, Callable[[np.ndarray], float]] = {
+    "mean_squared_error": _squared,
+    "mean_absolute_error": _absolute,
+    "mean_squared_logarithmic_error": _squared_logarithmic,
+    "binary_crossentropy": _binary,
+    "categorical_crossentropy": _categorical,
+    "kl_divergence": _divergence,
+    "sparse_categorical_crossentropy": _sparse,
+    "hinge": _hinge,
+    "huber": _huber,
+    "poisson": _poisson,
+}

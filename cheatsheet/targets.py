@@ -1,0 +1,258 @@
+"""What is this `y`? From its values alone: the task, the classes, the evidence, and what else it could be."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cheatsheet.arrays import as_array, require_finite, show_values
+
+# Integers are taken for classes when they number 0..K-1 or 1..K, or when there are at most this many
+# distinct ones ...
+MOST_CLASSES_WITH_GAPS = 20
+# ... and each is met this often on average; AutoGluon draws its line at the same 10 (unique rows < 10 %).
+ROWS_PER_CLASS = 10
+# A row of probabilities may miss 1 by this much (float32 rows of thousands of classes).
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a target is, with the reasons.
+
+    Attributes:
+        task: One of `cheatsheet.TASKS`.
+        num_classes: Number of classes or labels; `None` for numbers.
+        evidence: What was seen: `"3 distinct integers 0..2 in 150 rows"`.
+        alternatives: What else it could be and what to say then, most likely first.
+        classes: The distinct labels in the order of the output nodes; `None` where `y` has no labels.
+    """
+
+    task: str
+    num_classes: int | None
+    evidence: str
+    alternatives: tuple[str, ...] = ()
+    classes: tuple[Any, ...] | None = None
+
+    def __str__(self) -> str:
+        return "; ".join((f"{self.evidence}: {self.task}", *self.alternatives))
+
+
+def infer_task(y: Any) -> Inference:
+    """Which task does this target stand for?
+
+    Args:
+        y: Target of shape `(n,)`, `(n, 1)` or `(n, k)`: booleans, integers, floats, text, one-hot rows, rows of
+            probabilities, -1/+1, lists or pandas objects. Shape `(n, height, width, ...)` is taken for images.
+
+    Returns:
+        An `Inference`; `print` shows it as one sentence.
+
+    Raises:
+        ValueError: for an empty or single-valued `y`, missing or non-finite values, identifiers, and numbers
+            stored as text.
+
+    >>> print(infer_task([0, 1, 2] * 50))
+    3 distinct integers 0..2 in 150 rows: multiclass; if they are counts, say task='regression', loss='poisson'
+    >>> infer_task(["benign", "malignant", "benign"]).classes
+    ('benign', 'malignant')
+    """
+    array = as_array(y, "y")
+    require_finite(array, "y")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim > 2:
+        return Inference(
+            "reconstruction",
+            None,
+            f"{array.ndim - 1} axes per row, shape {array.shape}",
+            ("if each row is one label, pass y with shape (n,)",),
+        )
+    if array.ndim == 2:
+        return _infer_rows(array)
+    values = np.unique(array)
+    if len(values) == 1:
+        raise ValueError(
+            f"y holds a single value ({show_values(values)}) in {len(array)} rows, so there is nothing to learn. "
+            "Expected at least two. Look where y was filtered, sorted or split."
+        )
+    if array.dtype.kind == "U":
+        return _infer_text(values, len(array))
+    if array.dtype.kind == "b":
+        return Inference("binary", 2, f"booleans in {len(array)} rows", (), (False, True))
+    if array.dtype.kind == "f" and not is_whole(values):
+        return _infer_floats(values, len(array))
+    return _infer_integers(values, len(array))
+
+
+def is_whole(array: np.ndarray) -> bool:
+    """Are these numbers all whole, whatever their dtype?"""
+    return array.dtype.kind in "bui" or (array.dtype.kind == "f" and bool(np.all(array == np.round(array))))
+
+
+def is_distribution(array: np.ndarray) -> bool:
+    """Is every row of this `(n, k)` array a distribution: no negative value, sum 1?"""
+    if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "buif":
+        return False
+    return bool(np.all(array >= 0)) and bool(np.all(np.abs(array.sum(axis=1) - 1) <= SUM_TOLERANCE))
+
+
+def _plain(values: np.ndarray) -> tuple[Any, ...]:
+    """Labels as plain Python values; 2.0 becomes 2, since labels are names, not quantities."""
+    if values.dtype.kind == "f" and is_whole(values):
+        values = values.astype(np.int64)
+    return tuple(values.tolist())
+
+
+def _infer_text(values: np.ndarray, num_rows: int) -> Inference:
+    if len(values) > MOST_CLASSES_WITH_GAPS and _are_numbers(values):
+        raise ValueError(
+            f"y holds numbers stored as text ({show_values(values)}): {len(values)} distinct in {num_rows} rows. "
+            "Convert them with y.astype(float)."
+        )
+    if len(values) > MOST_CLASSES_WITH_GAPS and len(values) == num_rows:
+        raise ValueError(
+            f"y holds {num_rows} texts, all different ({show_values(values)}): names, not classes. "
+            "Expected labels that repeat. Pass the column that holds the classes."
+        )
+    task = "binary" if len(values) == 2 else "multiclass"
+    also = ("if they are quantities, say y.astype(float)",) if _are_numbers(values) else ()
+    evidence = f"{len(values)} distinct texts ({show_values(values)}) in {num_rows} rows"
+    return Inference(task, len(values), evidence, also, _plain(values))
+
+
+def _are_numbers(values: np.ndarray) -> bool:
+    try:
+        values.astype(float)
+    except ValueError:
+        return False
+    return True
+
+
+def _infer_floats(values: np.ndarray, num_rows: int) -> Inference:
+    evidence = f"{len(values)} distinct numbers {values[0]:.4g}..{values[-1]:.4g} in {num_rows} rows"
+    also: tuple[str, ...] = ()
+    if values[0] >= 0 and values[-1] <= 1:
+        also = ("if they are probabilities of one class, say task='binary'",)
+    return Inference("regression", None, evidence, also)
+
+
+def _infer_integers(values: np.ndarray, num_rows: int) -> Inference:
+    num_classes, low, high = len(values), int(values[0]), int(values[-1])
+    evidence = f"{num_classes} distinct integers {low}..{high} in {num_rows} rows"
+    classes = _plain(values)
+    if num_classes == 2:
+        also = ("for a margin instead of a probability, say loss='hinge'",) if (low, high) == (-1, 1) else ()
+        return Inference("binary", 2, f"2 distinct integers {low} and {high} in {num_rows} rows", also, classes)
+    numbered = low in (0, 1) and high - low + 1 == num_classes
+    repeated = num_rows >= ROWS_PER_CLASS * num_classes
+    few = num_classes <= MOST_CLASSES_WITH_GAPS
+    if (numbered and few and (low == 0 or num_rows > num_classes)) or (repeated and (numbered or few)):
+        if low >= 0:
+            also = ("if they are counts, say task='regression', loss='poisson'",)
+        else:
+            also = ("if they are quantities, say task='regression'",)
+        return Inference("multiclass", num_classes, evidence, also, classes)
+    counts = ("if they are counts, say loss='poisson'",) if low >= 0 else ()
+    also = (*counts, "if each is the name of a class, say task='multiclass'")
+    return Inference("regression", None, evidence, also)
+
+
+def _infer_rows(array: np.ndarray) -> Inference:
+    num_rows, num_columns = array.shape
+    if array.dtype.kind == "U":
+        raise ValueError(
+            f"y holds {num_columns} columns of text. Expected one column of labels, shape (n,), or columns of numbers."
+        )
+    ones = bool(np.isin(array, (0, 1)).all())
+    shape = f"{num_rows} rows of {num_columns} columns"
+    if ones and is_distribution(array):
+        also = ("if rows may hold several ones, say task='multilabel'",)
+        classes = tuple(range(num_columns))
+        return Inference("multiclass", num_columns, f"{shape}, one 1 in each (one-hot)", also, classes)
+    if ones:
+        per_row = array.sum(axis=1)
+        evidence = f"{shape} of 0 and 1, {int(per_row.min())} to {int(per_row.max())} ones a row"
+        return Inference("multilabel", num_columns, evidence, ())
+    if is_distribution(array):
+        also = ("if they are shares to be predicted as numbers, say task='regression'",)
+        return Inference("multiclass", num_columns, f"{shape}, each a distribution (sum 1)", also)
+    return Inference("regression", None, f"{shape} of numbers", ("if y is x, say task='reconstruction'",))
+
+
+def require_target(y: Any, task: str, loss: str) -> np.ndarray:
+    """Can this `y` be the target of this task and this loss? Returns it as an array, `(n, 1)` made `(n,)`.
+
+    Args:
+        y: Target as for `infer_task`.
+        task: One of `cheatsheet.TASKS`.
+        loss: Keras' full name of the loss.
+
+    Raises:
+        ValueError: naming what `y` holds, what the loss expects and the mend.
+    """
+    array = as_array(y, "y")
+    require_finite(array, "y")
+    if array.ndim == 2 and array.shape[1] == 1 and task != "reconstruction":
+        array = array[:, 0]
+    if array.dtype.kind == "U" and task not in ("binary", "multiclass"):
+        raise ValueError(
+            f"task={task!r} needs numbers, but y holds text ({show_values(np.unique(array))}). "
+            "Say task='multiclass' (or 'binary') for labels, or convert with y.astype(float)."
+        )
+    check = {"binary": _require_binary, "multiclass": _require_multiclass, "multilabel": _require_multilabel}
+    if task in check:
+        check[task](array)
+    if task == "reconstruction" and loss == "binary_crossentropy" and not in_unit_interval(array):
+        raise ValueError(
+            f"{loss} expects values in [0, 1], but they run from {array.min():.4g} to {array.max():.4g}. "
+            "Scale them (divide by 255, say), or use loss='mean_squared_error', activation='linear'."
+        )
+    if loss in ("mean_squared_logarithmic_error", "poisson") and array.min() < 0:
+        raise ValueError(
+            f"{loss} expects y >= 0, but y goes down to {array.min():.4g}. "
+            "Use loss='mean_squared_error' or 'mean_absolute_error'."
+        )
+    return array
+
+
+def in_unit_interval(array: np.ndarray) -> bool:
+    """Do all values lie in [0, 1]?"""
+    return bool(array.min() >= 0) and bool(array.max() <= 1)
+
+
+def _require_binary(array: np.ndarray) -> None:
+    if array.ndim > 1:
+        raise ValueError(
+            f"task='binary' expects one column, but y has shape {array.shape}. "
+            "Pass y.argmax(axis=1) for one-hot rows, or say task='multiclass' or 'multilabel'."
+        )
+    if array.dtype.kind == "f" and not is_whole(array) and in_unit_interval(array):
+        return  # probabilities of class 1: the loss is defined for them
+    values = np.unique(array)
+    if len(values) > 2:
+        raise ValueError(
+            f"task='binary' expects two classes, but y holds {len(values)}: {show_values(values)}. "
+            f"Say task='multiclass', num_classes={len(values)}, or task='regression' for quantities."
+        )
+
+
+def _require_multiclass(array: np.ndarray) -> None:
+    if array.ndim > 2 or (array.ndim == 2 and not is_distribution(array)):
+        raise ValueError(
+            f"task='multiclass' expects labels of shape (n,), or (n, K) rows that sum to 1, but y has shape "
+            f"{array.shape} and rows that do not. Say task='multilabel' if rows may hold several ones."
+        )
+    if array.ndim == 1 and not (array.dtype.kind == "U" or is_whole(array)):
+        raise ValueError(
+            f"task='multiclass' expects labels, but y holds fractions ({show_values(np.unique(array))}). "
+            "Do not scale labels; for quantities say task='regression'."
+        )
+
+
+def _require_multilabel(array: np.ndarray) -> None:
+    if array.ndim != 2 or not np.isin(array, (0, 1)).all():
+        raise ValueError(
+            f"task='multilabel' expects (n, K) rows of 0 and 1, but y has shape {array.shape} and values "
+            f"{show_values(np.unique(array))}. For one label a row say task='multiclass'."
+        )

@@ -1,0 +1,38 @@
+"""Keras models that follow the cheatsheet: built, trained, judged and drawn.
+
+`import recipes` loads neither Keras nor matplotlib; each name below is loaded when it is first used. Where to
+start reading: `build.py` (y to model), `training/fit.py` (model to Run), `diagnose.py` (history to findings).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Not lazy: once the module of the same name is loaded, it would hide the function behind `recipes.diagnose`.
+from recipes.diagnose import diagnose
+
+if TYPE_CHECKING:
+    from recipes.autoencoder import build_autoencoder as build_autoencoder
+    from recipes.build import build_model as build_model
+    from recipes.data import load_data as load_data
+    from recipes.training.fit import fit as fit
+    from recipes.training.run import Run as Run
+
+_HOME = {
+    "build_model": "recipes.build",
+    "build_autoencoder": "recipes.autoencoder",
+    "fit": "recipes.training.fit",
+    "Run": "recipes.training.run",
+    "load_data": "recipes.data",
+}
+
+__all__ = ["Run", "build_autoencoder", "build_model", "diagnose", "fit", "load_data"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'recipes' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,270 @@
+"""From a task, or from data, to a compiled Keras model whose last layer and loss are right.
+
+The one place that compiles from a `Head`.
+"""
+
+import inspect
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import keras
+import numpy as np
+
+import cheatsheet
+from cheatsheet.head import QUANTILES, Head
+from cheatsheet.table import canonical_loss
+from recipes.arrays import as_features, moments
+from recipes.bodies import BODIES
+from recipes.losses import Pinball, sign_accuracy
+
+Body = str | Callable[..., list[keras.Layer]]
+
+
+def build_model(
+    task: str | None = None,
+    *,
+    x: Any = None,
+    y: Any = None,
+    input_shape: Sequence[int] | None = None,
+    num_classes: int | None = None,
+    body: Body = "mlp",
+    loss: str | keras.losses.Loss | None = None,
+    activation: str | None = None,
+    quantiles: Sequence[float] = QUANTILES,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    learning_rate: float | None = None,
+    seed: int | None = None,
+    **body_options: Any,
+) -> keras.Sequential:
+    """Which compiled model fits this task, or this data?
+
+    With `task` alone the model takes its input shape from the first data that it sees. With `x` it standardises
+    its input inside (`Normalization`), and with `y` for regression it scales its output inside (`Rescaling`), so
+    that the model takes and gives raw units either way.
+
+    Args:
+        task: `"regression"`, `"binary"`, `"multiclass"`, `"multilabel"` or `"quantile"`; from `y` when missing.
+        x: Training inputs `(n, ...)`, for shape and scale.
+        y: Training target, for task, width, loss and scale.
+        input_shape: Shape of one example, such as `(28, 28, 1)`, where there is no `x`.
+        num_classes: Number of classes or labels, where there is no `y`.
+        body: `"mlp"`, `"cnn"` or a function that returns a list of Keras layers.
+        loss: Name of another loss of the task's, or a Keras loss.
+        activation: Another last activation; `"lecture"` is the slide's, to the letter.
+        quantiles: The quantiles of `task="quantile"`.
+        optimizer: Name of a Keras optimizer, or one.
+        learning_rate: For an optimizer given by name; Keras' default when missing. With an output scale, that of
+            `"sgd"` is meant for standardised y: the raw gradient grows with y's unit, which adaptive optimizers
+            undo and plain descent does not.
+        seed: Makes the initial weights and dropout repeatable.
+        **body_options: What the body takes, such as `units=(64, 32)`, `hidden_activation="relu"`, `dropout=0.2`,
+            `filters=(32, 64)`, `kernel_size=3`.
+
+    Returns:
+        A compiled `keras.Sequential`.
+
+    Raises:
+        ValueError: where the arguments do not fit each other or the data, before anything is built.
+    """
+    if task is None and y is None:
+        raise ValueError("Which model? Received: task=None, y=None. Pass a task such as 'binary', or x and y.")
+    head = _head_for(task, num_classes, y, loss, activation, quantiles)
+    if head.task == "reconstruction":
+        raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
+    features = None if x is None else as_features(x)
+    shape = _input_shape(features, input_shape)
+    if features is not None and y is not None and len(features) != len(y):
+        raise ValueError(f"x has {len(features)} rows, but y has {len(y)}. Expected the same number.")
+    make_body = _body_maker(body, body_options, shape)
+    with seeded(seed):
+        layers = make_body(**body_options)
+        if shape is not None:
+            layers = [keras.Input(shape), *_input_layers(shape, features, body), *layers]
+        layers.append(keras.layers.Dense(head.units, activation=head.activation, name="head"))
+        scale = [] if y is None else _output_scale(head, y)
+        layers += scale
+        model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else body.__name__}_{head.task}")
+        compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss)
+    if scale and optimizer == "sgd":
+        power = 2 if head.loss == "mean_squared_error" else 1  # how the loss grows with the unit of y
+        unit = float(np.max(scale[0].scale))
+        model.optimizer.learning_rate = float(model.optimizer.learning_rate.numpy()) / unit**power
+    return model
+
+
+def compile_head(
+    model: keras.Model,
+    head: Head,
+    *,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    learning_rate: float | None = None,
+    loss: str | keras.losses.Loss | None = None,
+) -> None:
+    """Compile a model with the loss and the metrics of its head; a Keras loss object given as `loss` wins."""
+    model.compile(
+        optimizer=_optimizer(optimizer, learning_rate),
+        loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
+        metrics=[sign_accuracy if name == "sign_accuracy" else name for name in head.metrics],
+    )
+
+
+@contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Layers built inside draw their own seeds from this one; Python's global generator is left as it was.
+
+    Keras' initializers and dropout take `seed=None` from Python's `random` when they are constructed.
+    """
+    if seed is None:
+        yield
+        return
+    state = random.getstate()
+    random.seed(int(seed))
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _head_for(
+    task: str | None,
+    num_classes: int | None,
+    y: Any,
+    loss: str | keras.losses.Loss | None,
+    activation: str | None,
+    quantiles: Sequence[float],
+) -> Head:
+    name = loss if isinstance(loss, str) else None
+    if isinstance(loss, keras.losses.Loss) and loss.name in {row.loss for row in cheatsheet.TABLE}:
+        name = canonical_loss(loss.name)
+    return cheatsheet.head(task, num_classes, y, name, activation, quantiles=quantiles)
+
+
+def _input_shape(features: np.ndarray | None, input_shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    given = None if input_shape is None else _as_shape(input_shape)
+    if features is None:
+        return given
+    if given is not None and given != features.shape[1:]:
+        raise ValueError(
+            f"input_shape={given}, but the rows of x have shape {features.shape[1:]}. Leave input_shape out."
+        )
+    return features.shape[1:]
+
+
+def _as_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
+    sizes = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+    if not sizes or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes):
+        raise ValueError(
+            f"input_shape must be the shape of one example, in whole numbers of at least 1. "
+            f"Received: input_shape={input_shape!r}. Expected something like (30,) or (28, 28, 1)."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | None) -> Callable[..., list[keras.Layer]]:
+    """The body's function, after a look at its name, its options and the image's size."""
+    if callable(body):
+        return body
+    if body not in BODIES:
+        close = get_close_matches(str(body), BODIES, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"Unknown body. Received: body={body!r}. Expected one of {', '.join(BODIES)}.{hint}")
+    make = BODIES[body]
+    known = inspect.signature(make).parameters
+    for name in options:
+        if name not in known:
+            close = get_close_matches(name, [*known, *inspect.signature(build_model).parameters], n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise TypeError(
+                f"build_model has no argument {name!r} with body={body!r}, which takes {', '.join(known)}.{hint}"
+            )
+    for name in ("units", "filters"):
+        values = options.get(name, ())
+        if isinstance(values, int) or any(not isinstance(v, int | np.integer) or v < 1 for v in values):
+            raise ValueError(
+                f"{name} must be a sequence of whole numbers of at least 1, one for each layer. "
+                f"Received: {name}={values!r}. Expected something like (64, 32)."
+            )
+    if not 0 <= options.get("dropout", 0.0) < 1:
+        raise ValueError(f"dropout is a fraction, 0 <= dropout < 1. Received: dropout={options['dropout']!r}.")
+    if body == "cnn" and shape is not None:
+        _require_image(shape, len(options.get("filters", known["filters"].default)))
+    return make
+
+
+def _require_image(shape: tuple[int, ...], num_blocks: int) -> None:
+    if len(shape) not in (2, 3):
+        raise ValueError(
+            f"body='cnn' expects images (height, width, channels). Received: input_shape={shape}. "
+            "Use body='mlp', or reshape x."
+        )
+    if len(shape) == 3 and shape[0] in (1, 3) and shape[2] > 4:
+        raise ValueError(
+            f"input_shape={shape} looks like (channels, height, width). Expected the channels last: "
+            f"{(*shape[1:], shape[0])}. Use np.moveaxis(x, 1, -1)."
+        )
+    if min(shape[:2]) < 2**num_blocks:
+        raise ValueError(
+            f"{num_blocks} blocks halve the image {num_blocks} times, too often for {shape[0]}x{shape[1]} pixels. "
+            f"Pass filters= with at most {max(int(np.log2(min(shape[:2]))), 0)} values."
+        )
+
+
+def _input_layers(shape: tuple[int, ...], features: np.ndarray | None, body: Body) -> list[keras.Layer]:
+    """What comes before the body: the channel axis of grey images, and the scale of the data."""
+    layers: list[keras.Layer] = []
+    if body == "cnn" and len(shape) == 2:
+        layers.append(keras.layers.Reshape((*shape, 1), name="add_channel"))
+        features = None if features is None else features[..., None]
+    if features is not None:  # one scale per column of a table, one per channel of an image
+        mean, std = moments(features, keep=1)
+        layers.append(keras.layers.Normalization(mean=mean.tolist(), variance=(std**2).tolist(), name="input_scale"))
+    return layers
+
+
+def _output_scale(head: Head, y: Any) -> list[keras.Layer]:
+    """The last layer of a regression: from a network's natural range, about -1 to 1, to the units of y."""
+    if head.task not in ("regression", "quantile"):
+        return []
+    target = np.asarray(y, dtype=np.float64)
+    target = target.reshape(len(target), -1)  # (n, columns)
+    mean, std = moments(target, keep=1)
+    if head.activation == "linear":
+        scale, offset = std, mean
+    elif head.activation == "softplus":  # positive stays positive
+        scale, offset = np.where(mean > 0, mean, 1.0), np.zeros_like(mean)
+    else:
+        return []
+    if len(scale) == 1:
+        return [keras.layers.Rescaling(float(scale[0]), float(offset[0]), name="output_scale")]
+    return [keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="output_scale")]
+
+
+def _loss(head: Head) -> str | keras.losses.Loss:
+    return Pinball(head.quantiles) if head.loss == "pinball" else head.loss
+
+
+def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: float | None) -> keras.optimizers.Optimizer:
+    if not isinstance(optimizer, str):
+        if learning_rate is not None:
+            raise ValueError(
+                f"learning_rate={learning_rate} beside an optimizer object. "
+                "Set it in the object, or name the optimizer."
+            )
+        return optimizer
+    try:
+        made = keras.optimizers.get(optimizer)
+    except ValueError:
+        names = [name.lower() for name in dir(keras.optimizers) if name[0].isupper() and name != "Optimizer"]
+        close = get_close_matches(optimizer.lower(), names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"Unknown optimizer. Received: optimizer={optimizer!r}. Expected one of {', '.join(names)}.{hint}"
+        ) from None
+    if learning_rate is not None:
+        if not np.isfinite(learning_rate) or learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive. Received: learning_rate={learning_rate!r}.")
+        made.learning_rate = float(learning_rate)
+    return made

@@ -1,0 +1,97 @@
+"""Which rows train, which validate, and in which order: a function of the seed alone."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def epoch_order(seed: int, epoch: int, num_rows: int) -> np.ndarray:
+    """In which order are the rows met in this epoch?
+
+    A fresh permutation for each epoch that depends on `(seed, epoch)` alone, so that a run can be repeated and
+    taken up again at any epoch. Keras' own seeded shuffle repeats one permutation in every epoch.
+
+    Args:
+        seed: Of the run, `0 <= seed < 2**64`.
+        epoch: Number of the epoch, from 0.
+        num_rows: Number of training rows.
+
+    Returns:
+        Permutation of `0 .. num_rows - 1`, int32.
+    """
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64)))
+    return generator.permutation(num_rows).astype(np.int32)
+
+
+def split_rows(
+    num_rows: int, fraction: float, seed: int, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows train and which validate?
+
+    Shuffled, and with `labels` stratified: each class gives the same fraction, rounded so that the total is right.
+
+    Args:
+        num_rows: Number of rows.
+        fraction: Share that validates, `0 < fraction < 1`.
+        seed: Of the run.
+        labels: Class index of each row `(num_rows,)`, or `None`.
+
+    Returns:
+        Row numbers of the training part and of the validation part, each sorted.
+
+    Raises:
+        ValueError: where one part would be empty.
+    """
+    num_validation = math.ceil(num_rows * fraction)
+    if num_validation >= num_rows:
+        raise ValueError(
+            f"validation_split={fraction} of {num_rows} rows leaves nothing to train on. "
+            "Pass more rows or a smaller part."
+        )
+    # Philox's key (seed, epoch) never reaches this epoch, so the split shares no random numbers with the batches.
+    order = epoch_order(seed, 2**64 - 1, num_rows)
+    if labels is not None:
+        order = _interleave_classes(order, labels)
+    return np.sort(order[num_validation:]), np.sort(order[:num_validation])
+
+
+def _interleave_classes(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Reorder a shuffle so that every leading part of it holds each class in proportion."""
+    shuffled = labels[order]
+    place = np.empty(len(order))
+    for label in np.unique(shuffled):
+        rows = np.flatnonzero(shuffled == label)
+        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)  # evenly spread over 0..1
+    return order[np.argsort(place, kind="stable")]
+
+
+class ShuffledBatches(keras.utils.PyDataset):
+    """Batches for `model.fit`, in the order of `epoch_order`, anew each epoch."""
+
+    def __init__(
+        self, arrays: tuple[Any, ...], *, batch_size: int, seed: int, shuffle: bool, first_epoch: int = 0
+    ) -> None:
+        super().__init__()
+        self.arrays = arrays  # x, y[, sample_weight]: each an array, or a tree of arrays
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = first_epoch
+        self.num_rows = len(keras.tree.flatten(arrays[0])[0])
+        self.order = self._order()
+
+    def _order(self) -> np.ndarray:
+        return epoch_order(self.seed, self.epoch, self.num_rows) if self.shuffle else np.arange(self.num_rows)
+
+    def __len__(self) -> int:
+        return math.ceil(self.num_rows / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return tuple(keras.tree.map_structure(lambda array: array[rows], part) for part in self.arrays)
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+        self.order = self._order()

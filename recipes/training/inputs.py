@@ -1,0 +1,247 @@
+"""Are x and y fit to train this model on? Everything is checked here, before the first step."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from cheatsheet.arrays import show_values
+from cheatsheet.chance import chance_loss
+from cheatsheet.table import canonical_loss
+from recipes.arrays import as_features
+from recipes.training.batches import split_rows
+from recipes.training.targets import Classes, encode_target
+
+Weights = np.ndarray | None
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked and encoded arrays, ready for an engine.
+
+    Attributes:
+        x: Training inputs `(n, ...)`, or a tree of them for a model with several inputs.
+        y: Encoded targets, or a tree of them.
+        sample_weight: `(n,)` float32, class weights included; `None` for none.
+        validation: `(x, y, sample_weight)` likewise, or `None`.
+        classes: The label of each class, in the order of the outputs.
+        chance: Loss of the best constant guess on `y`.
+    """
+
+    x: Any
+    y: Any
+    sample_weight: Weights
+    validation: tuple[Any, Any, Weights] | None
+    classes: Classes | None
+    chance: float | None
+
+    @property
+    def num_rows(self) -> int:
+        """Number of training rows."""
+        return num_rows_of(self.x)
+
+
+def prepare(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | None = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    seed: int = 0,
+) -> TrainingData:
+    """Which arrays does the engine train on? The arguments are those of `fit`.
+
+    Raises:
+        ValueError: for an uncompiled model and for data that do not fit the model, its loss or each other.
+    """
+    if not getattr(model, "compiled", False):
+        raise ValueError("The model is not compiled. Call model.compile(...) first, or build it with build_model.")
+    if validation_data is not None and validation_split:
+        raise ValueError(
+            f"validation_data and validation_split={validation_split} are both given. Expected one of them."
+        )
+    if not 0 <= validation_split < 1:
+        raise ValueError(f"validation_split is a fraction, 0 <= validation_split < 1. Received: {validation_split!r}.")
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError("class_weight and sample_weight are both given. Expected one of them; multiply them yourself.")
+    inputs, targets, classes = _examples(model, x, y, None)
+    weights = _sample_weight(sample_weight, num_rows_of(inputs))
+    if class_weight is not None:
+        weights = _class_weight(class_weight, targets, classes)
+    validation = None
+    if validation_data is not None:
+        validation = _validation(model, validation_data, classes, autoencoder=y is None)
+    elif validation_split:
+        labels = None if classes is None else _class_index(targets)
+        rows, held_out = split_rows(num_rows_of(inputs), validation_split, seed, labels)
+        validation = (take(inputs, held_out), take(targets, held_out), take(weights, held_out))
+        inputs, targets, weights = take(inputs, rows), take(targets, rows), take(weights, rows)
+    chance = None if weights is not None else _chance(model, targets)
+    return TrainingData(inputs, targets, weights, validation, classes, chance)
+
+
+def num_rows_of(tree: Any) -> int:
+    """Number of rows of an array, or of the first array of a tree."""
+    return len(keras.tree.flatten(tree)[0])
+
+
+def take(tree: Any, rows: np.ndarray) -> Any:
+    """These rows of every array in a tree; `None` stays `None`."""
+    return None if tree is None else keras.tree.map_structure(lambda array: array[rows], tree)
+
+
+def _examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tuple[Any, Any, Classes | None]:
+    """Checked inputs and encoded targets; y=None stands for y=x."""
+    several_inputs = isinstance(x, Mapping | tuple) or len(getattr(model, "inputs", None) or ()) > 1
+    if several_inputs:
+        inputs = keras.tree.map_structure_up_to(_shallow(x), as_features, x)
+    else:
+        inputs = _fit_shape(model, as_features(x))
+    if y is None:
+        y = inputs
+    several_outputs = isinstance(y, Mapping | tuple) or len(getattr(model, "outputs", None) or ()) > 1
+    if several_outputs:
+        targets, classes = keras.tree.map_structure_up_to(_shallow(y), lambda part: as_features(part, "y"), y), None
+    else:
+        targets, classes = encode_target(y, loss_name(model) or "", _num_outputs(model), classes)
+        _require_output_shape(model, targets)
+    lengths = {len(array) for tree in (inputs, targets) for array in keras.tree.flatten(tree)}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"x has {num_rows_of(inputs)} rows, but y has {num_rows_of(targets)}. Expected the same number. "
+            "Look where one of them was filtered or split."
+        )
+    return inputs, targets, classes
+
+
+def _shallow(tree: Any) -> Any:
+    """The outer structure of a tree of array-likes, so that lists of numbers inside count as arrays."""
+    return {key: None for key in tree} if isinstance(tree, Mapping) else tuple(None for _ in tree)
+
+
+def _fit_shape(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    """x with the axes that the model's input has, or an error."""
+    expected = _known_shape(model, "input_shape")
+    if expected is None:
+        return x
+    if x.ndim == len(expected) - 1 and expected[-1] == 1:
+        x = x[..., None]  # grey images without a channel axis, as Keras itself takes them
+    fits = x.ndim == len(expected) and all(e in (None, s) for e, s in zip(expected[1:], x.shape[1:], strict=True))
+    if not fits:
+        raise ValueError(
+            f"The rows of x have shape {x.shape[1:]}, but the model takes {expected[1:]}. "
+            "Build the model with x=x, or reshape x."
+        )
+    return x
+
+
+def _known_shape(model: keras.Model, which: str) -> tuple[int | None, ...] | None:
+    """`input_shape` or `output_shape` of a built model with one input and one output."""
+    if not model.built:
+        return None
+    try:
+        shape = getattr(model, which)
+    except AttributeError:  # subclassed models have no symbolic shapes
+        return None
+    return shape if isinstance(shape, tuple) and all(s is None or isinstance(s, int) for s in shape) else None
+
+
+def _num_outputs(model: keras.Model) -> int | None:
+    shape = _known_shape(model, "output_shape")
+    if shape is not None:
+        return None if None in shape[1:] else math.prod(size for size in shape[1:] if size)
+    if isinstance(model, keras.Sequential):  # not built yet: the last layer with a width tells
+        return next((layer.units for layer in reversed(model.layers) if hasattr(layer, "units")), None)
+    return None
+
+
+def _require_output_shape(model: keras.Model, targets: np.ndarray) -> None:
+    shape = _known_shape(model, "output_shape")
+    if shape is None or targets.ndim < 2 or loss_name(model) == "pinball":
+        return
+    if len(shape) != targets.ndim or any(s not in (None, t) for s, t in zip(shape[1:], targets.shape[1:], strict=True)):
+        raise ValueError(
+            f"The rows of y have shape {targets.shape[1:]}, but the model gives {shape[1:]}. Expected the same; "
+            f"Keras would stretch one over the other silently. Use y.reshape(-1, {', '.join(map(str, shape[1:]))}), "
+            "or mend the model."
+        )
+
+
+def _validation(
+    model: keras.Model, data: Any, classes: Classes | None, *, autoencoder: bool
+) -> tuple[Any, Any, Weights]:
+    parts = data if isinstance(data, tuple | list) and len(data) in (1, 2, 3) else (data,)
+    if len(parts) == 1 and not autoencoder:
+        raise ValueError("validation_data must be (x, y) or (x, y, sample_weight). Received one array.")
+    x, y, weight = (*parts, None, None)[:3]
+    try:
+        inputs, targets, _ = _examples(model, x, y, classes)
+        return inputs, targets, _sample_weight(weight, num_rows_of(inputs))
+    except ValueError as error:
+        raise ValueError(f"In validation_data: {error}") from None
+
+
+def _sample_weight(sample_weight: Any, num_rows: int) -> Weights:
+    if sample_weight is None:
+        return None
+    weights = as_features(sample_weight, "sample_weight").astype(np.float32).reshape(len(sample_weight), -1)
+    if weights.shape != (num_rows, 1):
+        raise ValueError(
+            f"sample_weight has shape {np.shape(sample_weight)}. Expected one weight per row: ({num_rows},)."
+        )
+    if weights.min() < 0:
+        raise ValueError(
+            f"sample_weight goes down to {weights.min():.4g}. Expected weights >= 0: a negative one maximises the loss."
+        )
+    return weights[:, 0]
+
+
+def _class_weight(class_weight: Mapping[Any, float], targets: Any, classes: Classes | None) -> np.ndarray:
+    if classes is None:
+        raise ValueError("class_weight needs a target of classes, but this loss takes numbers. Use sample_weight.")
+    by_label = all(label in class_weight for label in classes)
+    by_index = all(index in class_weight for index in range(len(classes)))
+    if not (by_label or by_index) or len(class_weight) != len(classes):
+        raise ValueError(
+            f"class_weight has the keys {show_values(list(class_weight))}. Expected one for each class: "
+            f"{show_values(list(classes), 20)}."
+        )
+    keys = classes if by_label else range(len(classes))
+    table = np.array([class_weight[key] for key in keys], dtype=np.float32)
+    if not np.isfinite(table).all() or table.min() < 0:
+        raise ValueError(f"class_weight must hold finite weights >= 0. Received: {dict(class_weight)}.")
+    return table[_class_index(targets)]
+
+
+def _class_index(targets: np.ndarray) -> np.ndarray:
+    """Class of each row, from any of the encodings; `(n,)`."""
+    if targets.ndim == 2 and targets.shape[1] > 1:
+        return targets.argmax(axis=1)
+    return np.unique(targets.ravel(), return_inverse=True)[1] if targets.min() < 0 else targets.ravel().astype(int)
+
+
+def loss_name(model: keras.Model) -> str | None:
+    """Keras' full name of the one compiled loss; `None` for several losses or none."""
+    loss = model.loss
+    if isinstance(loss, str):
+        return canonical_loss(loss)
+    if isinstance(loss, list | tuple | Mapping) or loss is None:
+        return None
+    return canonical_loss(str(getattr(loss, "name", None) or getattr(loss, "__name__", "")))
+
+
+def _chance(model: keras.Model, targets: Any) -> float | None:
+    name, loss = loss_name(model), model.loss
+    if name is None or not isinstance(targets, np.ndarray):
+        return None
+    if name == "pinball":
+        return chance_loss(name, targets, quantiles=loss.quantiles)
+    if isinstance(loss, keras.losses.Loss) and loss.get_config() != type(loss)().get_config():
+        return None  # label smoothing, another delta, logits: the table's constant guess is not this loss's
+    return chance_loss(name, targets)

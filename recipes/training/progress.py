@@ -1,0 +1,80 @@
+"""One live line for a long run; in a log file, a plain line now and then."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+import keras
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+REFRESH_SECONDS = 0.1
+LOG_EVERY_SECONDS = 10.0  # where the output is no terminal
+
+
+class ProgressLine(keras.callbacks.Callback):
+    """Epoch, losses, steps per second and the time left, on one line."""
+
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        steps_per_epoch: int,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__()
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.console = Console(file=stream or sys.stderr, highlight=False)
+        self.clock = clock
+        self.live: Live | None = None
+        self.line = ""
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.start = self.shown = self.clock()
+        if self.console.is_terminal:
+            self.live = Live(Text("compiling ..."), console=self.console, auto_refresh=False)
+            self.live.start()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        now = self.clock()
+        self.line = self._describe(epoch + 1, now - self.start, logs or {})
+        if self.live is not None and now - self.shown >= REFRESH_SECONDS:
+            self.live.update(Text(self.line, overflow="ellipsis", no_wrap=True), refresh=True)
+            self.shown = now
+        elif self.live is None and now - self.shown >= LOG_EVERY_SECONDS and epoch + 1 < self.epochs:
+            self.console.print(self.line, soft_wrap=True)
+            self.shown = now
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the last line standing; also called when the run is interrupted."""
+        if self.live is not None:
+            self.live.update(Text(self.line, overflow="ellipsis", no_wrap=True), refresh=True)
+            self.live.stop()
+            self.live = None
+        elif self.line:
+            self.console.print(self.line, soft_wrap=True)
+        self.line = ""
+
+    def _describe(self, done: int, seconds: float, logs: dict[str, float]) -> str:
+        speed = done * self.steps_per_epoch / seconds if seconds > 0 else 0.0
+        left = seconds / done * (self.epochs - done)
+        time_text = f"{_duration(left)} left" if done < self.epochs else f"in {_duration(seconds)}"
+        losses = "  ".join(f"{name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
+        return f"epoch {done}/{self.epochs}  {losses}  {speed:,.0f} steps/s  {time_text}"
+
+
+def _duration(seconds: float) -> str:
+    """`12 s`, `3 min 20 s`, `2 h 05 min`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

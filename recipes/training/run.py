@@ -1,0 +1,66 @@
+"""What a training run gives back."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from cheatsheet import Finding
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run: the trained model, what happened, and the verdict.
+
+    Attributes:
+        model: The model that was passed in, trained.
+        history: One list per quantity (`"loss"`, `"val_loss"`, the metrics), one value per epoch.
+        findings: What `diagnose` says of the history; the first one is the headline.
+        engine: The engine that ran, and why it was chosen.
+        seed: Of the validation split and the order of the batches.
+        seconds: Wall time from call to return.
+        steps: Number of batches trained on.
+        classes: The label of each class in the order of the outputs; `None` for numbers.
+        chance: Loss of the best constant guess on the training target; `None` for a loss without a row.
+    """
+
+    model: keras.Model = field(repr=False)
+    history: dict[str, list[float]] = field(repr=False)
+    findings: list[Finding]
+    engine: str
+    seed: int
+    seconds: float
+    steps: int
+    classes: tuple[Any, ...] | None = None
+    chance: float | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs ran (fewer than asked for after early stopping)."""
+        return len(self.history.get("loss", ()))
+
+    @property
+    def steps_per_second(self) -> float:
+        """Batches per second over the whole call, compiling included."""
+        return self.steps / self.seconds if self.seconds > 0 else float("nan")
+
+    @property
+    def verdict(self) -> str:
+        """The headline in one sentence."""
+        return str(self.findings[0]) if self.findings else "nothing to say: no epoch ran"
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the loss curve with chance and the verdict; returns the matplotlib Axes."""
+        from recipes.plots import plot_history
+
+        return plot_history(self, ax)
+
+    def __str__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values)
+        lines = [
+            f"{self.epochs} epochs, {self.steps:,} steps in {self.seconds:.1f} s "
+            f"({self.steps_per_second:,.0f} steps/s, {self.engine})",
+            f"at the end: {last}",
+            *map(str, self.findings),
+        ]
+        return "\n".join(lines)

@@ -1,0 +1,143 @@
+"""What a `y` is: by its values, with evidence, for every kind that people pass."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import refused
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cheatsheet import infer_task
+
+COUNTS = "if they are counts, say task='regression', loss='poisson'"
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        ([0, 1, 2] * 50, f"3 distinct integers 0..2 in 150 rows: multiclass; {COUNTS}"),
+        ([1, 2, 3] * 5, f"3 distinct integers 1..3 in 15 rows: multiclass; {COUNTS}"),
+        ([0, 1] * 5, "2 distinct integers 0 and 1 in 10 rows: binary"),
+        ([0.0, 1.0, 1.0], "2 distinct integers 0 and 1 in 3 rows: binary"),
+        (
+            [-1, 1, 1],
+            "2 distinct integers -1 and 1 in 3 rows: binary; for a margin instead of a probability, say loss='hinge'",
+        ),
+        ([True, False], "booleans in 2 rows: binary"),
+        (["a", "b", "a"], "2 distinct texts ('a', 'b') in 3 rows: binary"),
+        (["a", "b", "c"], "3 distinct texts ('a', 'b', 'c') in 3 rows: multiclass"),
+        (pd.Series(["x", "y", "x"], dtype="category"), "2 distinct texts ('x', 'y') in 3 rows: binary"),
+        (pd.Series([0, 1, 2, 1], dtype="Int64"), f"3 distinct integers 0..2 in 4 rows: multiclass; {COUNTS}"),
+        (
+            np.eye(3)[[0, 1, 2, 1]],
+            "4 rows of 3 columns, one 1 in each (one-hot): multiclass; "
+            "if rows may hold several ones, say task='multilabel'",
+        ),
+        ([[1, 1, 0], [0, 0, 1]], "2 rows of 3 columns of 0 and 1, 1 to 2 ones a row: multilabel"),
+        (
+            [[0.25, 0.75], [0.5, 0.5]],
+            "2 rows of 2 columns, each a distribution (sum 1): multiclass; "
+            "if they are shares to be predicted as numbers, say task='regression'",
+        ),
+        ([1.5, 2.5, -3.0], "3 distinct numbers -3..2.5 in 3 rows: regression"),
+        (
+            [0.1, 0.9, 0.5],
+            "3 distinct numbers 0.1..0.9 in 3 rows: regression; "
+            "if they are probabilities of one class, say task='binary'",
+        ),
+        (
+            range(18, 91),
+            "73 distinct integers 18..90 in 73 rows: regression; if they are counts, say loss='poisson'; "
+            "if each is the name of a class, say task='multiclass'",
+        ),
+        ([[1.5, 2.0], [0.5, 7.0]], "2 rows of 2 columns of numbers: regression; if y is x, say task='reconstruction'"),
+    ],
+)
+def test_the_sentence(y, sentence):
+    assert str(infer_task(y)) == sentence
+
+
+def test_one_column_is_read_as_a_vector():
+    assert infer_task([[0], [1], [2], [1]]) == infer_task([0, 1, 2, 1])
+
+
+def test_images_are_a_reconstruction():
+    assert infer_task(np.zeros((5, 8, 8, 1))).task == "reconstruction"
+
+
+@pytest.mark.parametrize(("name", "task"), [("wine", "multiclass"), ("iris", "multiclass"), ("digits", "multiclass"),
+                                            ("breast_cancer", "binary"), ("diabetes", "regression")])  # fmt: skip
+def test_real_targets(name, task):
+    from recipes import load_data
+
+    assert infer_task(load_data(name).y).task == task
+
+
+@pytest.mark.parametrize("num_classes", [3, 10, 100])
+def test_enough_rows_of_numbered_classes_are_classes(num_classes):
+    inferred = infer_task(np.arange(50 * num_classes) % num_classes)
+    assert (inferred.task, inferred.num_classes) == ("multiclass", num_classes)
+    assert inferred.classes == tuple(range(num_classes))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "y is missing. Received: None. Expected an array with one row per example."),
+        ([], "y is empty: shape (0,). Expected at least one row. Look where it was filtered or split."),
+        (3, "y is a single value (3). Expected an array with one row per example."),
+        (
+            [1.0, np.nan, np.inf],
+            "y has 2 values not finite; the first is NaN in row 1. "
+            "Expected finite numbers. Drop those rows or impute the values.",
+        ),
+        (
+            ["a", None],
+            "y has 1 missing value; the first is None in row 1. "
+            "Expected a value in every row. Drop those rows or fill them.",
+        ),
+        (
+            [7, 7, 7],
+            "y holds a single value (7) in 3 rows, so there is nothing to learn. Expected at least two. "
+            "Look where y was filtered, sorted or split.",
+        ),
+        (
+            [str(i) for i in range(30)],
+            "y holds numbers stored as text ('0', '1', '10', '11', '12', ...): 30 distinct in 30 rows. "
+            "Convert them with y.astype(float).",
+        ),
+        (
+            [f"patient {i:02d}" for i in range(30)],
+            "y holds 30 texts, all different ('patient 00', 'patient 01', 'patient 02', 'patient 03', "
+            "'patient 04', ...): names, not classes. Expected labels that repeat. "
+            "Pass the column that holds the classes.",
+        ),
+        (
+            [1j, 2.0],
+            "y is complex (complex128), and Keras would drop the imaginary part. Pass real numbers, such as "
+            "np.abs(y), or real and imaginary parts as two columns.",
+        ),
+        (
+            np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]"),
+            "y has dtype datetime64[D]. Expected numbers, booleans or text. "
+            "Turn dates into numbers (days since a start, say) first.",
+        ),
+    ],
+)
+def test_what_cannot_be_a_target(y, message):
+    with refused(message):
+        infer_task(y)
+
+
+def test_ragged_rows_are_named():
+    with pytest.raises(ValueError, match=r"^y is ragged: its rows differ in length"):
+        infer_task([[1, 2], [3]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=60, max_size=80).filter(lambda y: set(y) == set(range(5))), st.randoms())
+def test_the_order_of_the_rows_and_the_names_of_the_classes_do_not_matter(y, random):
+    shuffled = random.sample(y, len(y))
+    assert infer_task(y) == infer_task(shuffled)
+    named = infer_task([f"class {label}" for label in y])
+    assert (named.task, named.num_classes) == (infer_task(y).task, infer_task(y).num_classes)
