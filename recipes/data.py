@@ -1,6 +1,7 @@
 """Real data sets: those that ship with scikit-learn need no download, MNIST comes from a file or from Keras."""
 
 import os
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,9 +137,10 @@ def _read_npz(path: Path) -> tuple[np.ndarray, ...]:
             f"or unset {FOLDER_VARIABLE} to let Keras download it."
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, since np.load leaves the file open when it turns out to be damaged.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = tuple(file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} cannot be read as a data set: {error}. Expected the keys x_train, y_train, x_test, y_test. "
             "Copy the file anew."

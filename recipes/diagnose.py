@@ -169,9 +169,10 @@ def _diverging(curves: _Curves) -> list[Finding]:
 def _still_learning(curves: _Curves) -> list[Finding]:
     curve = curves.watched
     tail = curve[-curves.tail :]
-    slope = np.polyfit(np.arange(len(tail)), tail, 1)[0]
-    fall = -slope * (len(tail) - 1)
-    error = _noise(curve) * math.sqrt(12 / len(tail))  # standard error of a fitted line's fall over its length
+    third = len(tail) // 3  # medians of the first and last third: a jump in either does not count as a slope
+    stretch = (len(tail) - 1) / (len(tail) - third)  # from the thirds' middles to the whole tail
+    fall = stretch * float(np.median(tail[:third]) - np.median(tail[-third:]))
+    error = stretch * _noise(curve) * 1.25 * math.sqrt(2 / third)  # a median scatters 1.25 times as much as a mean
     level = abs(float(tail.mean()))
     drop = float(curve[0] - curve.min())
     if not fall > max(SIGMAS * error, STILL_FALLING * level, STILL_FALLING_OF_DROP * drop):

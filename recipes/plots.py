@@ -64,7 +64,7 @@ def _write_verdict(ax: Axes, finding: Finding) -> None:
     if span and not finding.where.startswith("epochs 1-"):
         ax.axvspan(int(span[1]), int(span[2]), color=colour, alpha=0.08, linewidth=0)
     text = f"{finding.rule.replace('_', ' ')}: {finding.message}"
-    width = ax.get_position().width * ax.figure.get_figwidth()  # inches
+    width = ax.bbox.width / ax.figure.dpi  # inches
     letters = max(20, int(width * 72 / (VERDICT_POINTS * LETTER_WIDTH)))
     ax.set_title("\n".join(textwrap.wrap(text, letters)), loc="left", fontsize=VERDICT_POINTS, color=colour)
 

@@ -68,22 +68,24 @@ def _interleave_classes(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 class ShuffledBatches(keras.utils.PyDataset):
-    """Batches for `model.fit`, in the order of `epoch_order`, anew each epoch."""
+    """Batches for `model.fit`, in the order of `epoch_order`.
 
-    def __init__(
-        self, arrays: tuple[Any, ...], *, batch_size: int, seed: int, shuffle: bool, first_epoch: int = 0
-    ) -> None:
+    `set_epoch` must be called at the start of each epoch: Keras' own notices (`on_epoch_end`) also come while a
+    model is being built, so they do not count epochs.
+    """
+
+    def __init__(self, arrays: tuple[Any, ...], *, batch_size: int, seed: int, shuffle: bool) -> None:
         super().__init__()
         self.arrays = arrays  # x, y[, sample_weight]: each an array, or a tree of arrays
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
-        self.epoch = first_epoch
         self.num_rows = len(keras.tree.flatten(arrays[0])[0])
-        self.order = self._order()
+        self.set_epoch(0)
 
-    def _order(self) -> np.ndarray:
-        return epoch_order(self.seed, self.epoch, self.num_rows) if self.shuffle else np.arange(self.num_rows)
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of this epoch."""
+        self.order = epoch_order(self.seed, epoch, self.num_rows) if self.shuffle else np.arange(self.num_rows)
 
     def __len__(self) -> int:
         return math.ceil(self.num_rows / self.batch_size)
@@ -91,7 +93,3 @@ class ShuffledBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return tuple(keras.tree.map_structure(lambda array: array[rows], part) for part in self.arrays)
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self.order = self._order()

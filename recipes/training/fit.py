@@ -113,13 +113,15 @@ def _fit_with_keras(
     validation = None
     if data.validation is not None:
         validation = data.validation if data.validation[2] is not None else data.validation[:2]
+    batches = ShuffledBatches(arrays, batch_size=batch_size, seed=seed, shuffle=shuffle)
+    new_order = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.set_epoch(epoch))
     history = model.fit(
-        ShuffledBatches(arrays, batch_size=batch_size, seed=seed, shuffle=shuffle),
+        batches,
         epochs=epochs,
         validation_data=validation,
         validation_batch_size=batch_size,
         shuffle=False,  # ShuffledBatches has its own order
-        callbacks=callbacks,
+        callbacks=[new_order, *callbacks],
         verbose=0,
     )
     return history.history

@@ -122,7 +122,7 @@ def _examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tu
 
 def _shallow(tree: Any) -> Any:
     """The outer structure of a tree of array-likes, so that lists of numbers inside count as arrays."""
-    return {key: None for key in tree} if isinstance(tree, Mapping) else tuple(None for _ in tree)
+    return {key: 0 for key in tree} if isinstance(tree, Mapping) else tuple(0 for _ in tree)
 
 
 def _fit_shape(model: keras.Model, x: np.ndarray) -> np.ndarray:

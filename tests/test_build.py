@@ -1,0 +1,240 @@
+"""build_model: the right last layer and loss, any input, raw units in and out, and clear refusals."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import refused
+
+import cheatsheet
+from recipes import build_model, fit, load_data
+
+WINE = load_data("wine")
+DIABETES = load_data("diabetes")
+CANCER = load_data("breast_cancer")
+
+
+def soft(labels, num_classes=3, share=0.9):
+    """Each label as a distribution that gives it `share`."""
+    rest = (1 - share) / (num_classes - 1)
+    return np.eye(num_classes)[labels] * (share - rest) + rest
+
+
+# The slide's six rows, each on real data.
+SIX = [
+    ("regression", "mean_squared_error", DIABETES.x, DIABETES.y),
+    ("regression", "mean_absolute_error", DIABETES.x, DIABETES.y),
+    ("regression", "mean_squared_logarithmic_error", DIABETES.x, DIABETES.y),
+    ("binary", "binary_crossentropy", CANCER.x, CANCER.y),
+    ("multiclass", "categorical_crossentropy", WINE.x, np.eye(3)[WINE.y]),
+    ("multiclass", "kl_divergence", WINE.x, soft(WINE.y)),
+]
+# The rows that the slide lacks.
+MORE = [
+    ("multiclass", "sparse_categorical_crossentropy", WINE.x, WINE.y),
+    ("binary", "hinge", CANCER.x, 2 * CANCER.y - 1),
+    ("multilabel", "binary_crossentropy", WINE.x, np.stack([WINE.y > 0, WINE.y < 2, WINE.x[:, 0] > 13], axis=1)),
+    ("regression", "huber", DIABETES.x, DIABETES.y / 100),
+    ("regression", "poisson", DIABETES.x, np.round(DIABETES.y)),
+    ("quantile", "pinball", DIABETES.x, DIABETES.y),
+]
+
+
+@pytest.mark.parametrize(("task", "loss", "x", "y"), SIX + MORE, ids=lambda v: v if isinstance(v, str) else "")
+def test_every_row_builds_learns_predicts_and_survives_saving(task, loss, x, y, tmp_path):
+    row = cheatsheet.lookup(task, loss)
+    model = build_model(task, x=x, y=y, loss=loss, seed=0)
+    run = fit(model, x, y, epochs=15, validation_split=0.2)
+    assert run.history["loss"][-1] < run.chance  # better than any constant guess
+    assert model.get_layer("head").activation is keras.activations.get(row.activation)
+    y_pred = model.predict(x, verbose=0)
+    assert y_pred.shape == (len(x), cheatsheet.head(task, y=y, loss=loss).units)
+    if row.activation == "softmax":
+        np.testing.assert_allclose(y_pred.sum(axis=1), 1, atol=1e-5)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict(x, verbose=0), y_pred, rtol=1e-5)
+    assert again.evaluate(x[:50], _encoded(again, y)[:50], verbose=0) is not None
+
+
+def _encoded(model, y):
+    from recipes.training.inputs import loss_name
+    from recipes.training.targets import encode_target
+
+    return encode_target(y, loss_name(model), model.output_shape[-1])[0]
+
+
+def test_a_task_alone_takes_its_shape_from_the_first_data():
+    model = build_model(task="binary")
+    assert not model.built
+    run = fit(model, CANCER.x / CANCER.x.max(axis=0), CANCER.y, epochs=2)
+    assert model.input_shape == (None, 30)
+    assert model.output_shape == (None, 1)
+    assert run.classes == (0, 1)
+
+
+def test_it_is_a_plain_keras_model(tmp_path):
+    model = build_model(task="multiclass", input_shape=(28, 28, 1), num_classes=10, body="cnn")
+    assert isinstance(model, keras.Sequential)
+    assert model.compiled
+    assert model.output_shape == (None, 10)
+    model.summary(print_fn=lambda line: None)
+    x = np.zeros((4, 28, 28, 1), dtype="float32")
+    history = model.fit(x, np.eye(10)[[0, 1, 2, 3]], verbose=0)
+    assert set(history.history) == {"loss", "accuracy"}
+
+
+def test_the_slides_literal_head_is_one_argument_away():
+    assert build_model("multiclass", num_classes=3).layers[-1].activation is keras.activations.softmax
+    literal = build_model("multiclass", num_classes=3, activation="lecture")
+    assert literal.layers[-1].activation is keras.activations.sigmoid
+    assert literal.loss == "categorical_crossentropy"
+
+
+def test_inputs_are_standardised_inside():
+    model = build_model(x=WINE.x, y=WINE.y)
+    scaled = model.get_layer("input_scale")(WINE.x)
+    np.testing.assert_allclose(np.mean(scaled, axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(np.std(scaled, axis=0), 1, atol=1e-3)
+
+
+def test_a_constant_column_does_not_explode_on_new_data():
+    x = np.column_stack([WINE.x[:, 0], np.zeros(len(WINE.x))])
+    model = build_model(x=x, y=WINE.y)
+    new = np.array([[13.0, 1.0]], dtype="float32")
+    assert np.abs(model.get_layer("input_scale")(new)).max() < 2
+
+
+def test_regression_gives_raw_units_from_the_start():
+    y = np.stack([DIABETES.y * 1e6, DIABETES.y - 1000], axis=1)
+    model = build_model(x=DIABETES.x, y=y, seed=0)
+    y_pred = model.predict(DIABETES.x, verbose=0)
+    np.testing.assert_allclose(y_pred.mean(axis=0), y.mean(axis=0), atol=2 * y.std(axis=0).max())
+    assert y_pred.shape == y.shape
+
+
+def test_poisson_rates_stay_positive():
+    y = np.round(DIABETES.y)
+    model = build_model("regression", x=DIABETES.x, y=y, loss="poisson")
+    assert model.predict(DIABETES.x, verbose=0).min() > 0
+
+
+def test_plain_descent_does_not_diverge_in_raw_units():
+    model = build_model(x=DIABETES.x, y=DIABETES.y, optimizer="sgd", seed=0)
+    run = fit(model, DIABETES.x, DIABETES.y, epochs=20)
+    assert run.history["loss"][-1] < run.chance
+
+
+def test_seeds_repeat_and_differ_and_leave_pythons_generator_alone():
+    import random
+
+    before = random.getstate()
+    first, second, other = (build_model("binary", input_shape=(3,), seed=seed) for seed in (0, 0, 1))
+    assert random.getstate() == before
+    for a, b, c in zip(first.get_weights(), second.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.ndim == 1 or not np.array_equal(a, c)
+
+
+def test_options_reach_the_body():
+    model = build_model("binary", input_shape=(4,), units=(8, 8, 8), hidden_activation="tanh", dropout=0.5,
+                        optimizer="sgd", learning_rate=0.5)  # fmt: skip
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.units for layer in dense] == [8, 8, 8, 1]
+    assert sum(isinstance(layer, keras.layers.Dropout) for layer in model.layers) == 3
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.5)
+
+
+def test_grey_images_without_a_channel_axis_get_one():
+    x = load_data("digits").x[..., 0]
+    model = build_model(x=x, y=np.arange(len(x)) % 10, body="cnn", filters=(4,), units=(8,))
+    assert model.input_shape == (None, 8, 8)
+    assert model.predict(x[:2], verbose=0).shape == (2, 10)
+
+
+def test_your_own_body():
+    def wide(*, units=4):
+        return [keras.layers.Dense(units, activation="relu")]
+
+    model = build_model("binary", input_shape=(3,), body=wide, units=5)
+    assert model.layers[0].units == 5
+
+
+def test_your_own_loss_keeps_the_rows_head():
+    loss = keras.losses.BinaryCrossentropy(label_smoothing=0.1)
+    model = build_model("binary", input_shape=(3,), loss=loss)
+    assert model.loss is loss
+    assert model.layers[-1].activation is keras.activations.sigmoid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "Which model? Received: task=None, y=None. Pass a task such as 'binary', or x and y."),
+        (
+            {"task": "multiclass"},
+            "task='multiclass' needs the number of classes. Received: num_classes=None, y=None. "
+            "Pass num_classes=K, or y.",
+        ),
+        (
+            {"task": "binary", "body": "cn"},
+            "Unknown body. Received: body='cn'. Expected one of mlp, cnn. Did you mean 'cnn'?",
+        ),
+        (
+            {"task": "binary", "units": 64},
+            "units must be a sequence of whole numbers of at least 1, one for each layer. "
+            "Received: units=64. Expected something like (64, 32).",
+        ),
+        (
+            {"task": "binary", "dropout": 1.5},
+            "dropout is a fraction, 0 <= dropout < 1. Received: dropout=1.5.",
+        ),
+        (
+            {"task": "binary", "learning_rate": -1.0},
+            "learning_rate must be positive. Received: learning_rate=-1.0.",
+        ),
+        (
+            {"task": "binary", "input_shape": (4, 4, 1), "body": "cnn", "filters": (8, 8, 8)},
+            "3 blocks halve the image 3 times, too often for 4x4 pixels. Pass filters= with at most 2 values.",
+        ),
+        (
+            {"task": "binary", "input_shape": (3, 32, 32), "body": "cnn"},
+            "input_shape=(3, 32, 32) looks like (channels, height, width). Expected the channels last: (32, 32, 3). "
+            "Use np.moveaxis(x, 1, -1).",
+        ),
+        (
+            {"x": WINE.x, "y": WINE.y[:-1]},
+            "x has 178 rows, but y has 177. Expected the same number.",
+        ),
+        (
+            {"x": [["red", 1], ["white", 2]], "y": [0, 1]},
+            "x holds text ('1', '2', 'red', 'white') in column 0. Expected numbers. "
+            "Encode text columns first (sklearn.preprocessing.OneHotEncoder).",
+        ),
+        (
+            {"task": "binary", "input_shape": (0,)},
+            "input_shape must be the shape of one example, in whole numbers of at least 1. "
+            "Received: input_shape=(0,). Expected something like (30,) or (28, 28, 1).",
+        ),
+        (
+            {"task": "reconstruction", "num_classes": 4},
+            "build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.",
+        ),
+    ],
+)
+def test_refusals(arguments, message):
+    with refused(message):
+        build_model(**arguments)
+
+
+def test_a_misspelt_argument_is_answered():
+    with refused(
+        "build_model has no argument 'droput' with body='mlp', which takes units, hidden_activation, dropout. "
+        "Did you mean 'dropout'?",
+        TypeError,
+    ):
+        build_model("binary", droput=0.1)
+
+
+def test_an_unknown_optimizer_is_answered():
+    with pytest.raises(ValueError, match=r"^Unknown optimizer\. Received: optimizer='adm'\..* Did you mean 'adam'\?$"):
+        build_model("binary", optimizer="adm")

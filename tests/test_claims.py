@@ -1,0 +1,55 @@
+"""Every number that the README and the docs claim of training, measured anew. Minutes, so `make test-all` only."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from recipes import build_model, fit, load_data
+
+SEEDS = (0, 1, 2)
+
+
+def cross_validated(name, score, *, epochs, **options):
+    """Median over three seeds of the mean score over five folds."""
+    data = load_data(name)
+    medians = []
+    for seed in SEEDS:
+        splitter = KFold if data.task == "regression" else StratifiedKFold
+        folds = splitter(5, shuffle=True, random_state=seed).split(data.x, data.y)
+        scores = []
+        for train, test in folds:
+            x, y = data.x[train], data.y[train]
+            model = build_model(data.task, x=x, y=y, seed=seed, **options)
+            fit(model, x, y, epochs=epochs, seed=seed, verbose=0)
+            scores.append(score(data.y[test], model.predict(data.x[test], verbose=0)))
+        medians.append(np.mean(scores))
+    print(f"{name}: {np.median(medians):.4f} of {np.round(medians, 4)}")
+    return np.median(medians)
+
+
+def accuracy(y, y_prob):
+    best = y_prob.argmax(axis=1) if y_prob.shape[1] > 1 else y_prob[:, 0] > 0.5
+    return np.mean(best == y)
+
+
+def r_squared(y, y_pred):
+    return 1 - np.mean((y - y_pred[:, 0]) ** 2) / np.var(y)
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_breast_cancer():
+    assert cross_validated("breast_cancer", accuracy, epochs=30) >= 0.96
+
+
+def test_wine():
+    assert cross_validated("wine", accuracy, epochs=50) >= 0.96
+
+
+def test_diabetes():
+    assert cross_validated("diabetes", r_squared, epochs=30, dropout=0.2) >= 0.45
+
+
+def test_digits():
+    assert cross_validated("digits", accuracy, epochs=30, body="cnn") >= 0.985

@@ -1,0 +1,153 @@
+"""Verdicts on curves whose cause is known: made by formula, and made by training."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import refused
+
+from cheatsheet import Finding
+from recipes import build_model, diagnose, fit, load_data
+
+EPOCHS = np.arange(1, 101)
+
+
+def noisy(curve, scale, seed=0):
+    return (curve + np.random.default_rng(seed).normal(scale=scale, size=len(curve))).tolist()
+
+
+def flat(seed=0, level=0.3):
+    return noisy(level + np.exp(-EPOCHS / 8), 0.005, seed)
+
+
+def falling(seed=0):
+    return noisy(1 - 0.006 * EPOCHS, 0.005, seed)
+
+
+def overfit(seed=0):
+    return noisy(0.4 + np.exp(-EPOCHS / 8) + 0.003 * EPOCHS, 0.01, seed)
+
+
+RULES = {
+    "still_learning": {"loss": falling(), "val_loss": falling(1)},
+    "converged": {"loss": flat(), "val_loss": flat(1, 0.31)},
+    "overfitting": {"loss": noisy(np.exp(-EPOCHS / 15), 0.002), "val_loss": overfit()},
+    "diverging": {"loss": noisy(1 + 0.05 * EPOCHS, 0.05), "val_loss": noisy(1 + 0.05 * EPOCHS, 0.1)},
+    "nan": {"loss": [1.0, 0.9, float("nan")], "val_loss": [1.0, 1.0, 1.0]},
+    "validation_below_training": {"loss": flat(level=0.5), "val_loss": flat(1, 0.4)},
+    "too_short": {"loss": [1.0, 0.9]},
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_is_found_and_the_others_are_not(rule):
+    rules = {finding.rule for finding in diagnose(RULES[rule])}
+    assert rules == ({rule, "converged"} if rule == "validation_below_training" else {rule})
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_false_alarm_on_flat_or_falling_curves(seed):
+    assert diagnose({"loss": flat(seed), "val_loss": flat(seed + 100)})[0].rule == "converged"
+    assert diagnose({"loss": falling(seed), "val_loss": falling(seed + 100)})[0].rule == "still_learning"
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_overfitting_is_found_at_its_turn(seed):
+    (finding,) = diagnose({"loss": noisy(np.exp(-EPOCHS / 15), 0.002, seed), "val_loss": overfit(seed)})
+    assert finding.rule == "overfitting"
+    turn = int(finding.where.removeprefix("epochs ").split("-")[0])
+    assert 15 <= turn <= 55  # d/dt (exp(-t/8) + 0.003 t) = 0 at t = 30, in a shallow valley
+
+
+def test_jumps_are_no_divergence():
+    loss = np.array(flat())
+    loss[[30, 55, 80]] += 0.4
+    assert diagnose({"loss": loss.tolist()})[0].rule == "converged"
+
+
+def test_worse_than_chance_is_an_error_once_flat_and_a_warning_while_falling():
+    stuck = diagnose({"loss": noisy(np.full(50, 0.6931), 1e-4)}, chance=float(np.log(2)))
+    assert next((finding.rule, finding.severity) for finding in stuck) == ("worse_than_chance", "error")
+    early = diagnose({"loss": noisy(3 - 0.01 * EPOCHS, 0.001)}, chance=0.69)
+    assert {(finding.rule, finding.severity) for finding in early} == {
+        ("worse_than_chance", "warning"),
+        ("still_learning", "warning"),
+    }
+
+
+def test_a_loss_that_may_be_negative():
+    poisson = -2 + np.exp(-EPOCHS / 8)
+    assert diagnose({"loss": noisy(poisson, 1e-3)}, chance=-1.0)[0].rule == "converged"
+    assert diagnose({"loss": noisy(poisson, 1e-3)}, chance=-3.0)[0].rule == "worse_than_chance"
+
+
+def test_the_whole_finding():
+    assert diagnose({"loss": [1.0, 0.8, 0.6, 0.4, 0.2]}) == [
+        Finding(
+            rule="still_learning",
+            severity="warning",
+            where="epochs 1-5",
+            message="loss was still falling when training stopped: from 1 to 0.2 over the last 5 epochs.",
+            fix="train for more epochs, or raise learning_rate",
+        )
+    ]
+
+
+# The lecture's own verdicts, on curves with the printed shape: rows 3 and 5 of the autoencoder's table.
+def test_the_lectures_rows():
+    slow = np.linspace(0.0935, 0.0654, 80)
+    assert diagnose({"loss": slow.tolist(), "val_loss": (slow + 1e-4).tolist()})[0].rule == "still_learning"
+    quick = 0.0043 + 0.06 * np.exp(-np.arange(30) / 2.5)
+    assert diagnose({"loss": quick.tolist(), "val_loss": quick.tolist()})[0].rule == "converged"
+
+
+class TestTrained:
+    """Real runs whose cause is known."""
+
+    def test_random_labels_are_overfitted(self, rng):
+        x, y = rng.normal(size=(200, 20)), rng.integers(0, 2, 200)
+        model = build_model("binary", input_shape=(20,), units=(128, 64), learning_rate=3e-3, seed=0)
+        rules = {finding.rule for finding in fit(model, x, y, epochs=60, validation_split=0.3).findings}
+        assert {"overfitting", "worse_than_chance"} <= rules
+
+    def test_far_too_high_a_rate_is_an_error(self):
+        data = load_data("diabetes")
+        model = build_model("regression", input_shape=(10,), optimizer="sgd", learning_rate=10.0, seed=0)
+        assert fit(model, data.x, data.y, epochs=6).findings[0].rule in ("nan", "diverging")
+
+    def test_far_too_low_a_rate_is_still_learning(self):
+        data = load_data("wine")
+        model = build_model(x=data.x, y=data.y, learning_rate=1e-4, seed=0)
+        assert fit(model, data.x, data.y, epochs=20, validation_split=0.2).findings[0].rule == "still_learning"
+
+    def test_dropout_puts_validation_below_training(self):
+        data = load_data("digits")
+        model = build_model(x=data.x, y=data.y, dropout=0.5, units=(64,), seed=0)
+        rules = {finding.rule for finding in fit(model, data.x, data.y, epochs=15, validation_split=0.2).findings}
+        assert "validation_below_training" in rules
+        assert "overfitting" not in rules
+
+    def test_keras_own_history_will_do(self):
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        history = model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=3, verbose=0)
+        assert diagnose(history) == diagnose(history.history)
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        (
+            {"val_loss": [1.0]},
+            "A history needs the key 'loss'. Received: ['val_loss']. Pass run.history, or what model.fit returned.",
+        ),
+        (3, "A history needs the key 'loss'. Received: int. Pass run.history, or what model.fit returned."),
+        (
+            {"loss": [1.0, 0.5], "val_loss": [1.0]},
+            "loss has 2 epochs, but val_loss has 1. Expected one value per epoch in each.",
+        ),
+        ({"loss": []}, "loss has shape (0,). Expected one value per epoch, and at least one epoch."),
+    ],
+)
+def test_refusals(history, message):
+    with refused(message):
+        diagnose(history)
