@@ -4,7 +4,7 @@ Standard library and NumPy alone: importing it loads neither Keras nor TensorFlo
 `table.py` holds the cheatsheet, `targets.py` reads a `y`, `head.py` joins the two.
 """
 
-from cheatsheet.chance import chance_loss
+from cheatsheet.chance import chance_loss, least_loss
 from cheatsheet.finding import Finding
 from cheatsheet.head import Head, head
 from cheatsheet.table import EXTENDED, LECTURE, TABLE, TASKS, Row, lookup
@@ -22,5 +22,6 @@ __all__ = [
     "chance_loss",
     "head",
     "infer_task",
+    "least_loss",
     "lookup",
 ]

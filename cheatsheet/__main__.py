@@ -69,17 +69,19 @@ def text_table() -> str:
 def explain(row: Row) -> str:
     """One row in full, with the code to copy."""
     others = [other.loss for other in TABLE if other.task == row.task and other is not row]
-    slide = row.lecture_activation or "not on the slide"
-    built = row.activation if slide in (row.activation, "not on the slide") else f"{row.activation} (built)"
+    slide = {None: "this row is not on the slide", row.activation: "as on the slide"}.get(
+        row.lecture_activation, f"the slide prints {row.lecture_activation}"
+    )
     units = "1" if row.units == "one" else "N"
-    compiled = "recipes.losses.Pinball()" if row.loss == "pinball" else f'"{row.loss}"'
-    metrics = ", ".join(f'"{name}"' for name in row.metrics if name != "sign_accuracy")
+    compiled = "Pinball()" if row.loss == "pinball" else f'"{row.loss}"'
+    metrics = ", ".join("sign_accuracy" if name == "sign_accuracy" else f'"{name}"' for name in row.metrics)
+    ours = [name for name in ("Pinball", "sign_accuracy") if name in compiled + metrics]
     lines = [
         f"{row.task}: {row.loss}",
         "",
         f"  y                {row.target}",
         f"  last layer       {_WIDTHS[row.units]}",
-        f"  last activation  {built}; on the slide: {slide}",
+        f"  last activation  {row.activation}; {slide}",
         f"  the loss is      -log likelihood: {row.likelihood}"
         if not row.likelihood.startswith("none")
         else f"  the loss is      {row.likelihood[6:]}",
@@ -93,6 +95,7 @@ def explain(row: Row) -> str:
         "",
         "With Keras alone:",
         "",
+        *([f"  from recipes.losses import {', '.join(ours)}"] if ours else []),
         f'  model.add(keras.layers.Dense({units}, activation="{row.activation}"))',
         f'  model.compile(optimizer="adam", loss={compiled}, metrics=[{metrics}])',
     ]

@@ -1,5 +1,6 @@
 """Whatever a user passes as `x` or `y`, as a NumPy array, or an error that says why it cannot be one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,13 @@ def as_array(value: Any, name: str) -> np.ndarray:
     return array.astype(str) if array.dtype.kind == "S" else array
 
 
-def require_finite(array: np.ndarray, name: str) -> None:
+def require_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None = None) -> None:
     """Is every number finite? Otherwise one NaN makes the whole loss NaN, and Keras does not say why.
+
+    Args:
+        array: Numbers of any shape.
+        name: What to call it.
+        columns: Names of the columns of a table.
 
     Raises:
         ValueError: naming the number of bad values and the first one's row and column.
@@ -72,7 +78,9 @@ def require_finite(array: np.ndarray, name: str) -> None:
     bad = ~np.isfinite(array)
     first = np.unravel_index(int(np.argmax(bad)), array.shape)
     what = "NaN" if np.isnan(array[first]) else "infinity"
-    place = f"row {first[0]}" + "".join(f", column {index}" for index in first[1:2])
+    place = f"row {first[0]}"
+    if array.ndim == 2:
+        place += f", column {first[1] if columns is None else repr(columns[int(first[1])])}"
     place += f" (index {tuple(int(i) for i in first)})" if array.ndim > 2 else ""
     raise ValueError(
         f"{name} has {count(int(bad.sum()), 'value')} not finite; the first is {what} in {place}. "

@@ -38,6 +38,33 @@ def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) ->
     return float(_CHANCE[name](_columns(y)))
 
 
+def least_loss(loss: str, y: Any) -> float:
+    """Which loss would a perfect model get on this target?
+
+    0 for most losses, but not for all: crossentropy with targets between 0 and 1 costs their entropy (an autoencoder's
+    grey pixels, soft labels), and the Poisson loss leaves out ln y!, so that it may be far below 0.
+
+    Args:
+        loss: Keras' name of the loss.
+        y: Target as for `chance_loss`.
+
+    >>> least_loss("mean_squared_error", [1.0, 3.0])
+    0.0
+    >>> round(least_loss("binary_crossentropy", [0.5, 0.5]), 4)  # ln 2
+    0.6931
+    """
+    name = canonical_loss(loss)
+    if name == "poisson":
+        values = _columns(y)
+        return float((values + _entropy(values)).mean())  # y - y ln y
+    if name == "binary_crossentropy":
+        values = _columns(y)
+        return float((_entropy(values) + _entropy(1 - values)).mean())
+    if name == "categorical_crossentropy":
+        return float(_entropy(_columns(y)).sum(axis=1).mean())
+    return 0.0
+
+
 def _columns(y: Any) -> np.ndarray:
     """The target as float64 of shape (n, values)."""
     array = as_array(y, "y")

@@ -19,7 +19,7 @@ class Head:
     Attributes:
         units: Number of output nodes.
         activation: Keras' name of the last activation.
-        loss: Keras' name of the loss; `"pinball"` is `recipes.losses.pinball`.
+        loss: Keras' name of the loss; `"pinball"` is `recipes.losses.Pinball`.
         metrics: Names of what to watch.
         task: The task that it serves.
         quantiles: One per node for `task="quantile"`, else empty.

@@ -69,8 +69,8 @@ LECTURE: tuple[Row, ...] = (
         target="(n,) numbers >= 0 over orders of magnitude",
         likelihood="Gaussian of ln(1 + y)",
         chance="variance of ln(1 + y)",
-        why="Ratios count, not differences. Keras takes a negative output for 0, where nothing is learnt: "
-        "let the outputs start positive.",
+        why="Ratios count, not differences. Keras takes a negative output for 0, where nothing is learnt, "
+        "so build_model(x=x, y=y) works in ln(1 + y) inside.",
         metrics=("mean_absolute_error",),
     ),
     Row(

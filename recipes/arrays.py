@@ -1,5 +1,6 @@
 """The inputs `x` as numbers that a network can take, or an error that says what is in the way."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,43 +22,85 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
         ValueError: for text, missing or non-finite values, empty or ragged input, and numbers that float32
             cannot hold.
     """
+    columns = list(x.columns) if hasattr(x, "columns") and hasattr(x, "dtypes") else None  # a pandas table
+    if columns is not None:
+        _require_number_columns(x, name)
     array = as_array(x, name)
     if array.dtype.kind == "U":
-        columns = getattr(x, "columns", None)
-        text = _text_columns(array)
-        named = [str(columns[i]) for i in text] if columns is not None else [str(i) for i in text]
         raise ValueError(
-            f"{name} holds text ({show_values(np.unique(array))}) in column {', '.join(named[:5])}. Expected numbers. "
+            f"{name} holds text ({show_values(np.unique(array))}). Expected numbers. "
             "Encode text columns first (sklearn.preprocessing.OneHotEncoder)."
         )
-    require_finite(array, name)
-    if array.dtype.kind in "bf":
-        array = _as_float32(array, name)
+    require_finite(array, name, columns)
+    if array.dtype.kind in "bf" or array.dtype.itemsize == 8:
+        array = as_float32(array, name)
     return array[:, None] if array.ndim == 1 else array
 
 
-def _as_float32(array: np.ndarray, name: str) -> np.ndarray:
-    if array.dtype == np.float64:
+def _require_number_columns(table: Any, name: str) -> None:
+    text = [str(column) for column, dtype in table.dtypes.items() if getattr(dtype, "kind", "O") not in "buif"]
+    if text:
+        raise ValueError(
+            f"{name} has columns that are not numbers: {', '.join(text[:5])}{', ...' if len(text) > 5 else ''}. "
+            "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out."
+        )
+
+
+def as_float32(array: np.ndarray, name: str) -> np.ndarray:
+    """The same numbers in float32, or an error where they do not survive; copied only where they must be."""
+    if array.dtype.itemsize == 8:
         largest = max(abs(float(array.max())), abs(float(array.min())))
         if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
             raise ValueError(
                 f"{name} reaches {largest:.3g}, too large for float32 arithmetic. Divide it by a scale first."
             )
+        if largest > 1e4:
+            require_float32_spread(array, name)
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _text_columns(array: np.ndarray) -> list[int]:
-    """Columns of a text array that are not all numbers."""
-    if array.ndim == 1:
-        return [0]
-    columns = array.reshape(len(array), -1)
-    found = []
-    for i in range(columns.shape[1]):
-        try:
-            columns[:, i].astype(float)
-        except ValueError:
-            found.append(i)
-    return found or [0]
+def require_float32_spread(array: np.ndarray, name: str) -> None:
+    """Does what varies in each column survive float32, which has 24 bits?
+
+    Raises:
+        ValueError: for values like 1e8 + noise, all of which become one number.
+    """
+    columns = array.reshape(len(array), -1).astype(np.float64)
+    size, spread = np.abs(columns).max(axis=0), columns.std(axis=0)
+    lost = np.flatnonzero((spread > 0) & (spread < 16 * np.finfo(np.float32).eps * size))
+    if len(lost):
+        i = int(lost[0])
+        where = name if columns.shape[1] == 1 else f"column {i} of {name}"
+        raise ValueError(
+            f"{where} varies by {spread[i]:.3g} around values of size {size[i]:.3g}, which float32 cannot resolve. "
+            f"Subtract an offset, such as {name}.mean(axis=0)."
+        )
+
+
+def input_shape_of(features: np.ndarray | None, input_shape: Sequence[int] | int | None) -> tuple[int, ...] | None:
+    """The shape of one example, from the data or as given; `None` where neither is.
+
+    Raises:
+        ValueError: for a shape that is none, or that the data do not have.
+    """
+    given = None if input_shape is None else _as_shape(input_shape)
+    if features is None:
+        return given
+    if given is not None and given != features.shape[1:]:
+        raise ValueError(
+            f"input_shape={given}, but the rows of x have shape {features.shape[1:]}. Leave input_shape out."
+        )
+    return features.shape[1:]
+
+
+def _as_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
+    sizes = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+    if not sizes or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes):
+        raise ValueError(
+            f"input_shape must be the shape of one example, in whole numbers of at least 1. "
+            f"Received: input_shape={input_shape!r}. Expected something like (30,) or (28, 28, 1)."
+        )
+    return tuple(int(size) for size in sizes)
 
 
 def moments(array: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,4 +112,4 @@ def moments(array: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
     axes = tuple(range(array.ndim - keep))
     mean = array.mean(axis=axes, dtype=np.float64)
     std = array.std(axis=axes, dtype=np.float64)
-    return mean, np.where(std > 1e-9 * np.maximum(1.0, np.abs(mean)), std, 1.0)
+    return mean, np.where(std > 1e-9 * np.abs(mean), std, 1.0)

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 
 import cheatsheet
+from cheatsheet.arrays import count
 from cheatsheet.head import Head
-from recipes.arrays import as_features
+from recipes.arrays import as_features, input_shape_of
 from recipes.build import compile_head, seeded
 
 KINDS = ("dense", "conv")
@@ -52,14 +53,16 @@ def build_autoencoder(
     Raises:
         ValueError: for a shape that the kind cannot take, naming the sizes that fit.
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
+        if not isinstance(kind, str):
+            raise TypeError(f"kind is a word, {' or '.join(KINDS)}. For data say build_autoencoder(x=x).")
         raise ValueError(f"Unknown kind. Received: kind={kind!r}. Expected one of {', '.join(KINDS)}.")
     if x is None and input_shape is None:
         raise ValueError("Which shape? Received: x=None, input_shape=None. Pass x, or the shape of one example.")
-    if latent < 1:
-        raise ValueError(f"latent must be at least 1. Received: latent={latent!r}.")
+    if not isinstance(latent, int | np.integer) or latent < 1:
+        raise ValueError(f"latent must be a whole number of at least 1. Received: latent={latent!r}.")
     features = None if x is None else as_features(x)
-    shape = tuple(input_shape or ()) if features is None else features.shape[1:]
+    shape = input_shape_of(features, input_shape) or ()
     head = _reconstruction_head(shape, features, loss, activation)
     if kind == "conv":
         _require_side(shape, len(filters))
@@ -84,13 +87,16 @@ def _require_side(shape: tuple[int, ...], num_blocks: int) -> None:
             f"kind='conv' expects images (height, width, channels), but one example has shape {shape}. "
             "Use x[..., None] for grey images, or kind='dense'."
         )
+    if not num_blocks:
+        raise ValueError("kind='conv' needs at least one block. Received: filters=(). Pass filters=(16,), say.")
     factor = 2**num_blocks
     if shape[0] % factor or shape[1] % factor:
         height, width = (-(-side // factor) * factor for side in shape[:2])
         depth = min((side & -side).bit_length() - 1 for side in shape[:2])
+        other = f"pass filters= with at most {count(depth, 'value')}" if depth else "use kind='dense'"
         raise ValueError(
-            f"{shape[0]}x{shape[1]} pixels cannot be halved {num_blocks} times. "
-            f"Pad the images to {height}x{width}, or pass filters= with at most {depth} values."
+            f"{shape[0]}x{shape[1]} pixels cannot be halved {count(num_blocks, 'time')}. "
+            f"Pad the images to {height}x{width}, or {other}."
         )
 
 

@@ -5,6 +5,7 @@ The one place that compiles from a `Head`.
 
 import inspect
 import random
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -14,11 +15,18 @@ import keras
 import numpy as np
 
 import cheatsheet
+from cheatsheet.arrays import count
 from cheatsheet.head import QUANTILES, Head
 from cheatsheet.table import canonical_loss
-from recipes.arrays import as_features, moments
+from recipes.arrays import as_features, input_shape_of, moments, require_float32_spread
 from recipes.bodies import BODIES
 from recipes.losses import Pinball, sign_accuracy
+
+SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
+UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
+
+# What people type, by habit from elsewhere.
+_OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes"}
 
 Body = str | Callable[..., list[keras.Layer]]
 
@@ -69,13 +77,18 @@ def build_model(
     Raises:
         ValueError: where the arguments do not fit each other or the data, before anything is built.
     """
+    if task is not None and not isinstance(task, str):
+        raise TypeError(
+            f"The first argument of build_model is a task such as 'binary'. Received: {type(task).__name__}. "
+            "For data say build_model(x=x, y=y)."
+        )
     if task is None and y is None:
         raise ValueError("Which model? Received: task=None, y=None. Pass a task such as 'binary', or x and y.")
     head = _head_for(task, num_classes, y, loss, activation, quantiles)
     if head.task == "reconstruction":
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
     features = None if x is None else as_features(x)
-    shape = _input_shape(features, input_shape)
+    shape = input_shape_of(features, input_shape)
     if features is not None and y is not None and len(features) != len(y):
         raise ValueError(f"x has {len(features)} rows, but y has {len(y)}. Expected the same number.")
     make_body = _body_maker(body, body_options, shape)
@@ -86,12 +99,11 @@ def build_model(
         layers.append(keras.layers.Dense(head.units, activation=head.activation, name="head"))
         scale = [] if y is None else _output_scale(head, y)
         layers += scale
-        model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else body.__name__}_{head.task}")
+        model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else 'custom'}_{head.task}")
         compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss)
-    if scale and optimizer == "sgd":
-        power = 2 if head.loss == "mean_squared_error" else 1  # how the loss grows with the unit of y
-        unit = float(np.max(scale[0].scale))
-        model.optimizer.learning_rate = float(model.optimizer.learning_rate.numpy()) / unit**power
+    if scale and isinstance(optimizer, str) and isinstance(model.optimizer, keras.optimizers.SGD):
+        power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
+        model.optimizer.learning_rate = float(model.optimizer.learning_rate) / float(np.max(scale[0].scale)) ** power
     return model
 
 
@@ -139,28 +151,9 @@ def _head_for(
     name = loss if isinstance(loss, str) else None
     if isinstance(loss, keras.losses.Loss) and loss.name in {row.loss for row in cheatsheet.TABLE}:
         name = canonical_loss(loss.name)
+    if getattr(loss, "from_logits", False) and activation is None:
+        activation = "linear"  # the loss applies the activation itself
     return cheatsheet.head(task, num_classes, y, name, activation, quantiles=quantiles)
-
-
-def _input_shape(features: np.ndarray | None, input_shape: Sequence[int] | None) -> tuple[int, ...] | None:
-    given = None if input_shape is None else _as_shape(input_shape)
-    if features is None:
-        return given
-    if given is not None and given != features.shape[1:]:
-        raise ValueError(
-            f"input_shape={given}, but the rows of x have shape {features.shape[1:]}. Leave input_shape out."
-        )
-    return features.shape[1:]
-
-
-def _as_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
-    sizes = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-    if not sizes or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes):
-        raise ValueError(
-            f"input_shape must be the shape of one example, in whole numbers of at least 1. "
-            f"Received: input_shape={input_shape!r}. Expected something like (30,) or (28, 28, 1)."
-        )
-    return tuple(int(size) for size in sizes)
 
 
 def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | None) -> Callable[..., list[keras.Layer]]:
@@ -168,14 +161,15 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     if callable(body):
         return body
     if body not in BODIES:
-        close = get_close_matches(str(body), BODIES, n=1)
+        close = get_close_matches(str(body).lower(), BODIES, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"Unknown body. Received: body={body!r}. Expected one of {', '.join(BODIES)}.{hint}")
     make = BODIES[body]
     known = inspect.signature(make).parameters
     for name in options:
         if name not in known:
-            close = get_close_matches(name, [*known, *inspect.signature(build_model).parameters], n=1)
+            names = [*known, *inspect.signature(build_model).parameters]
+            close = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else get_close_matches(name, names, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise TypeError(
                 f"build_model has no argument {name!r} with body={body!r}, which takes {', '.join(known)}.{hint}"
@@ -187,7 +181,8 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
                 f"{name} must be a sequence of whole numbers of at least 1, one for each layer. "
                 f"Received: {name}={values!r}. Expected something like (64, 32)."
             )
-    if not 0 <= options.get("dropout", 0.0) < 1:
+    dropout = options.get("dropout", 0.0)
+    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout is a fraction, 0 <= dropout < 1. Received: dropout={options['dropout']!r}.")
     if body == "cnn" and shape is not None:
         _require_image(shape, len(options.get("filters", known["filters"].default)))
@@ -208,7 +203,7 @@ def _require_image(shape: tuple[int, ...], num_blocks: int) -> None:
     if min(shape[:2]) < 2**num_blocks:
         raise ValueError(
             f"{num_blocks} blocks halve the image {num_blocks} times, too often for {shape[0]}x{shape[1]} pixels. "
-            f"Pass filters= with at most {max(int(np.log2(min(shape[:2]))), 0)} values."
+            f"Pass filters= with at most {count(int(np.log2(min(shape[:2]))), 'value')}."
         )
 
 
@@ -218,28 +213,52 @@ def _input_layers(shape: tuple[int, ...], features: np.ndarray | None, body: Bod
     if body == "cnn" and len(shape) == 2:
         layers.append(keras.layers.Reshape((*shape, 1), name="add_channel"))
         features = None if features is None else features[..., None]
-    if features is not None:  # one scale per column of a table, one per channel of an image
+    if features is not None:  # one scale for each index of the last axis: a table's column, an image's channel
         mean, std = moments(features, keep=1)
         layers.append(keras.layers.Normalization(mean=mean.tolist(), variance=(std**2).tolist(), name="input_scale"))
     return layers
 
 
 def _output_scale(head: Head, y: Any) -> list[keras.Layer]:
-    """The last layer of a regression: from a network's natural range, about -1 to 1, to the units of y."""
-    if head.task not in ("regression", "quantile"):
+    """The last layers of a regression: from a network's natural range, about -1 to 1, to the units of y."""
+    if head.task not in ("regression", "quantile") or head.activation not in ("linear", "softplus"):
         return []
     target = np.asarray(y, dtype=np.float64)
     target = target.reshape(len(target), -1)  # (n, columns)
+    require_float32_spread(target, "y")
+    if head.loss == "mean_squared_logarithmic_error":  # linear in ln(1 + y), so never negative and never stuck
+        mean, std = moments(np.log1p(target), keep=1)
+        return [
+            _rescaling(std, mean, "output_scale"),
+            keras.layers.Activation("exponential", name="output_exponential"),
+            keras.layers.Rescaling(1.0, -1.0, name="output_minus_one"),
+        ]
     mean, std = moments(target, keep=1)
-    if head.activation == "linear":
-        scale, offset = std, mean
-    elif head.activation == "softplus":  # positive stays positive
-        scale, offset = np.where(mean > 0, mean, 1.0), np.zeros_like(mean)
-    else:
-        return []
+    _require_scale(std)
+    if head.activation == "softplus":  # positive stays positive
+        return [_rescaling(np.where(mean > 0, mean, 1.0), np.zeros_like(mean), "output_scale")]
+    return [_rescaling(std, mean, "output_scale")]
+
+
+def _rescaling(scale: np.ndarray, offset: np.ndarray, name: str) -> keras.layers.Rescaling:
     if len(scale) == 1:
-        return [keras.layers.Rescaling(float(scale[0]), float(offset[0]), name="output_scale")]
-    return [keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="output_scale")]
+        return keras.layers.Rescaling(float(scale[0]), float(offset[0]), name=name)
+    return keras.layers.Rescaling(scale.tolist(), offset.tolist(), name=name)
+
+
+def _require_scale(std: np.ndarray) -> None:
+    """Raw losses of tiny or of very unequal columns cannot be trained on."""
+    if std.min() < SMALLEST_SPREAD:
+        raise ValueError(
+            f"y varies by only {std.min():.3g} in its units, so that the gradients of its loss vanish in float32. "
+            "Multiply y by a scale, so that it varies by about 1."
+        )
+    if std.max() / std.min() > UNEQUAL_COLUMNS:
+        warnings.warn(
+            f"The columns of y vary by {std.min():.3g} to {std.max():.3g}; their losses add up, so the largest will "
+            "be learnt and the smallest not. Divide each column by its standard deviation.",
+            stacklevel=4,
+        )
 
 
 def _loss(head: Head) -> str | keras.losses.Loss:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cheatsheet.arrays import count
 from cheatsheet.finding import Finding, by_severity
 
 TAIL = 0.2  # the last fifth of the epochs counts as "the end"
@@ -20,17 +21,18 @@ STILL_FALLING = 0.01  # relative fall over the tail that counts as "not flat"; t
 STILL_FALLING_OF_DROP = 0.002  # the same against the whole drop, so that a loss near 0 can be flat
 OVERFIT_RISE = 0.05  # relative rise of the validation loss above its best
 DIVERGED = 0.5  # rise of the training loss above its best, against all that it had fallen
-BETTER_THAN_CHANCE = 0.01  # relative lead over the constant guess that counts as having learnt
+BETTER_THAN_CHANCE = 0.01  # share of the way from the constant guess to a perfect model that counts as learnt
 BELOW_TRAINING = 0.02  # relative gap by which the validation loss must lie below the training loss
 
 
-def diagnose(history: Any, *, chance: float | None = None) -> list[Finding]:
+def diagnose(history: Any, *, chance: float | None = None, least: float | None = None) -> list[Finding]:
     """What does this loss curve say?
 
     Args:
         history: Dict with `"loss"` and perhaps `"val_loss"`, one value per epoch; or the `History` that Keras'
             `fit` returns, or a `Run`.
         chance: Loss of the best constant guess, as `cheatsheet.chance_loss` gives it; a `Run` brings its own.
+        least: Loss of a perfect model, as `cheatsheet.least_loss` gives it; likewise, else 0.
 
     Returns:
         Findings, the most severe first; the first one is the headline. Rules: `nan`, `diverging`,
@@ -45,16 +47,18 @@ def diagnose(history: Any, *, chance: float | None = None) -> list[Finding]:
     """
     if chance is None:
         chance = getattr(history, "chance", None)
+    if least is None:
+        least = getattr(history, "least", 0.0)
     curves = _curves(history)
     broken = _not_a_number(curves)
     if broken:
         return broken
     if len(curves.loss) < FEWEST_EPOCHS:
-        return [*_worse_than_chance(curves, chance, "warning"), *_too_short(curves)]
+        return [*_worse_than_chance(curves, chance, least, "warning"), *_too_short(curves)]
     diverging = _diverging(curves)
     still = [] if diverging else _still_learning(curves)
     overfitting = [] if still else _overfitting(curves)
-    hopeless = _worse_than_chance(curves, chance, "warning" if still else "error")
+    hopeless = _worse_than_chance(curves, chance, least, "warning" if still else "error")
     flat = [] if diverging or still or overfitting else _converged(curves)
     below = [] if diverging or hopeless else _validation_below_training(curves)
     return by_severity([*diverging, *hopeless, *overfitting, *still, *flat, *below])
@@ -141,7 +145,7 @@ def _too_short(curves: _Curves) -> list[Finding]:
             "too_short",
             "info",
             f"epochs 1-{epochs}",
-            f"{epochs} epochs are too few to judge the end of the curve; {curves.name} is {curves.watched[-1]:.4g}.",
+            f"{count(epochs, 'epoch')} cannot show how the curve ends; {curves.name} is {curves.watched[-1]:.4g}.",
             f"train for at least {FEWEST_EPOCHS} epochs",
         )
     ]
@@ -222,20 +226,22 @@ def _smoothed(curve: np.ndarray) -> np.ndarray:
     return np.array([np.median(curve[max(0, i - half) : i + half + 1]) for i in range(len(curve))])
 
 
-def _worse_than_chance(curves: _Curves, chance: float | None, severity: str) -> list[Finding]:
+def _worse_than_chance(curves: _Curves, chance: float | None, least: float, severity: str) -> list[Finding]:
     if chance is None:
         return []
-    end = float(np.median(curves.watched[-min(curves.tail, len(curves.watched)) :]))
-    if end < chance - BETTER_THAN_CHANCE * abs(chance):
+    short = len(curves.watched) < FEWEST_EPOCHS
+    end = float(curves.watched[-1] if short else np.median(curves.watched[-curves.tail :]))
+    learnt = chance - BETTER_THAN_CHANCE * (chance - least)
+    if end < learnt:
         return []
     best = float(curves.watched.min())
-    once = f" (at its best it was {best:.4g})" if best < chance - BETTER_THAN_CHANCE * abs(chance) else ""
+    once = f" (at its best it was {best:.4g})" if best < learnt else ""
     return [
         Finding(
             "worse_than_chance",
             severity,
-            curves.tail_epochs if len(curves.loss) >= curves.tail else f"epochs 1-{len(curves.loss)}",
-            f"{curves.name} is {end:.4g}; always giving the same best answer would get {chance:.4g}{once}.",
+            f"epochs 1-{len(curves.loss)}" if short else curves.tail_epochs,
+            f"{curves.name} is {end:.4g}, no better than the {chance:.4g} of always giving the same answer{once}.",
             "check that x and y belong together row by row, scale x, and try another learning_rate",
         )
     ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from cheatsheet import Finding
 from recipes.diagnose import diagnose
@@ -36,7 +37,7 @@ def plot_history(
     curves = getattr(history, "history", history)
     chance = chance if chance is not None else getattr(history, "chance", None)
     if findings is None:
-        findings = getattr(history, "findings", None) or diagnose(curves, chance=chance)
+        findings = getattr(history, "findings", None) or diagnose(history, chance=chance)
     if ax is None:
         ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")[1]
     epochs = np.arange(1, len(curves["loss"]) + 1)
@@ -51,6 +52,7 @@ def plot_history(
     if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
         ax.set_yscale("log")
     ax.set(xlabel="epoch", ylabel="loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
     if findings:

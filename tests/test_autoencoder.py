@@ -62,7 +62,7 @@ def test_sides_and_channels(shape):
             "binary_crossentropy expects values in [0, 1], but they run from 0 to 255. "
             "Scale them (divide by 255, say), or use loss='mean_squared_error', activation='linear'.",
         ),
-        ({"input_shape": (8, 8, 1), "latent": 0}, "latent must be at least 1. Received: latent=0."),
+        ({"input_shape": (8, 8, 1), "latent": 0}, "latent must be a whole number of at least 1. Received: latent=0."),
     ],
 )
 def test_refusals(arguments, message):

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import refused
 
@@ -106,7 +107,8 @@ def test_a_constant_column_does_not_explode_on_new_data():
 
 def test_regression_gives_raw_units_from_the_start():
     y = np.stack([DIABETES.y * 1e6, DIABETES.y - 1000], axis=1)
-    model = build_model(x=DIABETES.x, y=y, seed=0)
+    with pytest.warns(UserWarning, match=r"^The columns of y vary by 77 to 7\.7e\+07; their losses add up"):
+        model = build_model(x=DIABETES.x, y=y, seed=0)
     y_pred = model.predict(DIABETES.x, verbose=0)
     np.testing.assert_allclose(y_pred.mean(axis=0), y.mean(axis=0), atol=2 * y.std(axis=0).max())
     assert y_pred.shape == y.shape
@@ -116,6 +118,63 @@ def test_poisson_rates_stay_positive():
     y = np.round(DIABETES.y)
     model = build_model("regression", x=DIABETES.x, y=y, loss="poisson")
     assert model.predict(DIABETES.x, verbose=0).min() > 0
+
+
+def test_orders_of_magnitude_are_learnt_in_the_logarithm(rng):
+    x = rng.normal(size=(400, 3))
+    y = np.exp(2 * x[:, 0] + 8)
+    model = build_model("regression", x=x, y=y, loss="mean_squared_logarithmic_error", seed=0)
+    run = fit(model, x, y, epochs=60, verbose=0)
+    assert run.history["loss"][-1] < 0.01 * run.chance
+    assert model.predict(x, verbose=0).min() > -1
+
+
+def test_a_loss_from_logits_gets_a_linear_head():
+    model = build_model("binary", input_shape=(3,), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    assert model.layers[-1].activation is keras.activations.linear
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            DIABETES.y * 1e-9,
+            "y varies by only 7.7e-08 in its units, so that the gradients of its loss vanish in float32. "
+            "Multiply y by a scale, so that it varies by about 1.",
+        ),
+        (
+            1e10 + DIABETES.y.astype(float),
+            "y varies by 77 around values of size 1e+10, which float32 cannot resolve. "
+            "Subtract an offset, such as y.mean(axis=0).",
+        ),
+    ],
+)
+def test_units_that_cannot_be_trained_in_are_refused(y, message):
+    with refused(message):
+        build_model(x=DIABETES.x, y=y)
+
+
+def test_tables_name_their_columns():
+    table = pd.DataFrame({"age": [30.0, 40.0], "city": ["Rome", "Oslo"], "mass": [70.0, np.nan]})
+    with refused(
+        "x has columns that are not numbers: city. "
+        "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out."
+    ):
+        build_model(x=table, y=[0, 1])
+    with refused(
+        "x has 1 value not finite; the first is NaN in row 1, column 'mass'. "
+        "Expected finite numbers. Drop those rows or impute the values."
+    ):
+        build_model(x=table[["age", "mass"]], y=[0, 1])
+
+
+def test_data_in_the_place_of_the_task():
+    with refused(
+        "The first argument of build_model is a task such as 'binary'. Received: ndarray. "
+        "For data say build_model(x=x, y=y).",
+        TypeError,
+    ):
+        build_model(WINE.x)
 
 
 def test_plain_descent_does_not_diverge_in_raw_units():
@@ -207,7 +266,7 @@ def test_your_own_loss_keeps_the_rows_head():
         ),
         (
             {"x": [["red", 1], ["white", 2]], "y": [0, 1]},
-            "x holds text ('1', '2', 'red', 'white') in column 0. Expected numbers. "
+            "x holds text ('1', '2', 'red', 'white'). Expected numbers. "
             "Encode text columns first (sklearn.preprocessing.OneHotEncoder).",
         ),
         (

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cheatsheet import chance_loss
+from cheatsheet import chance_loss, least_loss
 from recipes.losses import Pinball
 
 RNG = np.random.default_rng(1)
@@ -84,6 +84,14 @@ def test_a_zero_initialised_head_starts_at_ln_k():
 def test_the_mean_image_for_reconstructions():
     images = RNG.random((50, 4, 4, 1))
     assert chance_loss("mean_squared_error", images) == pytest.approx(np.mean((images - images.mean(0)) ** 2))
+
+
+@pytest.mark.parametrize(("loss", "y"), [("poisson", COUNTS + 900), ("categorical_crossentropy", SOFT)])
+def test_a_perfect_model_gets_the_least_loss(loss, y):
+    y_true = y.reshape(len(y), -1)
+    perfect = keras.losses.get(loss)(keras.ops.convert_to_tensor(y_true), keras.ops.convert_to_tensor(y_true))
+    assert least_loss(loss, y) == pytest.approx(float(np.mean(perfect)), rel=1e-6)
+    assert least_loss(loss, y) < chance_loss(loss, y)
 
 
 def test_an_unknown_loss_has_no_chance():

@@ -161,6 +161,21 @@ class TestWeights:
         for a, b in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
+    def test_balanced_classes(self):
+        keras.utils.set_random_seed(0)
+        weights = 178 / (3 * np.bincount(WINE.y))
+        runs = [
+            fit(build_model(x=WINE.x, y=WINE.y, seed=0), *WINE, class_weight=given, verbose=0)
+            for given in ("balanced", dict(enumerate(weights)))
+        ]
+        assert runs[0].history["loss"] == pytest.approx(runs[1].history["loss"])
+
+    def test_validation_rows_are_not_weighted_by_class(self):
+        model = build_model(x=WINE.x, y=WINE.y, seed=0, learning_rate=1e-12)
+        plain = fit(model, *WINE, validation_split=0.3, verbose=0)
+        weighted = fit(model, *WINE, validation_split=0.3, class_weight={0: 1, 1: 100, 2: 1}, verbose=0)
+        assert weighted.history["val_loss"] == pytest.approx(plain.history["val_loss"], rel=1e-4)
+
 
 class TestRun:
     def test_what_comes_back(self):
@@ -180,7 +195,7 @@ class TestRun:
         model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2), keras.layers.Dense(6)])
         model.compile("adam", "mean_squared_error")
         run = fit(model, x, epochs=2, validation_data=x[:10])
-        assert run.chance == pytest.approx(x.var(axis=0).mean(), rel=1e-5)
+        assert run.chance == pytest.approx(x[:10].var(axis=0).mean(), rel=1e-5)
         assert "val_loss" in run.history
 
     def test_pandas_lists_and_one_feature(self):
@@ -202,6 +217,36 @@ class TestRun:
         run = fit(model, x, y, epochs=2, validation_split=0.2)
         assert run.epochs == 2
         assert run.chance is None
+
+    def test_lists_and_tuples_are_rows(self):
+        rows, labels = tuple(map(tuple, WINE.x.tolist())), tuple(WINE.y.tolist())
+        model = build_model(x=rows, y=labels)
+        assert fit(model, rows, labels, validation_data=(rows[:50:7], labels[:50:7])).epochs == 1
+
+    def test_streams_go_to_keras(self):
+        class Batches(keras.utils.PyDataset):
+            def __len__(self):
+                return 3
+
+            def __getitem__(self, index):
+                return WINE.x[index * 50 : index * 50 + 50], WINE.y[index * 50 : index * 50 + 50]
+
+        model = build_model(x=WINE.x, y=WINE.y)
+        run = fit(model, Batches(), epochs=2, validation_data=Batches(), verbose=0)
+        assert run.engine == "keras: model.fit (x is a Batches, not arrays)"
+        assert run.steps == 6
+        assert len(run.history["val_loss"]) == 2
+        with refused(
+            "validation_split cannot be used with a Batches, which makes its own batches. "
+            "Put targets and weights into it, and pass validation_data."
+        ):
+            fit(model, Batches(), validation_split=0.2)
+
+    def test_one_callback_or_none(self):
+        model = build_model(x=WINE.x, y=WINE.y)
+        stop = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=1)
+        assert fit(model, *WINE, epochs=9, callbacks=stop, verbose=0).epochs == 2
+        assert fit(model, *WINE, callbacks=None, verbose=0).epochs == 1
 
     def test_callbacks_stop_it(self):
         model = build_model(x=WINE.x, y=WINE.y, seed=0)
@@ -285,6 +330,17 @@ def test_refusals_come_before_the_first_step_and_change_nothing(x, y, options, m
     assert int(model.optimizer.iterations) == 0
 
 
+def test_a_fractional_validation_target_for_classes():
+    y = (WINE.y > 0).astype(int)
+    with refused("In validation_data: y holds labels that the training target lacks: 0.25, 0.5. Expected 0, 1."):
+        fit(build_model(x=X, y=y), X, y, validation_data=(X[:2], [0.25, 0.5]))
+
+
+def test_arguments_in_the_wrong_order():
+    with refused("The first argument of fit is a Keras model. Received: ndarray. Say fit(model, x, y).", TypeError):
+        fit(X, Y, build_model(x=X, y=Y))
+
+
 def test_strings_for_regression():
     model = build_model("regression", input_shape=(13,))
     with refused(
@@ -297,7 +353,7 @@ def test_strings_for_regression():
 def test_widths_that_keras_would_stretch_silently():
     model = build_model("regression", input_shape=(13,))
     with refused(
-        "y has 2 values a row (shape (178, 2)), but the model has 1 outputs. Expected the same number; Keras would "
+        "y has 2 values a row (shape (178, 2)), but the model has 1 output. Expected the same number; Keras would "
         "stretch one over the other silently. Build the model with y=y, or mend y's shape."
     ):
         fit(model, X, X[:, :2])

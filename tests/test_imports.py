@@ -14,12 +14,13 @@ ORDER = {
     "cheatsheet": ["finding", "arrays", "table", "targets", "head", "chance", "__main__"],
     "recipes": [
         "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies", "build", "autoencoder", "diagnose",
-        "training", "training.batches", "training.targets", "training.inputs", "training.run", "training.progress",
+        "training", "training.batches", "training.targets", "training.inputs", "training.interrupt", "training.engine",
+        "training.sharing", "training.resident", "training.with_keras", "training.run", "training.progress",
         "training.fit", "data", "plots",
     ],
 }  # fmt: skip
 # The one home of each heavy import.
-HOMES = {"matplotlib": {"recipes.plots"}, "keras_tuner": set(), "tensorflow": set()}
+HOMES = {"matplotlib": {"recipes.plots"}, "keras_tuner": set(), "tensorflow": {"recipes.training.resident"}}
 
 
 def modules(package):

@@ -7,8 +7,10 @@ from typing import Any
 import keras
 
 from recipes.diagnose import diagnose
-from recipes.training.batches import ShuffledBatches
-from recipes.training.inputs import TrainingData, prepare
+from recipes.training import with_keras
+from recipes.training.engine import Plan, Train, choose
+from recipes.training.inputs import is_stream, pass_on, prepare
+from recipes.training.interrupt import Interrupt
 from recipes.training.progress import ProgressLine
 from recipes.training.run import Run
 
@@ -24,10 +26,11 @@ def fit(
     validation_split: float = 0.0,
     shuffle: bool = True,
     sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    class_weight: Mapping[Any, float] | str | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
     seed: int = 0,
     verbose: str | int = "auto",
+    engine: str = "auto",
 ) -> Run:
     """How well does this model learn this data?
 
@@ -37,7 +40,8 @@ def fit(
 
     Args:
         model: A compiled Keras model.
-        x: Inputs `(n, ...)`; a dict or tuple of them for a model with several inputs.
+        x: Inputs `(n, ...)`; a dict, list or tuple of them for a model with several inputs. A `tf.data.Dataset`,
+            `PyDataset`, `DataLoader` or generator goes to Keras as it is.
         y: Targets, one row per row of x; `None` trains an autoencoder on x.
         epochs: Passes over the training rows.
         batch_size: Rows per step.
@@ -45,14 +49,17 @@ def fit(
         validation_split: Share of the rows to validate on instead, `0 <= validation_split < 1`.
         shuffle: Whether each epoch has a new order.
         sample_weight: Weight of each row `(n,)`, at least 0.
-        class_weight: Weight of each class, by label or by index.
-        callbacks: Keras callbacks.
+        class_weight: Weight of each class, by label or by index; `"balanced"` weights them inversely to their number.
+        callbacks: Keras callbacks, or one.
         seed: Of the validation split and the order of the batches. Weights and dropout have their own,
             `build_model(seed=...)`.
         verbose: 0 is silent; anything else shows one line.
+        engine: `"resident"` trains inside one compiled function that holds the data, `"keras"` is `model.fit`;
+            `"auto"` takes the first wherever it can. Same mathematics, same order of the rows.
 
     Returns:
-        A `Run`: `history`, `findings`, `classes`, `seconds`; `plot()` draws it. The model itself is trained.
+        A `Run`: `history`, `findings`, `engine`, `classes`, `seconds`; `plot()` draws it. The model itself is
+        trained. Ctrl-C ends the run at the next clean place, with the history so far.
 
     Raises:
         ValueError: for data that do not fit the model, before anything is changed.
@@ -61,70 +68,69 @@ def fit(
     _require_whole(epochs, "epochs", 1)
     _require_whole(batch_size, "batch_size", 1)
     _require_whole(seed, "seed", 0)
-    data = prepare(
-        model,
-        x,
-        y,
-        sample_weight=sample_weight,
-        class_weight=class_weight,
-        validation_data=validation_data,
-        validation_split=validation_split,
-        seed=seed,
-    )
-    steps_per_epoch = -(-data.num_rows // batch_size)
-    callbacks = list(callbacks)
-    line = ProgressLine(epochs=epochs, steps_per_epoch=steps_per_epoch)
-    try:
-        history = _fit_with_keras(
+    if is_stream(x):
+        arrays_only = {"y": y, "validation_split": validation_split, "sample_weight": sample_weight}
+        data = pass_on(model, x, validation_data, {**arrays_only, "class_weight": class_weight})
+        steps_per_epoch = None
+    else:
+        data = prepare(
             model,
-            data,
+            x,
+            y,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            validation_data=validation_data,
+            validation_split=validation_split,
+            seed=seed,
+        )
+        steps_per_epoch = -(-data.num_rows // batch_size)
+    if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks] if callbacks else []
+    line = ProgressLine(epochs=epochs, steps_per_epoch=steps_per_epoch) if verbose else None
+    steps_before = _steps_of(model)
+    with Interrupt() as interrupt:
+        plan = Plan(
             epochs=epochs,
             batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
-            callbacks=[*callbacks, line] if verbose else callbacks,
+            callbacks=list(callbacks),
+            progress=line,
+            interrupt=interrupt,
         )
-    finally:
-        line.close()
+        name, reason = choose(engine, model, data, plan)
+        try:
+            outcome = _engine(name)(model, data, plan)
+        finally:
+            if line is not None:
+                line.close()
+    history = outcome.history
     return Run(
         model=model,
         history=history,
-        findings=diagnose(history, chance=data.chance),
-        engine="keras: model.fit",
+        findings=diagnose(history, chance=data.chance, least=data.least) if history.get("loss") else [],
+        engine=f"{outcome.engine} ({reason})",
         seed=seed,
         seconds=time.perf_counter() - start,
-        steps=len(history.get("loss", ())) * steps_per_epoch,
+        steps=_steps_of(model) - steps_before,
         classes=data.classes,
         chance=data.chance,
+        least=data.least,
+        interrupted=interrupt.requested,
     )
 
 
-def _fit_with_keras(
-    model: keras.Model,
-    data: TrainingData,
-    *,
-    epochs: int,
-    batch_size: int,
-    shuffle: bool,
-    seed: int,
-    callbacks: list[keras.callbacks.Callback],
-) -> dict[str, list[float]]:
-    arrays = (data.x, data.y) if data.sample_weight is None else (data.x, data.y, data.sample_weight)
-    validation = None
-    if data.validation is not None:
-        validation = data.validation if data.validation[2] is not None else data.validation[:2]
-    batches = ShuffledBatches(arrays, batch_size=batch_size, seed=seed, shuffle=shuffle)
-    new_order = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.set_epoch(epoch))
-    history = model.fit(
-        batches,
-        epochs=epochs,
-        validation_data=validation,
-        validation_batch_size=batch_size,
-        shuffle=False,  # ShuffledBatches has its own order
-        callbacks=[new_order, *callbacks],
-        verbose=0,
-    )
-    return history.history
+def _steps_of(model: keras.Model) -> int:
+    """How many batches its optimizer has seen."""
+    return int(model.optimizer.iterations) if model.optimizer is not None else 0
+
+
+def _engine(name: str) -> Train:
+    if name == "keras":
+        return with_keras.train
+    from recipes.training import resident  # imports tensorflow, which another backend need not have
+
+    return resident.train
 
 
 def _require_whole(value: Any, name: str, least: int) -> None:

@@ -9,13 +9,14 @@ import keras
 import numpy as np
 
 from cheatsheet.arrays import show_values
-from cheatsheet.chance import chance_loss
-from cheatsheet.table import canonical_loss
+from cheatsheet.chance import chance_loss, least_loss
+from cheatsheet.table import TABLE, canonical_loss
 from recipes.arrays import as_features
 from recipes.training.batches import split_rows
-from recipes.training.targets import Classes, encode_target
+from recipes.training.targets import COMPARES_SHAPES, Classes, encode_target
 
 Weights = np.ndarray | None
+NOT_COMPILED = "The model is not compiled. Call model.compile(...) first, or build it with build_model."
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class TrainingData:
         sample_weight: `(n,)` float32, class weights included; `None` for none.
         validation: `(x, y, sample_weight)` likewise, or `None`.
         classes: The label of each class, in the order of the outputs.
-        chance: Loss of the best constant guess on `y`.
+        chance: Loss of the best constant guess on the watched target: the validation's where there is one.
+        least: Loss of a perfect model on it.
     """
 
     x: Any
@@ -37,11 +39,19 @@ class TrainingData:
     validation: tuple[Any, Any, Weights] | None
     classes: Classes | None
     chance: float | None
+    least: float
+    is_stream: bool = False  # x is a dataset or generator that makes its own batches, passed to Keras unread
 
     @property
     def num_rows(self) -> int:
         """Number of training rows."""
         return num_rows_of(self.x)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all arrays; one that stands in two places counts once."""
+        arrays = keras.tree.flatten((self.x, self.y, self.sample_weight, self.validation))
+        return sum({id(array): array.nbytes for array in arrays if array is not None}.values())
 
 
 def prepare(
@@ -50,7 +60,7 @@ def prepare(
     y: Any,
     *,
     sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | None = None,
+    class_weight: Mapping[Any, float] | str | None = None,
     validation_data: Any = None,
     validation_split: float = 0.0,
     seed: int = 0,
@@ -60,20 +70,23 @@ def prepare(
     Raises:
         ValueError: for an uncompiled model and for data that do not fit the model, its loss or each other.
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"The first argument of fit is a Keras model. Received: {type(model).__name__}. Say fit(model, x, y)."
+        )
     if not getattr(model, "compiled", False):
-        raise ValueError("The model is not compiled. Call model.compile(...) first, or build it with build_model.")
+        raise ValueError(NOT_COMPILED)
     if validation_data is not None and validation_split:
         raise ValueError(
             f"validation_data and validation_split={validation_split} are both given. Expected one of them."
         )
-    if not 0 <= validation_split < 1:
+    if not isinstance(validation_split, int | float) or not 0 <= validation_split < 1:
         raise ValueError(f"validation_split is a fraction, 0 <= validation_split < 1. Received: {validation_split!r}.")
     if class_weight is not None and sample_weight is not None:
         raise ValueError("class_weight and sample_weight are both given. Expected one of them; multiply them yourself.")
     inputs, targets, classes = _examples(model, x, y, None)
     weights = _sample_weight(sample_weight, num_rows_of(inputs))
-    if class_weight is not None:
-        weights = _class_weight(class_weight, targets, classes)
+    by_class = None if class_weight is None else _class_weights(class_weight, targets, classes)
     validation = None
     if validation_data is not None:
         validation = _validation(model, validation_data, classes, autoencoder=y is None)
@@ -82,8 +95,38 @@ def prepare(
         rows, held_out = split_rows(num_rows_of(inputs), validation_split, seed, labels)
         validation = (take(inputs, held_out), take(targets, held_out), take(weights, held_out))
         inputs, targets, weights = take(inputs, rows), take(targets, rows), take(weights, rows)
-    chance = None if weights is not None else _chance(model, targets)
-    return TrainingData(inputs, targets, weights, validation, classes, chance)
+    if by_class is not None:  # Keras weights the training rows alone, so that val_loss stays comparable
+        weights = by_class[_class_index(targets)]
+    watched, weighted = (targets, weights) if validation is None else validation[1:]
+    chance, least = (None, 0.0) if weighted is not None else _yardsticks(model, watched)
+    return TrainingData(inputs, targets, weights, validation, classes, chance, least)
+
+
+def is_stream(x: Any) -> bool:
+    """Does this make its own batches: a `tf.data.Dataset`, `PyDataset`, PyTorch `DataLoader` or generator?"""
+    return (
+        isinstance(x, keras.utils.PyDataset)
+        or hasattr(x, "element_spec")
+        or hasattr(x, "__next__")
+        or type(x).__module__.startswith("torch.utils.data")
+    )
+
+
+def pass_on(model: keras.Model, x: Any, validation_data: Any, options: Mapping[str, Any]) -> TrainingData:
+    """A stream for Keras to read; of `options`, the arguments of `fit` that need arrays must be unset.
+
+    Raises:
+        ValueError: naming those that are not.
+    """
+    unread = [name for name, value in options.items() if value not in (None, 0.0)]
+    if unread:
+        raise ValueError(
+            f"{', '.join(unread)} cannot be used with a {type(x).__name__}, which makes its own batches. "
+            "Put targets and weights into it, and pass validation_data."
+        )
+    if not getattr(model, "compiled", False):
+        raise ValueError(NOT_COMPILED)
+    return TrainingData(x, None, None, validation_data, None, None, 0.0, is_stream=True)
 
 
 def num_rows_of(tree: Any) -> int:
@@ -98,19 +141,21 @@ def take(tree: Any, rows: np.ndarray) -> Any:
 
 def _examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tuple[Any, Any, Classes | None]:
     """Checked inputs and encoded targets; y=None stands for y=x."""
-    several_inputs = isinstance(x, Mapping | tuple) or len(getattr(model, "inputs", None) or ()) > 1
+    several_inputs = _is_tree(x, getattr(model, "inputs", None))
     if several_inputs:
         inputs = keras.tree.map_structure_up_to(_shallow(x), as_features, x)
     else:
         inputs = _fit_shape(model, as_features(x))
     if y is None:
         y = inputs
-    several_outputs = isinstance(y, Mapping | tuple) or len(getattr(model, "outputs", None) or ()) > 1
+    several_outputs = _is_tree(y, getattr(model, "outputs", None))
     if several_outputs:
         targets, classes = keras.tree.map_structure_up_to(_shallow(y), lambda part: as_features(part, "y"), y), None
     else:
-        targets, classes = encode_target(y, loss_name(model) or "", _num_outputs(model), classes)
-        _require_output_shape(model, targets)
+        loss = loss_name(model) or ""
+        targets, classes = encode_target(y, loss, _num_outputs(model), classes)
+        if loss in COMPARES_SHAPES:
+            _require_output_shape(model, targets)
     lengths = {len(array) for tree in (inputs, targets) for array in keras.tree.flatten(tree)}
     if len(lengths) > 1:
         raise ValueError(
@@ -120,9 +165,16 @@ def _examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tu
     return inputs, targets, classes
 
 
+def _is_tree(values: Any, ends: list[Any] | None) -> bool:
+    """Are these several arrays, rather than one that is written as a list or tuple of rows?"""
+    if isinstance(values, Mapping):
+        return True
+    return isinstance(values, list | tuple) and len(ends or ()) > 1
+
+
 def _shallow(tree: Any) -> Any:
     """The outer structure of a tree of array-likes, so that lists of numbers inside count as arrays."""
-    return {key: 0 for key in tree} if isinstance(tree, Mapping) else tuple(0 for _ in tree)
+    return {key: 0 for key in tree} if isinstance(tree, Mapping) else type(tree)(0 for _ in tree)
 
 
 def _fit_shape(model: keras.Model, x: np.ndarray) -> np.ndarray:
@@ -163,7 +215,7 @@ def _num_outputs(model: keras.Model) -> int | None:
 
 def _require_output_shape(model: keras.Model, targets: np.ndarray) -> None:
     shape = _known_shape(model, "output_shape")
-    if shape is None or targets.ndim < 2 or loss_name(model) == "pinball":
+    if shape is None:
         return
     if len(shape) != targets.ndim or any(s not in (None, t) for s, t in zip(shape[1:], targets.shape[1:], strict=True)):
         raise ValueError(
@@ -202,9 +254,15 @@ def _sample_weight(sample_weight: Any, num_rows: int) -> Weights:
     return weights[:, 0]
 
 
-def _class_weight(class_weight: Mapping[Any, float], targets: Any, classes: Classes | None) -> np.ndarray:
+def _class_weights(class_weight: Any, targets: Any, classes: Classes | None) -> np.ndarray:
+    """The weight of each class, in the order of the classes."""
     if classes is None:
         raise ValueError("class_weight needs a target of classes, but this loss takes numbers. Use sample_weight.")
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(_class_index(targets), minlength=len(classes))
+        return (counts.sum() / (len(classes) * np.maximum(counts, 1))).astype(np.float32)  # as scikit-learn's
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(f"class_weight must be 'balanced' or a dict from class to weight. Received: {class_weight!r}.")
     by_label = all(label in class_weight for label in classes)
     by_index = all(index in class_weight for index in range(len(classes)))
     if not (by_label or by_index) or len(class_weight) != len(classes):
@@ -216,7 +274,7 @@ def _class_weight(class_weight: Mapping[Any, float], targets: Any, classes: Clas
     table = np.array([class_weight[key] for key in keys], dtype=np.float32)
     if not np.isfinite(table).all() or table.min() < 0:
         raise ValueError(f"class_weight must hold finite weights >= 0. Received: {dict(class_weight)}.")
-    return table[_class_index(targets)]
+    return table
 
 
 def _class_index(targets: np.ndarray) -> np.ndarray:
@@ -236,12 +294,18 @@ def loss_name(model: keras.Model) -> str | None:
     return canonical_loss(str(getattr(loss, "name", None) or getattr(loss, "__name__", "")))
 
 
-def _chance(model: keras.Model, targets: Any) -> float | None:
+def _yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:
+    """Loss of the best constant guess, and of a perfect model, where the table knows the loss."""
     name, loss = loss_name(model), model.loss
-    if name is None or not isinstance(targets, np.ndarray):
-        return None
+    if not isinstance(targets, np.ndarray) or name not in {row.loss for row in TABLE}:
+        return None, 0.0
     if name == "pinball":
-        return chance_loss(name, targets, quantiles=loss.quantiles)
-    if isinstance(loss, keras.losses.Loss) and loss.get_config() != type(loss)().get_config():
-        return None  # label smoothing, another delta, logits: the table's constant guess is not this loss's
-    return chance_loss(name, targets)
+        return chance_loss(name, targets, quantiles=loss.quantiles), 0.0
+    if isinstance(loss, keras.losses.Loss):
+        known = type(loss).__module__.startswith("keras.")
+        if not known or {**loss.get_config(), "from_logits": False} != {
+            **type(loss)().get_config(),
+            "from_logits": False,
+        }:
+            return None, 0.0  # label smoothing, another delta: the table's constant guess is not this loss's
+    return chance_loss(name, targets), least_loss(name, targets)

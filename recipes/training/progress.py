@@ -21,7 +21,7 @@ class ProgressLine(keras.callbacks.Callback):
         self,
         *,
         epochs: int,
-        steps_per_epoch: int,
+        steps_per_epoch: int | None,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -63,11 +63,13 @@ class ProgressLine(keras.callbacks.Callback):
         self.line = ""
 
     def _describe(self, done: int, seconds: float, logs: dict[str, float]) -> str:
-        speed = done * self.steps_per_epoch / seconds if seconds > 0 else 0.0
+        speed = (
+            f"{done * self.steps_per_epoch / seconds:,.0f} steps/s  " if self.steps_per_epoch and seconds > 0 else ""
+        )
         left = seconds / done * (self.epochs - done)
         time_text = f"{_duration(left)} left" if done < self.epochs else f"in {_duration(seconds)}"
         losses = "  ".join(f"{name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
-        return f"epoch {done}/{self.epochs}  {losses}  {speed:,.0f} steps/s  {time_text}"
+        return f"epoch {done}/{self.epochs}  {losses}  {speed}{time_text}"
 
 
 def _duration(seconds: float) -> str:

@@ -21,7 +21,10 @@ class Run:
         seconds: Wall time from call to return.
         steps: Number of batches trained on.
         classes: The label of each class in the order of the outputs; `None` for numbers.
-        chance: Loss of the best constant guess on the training target; `None` for a loss without a row.
+        chance: Loss of the best constant guess on the target that the verdict is about (validation where there is
+            one); `None` for a loss without a row.
+        least: Loss of a perfect model on it.
+        interrupted: Whether Ctrl-C ended it.
     """
 
     model: keras.Model = field(repr=False)
@@ -33,6 +36,8 @@ class Run:
     steps: int
     classes: tuple[Any, ...] | None = None
     chance: float | None = None
+    least: float = 0.0
+    interrupted: bool = False
 
     @property
     def epochs(self) -> int:

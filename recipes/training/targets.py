@@ -4,10 +4,20 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.arrays import as_array, require_finite, show_values
+from cheatsheet.arrays import as_array, count, require_finite, show_values
+from cheatsheet.table import TABLE
 from cheatsheet.targets import in_unit_interval, is_distribution, is_whole, require_target
+from recipes.arrays import as_features, as_float32
 
 Classes = tuple[Any, ...]
+
+# Losses that compare numbers value by value, so that y must have the shape of the output.
+OF_NUMBERS = {row.loss for row in TABLE if row.task in ("regression", "quantile")} | {
+    "log_cosh",
+    "mean_absolute_percentage_error",
+}
+# Those whose target and output must have one shape once encoded; Keras would stretch one over the other silently.
+COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
 
 
 def encode_target(
@@ -19,7 +29,7 @@ def encode_target(
 
     Args:
         y: Target as for `cheatsheet.infer_task`, one row per example.
-        loss: Keras' full name of the compiled loss; for an unknown one `y` is only checked for being numbers.
+        loss: Keras' full name of the compiled loss; for one of the user's own `y` is only checked for being numbers.
         units: Width of the model's output, `None` while it is not known.
         classes: The order found in the training target, for validation data.
 
@@ -38,11 +48,14 @@ def encode_target(
         return _as_indices(y, loss, units, classes)
     if loss in ("categorical_crossentropy", "kl_divergence"):
         return _as_rows(y, loss, units, classes)
+    if loss not in OF_NUMBERS:
+        array = as_features(y, "y")
+        return array if np.ndim(y) > 1 else array[:, 0], None
     array = require_target(y, "regression", loss)
     _require_width(array, 1 if loss == "pinball" else units)
     if array.ndim == 1:
         array = array[:, None]  # (n, 1), as the output: Keras broadcasts other pairs of shapes silently
-    return array.astype(np.float32), None
+    return as_float32(array, "y"), None
 
 
 def _for_binary(y: Any, units: int | None, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
@@ -55,7 +68,7 @@ def _for_binary(y: Any, units: int | None, classes: Classes | None) -> tuple[np.
                 "Scale them (divide by 255, say), or use loss='mean_squared_error'."
             )
         _require_width(array, units)
-        return array.astype(np.float32), None
+        return as_float32(array, "y"), None  # the very same array for an autoencoder
     if units not in (None, 1):
         raise ValueError(
             f"y has shape {array.shape}, one label a row, but the model has {units} outputs with binary_crossentropy. "
@@ -68,7 +81,7 @@ def _two_labels(
     y: Any, loss: str, codes: tuple[int, int], classes: Classes | None
 ) -> tuple[np.ndarray, Classes | None]:
     array = require_target(y, "binary", loss)  # (n,)
-    if array.dtype.kind == "f" and not is_whole(array) and codes == (0, 1):
+    if array.dtype.kind == "f" and not is_whole(array) and codes == (0, 1) and classes is None:
         return array[:, None].astype(np.float32), None  # probabilities of class 1
     if classes is None:
         values = np.unique(array)
@@ -145,7 +158,7 @@ def _require_width(array: np.ndarray, units: int | None) -> None:
     width = int(np.prod(array.shape[1:])) if array.ndim > 1 else 1
     if units is not None and width != units:
         raise ValueError(
-            f"y has {width} values a row (shape {array.shape}), but the model has {units} outputs. "
+            f"y has {count(width, 'value')} a row (shape {array.shape}), but the model has {count(units, 'output')}. "
             f"Expected the same number; Keras would stretch one over the other silently. "
             f"Build the model with y=y, or mend y's shape."
         )

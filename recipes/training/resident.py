@@ -1,0 +1,315 @@
+"""The engine for data that fit in memory: whole epochs inside one compiled TensorFlow function.
+
+The data lie on the device; one call runs a block of epochs, each with its own order of the rows, and gives back the
+metrics of every epoch. What a step does is Keras' own `train_step`, so the mathematics are those of `model.fit`; what
+falls away is everything around it. The only home of `tensorflow` in this package; `docs/engine.md` explains the
+numbers.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from recipes.training.batches import epoch_order
+from recipes.training.engine import Outcome, Plan
+from recipes.training.inputs import TrainingData, take
+from recipes.training.sharing import lifted_constants, replaced, share_key, state_of, values_of
+
+# Compiling with XLA costs about a second and then saves about 0.2 ms a step, measured on small dense networks; see
+# docs/engine.md. Convolutions on a CPU are slower under XLA than in plain graph mode.
+XLA_PAYS_AFTER_STEPS = 3_000
+_NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "UpSampling", "RNN", "LSTM", "GRU", "Bidirectional")
+
+BLOCK_STEPS = 4_000  # a block is short enough to be interrupted and long enough to hide the cost of a call
+MOST_BLOCK_EPOCHS = 256
+MOST_ORDERS = 4_000_000  # row numbers handed over with one block
+MOST_PROGRAMS = 16
+
+Logs = dict[str, np.ndarray]
+
+
+def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
+    """Train on the device; see `engine.py` for what goes in and comes out."""
+    _build(model, data)
+    arrays = _on_device(data)
+    with_callbacks = bool(plan.callbacks)
+    program, is_new = _program(model, arrays, plan.batch_size, with_callbacks)
+    steps_per_epoch = -(-data.num_rows // plan.batch_size)
+    callbacks = keras.callbacks.CallbackList(
+        plan.callbacks, add_history=True, model=model, epochs=plan.epochs, steps=steps_per_epoch
+    )
+    model.stop_training = False
+    callbacks.on_train_begin()
+    if plan.progress is not None:
+        plan.progress.on_train_begin()
+    first_epoch = getattr(model, "_initial_epoch", None) or 0  # set by BackupAndRestore
+    steps_left = (plan.epochs - first_epoch) * steps_per_epoch
+    how = program.choose(model, steps_left)
+    with program.lock:
+        _run(program, how, model, arrays, plan, callbacks, first_epoch)
+    if plan.epochs > first_epoch:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    last = {name: values[-1] for name, values in model.history.history.items() if values}
+    callbacks.on_train_end(last)
+    compiled = "compiled for this run" if is_new else "compiled before"
+    return Outcome(model.history.history, f"resident: {'XLA' if how else 'plain graph'}, {compiled}")
+
+
+def _run(
+    program: "_Program",
+    how: bool,
+    model: keras.Model,
+    arrays: "_Arrays",
+    plan: Plan,
+    callbacks: keras.callbacks.CallbackList,
+    first_epoch: int,
+) -> None:
+    """The loop over blocks of epochs; a block is one epoch where callbacks must be called in between."""
+    epoch = first_epoch
+    while epoch < plan.epochs and not model.stop_training and not plan.interrupt.requested:
+        count = min(program.block_epochs, plan.epochs - epoch)
+        orders = np.zeros((program.block_epochs, arrays.num_rows), dtype=np.int32)
+        for i in range(count):
+            orders[i] = epoch_order(plan.seed, epoch + i, arrays.num_rows) if plan.shuffle else range(arrays.num_rows)
+        if plan.callbacks:
+            callbacks.on_epoch_begin(epoch)
+            logs = program.call("train", how, model, arrays, orders, count)
+            _show_last_loss(plan.callbacks, logs)
+            if arrays.validation is not None:
+                callbacks.on_test_begin()
+                validation = program.call("validate", how, model, arrays, orders, count)
+                callbacks.on_test_end({name: values[0] for name, values in validation.items()})
+                logs |= {f"val_{name}": values for name, values in validation.items()}
+        else:
+            logs = program.call("both", how, model, arrays, orders, count)
+        for i in range(count):
+            if not plan.callbacks:
+                callbacks.on_epoch_begin(epoch + i)
+            epoch_logs = {name: _plain(values[i]) for name, values in logs.items()}
+            callbacks.on_epoch_end(epoch + i, epoch_logs)
+            if plan.progress is not None:
+                plan.progress.on_epoch_end(epoch + i, epoch_logs)
+        epoch += count
+
+
+def _plain(value: np.ndarray) -> Any:
+    return float(value) if value.ndim == 0 else value
+
+
+def _show_last_loss(callbacks: list[keras.callbacks.Callback], logs: Logs) -> None:
+    """TerminateOnNaN looks at batches; a NaN in any of them makes the epoch's mean NaN."""
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.TerminateOnNaN):
+            callback.on_batch_end(0, {"loss": float(logs["loss"][0])})
+
+
+def _build(model: keras.Model, data: TrainingData) -> None:
+    """Create every variable by a look at one row, without a step: weights, metrics, optimizer."""
+    first = np.zeros(1, dtype=np.int32)
+    x, y, weight = (take(part, first) for part in (data.x, data.y, data.sample_weight))
+    if isinstance(model, keras.Sequential) and not model.built:
+        model.build((None, *x.shape[1:]))  # else the model would be built for one row
+    y_pred = model(keras.tree.map_structure(keras.ops.convert_to_tensor, x))
+    model.compute_loss(x, y, y_pred, weight)
+    model.compute_metrics(x, y, y_pred, weight)
+    model.reset_metrics()
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
+class _Arrays:
+    """The training and validation data as tensors; an array that stands in two places is held once."""
+
+    def __init__(self, training: Any, validation: Any, num_rows: int) -> None:
+        self.training = training  # (x, y) or (x, y, sample_weight); x and y may be trees
+        self.validation = validation  # likewise, or None
+        self.num_rows = num_rows
+
+    def shapes(self) -> str:
+        """Everything about the arrays that a program is compiled for."""
+        parts = (self.training, self.validation or ())
+        return str(tf.nest.map_structure(lambda t: (t.shape.as_list(), t.dtype.name), parts))
+
+
+def _on_device(data: TrainingData) -> _Arrays:
+    held: dict[int, tf.Tensor] = {}
+
+    def move(array: Any) -> tf.Tensor:
+        if id(array) not in held:
+            held[id(array)] = tf.convert_to_tensor(array)
+        return held[id(array)]
+
+    def move_all(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(keras.tree.map_structure(move, part) for part in parts if part is not None)
+
+    training = move_all((data.x, data.y, data.sample_weight))
+    validation = None if data.validation is None else move_all(data.validation)
+    return _Arrays(training, validation, data.num_rows)
+
+
+class _Program:
+    """The compiled functions of one architecture and one shape of data, over the variables of the first such model."""
+
+    def __init__(self, model: keras.Model, batch_size: int, block_epochs: int) -> None:
+        self.model = model
+        self.batch_size = batch_size
+        self.block_epochs = block_epochs
+        self.state = state_of(model)
+        self.places = lifted_constants(model)
+        self.shapes = {name: tuple(value.shape) for name, value in model.get_metrics_result().items()}
+        self.steps_seen = 0
+        self.lock = threading.Lock()
+        self.functions: dict[tuple[str, bool], Any] = {}
+        self.steps: dict[str, Any] = {}
+
+    def choose(self, model: keras.Model, num_steps: int) -> bool:
+        """XLA or not? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
+        self.steps_seen += num_steps
+        if any(jit for _, jit in self.functions):
+            return True
+        on_cpu = not tf.config.list_logical_devices("GPU")
+        names = [type(layer).__name__ for layer in model._flatten_layers(include_self=False)]
+        if on_cpu and any(part in name for name in names for part in _NOT_FOR_XLA_ON_CPU):
+            return False
+        return self.steps_seen >= XLA_PAYS_AFTER_STEPS
+
+    def call(self, part: str, how: bool, model: keras.Model, arrays: _Arrays, orders: np.ndarray, count: int) -> Logs:
+        """Run a block for this model: `"train"`, `"validate"` or `"both"`; metrics by epoch, `(block_epochs, ...)`."""
+        if (part, how) not in self.functions:
+            self.functions[part, how] = tf.function(self._block(part), autograph=False, jit_compile=how)
+        block = self.functions[part, how]
+        constants = [tf.constant(value) for value in values_of(lifted_constants(model))]
+        lent = _lend(state_of(model), self.state)
+        try:
+            logs = block(constants, arrays.training, arrays.validation, tf.constant(orders), tf.constant(count))
+            return {name: value.numpy() for name, value in logs.items()}
+        finally:
+            lent()
+
+    def _block(self, part: str) -> Callable[..., dict[str, tf.Tensor]]:
+        """A function that runs `count` epochs, each in its own order."""
+
+        def block(constants: Any, training: Any, validation: Any, orders: tf.Tensor, count: tf.Tensor) -> Any:
+            names = [*self.shapes] if part != "validate" else []
+            if part != "train" and validation is not None:
+                names += [f"val_{name}" for name in self.shapes] if part == "both" else [*self.shapes]
+            logs = {
+                name: tf.zeros(
+                    (self.block_epochs, *self.shapes[name.removeprefix("val_") if name not in self.shapes else name])
+                )
+                for name in names
+            }
+
+            def epoch(number: tf.Tensor, logs: dict[str, tf.Tensor]) -> Any:
+                logs = dict(logs)
+                if part != "validate":
+                    values = self._pass("train_step", constants, training, orders[number])
+                    logs |= _written(logs, number, values, "")
+                if part != "train" and validation is not None:
+                    values = self._pass("test_step", constants, validation, None)
+                    logs |= _written(logs, number, values, "val_" if part == "both" else "")
+                return number + 1, logs
+
+            return tf.while_loop(lambda number, _: number < count, epoch, (tf.constant(0), logs))[1]
+
+        return block
+
+    def _pass(self, name: str, constants: Any, arrays: Any, order: tf.Tensor | None) -> dict[str, Any]:
+        """One pass over the rows in batches, the last one smaller; the metrics at its end."""
+        num_rows = tf.nest.flatten(arrays[0])[0].shape[0]
+        full, rest = divmod(num_rows, self.batch_size)
+        self.model.reset_metrics()
+
+        def batch(start: tf.Tensor, size: int) -> None:
+            if order is None:  # in the order of the arrays: a slice, which is cheaper than a gather
+                rows = tf.nest.map_structure(
+                    lambda t: tf.slice(t, [start] + [0] * (len(t.shape) - 1), [size, *t.shape[1:]]), arrays
+                )
+            else:
+                which = tf.slice(order, [start], [size])
+                rows = tf.nest.map_structure(lambda t: tf.gather(t, which), arrays)
+            self._step(name, constants, rows)
+
+        def body(i: tf.Tensor) -> tf.Tensor:
+            batch(i * self.batch_size, self.batch_size)
+            return i + 1
+
+        if full:
+            tf.while_loop(lambda i: i < full, body, [tf.constant(0)])
+        if rest:
+            batch(tf.constant(full * self.batch_size), rest)
+        return self.model.get_metrics_result()
+
+    def _step(self, name: str, constants: Any, rows: Any) -> None:
+        """Keras' own step on one batch. Traced once for any number of rows, then specialised by XLA for each."""
+        if name not in self.steps:
+            model = self.model
+
+            def step(constants: Any, rows: Any) -> None:
+                with replaced(self.places, constants):
+                    getattr(model, name)(tuple(rows))
+
+            spec = tf.nest.map_structure(lambda t: tf.TensorSpec((None, *t.shape[1:]), t.dtype), rows)
+            held = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), constants)
+            self.steps[name] = tf.function(step, autograph=False).get_concrete_function(held, spec)
+        self.steps[name](*tf.nest.flatten((constants, rows)))
+
+
+def _written(
+    logs: dict[str, tf.Tensor], number: tf.Tensor, values: dict[str, Any], prefix: str
+) -> dict[str, tf.Tensor]:
+    """The logs with this epoch's values in their place."""
+    return {
+        prefix + name: tf.tensor_scatter_nd_update(logs[prefix + name], [[number]], [tf.cast(value, tf.float32)])
+        for name, value in values.items()
+    }
+
+
+def _lend(mine: list[keras.Variable], program: list[keras.Variable]) -> Callable[[], None]:
+    """Give a program a model's numbers; calling the result takes them back and restores the program's own.
+
+    Where the program was compiled for this very model there is nothing to do.
+    """
+    pairs = [(a.value, b.value) for a, b in zip(mine, program, strict=True) if a is not b]
+    before = [theirs.read_value() for _, theirs in pairs]
+    for own, theirs in pairs:
+        theirs.assign(own)
+
+    def give_back() -> None:
+        for (own, theirs), value in zip(pairs, before, strict=True):
+            own.assign(theirs)
+            theirs.assign(value)
+
+    return give_back
+
+
+_PROGRAMS: OrderedDict[str, _Program] = OrderedDict()  # shared, the least recently used one first
+
+
+def _program(model: keras.Model, arrays: _Arrays, batch_size: int, with_callbacks: bool) -> tuple[_Program, bool]:
+    """The program for this model and these shapes, and whether it is new."""
+    steps_per_epoch = -(-arrays.num_rows // batch_size)
+    block_epochs = 1
+    if not with_callbacks:
+        block_epochs = max(1, min(BLOCK_STEPS // steps_per_epoch, MOST_BLOCK_EPOCHS, MOST_ORDERS // arrays.num_rows))
+    shared = share_key(model)
+    if shared is None:  # kept with the model, and only until it is compiled or frozen anew
+        programs = model.__dict__.setdefault("_recipes_programs", {})
+        ids = [id(thing) for thing in (model.optimizer, *state_of(model), *model.trainable_variables)]
+        key = f"{ids} {arrays.shapes()} {batch_size} {block_epochs}"
+    else:
+        programs = _PROGRAMS
+        key = f"{shared} {arrays.shapes()} {batch_size} {block_epochs}"
+    if key in programs:
+        if shared is not None:
+            _PROGRAMS.move_to_end(key)
+        return programs[key], False
+    programs[key] = _Program(model, batch_size, block_epochs)
+    while len(_PROGRAMS) > MOST_PROGRAMS:
+        _PROGRAMS.popitem(last=False)
+    return programs[key], True
