@@ -15,12 +15,16 @@ ORDER = {
     "recipes": [
         "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies", "build", "autoencoder", "diagnose",
         "training", "training.batches", "training.targets", "training.inputs", "training.interrupt", "training.engine",
-        "training.sharing", "training.resident", "training.with_keras", "training.run", "training.progress",
-        "training.fit", "data", "plots",
+        "training.sharing", "training.operations", "training.resident", "training.with_keras", "training.run",
+        "training.progress", "training.fit", "data", "plots",
     ],
 }  # fmt: skip
 # The one home of each heavy import.
-HOMES = {"matplotlib": {"recipes.plots"}, "keras_tuner": set(), "tensorflow": {"recipes.training.resident"}}
+HOMES = {
+    "matplotlib": {"recipes.plots"},
+    "keras_tuner": set(),
+    "tensorflow": {"recipes.training.resident", "recipes.training.operations"},
+}
 
 
 def modules(package):

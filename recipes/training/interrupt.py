@@ -9,7 +9,7 @@ from typing import Any
 class Interrupt:
     """Within `with Interrupt() as interrupt`, the first Ctrl-C sets `interrupt.requested`; the second one raises.
 
-    Outside the main thread, where Python delivers no signals, it does nothing.
+    Outside the main thread, where Python delivers no signals, and where Ctrl-C is ignored, it does nothing.
     """
 
     def __init__(self) -> None:
@@ -17,7 +17,8 @@ class Interrupt:
         self._before: Any = None
 
     def __enter__(self) -> "Interrupt":
-        self._installed = threading.current_thread() is threading.main_thread()
+        in_main = threading.current_thread() is threading.main_thread()
+        self._installed = in_main and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
         if self._installed:
             self._before = signal.signal(signal.SIGINT, self._on_signal)
         return self

@@ -9,6 +9,7 @@ numbers.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -18,17 +19,21 @@ import tensorflow as tf
 from recipes.training.batches import epoch_order
 from recipes.training.engine import Outcome, Plan
 from recipes.training.inputs import TrainingData, take
+from recipes.training.operations import fused_adam, rearranged
 from recipes.training.sharing import lifted_constants, replaced, share_key, state_of, values_of
 
-# Compiling with XLA costs about a second and then saves about 0.2 ms a step, measured on small dense networks; see
+# Three ways to run the same steps, by what they cost to compile and then by step; measured on small dense networks,
 # docs/engine.md. Convolutions on a CPU are slower under XLA than in plain graph mode.
-XLA_PAYS_AFTER_STEPS = 3_000
+PLAIN, MIXED, XLA = "plain graph", "XLA for the full batches", "XLA"
+MIXED_PAYS_AFTER_STEPS = 2_500  # some 0.6 s more to compile, 0.2 ms less a step
+XLA_PAYS_AFTER_STEPS = 30_000  # some 0.5 s more, for the last batch and the validation, 0.02 ms less a step
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "UpSampling", "RNN", "LSTM", "GRU", "Bidirectional")
 
 BLOCK_STEPS = 4_000  # a block is short enough to be interrupted and long enough to hide the cost of a call
 MOST_BLOCK_EPOCHS = 256
 MOST_ORDERS = 4_000_000  # row numbers handed over with one block
 MOST_PROGRAMS = 16
+MOST_BYTES_TO_PERMUTE = 16_000_000  # below, each epoch copies its rows in order; above, each batch gathers its own
 
 Logs = dict[str, np.ndarray]
 
@@ -57,12 +62,12 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     last = {name: values[-1] for name, values in model.history.history.items() if values}
     callbacks.on_train_end(last)
     compiled = "compiled for this run" if is_new else "compiled before"
-    return Outcome(model.history.history, f"resident: {'XLA' if how else 'plain graph'}, {compiled}")
+    return Outcome(model.history.history, f"resident: {how}, {compiled}")
 
 
 def _run(
     program: "_Program",
-    how: bool,
+    how: str,
     model: keras.Model,
     arrays: "_Arrays",
     plan: Plan,
@@ -164,24 +169,26 @@ class _Program:
         self.shapes = {name: tuple(value.shape) for name, value in model.get_metrics_result().items()}
         self.steps_seen = 0
         self.lock = threading.Lock()
-        self.functions: dict[tuple[str, bool], Any] = {}
-        self.steps: dict[str, Any] = {}
+        self.functions: dict[tuple[str, str], Any] = {}
+        self.steps: dict[tuple[str, bool], Any] = {}
 
-    def choose(self, model: keras.Model, num_steps: int) -> bool:
-        """XLA or not? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
+    def choose(self, model: keras.Model, num_steps: int) -> str:
+        """Which way? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
         self.steps_seen += num_steps
-        if any(jit for _, jit in self.functions):
-            return True
         on_cpu = not tf.config.list_logical_devices("GPU")
         names = [type(layer).__name__ for layer in model._flatten_layers(include_self=False)]
         if on_cpu and any(part in name for name in names for part in _NOT_FOR_XLA_ON_CPU):
-            return False
-        return self.steps_seen >= XLA_PAYS_AFTER_STEPS
+            return PLAIN
+        ways = {way for _, way in self.functions}
+        if XLA in ways or self.steps_seen >= XLA_PAYS_AFTER_STEPS:
+            return XLA
+        return MIXED if MIXED in ways or self.steps_seen >= MIXED_PAYS_AFTER_STEPS else PLAIN
 
-    def call(self, part: str, how: bool, model: keras.Model, arrays: _Arrays, orders: np.ndarray, count: int) -> Logs:
+    def call(self, part: str, how: str, model: keras.Model, arrays: _Arrays, orders: np.ndarray, count: int) -> Logs:
         """Run a block for this model: `"train"`, `"validate"` or `"both"`; metrics by epoch, `(block_epochs, ...)`."""
         if (part, how) not in self.functions:
-            self.functions[part, how] = tf.function(self._block(part), autograph=False, jit_compile=how)
+            block = self._block(part, how)
+            self.functions[part, how] = tf.function(block, autograph=False, jit_compile=how == XLA)
         block = self.functions[part, how]
         constants = [tf.constant(value) for value in values_of(lifted_constants(model))]
         lent = _lend(state_of(model), self.state)
@@ -191,83 +198,85 @@ class _Program:
         finally:
             lent()
 
-    def _block(self, part: str) -> Callable[..., dict[str, tf.Tensor]]:
+    def _block(self, part: str, how: str) -> Callable[..., dict[str, tf.Tensor]]:
         """A function that runs `count` epochs, each in its own order."""
 
         def block(constants: Any, training: Any, validation: Any, orders: tf.Tensor, count: tf.Tensor) -> Any:
+            def passes(order: tf.Tensor) -> dict[str, Any]:
+                logs: dict[str, Any] = {}
+                if part != "validate":
+                    logs |= self._pass("train_step", how, constants, training, order)
+                if part != "train" and validation is not None:
+                    values = self._pass("test_step", PLAIN if how == MIXED else how, constants, validation, None)
+                    logs |= {("val_" if part == "both" else "") + name: value for name, value in values.items()}
+                return logs
+
             names = [*self.shapes] if part != "validate" else []
             if part != "train" and validation is not None:
-                names += [f"val_{name}" for name in self.shapes] if part == "both" else [*self.shapes]
+                names += [("val_" if part == "both" else "") + name for name in self.shapes]
+            shapes = {name: self.shapes.get(name, self.shapes.get(name.removeprefix("val_"))) for name in names}
             logs = {
-                name: tf.zeros(
-                    (self.block_epochs, *self.shapes[name.removeprefix("val_") if name not in self.shapes else name])
-                )
-                for name in names
+                name: tf.TensorArray(tf.float32, self.block_epochs, element_shape=shape)
+                for name, shape in shapes.items()
             }
 
-            def epoch(number: tf.Tensor, logs: dict[str, tf.Tensor]) -> Any:
-                logs = dict(logs)
-                if part != "validate":
-                    values = self._pass("train_step", constants, training, orders[number])
-                    logs |= _written(logs, number, values, "")
-                if part != "train" and validation is not None:
-                    values = self._pass("test_step", constants, validation, None)
-                    logs |= _written(logs, number, values, "val_" if part == "both" else "")
-                return number + 1, logs
+            def epoch(number: tf.Tensor, logs: dict[str, tf.TensorArray]) -> Any:
+                values = passes(orders[number])
+                written = {name: array.write(number, tf.cast(values[name], tf.float32)) for name, array in logs.items()}
+                return number + 1, written
 
-            return tf.while_loop(lambda number, _: number < count, epoch, (tf.constant(0), logs))[1]
+            _, logs = tf.while_loop(lambda number, _: number < count, epoch, (tf.constant(0), logs))
+            return {name: array.stack() for name, array in logs.items()}
 
         return block
 
-    def _pass(self, name: str, constants: Any, arrays: Any, order: tf.Tensor | None) -> dict[str, Any]:
+    def _pass(self, name: str, how: str, constants: Any, arrays: Any, order: tf.Tensor | None) -> dict[str, Any]:
         """One pass over the rows in batches, the last one smaller; the metrics at its end."""
-        num_rows = tf.nest.flatten(arrays[0])[0].shape[0]
-        full, rest = divmod(num_rows, self.batch_size)
+        tensors = tf.nest.flatten(arrays)
+        full, rest = divmod(tensors[0].shape[0], self.batch_size)
         self.model.reset_metrics()
+        if order is not None and sum(t.dtype.size * t.shape.num_elements() for t in tensors) <= MOST_BYTES_TO_PERMUTE:
+            arrays = tf.nest.map_structure(lambda t: tf.gather(t, order), arrays)
+            order = None
 
-        def batch(start: tf.Tensor, size: int) -> None:
-            if order is None:  # in the order of the arrays: a slice, which is cheaper than a gather
+        def batch(constants: Any, arrays: Any, order: Any, start: tf.Tensor, size: int) -> None:
+            if order is None:
                 rows = tf.nest.map_structure(
                     lambda t: tf.slice(t, [start] + [0] * (len(t.shape) - 1), [size, *t.shape[1:]]), arrays
                 )
             else:
                 which = tf.slice(order, [start], [size])
                 rows = tf.nest.map_structure(lambda t: tf.gather(t, which), arrays)
-            self._step(name, constants, rows)
+            self._step(name, how != PLAIN, constants, rows)
 
-        def body(i: tf.Tensor) -> tf.Tensor:
-            batch(i * self.batch_size, self.batch_size)
-            return i + 1
+        def full_batches(constants: Any, arrays: Any, order: Any) -> None:
+            def body(i: tf.Tensor) -> tf.Tensor:
+                batch(constants, arrays, order, i * self.batch_size, self.batch_size)
+                return i + 1
+
+            tf.while_loop(lambda i: i < full, body, [tf.constant(0)])
 
         if full:
-            tf.while_loop(lambda i: i < full, body, [tf.constant(0)])
+            run = tf.function(full_batches, autograph=False, jit_compile=True) if how == MIXED else full_batches
+            run(constants, arrays, order)
         if rest:
-            batch(tf.constant(full * self.batch_size), rest)
+            batch(constants, arrays, order, tf.constant(full * self.batch_size), rest)
         return self.model.get_metrics_result()
 
-    def _step(self, name: str, constants: Any, rows: Any) -> None:
+    def _step(self, name: str, fused: bool, constants: Any, rows: Any) -> None:
         """Keras' own step on one batch. Traced once for any number of rows, then specialised by XLA for each."""
-        if name not in self.steps:
+        if (name, fused) not in self.steps:
             model = self.model
 
             def step(constants: Any, rows: Any) -> None:
-                with replaced(self.places, constants):
+                faster_update = fused_adam(model) if fused else nullcontext()
+                with replaced(self.places, constants), rearranged(model), faster_update:
                     getattr(model, name)(tuple(rows))
 
             spec = tf.nest.map_structure(lambda t: tf.TensorSpec((None, *t.shape[1:]), t.dtype), rows)
             held = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), constants)
-            self.steps[name] = tf.function(step, autograph=False).get_concrete_function(held, spec)
-        self.steps[name](*tf.nest.flatten((constants, rows)))
-
-
-def _written(
-    logs: dict[str, tf.Tensor], number: tf.Tensor, values: dict[str, Any], prefix: str
-) -> dict[str, tf.Tensor]:
-    """The logs with this epoch's values in their place."""
-    return {
-        prefix + name: tf.tensor_scatter_nd_update(logs[prefix + name], [[number]], [tf.cast(value, tf.float32)])
-        for name, value in values.items()
-    }
+            self.steps[name, fused] = tf.function(step, autograph=False).get_concrete_function(held, spec)
+        self.steps[name, fused](*tf.nest.flatten((constants, rows)))
 
 
 def _lend(mine: list[keras.Variable], program: list[keras.Variable]) -> Callable[[], None]:
