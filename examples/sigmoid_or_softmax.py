@@ -6,7 +6,7 @@ but the sigmoid's outputs do not sum to 1 and are worthless as probabilities. Wi
 the sigmoid collapses: every output runs to 1 and the loss to 0.
 
 Calibration is the expected calibration error over 10 bins of the normalised top probability (C. Guo et al. 2017,
-arXiv 1706.04599, eq. 3). --markdown prints the table that docs/sigmoid-or-softmax.md holds. About a minute.
+arXiv 1706.04599, eq. 3). --markdown prints the table that docs/sigmoid-or-softmax.md holds. Half a minute.
 """
 
 import argparse
@@ -24,9 +24,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed, few epochs")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     options = parser.parse_args()
-    edge = "| " if options.markdown else ""
+    left, right = ("| ", " |") if options.markdown else ("", "")
     header = ("data", "loss", "last activation", "accuracy", "sum of a row", "calibration error", "loss reported")
-    print(edge + " | ".join(header))
+    print(left + " | ".join(header) + right)
     if options.markdown:
         print("|---" * len(header) + "|")
     for name, epochs in EPOCHS.items():
@@ -37,7 +37,7 @@ def main() -> None:
                 accuracy, low, high, error, reported = np.median(rows, axis=0)
                 cells = (name, loss, activation, f"{accuracy:.3f}", f"{low:.2f} to {high:.2f}", f"{error:.3f}",
                          f"{reported:.4f}")  # fmt: skip
-                print(edge + " | ".join(cells))
+                print(left + " | ".join(cells) + right)
 
 
 def measure(name: str, loss: str, activation: str, epochs: int, seed: int) -> tuple[float, ...]:

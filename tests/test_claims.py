@@ -1,7 +1,10 @@
 """Every number that the README and the docs claim of training, measured anew. Minutes, so `make test-all` only."""
 
+import runpy
+
 import numpy as np
 import pytest
+from conftest import ROOT
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from recipes import build_model, fit, load_data
@@ -53,3 +56,24 @@ def test_diabetes():
 
 def test_digits():
     assert cross_validated("digits", accuracy, epochs=30, body="cnn") >= 0.985
+
+
+def test_the_slides_sigmoid_against_softmax():
+    """The rows of docs/sigmoid-or-softmax.md that its text rests on."""
+    measure = runpy.run_path(str(ROOT / "examples" / "sigmoid_or_softmax.py"))["measure"]
+    rows = {
+        (loss, activation): np.median([measure("digits", loss, activation, 30, seed) for seed in SEEDS], axis=0)
+        for loss in ("categorical_crossentropy", "kl_divergence")
+        for activation in ("sigmoid", "softmax")
+    }
+    accuracy, low, high, error, reported = range(5)
+    crossentropy, softmax = rows["categorical_crossentropy", "sigmoid"], rows["categorical_crossentropy", "softmax"]
+    assert crossentropy[accuracy] == pytest.approx(softmax[accuracy], abs=0.01)
+    assert crossentropy[reported] == pytest.approx(softmax[reported], rel=0.05)
+    assert crossentropy[low] > 1.2
+    assert crossentropy[high] > 3
+    assert crossentropy[error] > 0.3 > 0.05 > softmax[error]
+    collapsed, sound = rows["kl_divergence", "sigmoid"], rows["kl_divergence", "softmax"]
+    assert collapsed[accuracy] < 0.3 < 0.95 < sound[accuracy]
+    assert collapsed[low] > 9.9
+    assert collapsed[reported] == pytest.approx(0, abs=1e-4)

@@ -2,11 +2,12 @@
 
 The data lie on the device; one call runs a block of epochs, each with its own order of the rows, and gives back the
 metrics of every epoch. What a step does is Keras' own `train_step`, so the mathematics are those of `model.fit`; what
-falls away is everything around it. The only home of `tensorflow` in this package; `docs/engine.md` explains the
-numbers.
+falls away is everything around it. With `operations.py` the only home of `tensorflow` in this package;
+`docs/engine.md` explains the numbers.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -29,7 +30,7 @@ MIXED_PAYS_AFTER_STEPS = 2_500  # some 0.6 s more to compile, 0.2 ms less a step
 XLA_PAYS_AFTER_STEPS = 30_000  # some 0.5 s more, for the last batch and the validation, 0.02 ms less a step
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "UpSampling", "RNN", "LSTM", "GRU", "Bidirectional")
 
-BLOCK_STEPS = 4_000  # a block is short enough to be interrupted and long enough to hide the cost of a call
+BLOCK_SECONDS = 0.25  # a block is short enough to be shown and interrupted, long enough to hide the cost of a call
 MOST_BLOCK_EPOCHS = 256
 MOST_ORDERS = 4_000_000  # row numbers handed over with one block
 MOST_PROGRAMS = 16
@@ -75,9 +76,10 @@ def _run(
     first_epoch: int,
 ) -> None:
     """The loop over blocks of epochs; a block is one epoch where callbacks must be called in between."""
-    epoch = first_epoch
+    epoch, count, blocks = first_epoch, 1, 0
     while epoch < plan.epochs and not model.stop_training and not plan.interrupt.requested:
-        count = min(program.block_epochs, plan.epochs - epoch)
+        count = min(count, plan.epochs - epoch)
+        start = time.perf_counter()
         orders = np.zeros((program.block_epochs, arrays.num_rows), dtype=np.int32)
         for i in range(count):
             orders[i] = epoch_order(plan.seed, epoch + i, arrays.num_rows) if plan.shuffle else range(arrays.num_rows)
@@ -99,7 +101,10 @@ def _run(
             callbacks.on_epoch_end(epoch + i, epoch_logs)
             if plan.progress is not None:
                 plan.progress.on_epoch_end(epoch + i, epoch_logs)
-        epoch += count
+        epoch, blocks = epoch + count, blocks + 1
+        if blocks > 1:  # the first one may have been compiled on the way
+            seconds = (time.perf_counter() - start) / count
+            count = max(1, min(program.block_epochs, int(BLOCK_SECONDS / seconds)))
 
 
 def _plain(value: np.ndarray) -> Any:
@@ -302,10 +307,9 @@ _PROGRAMS: OrderedDict[str, _Program] = OrderedDict()  # shared, the least recen
 
 def _program(model: keras.Model, arrays: _Arrays, batch_size: int, with_callbacks: bool) -> tuple[_Program, bool]:
     """The program for this model and these shapes, and whether it is new."""
-    steps_per_epoch = -(-arrays.num_rows // batch_size)
     block_epochs = 1
     if not with_callbacks:
-        block_epochs = max(1, min(BLOCK_STEPS // steps_per_epoch, MOST_BLOCK_EPOCHS, MOST_ORDERS // arrays.num_rows))
+        block_epochs = max(1, min(MOST_BLOCK_EPOCHS, MOST_ORDERS // arrays.num_rows))
     shared = share_key(model)
     if shared is None:  # kept with the model, and only until it is compiled or frozen anew
         programs = model.__dict__.setdefault("_recipes_programs", {})

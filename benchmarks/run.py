@@ -1,0 +1,123 @@
+"""All timings, side by side: `python benchmarks/run.py [JOB ...]` prints the table and writes benchmarks/results.json.
+
+Each measurement runs in a process of its own (`jobs.py`), the ways in turn, so that a slower minute of the machine
+strikes them all; medians over the repeats. PyTorch is compared with where it is installed (pip install torch).
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "torch")
+
+# What is compared: job, what is read, whether more is better, and against whom; then what is asked and aimed for.
+ROWS = [
+    ("mlp-200", "first_s", "keras", 7, 12, "breast cancer, MLP 64-32, batch 32, 200 epochs, first call"),
+    ("mlp-200", "first_s", "sklearn", 1.0, 1.5, "the same, scikit-learn's MLPClassifier"),
+    ("mlp-200", "steps_per_s", "keras", 15, 28, "the same, once compiled"),
+    ("mlp-200", "steps_per_s", "sklearn", 3, 5, "the same, once compiled"),
+    ("mlp-200", "steps_per_s", "torch", 5, 10, "the same, once compiled"),
+    ("mlp-3", "first_s", "keras", 1.0, 1.5, "the same, 3 epochs, first call in the process"),
+    ("dense-autoencoder", "steps_per_s", "keras", 2, 3, "MNIST dense autoencoder, batch 100"),
+    ("dense-autoencoder", "steps_per_s", "torch", 1.5, 2, "the same"),
+    ("conv-autoencoder", "steps_per_s", "keras", 1.4, 2, "MNIST conv autoencoder, batch 128"),
+    ("conv-autoencoder", "steps_per_s", "torch", 1.0, 1.5, "the same, channels last"),
+    ("lenet", "steps_per_s", "keras", 1.3, 2, "LeNet-5 on MNIST, batch 64"),
+    ("memory", "peak_mb", "keras", 1.0, None, "peak memory, dense autoencoder on 60,000 images"),
+]
+# Multiplications and additions of one training step: 2 per weight and row forward, 4 backward, less the gradient of
+# the first layer's input, which nobody needs.
+_CONV = 784 * 9 * 16 + 196 * 9 * 16 * 8 + 49 * 9 * 8 * 8 + 196 * 9 * 8 * 16 + 784 * 9 * 16
+_LENET = 784 * 25 * 6 + 100 * 150 * 16 + 400 * 120 + 120 * 84 + 840
+FLOPS = {
+    "dense-autoencoder": 100 * (6 * 217_088 - 2 * 784 * 128),
+    "conv-autoencoder": 128 * (6 * _CONV - 2 * 784 * 9 * 16),
+    "mlp-200": 32 * (6 * (30 * 64 + 64 * 32 + 32) - 2 * 30 * 64),
+    "lenet": 64 * (6 * _LENET - 2 * 784 * 25 * 6),
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("jobs", nargs="*", help="only these jobs")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    with_torch = importlib.util.find_spec("torch") is not None
+    rows = [row for row in ROWS if (not options.jobs or row[0] in options.jobs) and (with_torch or row[2] != "torch")]
+    results: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for job in dict.fromkeys(row[0] for row in rows):
+        ways = ["recipes", *dict.fromkeys(row[2] for row in rows if row[0] == job)]
+        results[job] = {way: [] for way in ways}
+        for _ in range(options.repeats):
+            for way in ways:
+                results[job][way].append(measure(job, way))
+    roof = statistics.median(measure("roof", "-")["gflops"] for _ in range(options.repeats))
+    importing = statistics.median(measure("import", "-")["first_s"] for _ in range(options.repeats))
+    print_table(rows, results, roof, importing)
+    record = {"machine": machine(), "roof_gflops": roof, "import_recipes_s": importing, "results": results}
+    (HERE / "results.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def measure(job: str, way: str) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, HERE / "jobs.py", job, way], capture_output=True, text=True, check=False, cwd=HERE.parent
+    )
+    if done.returncode:
+        raise SystemExit(f"{job} {way} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def machine() -> dict[str, object]:
+    """What the numbers depend on."""
+    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "cpu": cpu or platform.processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": commit.stdout.strip(),
+        "mnist": "real" if os.environ.get("RECIPES_DATA") else "noise of the same shape",
+    }
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def print_table(rows, results, roof: float, importing: float) -> None:
+    """One line a comparison: medians of both, their ratio, and what was asked."""
+    print("| work | against | recipes | other | ratio | at least | aim | of the roof |")
+    print("|---|---|---|---|---|---|---|---|")
+    for job, what, other, least, aim, label in rows:
+        ours, theirs = (statistics.median(run[what] for run in results[job][way]) for way in ("recipes", other))
+        more_is_better = what == "steps_per_s"
+        ratio = ours / theirs if more_is_better else theirs / ours
+        unit = {"steps_per_s": "steps/s", "first_s": "s", "peak_mb": "MB"}[what]
+        share = f"{ours * FLOPS[job] / roof / 1e9:.0%}" if more_is_better and job in FLOPS else ""
+        cells = (label, other, f"{ours:,.4g} {unit}", f"{theirs:,.4g} {unit}", f"{ratio:.2f}×", f"{least}×",
+                 f"{aim}×" if aim else "", share)  # fmt: skip
+        print("| " + " | ".join(cells) + " |")
+    print(f"\nroof: {roof:.0f} GFLOP/s of float32 matrix products; import recipes: {importing:.3f} s (at most 0.3)")
+
+
+if __name__ == "__main__":
+    main()
