@@ -25,8 +25,8 @@ def plot_history(
 ) -> Axes:
     """Did it learn, and what is the verdict?
 
-    Draws training and validation loss against the epoch, the loss of a constant guess as a line, the epochs that the
-    verdict is about as a band, and the verdict above.
+    Draws training and validation loss against the epoch, the loss of a constant guess as a line (and that of a perfect
+    model, where it is not 0), the epochs that the verdict is about as a band, and the verdict above.
 
     Args:
         history: A `Run`, a dict of curves, or what Keras' `fit` returns.
@@ -49,10 +49,14 @@ def plot_history(
     if chance is not None:
         ax.axhline(chance, color=CHANCE, linestyle=":", label=f"constant guess: {chance:.3g}")
         drawn.append(chance)
+    least = getattr(history, "least", 0.0)
+    if least:  # soft targets: even a perfect model has a loss
+        ax.axhline(least, color=CHANCE, linestyle="-.", linewidth=1, label=f"perfect model: {least:.3g}")
+        drawn.append(least)
     if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
         ax.set_yscale("log")
     ax.set(xlabel="epoch", ylabel="loss")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
     if findings:

@@ -190,6 +190,28 @@ class TestRun:
         assert run.plot().get_xlabel() == "epoch"
         assert str(run).startswith("4 epochs, 20 steps in ")
 
+    @pytest.mark.parametrize("num_rows", [178, 256, 3])
+    def test_predicting_and_evaluating_as_keras_does(self, num_rows):
+        model = build_model(x=WINE.x, y=NAMES, seed=0)
+        run = fit(model, WINE.x, NAMES, epochs=10, verbose=0)
+        rows = np.arange(num_rows) * 5 % 178
+        x, y = WINE.x[rows], WINE.y[rows]
+        np.testing.assert_allclose(run.predict(x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-7)
+        theirs = model.evaluate(x, y, verbose=0, return_dict=True)
+        assert run.evaluate(x, NAMES[rows]) == pytest.approx(theirs, rel=1e-5)
+        assert np.mean(run.predict_labels(x) == NAMES[rows]) > 0.9
+
+    @pytest.mark.parametrize("loss", ["binary_crossentropy", "hinge"])
+    def test_labels_come_back_under_their_names(self, loss):
+        y = np.where(WINE.y == 0, "first", "other")
+        run = fit(build_model("binary", x=WINE.x, y=y, loss=loss, seed=0), WINE.x, y, epochs=30, verbose=0)
+        assert np.mean(run.predict_labels(WINE.x) == y) > 0.95
+
+    def test_numbers_have_no_labels(self):
+        run = fit(build_model("regression", input_shape=(13,)), WINE.x, WINE.x[:, 0], verbose=0)
+        with refused("This run has no classes: its target was numbers. Use predict."):
+            run.predict_labels(WINE.x)
+
     def test_y_none_trains_an_autoencoder(self, rng):
         x = rng.random((40, 6))
         model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2), keras.layers.Dense(6)])

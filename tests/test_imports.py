@@ -15,8 +15,8 @@ ORDER = {
     "recipes": [
         "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies", "build", "autoencoder", "diagnose",
         "training", "training.batches", "training.targets", "training.inputs", "training.interrupt", "training.engine",
-        "training.sharing", "training.operations", "training.resident", "training.with_keras", "training.run",
-        "training.progress", "training.fit", "data", "plots",
+        "training.sharing", "training.operations", "training.resident", "training.with_keras", "training.inference",
+        "training.run", "training.progress", "training.fit", "data", "plots",
     ],
 }  # fmt: skip
 # The one home of each heavy import.

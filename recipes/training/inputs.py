@@ -85,7 +85,7 @@ def prepare(
         raise ValueError(f"validation_split is a fraction, 0 <= validation_split < 1. Received: {validation_split!r}.")
     if class_weight is not None and sample_weight is not None:
         raise ValueError("class_weight and sample_weight are both given. Expected one of them; multiply them yourself.")
-    inputs, targets, classes = _examples(model, x, y, None)
+    inputs, targets, classes = examples(model, x, y, None)
     weights = _sample_weight(sample_weight, num_rows_of(inputs))
     by_class = None if class_weight is None else _class_weights(class_weight, targets, classes)
     validation = None
@@ -140,8 +140,8 @@ def take(tree: Any, rows: np.ndarray) -> Any:
     return None if tree is None else keras.tree.map_structure(lambda array: array[rows], tree)
 
 
-def _examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tuple[Any, Any, Classes | None]:
-    """Checked inputs and encoded targets; y=None stands for y=x."""
+def examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tuple[Any, Any, Classes | None]:
+    """Checked inputs, encoded targets and the classes, found anew or as given; y=None stands for y=x."""
     several_inputs = _is_tree(x, getattr(model, "inputs", None))
     if several_inputs:
         inputs = keras.tree.map_structure_up_to(_shallow(x), as_features, x)
@@ -234,7 +234,7 @@ def _validation(
         raise ValueError("validation_data must be (x, y) or (x, y, sample_weight). Received one array.")
     x, y, weight = (*parts, None, None)[:3]
     try:
-        inputs, targets, _ = _examples(model, x, y, classes)
+        inputs, targets, _ = examples(model, x, y, classes)
         return inputs, targets, _sample_weight(weight, num_rows_of(inputs))
     except ValueError as error:
         raise ValueError(f"In validation_data: {error}") from None
@@ -304,11 +304,14 @@ def _yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:
         targets = targets[:: -(-targets.size // MOST_YARDSTICK_VALUES)]
     if name == "pinball":
         return chance_loss(name, targets, quantiles=loss.quantiles), 0.0
-    if isinstance(loss, keras.losses.Loss):
-        known = type(loss).__module__.startswith("keras.")
-        if not known or {**loss.get_config(), "from_logits": False} != {
-            **type(loss)().get_config(),
-            "from_logits": False,
-        }:
-            return None, 0.0  # label smoothing, another delta: the table's constant guess is not this loss's
+    if isinstance(loss, keras.losses.Loss) and not _is_as_in_the_table(loss):
+        return None, 0.0
     return chance_loss(name, targets), least_loss(name, targets)
+
+
+def _is_as_in_the_table(loss: keras.losses.Loss) -> bool:
+    """Is this Keras' own loss with its usual settings (from logits or not), without label smoothing and the like?"""
+    if not type(loss).__module__.startswith("keras."):
+        return False
+    ours, usual = loss.get_config(), type(loss)().get_config()
+    return all(ours[key] == usual[key] for key in usual if key != "from_logits")

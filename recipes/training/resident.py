@@ -66,6 +66,24 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     return Outcome(model.history.history, f"resident: {how}, {compiled}")
 
 
+def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[str, Any]:
+    """The compiled loss and metrics on these rows, as Keras' `evaluate` gives them."""
+    _build(model, data)
+    arrays = _Arrays((), _moved((data.x, data.y, data.sample_weight)), num_rows=1)
+    program, _ = _program(model, arrays, batch_size, with_callbacks=True)
+    with program.lock:
+        logs = program.call("validate", PLAIN, model, arrays, np.zeros((1, 1), dtype=np.int32), 1)
+    return {name: _plain(values[0]) for name, values in logs.items()}
+
+
+def predict(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
+    """The one output of a built model on these rows, as Keras' `predict` gives it."""
+    arrays = _Arrays(_moved((x,)), None, num_rows=len(x))
+    program, _ = _program(model, arrays, batch_size, with_callbacks=True)
+    with program.lock:
+        return program.predict(model, arrays)
+
+
 def _run(
     program: "_Program",
     how: str,
@@ -147,6 +165,13 @@ class _Arrays:
 
 
 def _on_device(data: TrainingData) -> _Arrays:
+    training = _moved((data.x, data.y, data.sample_weight))
+    validation = None if data.validation is None else _moved(data.validation)
+    return _Arrays(training, validation, data.num_rows)
+
+
+def _moved(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Trees of arrays as trees of tensors, without the parts that are `None`."""
     held: dict[int, tf.Tensor] = {}
 
     def move(array: Any) -> tf.Tensor:
@@ -154,12 +179,7 @@ def _on_device(data: TrainingData) -> _Arrays:
             held[id(array)] = tf.convert_to_tensor(array)
         return held[id(array)]
 
-    def move_all(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(keras.tree.map_structure(move, part) for part in parts if part is not None)
-
-    training = move_all((data.x, data.y, data.sample_weight))
-    validation = None if data.validation is None else move_all(data.validation)
-    return _Arrays(training, validation, data.num_rows)
+    return tuple(keras.tree.map_structure(move, part) for part in parts if part is not None)
 
 
 class _Program:
@@ -202,6 +222,33 @@ class _Program:
             return {name: value.numpy() for name, value in logs.items()}
         finally:
             lent()
+
+    def predict(self, model: keras.Model, arrays: _Arrays) -> np.ndarray:
+        """The outputs for all rows of `arrays.training`."""
+        if ("predict", PLAIN) not in self.functions:
+            self.functions["predict", PLAIN] = tf.function(self._outputs, autograph=False)
+        constants = [tf.constant(value) for value in values_of(lifted_constants(model))]
+        lent = _lend(state_of(model), self.state)
+        try:
+            return self.functions["predict", PLAIN](constants, *arrays.training).numpy()
+        finally:
+            lent()
+
+    def _outputs(self, constants: Any, x: tf.Tensor) -> tf.Tensor:
+        full, rest = divmod(x.shape[0], self.batch_size)
+        parts = []
+
+        def outputs(rows: tf.Tensor) -> tf.Tensor:
+            with replaced(self.places, constants):
+                return self.model.predict_step((rows,))
+
+        if full:
+            batches = tf.reshape(x[: full * self.batch_size], (full, self.batch_size, *x.shape[1:]))
+            some = tf.map_fn(outputs, batches, fn_output_signature=self.model.outputs[0].dtype)
+            parts.append(tf.reshape(some, (full * self.batch_size, *some.shape[2:])))
+        if rest:
+            parts.append(outputs(x[full * self.batch_size :]))
+        return tf.concat(parts, axis=0)
 
     def _block(self, part: str, how: str) -> Callable[..., dict[str, tf.Tensor]]:
         """A function that runs `count` epochs, each in its own order."""

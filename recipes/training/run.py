@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 
 from cheatsheet import Finding
+from recipes.training.inference import evaluate, predict
+from recipes.training.inputs import loss_name
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,28 @@ class Run:
     def verdict(self) -> str:
         """The headline in one sentence."""
         return str(self.findings[0]) if self.findings else "nothing to say: no epoch ran"
+
+    def predict(self, x: Any) -> np.ndarray:
+        """The model's outputs on these inputs, `(n, units)`; for the names of classes see `predict_labels`."""
+        return predict(self.model, x)
+
+    def predict_labels(self, x: Any) -> np.ndarray:
+        """The most probable class of each row, `(n,)`, under the name that it had in training.
+
+        Raises:
+            ValueError: for a run whose target was numbers, not classes.
+        """
+        if self.classes is None:
+            raise ValueError("This run has no classes: its target was numbers. Use predict.")
+        outputs = self.predict(x)
+        if outputs.shape[1] > 1:
+            return np.asarray(self.classes)[outputs.argmax(axis=1)]
+        middle = 0.0 if loss_name(self.model) in ("hinge", "squared_hinge") else 0.5
+        return np.asarray(self.classes)[(outputs[:, 0] > middle).astype(int)]
+
+    def evaluate(self, x: Any, y: Any = None) -> dict[str, Any]:
+        """Loss and metrics on other rows, with labels named as in training."""
+        return evaluate(self.model, x, y, classes=self.classes)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the loss curve with chance and the verdict; returns the matplotlib Axes."""
