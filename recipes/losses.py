@@ -18,6 +18,8 @@ class Pinball(keras.losses.Loss):
     Args:
         quantiles: One for each output node, strictly between 0 and 1.
 
+    A model saved with it loads after `import recipes.losses`, which registers it with Keras.
+
     References:
         Koenker and Bassett (1978), Regression Quantiles, Econometrica 46, eq. 2.1.
     """

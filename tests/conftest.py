@@ -53,3 +53,28 @@ def mnist_folder() -> Path:
     if not (folder / "mnist.npz").is_file():
         pytest.skip("RECIPES_DATA names no folder with mnist.npz")
     return folder
+
+
+@pytest.fixture
+def way(request, monkeypatch):
+    """One way of compiling, whatever the engine would choose; see `engines.WAYS`."""
+    from recipes.training import resident
+
+    monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps: request.param)
+    resident._PROGRAMS.clear()
+    return request.param
+
+
+@pytest.fixture
+def jit(way):
+    """Whether any of it goes through XLA, whose rounding and random numbers are its own."""
+    return way != "plain graph"
+
+
+def pytest_generate_tests(metafunc):
+    """A test that asks for `way` or `jit` and does not say which ways runs in the usual ones."""
+    asked = any("way" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    if "way" in metafunc.fixturenames and not asked:
+        from engines import WAYS
+
+        metafunc.parametrize("way", WAYS, indirect=True)

@@ -1,0 +1,71 @@
+"""What the tests of the engines share: small models, and the comparison of a resident run with `model.fit`."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from recipes import fit, load_data
+from recipes.training import resident
+
+WINE = load_data("wine")
+X = ((WINE.x - WINE.x.mean(0)) / WINE.x.std(0)).astype("float32")
+Y = WINE.y
+DIGITS = load_data("digits")
+IMAGES, LABELS = DIGITS.x[:200], DIGITS.y[:200]
+
+
+EVERY_WAY = [pytest.param(way, id=way) for way in (resident.PLAIN, resident.MIXED, resident.XLA)]
+SLOW_WAYS = [pytest.param(way, id=way, marks=pytest.mark.slow) for way in (resident.MIXED, resident.XLA)]
+WAYS = [EVERY_WAY[0], EVERY_WAY[2], SLOW_WAYS[0]]  # the middle one is made of the other two
+PLAIN_FIRST = [EVERY_WAY[0], *SLOW_WAYS]  # where compiling has little to do with what is tested
+every_way = pytest.mark.parametrize("way", EVERY_WAY, indirect=True)
+plain_first = pytest.mark.parametrize("way", PLAIN_FIRST, indirect=True)
+
+
+def compare(make, x, y, *, exact=False, rtol=1e-5, **options):
+    """Train one copy with `model.fit` and one resident; weights and histories must agree."""
+    options = {"epochs": 4, "batch_size": 32, "verbose": 0, **options}
+    runs = {}
+    for engine in ("keras", "resident"):
+        keras.utils.set_random_seed(1)  # the same initial weights and dropout seeds
+        made = options.copy()
+        if "callbacks" in made:
+            made["callbacks"] = made["callbacks"]()
+        runs[engine] = fit(make(), x, y, engine=engine, **made)
+    theirs, ours = runs["keras"], runs["resident"]
+    assert ours.engine.startswith("resident")
+    assert theirs.engine.startswith("keras")
+    assert set(ours.history) == set(theirs.history)
+    for name, values in theirs.history.items():
+        np.testing.assert_allclose(ours.history[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
+    for a, b in zip(theirs.model.variables, ours.model.variables, strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        if exact:
+            np.testing.assert_array_equal(b, a)
+        elif a.dtype.kind == "f":  # relative to the largest weight of each array
+            assert np.abs(a - b).max() <= rtol * np.abs(a).max(), a.shape
+    assert int(ours.model.optimizer.iterations) == int(theirs.model.optimizer.iterations)
+    return theirs, ours
+
+
+def mlp(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=("accuracy",), hidden=(), last="softmax"):
+    model = keras.Sequential([keras.Input((13,)), layers.Dense(16, "relu"), *hidden, layers.Dense(3, last)])
+    model.compile(optimizer, loss, metrics=list(metrics))
+    return model
+
+
+def cnn():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(6, 3, padding="same", use_bias=False),  # BatchNormalization would undo a bias
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model

@@ -1,0 +1,208 @@
+"""Which engine runs, that it compiles once for models that differ in numbers alone, and that Ctrl-C ends it cleanly."""
+
+import os
+import signal
+import threading
+
+import keras
+import numpy as np
+import pytest
+from conftest import refused
+from engines import IMAGES, LABELS, WINE, X, Y, cnn, mlp, plain_first
+from keras import layers
+
+from recipes import build_model, fit
+from recipes.training import resident
+from recipes.training.engine import acts_on_batches
+from recipes.training.interrupt import Interrupt
+from recipes.training.sharing import share_key
+
+
+class TestChoice:
+    def reason(self, model, x=X, y=Y, **options):
+        run = fit(model, x, y, verbose=0, **options)
+        return run.engine
+
+    def test_arrays_are_resident(self):
+        assert self.reason(mlp()).startswith("resident: plain graph, compiled")
+
+    def test_batch_callbacks_go_to_keras(self):
+        seen = []
+        callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+        assert self.reason(mlp(), callbacks=[callback]) == "keras: model.fit (LambdaCallback acts on batches)"
+        assert seen == [0, 1, 2, 3, 4, 5]
+
+    def test_own_train_steps_go_to_keras(self):
+        class Mine(keras.Model):
+            def train_step(self, data):
+                return super().train_step(data)
+
+        inputs = keras.Input((13,))
+        model = Mine(inputs, layers.Dense(3, "softmax")(inputs))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        assert self.reason(model) == "keras: model.fit (Mine has its own train_step)"
+        with refused("engine='resident' cannot run this: Mine has its own train_step. Use engine='auto' or 'keras'."):
+            fit(model, X, Y, engine="resident")
+
+    def test_eager_models_go_to_keras(self):
+        model = mlp()
+        model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+        assert self.reason(model) == "keras: model.fit (the model is compiled with run_eagerly=True)"
+
+    def test_data_beyond_the_memory_go_to_keras(self, monkeypatch):
+        monkeypatch.setattr("recipes.training.engine._free_memory", lambda: 1000.0)
+        assert "exceed 50% of the free memory" in self.reason(mlp())
+
+    def test_xla_where_it_pays_and_never_for_convolutions_on_a_cpu(self, monkeypatch):
+        monkeypatch.setattr(resident, "XLA_PAYS_AFTER_STEPS", 1)
+        assert self.reason(mlp(hidden=(layers.Dense(5),))).startswith("resident: XLA")
+        assert self.reason(cnn(), IMAGES, LABELS).startswith("resident: plain graph")
+
+    def test_an_unknown_engine(self):
+        with refused("Unknown engine. Received: engine='tf'. Expected one of auto, resident, keras."):
+            fit(mlp(), X, Y, engine="tf")
+
+    @pytest.mark.parametrize(
+        ("make", "batches"),
+        [
+            (lambda: keras.callbacks.EarlyStopping(), False),
+            (lambda: keras.callbacks.ModelCheckpoint("a.keras"), False),
+            (lambda: keras.callbacks.ModelCheckpoint("a.keras", save_freq=10), True),
+            (lambda: keras.callbacks.TensorBoard(), False),
+            (lambda: keras.callbacks.TensorBoard(update_freq="batch"), True),
+            (lambda: keras.callbacks.TensorBoard(profile_batch=2), True),
+            (lambda: keras.callbacks.BackupAndRestore("b"), False),
+            (lambda: keras.callbacks.BackupAndRestore("b", save_freq=5), True),
+            (lambda: keras.callbacks.LambdaCallback(on_train_batch_begin=print), True),
+            (lambda: keras.callbacks.SwapEMAWeights(), False),
+        ],
+    )
+    def test_which_callbacks_act_on_batches(self, make, batches):
+        assert acts_on_batches(make()) is batches
+
+
+class TestCompiledOnce:
+    def traces(self):
+        return sum(
+            f.experimental_get_tracing_count() for p in resident._PROGRAMS.values() for f in p.functions.values()
+        )
+
+    def test_a_second_model_of_the_same_kind_runs_the_same_program(self, jit):
+        def train(seed, rate):
+            model = build_model(x=WINE.x + seed, y=Y, seed=seed, learning_rate=rate, dropout=0.2)
+            return fit(model, WINE.x + seed, Y, epochs=3, validation_split=0.2, verbose=0)
+
+        alone = [train(seed, 0.01 * (seed + 1)) for seed in (0, 1)]
+        assert "compiled for this run" in alone[0].engine
+        assert "compiled before" in alone[1].engine
+        assert self.traces() == 1
+        resident._PROGRAMS.clear()
+        fresh = train(1, 0.02)  # its own program: the same numbers as with the borrowed one
+        assert fresh.history == alone[1].history
+        for a, b in zip(fresh.model.get_weights(), alone[1].model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    @plain_first
+    def test_the_first_model_keeps_its_numbers(self, jit):
+        first = mlp()
+        fit(first, X, Y, epochs=2, verbose=0)
+        before = [v.numpy() for v in [*first.variables, *first.optimizer.variables]]
+        fit(mlp(keras.optimizers.Adam(0.5)), X, Y, epochs=2, verbose=0)
+        for a, b in zip(before, [*first.variables, *first.optimizer.variables], strict=True):
+            np.testing.assert_array_equal(a, b.numpy())
+
+    def test_what_differs_in_more_than_numbers_is_not_shared(self):
+        keys = [
+            share_key(model)
+            for model in (
+                mlp(),
+                mlp(keras.optimizers.Adam(beta_1=0.8)),
+                mlp("sgd"),
+                mlp(last="linear"),
+                mlp(hidden=(layers.Dropout(0.1),)),
+                mlp(hidden=(layers.Dropout(0.2),)),
+                mlp(metrics=()),
+                mlp(loss="mse"),
+            )
+        ]
+        assert None not in keys
+        assert len(set(keys)) == len(keys)
+        frozen = mlp()
+        frozen.layers[0].trainable = False
+        assert share_key(frozen) != keys[0]
+        assert share_key(mlp(keras.optimizers.Adam(0.3))) == keys[0]
+
+    def test_metrics_that_a_second_compile_leaves_at_work_are_seen(self):
+        stale, clean = mlp(loss="mse"), mlp(loss="mse", metrics=())
+        for model in (stale, clean):
+            model.compile("adam", "mse")
+            fit(model, X, np.eye(3)[Y], verbose=0)
+        assert share_key(stale) != share_key(clean)
+
+    def test_what_is_not_keras_own_is_not_shared(self):
+        class Mine(layers.Layer):
+            def call(self, x):
+                return x
+
+        assert share_key(mlp(hidden=(Mine(),))) is None
+        assert share_key(mlp(hidden=(layers.Lambda(lambda x: x),))) is None
+        assert share_key(mlp(loss=lambda y_true, y_pred: y_pred)) is None
+
+    @plain_first
+    def test_a_model_of_its_own_kind_compiles_once_too(self, jit):
+        model = mlp(loss=lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
+        engines = [fit(model, X, Y, verbose=0).engine for _ in range(2)]
+        assert "compiled for this run" in engines[0]
+        assert "compiled before" in engines[1]
+        model.compile("sgd", "mse", metrics=[])
+        assert "compiled for this run" in fit(model, X, np.eye(3)[Y], verbose=0).engine
+
+    @plain_first
+    def test_freezing_a_layer_afterwards_freezes_it(self, jit):
+        model = mlp()
+        fit(model, X, Y, verbose=0)
+        model.layers[0].trainable = False
+        model.compile("adam", "sparse_categorical_crossentropy")
+        before = model.layers[0].get_weights()[0].copy()
+        fit(model, X, Y, verbose=0)
+        np.testing.assert_array_equal(before, model.layers[0].get_weights()[0])
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C, which a process started in the background lacks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("engine", ["keras", "resident"])
+def test_ctrl_c_ends_the_run_with_the_history_so_far(engine):
+    model = build_model(x=X, y=Y, seed=0)
+    timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    run = fit(model, X, Y, epochs=10**6, engine=engine, verbose=0)
+    assert run.interrupted
+    assert 0 < run.epochs < 10**6
+    assert np.isfinite(run.history["loss"]).all()
+    assert run.steps == 6 * run.epochs or engine == "keras"  # Keras stops within an epoch
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_where_ctrl_c_is_ignored_it_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interrupt():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_models_still_train_save_and_load_as_any_other(tmp_path):
+    model = mlp()
+    fit(model, X, Y, verbose=0)
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    keras.models.load_model(tmp_path / "model.keras")
+    keras.models.clone_model(model)
