@@ -64,6 +64,11 @@ class TestSameMathematics:
     def test_optimizers(self, jit, optimizer):
         compare(lambda: mlp(optimizer()), X, Y, epochs=3)
 
+    @pytest.mark.parametrize("way", EVERY_WAY[1:2], indirect=True)
+    def test_accumulated_gradients_under_the_fused_update(self, way):
+        adamw = {"weight_decay": 0.1, "gradient_accumulation_steps": 3}
+        compare(lambda: mlp(keras.optimizers.AdamW(0.01, **adamw)), X, Y, epochs=3)
+
     def test_several_inputs_outputs_losses_and_weights(self, jit):
         x = {"left": X[:, :5], "right": X[:, 5:]}
         y = {"kind": Y, "alcohol": X[:, :2]}

@@ -27,7 +27,7 @@ def fused_adam(model: keras.Model) -> Iterator[None]:
             keras_own(gradient, variable, learning_rate)
             return
         index = optimizer._get_variable_index(variable)
-        step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+        step = keras.ops.cast(optimizer.iterations + 1, "float32")  # with accumulation: of the updates, not the batches
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=optimizer._momentums[index].value.handle,
