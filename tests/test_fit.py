@@ -263,6 +263,11 @@ class TestRun:
             "Put targets and weights into it, and pass validation_data."
         ):
             fit(model, Batches(), validation_split=0.2)
+        with refused(
+            "y cannot be used with a Batches, which makes its own batches. "
+            "Put targets and weights into it, and pass validation_data."
+        ):
+            fit(model, Batches(), WINE.y)
 
     def test_one_callback_or_none(self):
         model = build_model(x=WINE.x, y=WINE.y)

@@ -17,7 +17,6 @@ from recipes.training.targets import COMPARES_SHAPES, Classes, encode_target
 
 Weights = np.ndarray | None
 MOST_YARDSTICK_VALUES = 1_000_000  # of the target that chance is estimated from; the rest changes its fourth digit
-NOT_COMPILED = "The model is not compiled. Call model.compile(...) first, or build it with build_model."
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,7 @@ def prepare(
     Raises:
         ValueError: for an uncompiled model and for data that do not fit the model, its loss or each other.
     """
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"The first argument of fit is a Keras model. Received: {type(model).__name__}. Say fit(model, x, y)."
-        )
-    if not getattr(model, "compiled", False):
-        raise ValueError(NOT_COMPILED)
+    _require_compiled(model)
     if validation_data is not None and validation_split:
         raise ValueError(
             f"validation_data and validation_split={validation_split} are both given. Expected one of them."
@@ -119,15 +113,23 @@ def pass_on(model: keras.Model, x: Any, validation_data: Any, options: Mapping[s
     Raises:
         ValueError: naming those that are not.
     """
-    unread = [name for name, value in options.items() if value not in (None, 0.0)]
+    _require_compiled(model)
+    unread = [name for name, value in options.items() if value is not None and not (np.isscalar(value) and value == 0)]
     if unread:
         raise ValueError(
             f"{', '.join(unread)} cannot be used with a {type(x).__name__}, which makes its own batches. "
             "Put targets and weights into it, and pass validation_data."
         )
-    if not getattr(model, "compiled", False):
-        raise ValueError(NOT_COMPILED)
     return TrainingData(x, None, None, validation_data, None, None, 0.0, is_stream=True)
+
+
+def _require_compiled(model: Any) -> None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"The first argument of fit is a Keras model. Received: {type(model).__name__}. Say fit(model, x, y)."
+        )
+    if not getattr(model, "compiled", False):
+        raise ValueError("The model is not compiled. Call model.compile(...) first, or build it with build_model.")
 
 
 def num_rows_of(tree: Any) -> int:

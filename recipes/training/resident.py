@@ -9,8 +9,8 @@ falls away is everything around it. With `operations.py` the only home of `tenso
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -215,24 +215,35 @@ class _Program:
             block = self._block(part, how)
             self.functions[part, how] = tf.function(block, autograph=False, jit_compile=how == XLA)
         block = self.functions[part, how]
-        constants = [tf.constant(value) for value in values_of(lifted_constants(model))]
-        lent = _lend(state_of(model), self.state)
-        try:
+        with self._numbers_of(model) as constants:
             logs = block(constants, arrays.training, arrays.validation, tf.constant(orders), tf.constant(count))
             return {name: value.numpy() for name, value in logs.items()}
-        finally:
-            lent()
 
     def predict(self, model: keras.Model, arrays: _Arrays) -> np.ndarray:
         """The outputs for all rows of `arrays.training`."""
         if ("predict", PLAIN) not in self.functions:
             self.functions["predict", PLAIN] = tf.function(self._outputs, autograph=False)
-        constants = [tf.constant(value) for value in values_of(lifted_constants(model))]
-        lent = _lend(state_of(model), self.state)
-        try:
+        with self._numbers_of(model) as constants:
             return self.functions["predict", PLAIN](constants, *arrays.training).numpy()
+
+    @contextmanager
+    def _numbers_of(self, model: keras.Model) -> Iterator[list[tf.Tensor]]:
+        """Within it, the program's variables hold this model's numbers; gives the model's constants.
+
+        Afterwards the model has what has become of them, and the program its own again. Where the program was
+        compiled for this very model nothing is copied.
+        """
+        own = zip(state_of(model), self.state, strict=True)
+        pairs = [(mine.value, theirs.value) for mine, theirs in own if mine is not theirs]
+        before = [theirs.read_value() for _, theirs in pairs]
+        for mine, theirs in pairs:
+            theirs.assign(mine)
+        try:
+            yield [tf.constant(value) for value in values_of(lifted_constants(model))]
         finally:
-            lent()
+            for (mine, theirs), value in zip(pairs, before, strict=True):
+                mine.assign(theirs)
+                theirs.assign(value)
 
     def _outputs(self, constants: Any, x: tf.Tensor) -> tf.Tensor:
         full, rest = divmod(x.shape[0], self.batch_size)
@@ -329,24 +340,6 @@ class _Program:
             held = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), constants)
             self.steps[name, fused] = tf.function(step, autograph=False).get_concrete_function(held, spec)
         self.steps[name, fused](*tf.nest.flatten((constants, rows)))
-
-
-def _lend(mine: list[keras.Variable], program: list[keras.Variable]) -> Callable[[], None]:
-    """Give a program a model's numbers; calling the result takes them back and restores the program's own.
-
-    Where the program was compiled for this very model there is nothing to do.
-    """
-    pairs = [(a.value, b.value) for a, b in zip(mine, program, strict=True) if a is not b]
-    before = [theirs.read_value() for _, theirs in pairs]
-    for own, theirs in pairs:
-        theirs.assign(own)
-
-    def give_back() -> None:
-        for (own, theirs), value in zip(pairs, before, strict=True):
-            own.assign(theirs)
-            theirs.assign(value)
-
-    return give_back
 
 
 _PROGRAMS: OrderedDict[str, _Program] = OrderedDict()  # shared, the least recently used one first
