@@ -14,8 +14,9 @@ ORDER = {
     "cheatsheet": ["finding", "arrays", "table", "targets", "head", "chance", "__main__"],
     "recipes": [
         "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies", "build", "autoencoder", "diagnose",
-        "training", "training.batches", "training.targets", "training.inputs", "training.interrupt", "training.engine",
-        "training.sharing", "training.operations", "training.resident", "training.with_keras", "training.inference",
+        "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
+        "training.interrupt", "training.sharing", "training.resume", "training.engine",
+        "training.operations", "training.resident", "training.with_keras", "training.inference",
         "training.run", "training.progress", "training.fit", "data", "plots",
     ],
 }  # fmt: skip

@@ -13,6 +13,7 @@ import keras
 
 from recipes.training.inputs import TrainingData
 from recipes.training.interrupt import Interrupt
+from recipes.training.resume import Resume
 
 ENGINES = ("auto", "resident", "keras")
 MEMORY_SHARE = 0.5  # of the free memory that the resident copy of the data may take
@@ -25,6 +26,7 @@ class Plan:
     Attributes:
         progress: A callback of our own that only looks at the logs; it may be told of several epochs at once.
         interrupt: Its `requested` asks the engine to end at the next clean place.
+        resume: Where the run goes on from, and what takes its states; `None` keeps nothing on disk.
     """
 
     epochs: int
@@ -34,6 +36,7 @@ class Plan:
     callbacks: list[keras.callbacks.Callback]
     progress: keras.callbacks.Callback | None = None
     interrupt: Interrupt = field(default_factory=Interrupt)
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """Train a compiled model on arrays: checked, seeded, and with a verdict."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import keras
 
 from recipes.diagnose import diagnose
 from recipes.training import with_keras
+from recipes.training.checkpoint import Checkpoint
 from recipes.training.engine import Plan, Train, choose
 from recipes.training.inputs import is_stream, pass_on, prepare
 from recipes.training.interrupt import Interrupt
 from recipes.training.progress import ProgressLine
+from recipes.training.resume import Resume, settings_of
 from recipes.training.run import Run
 
 
@@ -31,6 +35,8 @@ def fit(
     seed: int = 0,
     verbose: str | int = "auto",
     engine: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
 ) -> Run:
     """How well does this model learn this data?
 
@@ -56,19 +62,31 @@ def fit(
         verbose: 0 is silent; anything else shows one line.
         engine: `"resident"` trains inside one compiled function that holds the data, `"keras"` is `model.fit`;
             `"auto"` takes the first wherever it can. Same mathematics, same order of the rows.
+        checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
+            stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
+            from the end of the last.
+        every: Write the state after so many epochs; without it, whenever that costs less than 1 % of the time.
 
     Returns:
         A `Run`: `history`, `findings`, `engine`, `classes`, `seconds`; `plot()` draws it. The model itself is
         trained. Ctrl-C ends the run at the next clean place, with the history so far.
 
     Raises:
-        ValueError: for data that do not fit the model, before anything is changed.
+        ValueError: for data that do not fit the model, before anything is changed; for a checkpoint of another
+            run, saying what differs.
+        BlockingIOError: where another process has the checkpoint open.
     """
     start = time.perf_counter()
     _require_whole(epochs, "epochs", 1)
     _require_whole(batch_size, "batch_size", 1)
     _require_whole(seed, "seed", 0)
+    if every is not None:
+        _require_whole(every, "every", 1)
+    if checkpoint is None and every is not None:
+        raise ValueError(f"every={every} says how often, but checkpoint=None. Pass checkpoint='folder' too.")
     if is_stream(x):
+        if checkpoint is not None:
+            raise ValueError(f"checkpoint= needs arrays: where a {type(x).__name__} stopped is not known to it.")
         arrays_only = {"y": y, "validation_split": validation_split, "sample_weight": sample_weight}
         data = pass_on(model, x, validation_data, {**arrays_only, "class_weight": class_weight})
         steps_per_epoch = None
@@ -88,7 +106,12 @@ def fit(
         callbacks = [callbacks] if callbacks else []
     line = ProgressLine(epochs=epochs, steps_per_epoch=steps_per_epoch) if verbose else None
     steps_before = _steps_of(model)
-    with Interrupt() as interrupt:
+    with ExitStack() as opened:
+        interrupt = opened.enter_context(Interrupt())
+        resume = None
+        if checkpoint is not None:
+            settings = settings_of(model, data, batch_size=batch_size, shuffle=shuffle, seed=seed, callbacks=callbacks)
+            resume = Resume(opened.enter_context(Checkpoint(checkpoint, settings)), every)
         plan = Plan(
             epochs=epochs,
             batch_size=batch_size,
@@ -97,6 +120,7 @@ def fit(
             callbacks=list(callbacks),
             progress=line,
             interrupt=interrupt,
+            resume=resume,
         )
         name, reason = choose(engine, model, data, plan)
         try:
@@ -111,7 +135,7 @@ def fit(
         findings=diagnose(history, chance=data.chance, least=data.least) if history.get("loss") else [],
         engine=f"{outcome.engine} ({reason})",
         seed=seed,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
         steps=_steps_of(model) - steps_before,
         classes=data.classes,
         chance=data.chance,

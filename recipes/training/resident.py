@@ -21,6 +21,7 @@ from recipes.training.batches import epoch_order
 from recipes.training.engine import Outcome, Plan
 from recipes.training.inputs import TrainingData, take
 from recipes.training.operations import fused_adam, rearranged
+from recipes.training.resume import merged
 from recipes.training.sharing import lifted_constants, replaced, share_key, state_of, values_of
 
 # Three ways to run the same steps, by what they cost to compile and then by step; measured on small dense networks,
@@ -54,16 +55,22 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     if plan.progress is not None:
         plan.progress.on_train_begin()
     first_epoch = getattr(model, "_initial_epoch", None) or 0  # set by BackupAndRestore
-    steps_left = (plan.epochs - first_epoch) * steps_per_epoch
-    how = program.choose(model, steps_left)
+    way, history = None, model.history.history
+    if plan.resume is not None:
+        plan.resume.restore(model, plan.callbacks)
+        model.stop_training = plan.resume.stopped
+        first_epoch, way = plan.resume.epoch, plan.resume.way
+    how = way or program.choose(model, (plan.epochs - first_epoch) * steps_per_epoch)
     with program.lock:
-        _run(program, how, model, arrays, plan, callbacks, first_epoch)
-    if plan.epochs > first_epoch:
+        last_epoch = _run(program, how, model, arrays, plan, callbacks, first_epoch)
+    if plan.resume is not None:
+        plan.resume.offer(model, plan.callbacks, last_epoch, history, how, finished=True)
+        history = merged(plan.resume.history, history)
+    if history:
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    last = {name: values[-1] for name, values in model.history.history.items() if values}
-    callbacks.on_train_end(last)
+    callbacks.on_train_end({name: values[-1] for name, values in history.items() if values})
     compiled = "compiled for this run" if is_new else "compiled before"
-    return Outcome(model.history.history, f"resident: {how}, {compiled}")
+    return Outcome(history, f"resident: {how}, {compiled}")
 
 
 def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[str, Any]:
@@ -92,11 +99,16 @@ def _run(
     plan: Plan,
     callbacks: keras.callbacks.CallbackList,
     first_epoch: int,
-) -> None:
-    """The loop over blocks of epochs; a block is one epoch where callbacks must be called in between."""
+) -> int:
+    """The loop over blocks of epochs; a block is one epoch where callbacks must be called in between.
+
+    Gives the number of epochs that the model has been trained for.
+    """
     epoch, count, blocks = first_epoch, 1, 0
     while epoch < plan.epochs and not model.stop_training and not plan.interrupt.requested:
         count = min(count, plan.epochs - epoch)
+        if plan.resume is not None:
+            count = plan.resume.block(epoch, count)
         start = time.perf_counter()
         orders = np.zeros((program.block_epochs, arrays.num_rows), dtype=np.int32)
         for i in range(count):
@@ -123,6 +135,9 @@ def _run(
         if blocks > 1:  # the first one may have been compiled on the way
             seconds = (time.perf_counter() - start) / count
             count = max(1, min(program.block_epochs, int(BLOCK_SECONDS / seconds)))
+        if plan.resume is not None:
+            plan.resume.offer(model, plan.callbacks, epoch, model.history.history, how)
+    return epoch
 
 
 def _plain(value: np.ndarray) -> Any:

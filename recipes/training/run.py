@@ -21,7 +21,7 @@ class Run:
         findings: What `diagnose` says of the history; the first one is the headline.
         engine: The engine that ran, and why it was chosen.
         seed: Of the validation split and the order of the batches.
-        seconds: Wall time from call to return.
+        seconds: Wall time from call to return; with a checkpoint, that of the earlier calls too.
         steps: Number of batches trained on.
         classes: The label of each class in the order of the outputs; `None` for numbers.
         chance: Loss of the best constant guess on the target that the verdict is about (validation where there is

@@ -80,6 +80,15 @@ def share_key(model: keras.Model) -> str | None:
         return None
 
 
+def description(model: keras.Model) -> list[Any]:
+    """What a compiled model is, without names, seeds and numbers: its layers, and how it is trained."""
+    compiled = model.get_compile_config() or {}
+    config = keras.optimizers.serialize(model.optimizer)["config"]
+    config.pop("name", None)
+    optimizer = [type(model.optimizer).__name__, config]
+    return [_canonical(model.get_config(), {}), {**compiled, "optimizer": optimizer}]
+
+
 def _is_known(layer: keras.Layer) -> bool:
     module = type(layer).__module__
     if not module.startswith(("keras.src.layers", "keras.src.models")):
@@ -119,7 +128,7 @@ def _canonical(config: Any, names: dict[str, str]) -> Any:
         return config
     kept: dict[str, Any] = {}
     for key, value in config.items():
-        if key in ("seed", "shared_object_id") or key.endswith("_initializer"):
+        if key in ("seed", "shared_object_id", "build_input_shape", "build_config") or key.endswith("_initializer"):
             continue
         if key == "name" and isinstance(value, str):
             kept[key] = names.setdefault(value, f"#{len(names)}")

@@ -1,0 +1,195 @@
+"""State on disk that survives being killed at any moment: the one writer of this package. NumPy alone.
+
+Two files in one folder take turns. A state is written to a temporary file, flushed to the disk, and then replaces the
+older of the two, so that at every moment at least one whole state lies there. Each file carries a checksum of all that
+it holds: a flipped bit is noticed, named, and the other file taken.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import time
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where two runs in one folder are not noticed
+    fcntl = None  # type: ignore[assignment]
+
+FILES = ("state-0.npz", "state-1.npz")
+MOST_COST = 0.01  # share of the time that writing may take when nobody says how often
+_SETTINGS, _STATE, _CHECKSUM = "settings.json", "state.json", "sha256"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds: arrays by name, and whatever else JSON can say."""
+
+    arrays: dict[str, np.ndarray]
+    state: dict[str, Any]
+
+
+class Checkpoint:
+    """A folder that holds the last state of one run, for this process alone while it is open.
+
+    Args:
+        folder: Made where it is missing.
+        settings: What a run that goes on must have in common with the one that wrote, by name.
+
+    Raises:
+        BlockingIOError: where another running process has the folder open.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.settings = json.loads(json.dumps(settings))  # as it comes back from the file
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._serial = 0
+        self._cost, self._written = 0.0, time.monotonic()
+        self._lock = _locked(self.folder)
+        for leftover in self.folder.glob("*.tmp"):  # of a process that was killed while it wrote
+            leftover.unlink(missing_ok=True)
+
+    def __enter__(self) -> "Checkpoint":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes have the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def load(self) -> Saved | None:
+        """Where did the run stop? `None` where it never wrote.
+
+        Raises:
+            ValueError: where the run that wrote had other settings, naming them; where both files are damaged.
+        """
+        found, damaged = [], []
+        for name in FILES:
+            path = self.folder / name
+            if not path.exists():
+                continue
+            try:
+                found.append(_read(path))
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                damaged.append(f"{path} ({error})")
+        if damaged and not found:
+            raise ValueError(
+                f"No state can be read: {'; '.join(damaged)}. Delete the folder {self.folder} to start anew."
+            )
+        if damaged:
+            warnings.warn(f"Damaged, so the state before is taken: {damaged[0]}.", stacklevel=3)
+        if not found:
+            return None
+        settings, saved = max(found, key=lambda pair: pair[1].state["serial"])
+        self._require_settings(settings)
+        self._serial = saved.state["serial"]
+        return saved
+
+    def save(self, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
+        """Write this state in place of the one before the last."""
+        start = time.monotonic()
+        self._serial += 1
+        texts = {_SETTINGS: self.settings, _STATE: {**state, "serial": self._serial}}
+        held = {name: np.asarray(array) for name, array in arrays.items()}
+        held |= {name: np.frombuffer(json.dumps(value).encode(), np.uint8) for name, value in texts.items()}
+        buffer = io.BytesIO()
+        np.savez(buffer, **held, **{_CHECKSUM: _checksum(held)})  # type: ignore[arg-type]
+        write_atomically(self.folder / FILES[self._serial % 2], buffer.getvalue())
+        self._written = time.monotonic()
+        self._cost = self._written - start
+
+    def is_due(self) -> bool:
+        """Has so much time passed since the last state that writing one costs next to nothing?"""
+        return time.monotonic() - self._written >= self._cost / MOST_COST
+
+    def _require_settings(self, settings: Mapping[str, Any]) -> None:
+        names = [name for name in {**settings, **self.settings} if settings.get(name) != self.settings.get(name)]
+        if names:
+            differences = "; ".join(
+                f"{name} was {_short(settings.get(name))}, now {_short(self.settings.get(name))}" for name in names
+            )
+            raise ValueError(
+                f"{self.folder} holds the state of another run: {differences}. "
+                "Go on with the same settings, or name another folder."
+            )
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file so that at every moment the old content or the new lies there whole, also after a power cut."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:  # a full disk, a missing permission
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OSError(
+            error.errno, f"{path} could not be written ({error.strerror}). What lay there is untouched"
+        ) from None
+    if hasattr(os, "O_DIRECTORY"):
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)  # the rename itself
+        finally:
+            os.close(folder)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Saved]:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        held = {name: file[name] for name in file.files}
+    if bytes(held.pop(_CHECKSUM)) != bytes(_checksum(held)):
+        raise ValueError("its checksum does not fit")
+    settings, state = (json.loads(held.pop(name).tobytes()) for name in (_SETTINGS, _STATE))
+    return settings, Saved(held, state)
+
+
+def _checksum(held: Mapping[str, np.ndarray]) -> np.ndarray:
+    digest = hashlib.sha256()
+    for name in sorted(held):
+        array = np.ascontiguousarray(held[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+def digest_of(*arrays: np.ndarray | None) -> str:
+    """A short text that differs when any of the arrays does."""
+    held = {str(i): array for i, array in enumerate(arrays) if array is not None}
+    return _checksum(held).tobytes().hex()[:16]
+
+
+def _locked(folder: Path) -> int | None:
+    """An open handle that the system frees when this process ends, however it ends."""
+    if fcntl is None:
+        return None
+    handle = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise BlockingIOError(
+            f"{folder} is in use by another process. Wait for it to end, or name another folder."
+        ) from None
+    return handle
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

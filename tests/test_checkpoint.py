@@ -1,0 +1,275 @@
+"""What lies on disk survives kills, damage, full disks and other runs; and a run that goes on is the same run."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT, refused
+from engines import IMAGES, X, Y, cnn
+
+from recipes import fit
+from recipes.training import checkpoint as checkpoint_module
+from recipes.training.checkpoint import FILES, Checkpoint
+
+SETTINGS = {"seed": 0, "batch_size": 32}
+
+
+def write(folder, *values):
+    with Checkpoint(folder, SETTINGS) as checkpoint:
+        checkpoint.load()
+        for value in values:
+            checkpoint.save({"weights": np.full(3, value)}, {"step": value, "history": [0.1, float(value)]})
+
+
+def read(folder, settings=SETTINGS):
+    with Checkpoint(folder, settings) as checkpoint:
+        return checkpoint.load()
+
+
+def test_the_last_state_comes_back(tmp_path):
+    assert read(tmp_path) is None
+    write(tmp_path, 1, 2, 3)
+    saved = read(tmp_path)
+    np.testing.assert_array_equal(saved.arrays["weights"], [3, 3, 3])
+    assert saved.state["step"] == 3
+    assert saved.state["history"] == [0.1, 3.0]
+    write(tmp_path, 4)  # by another process: the older of the two is replaced
+    assert read(tmp_path).state["step"] == 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lock", *FILES]
+
+
+@pytest.mark.parametrize("kind", ["empty", "one byte", "half", "all but one byte", "a flipped bit"])
+def test_a_damaged_file_is_named_and_the_state_before_is_taken(tmp_path, kind):
+    write(tmp_path, 1, 2)
+    newest = tmp_path / FILES[0]
+    content = newest.read_bytes()
+    place = content.index(np.full(3, 2).tobytes())
+    damaged = {
+        "empty": b"",
+        "one byte": content[:1],
+        "half": content[: len(content) // 2],
+        "all but one byte": content[:-1],
+        "a flipped bit": content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :],
+    }[kind]
+    newest.write_bytes(damaged)
+    with pytest.warns(UserWarning, match="Damaged, so the state before is taken: .*state-0.npz"):
+        assert read(tmp_path).state["step"] == 1
+
+
+def test_both_damaged_is_an_error(tmp_path):
+    write(tmp_path, 1, 2)
+    for name in FILES:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"^No state can be read: .*state-0.npz .*state-1.npz .* to start anew\.$"):
+        read(tmp_path)
+
+
+def test_other_settings_are_named(tmp_path):
+    write(tmp_path, 1)
+    with refused(
+        f"{tmp_path} holds the state of another run: seed was 0, now 1; batch_size was 32, now null. "
+        "Go on with the same settings, or name another folder."
+    ):
+        read(tmp_path, {"seed": 1})
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    with (
+        Checkpoint(tmp_path, SETTINGS),
+        refused(
+            f"{tmp_path} is in use by another process. Wait for it to end, or name another folder.", BlockingIOError
+        ),
+    ):
+        Checkpoint(tmp_path, SETTINGS)
+    Checkpoint(tmp_path, SETTINGS).close()
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch, call):
+    write(tmp_path, 1, 2)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, Checkpoint(tmp_path, SETTINGS) as checkpoint:
+        checkpoint.load()
+        patch.setattr(checkpoint_module.os, call, full)
+        with pytest.raises(OSError, match="could not be written"):
+            checkpoint.save({"weights": np.zeros(3)}, {"step": 3})
+    assert read(tmp_path).state["step"] == 2
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_killed_at_every_boundary_of_a_write(tmp_path):
+    """The process dies right before and right after each flush and each rename."""
+    script = textwrap.dedent("""
+        import os, signal, sys
+        import numpy as np
+        from recipes.training.checkpoint import Checkpoint
+        folder, die_at = sys.argv[1], int(sys.argv[2])
+        count = 0
+        def deadly(real):
+            def call(*arguments):
+                global count
+                for before in (True, False):
+                    count += 1
+                    if count == die_at:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    if before:
+                        result = real(*arguments)
+                return result
+            return call
+        os.fsync, os.replace = deadly(os.fsync), deadly(os.replace)
+        checkpoint = Checkpoint(folder, {})
+        saved = checkpoint.load()
+        step = saved.state["step"] if saved else 0
+        while step < 4:
+            step += 1
+            checkpoint.save({"weights": np.full(1000, step)}, {"step": step})
+            print(step, flush=True)
+    """)
+    for die_at in (*range(1, 9), 0):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / "run"), str(die_at)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        reported = [int(line) for line in done.stdout.split()]
+        with Checkpoint(tmp_path / "run", {}) as checkpoint:
+            saved = checkpoint.load()
+        step = saved.state["step"] if saved else 0
+        assert step >= max(reported, default=0)
+        if saved:
+            np.testing.assert_array_equal(saved.arrays["weights"], np.full(1000, step))
+    assert step == 4
+
+
+def dropout_model(**options):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [
+            keras.Input((13,)),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **options)
+    return model
+
+
+def assert_same_run(ours, whole):
+    assert ours.history == whole.history
+    for a, b in zip(whole.model.variables, ours.model.variables, strict=True):
+        np.testing.assert_array_equal(np.asarray(b), np.asarray(a))
+
+
+@pytest.mark.parametrize("engine", ["resident", "keras"])
+@pytest.mark.parametrize("every", [None, 2])
+def test_a_run_in_parts_is_the_run_in_one(tmp_path, engine, every):
+    options = {"validation_split": 0.2, "engine": engine, "verbose": 0}
+    whole = fit(dropout_model(), X, Y, epochs=7, **options)
+    for epochs in (3, 5, 7, 7):
+        ours = fit(dropout_model(), X, Y, epochs=epochs, checkpoint=tmp_path, every=every, **options)
+        assert ours.epochs == epochs
+    assert_same_run(ours, whole)
+    assert ours.steps == whole.steps
+
+
+@pytest.mark.parametrize("engine", ["resident", "keras"])
+def test_early_stopping_goes_on_counting(tmp_path, engine):
+    def stopping():
+        return keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
+
+    def noisy():  # a rate so high that the validation loss soon rises
+        model = dropout_model()
+        model.optimizer.learning_rate = 0.3
+        return model
+
+    options = {"validation_split": 0.3, "engine": engine, "verbose": 0}
+    whole = fit(noisy(), X, Y, epochs=40, callbacks=stopping(), **options)
+    assert whole.epochs < 40
+    for epochs in (whole.epochs - 2, 40, 40):
+        ours = fit(noisy(), X, Y, epochs=epochs, callbacks=stopping(), checkpoint=tmp_path, every=1, **options)
+    assert_same_run(ours, whole)
+
+
+def test_a_convolutional_run_in_parts(tmp_path):
+    labels = np.arange(200) % 10
+    options = {"verbose": 0}
+    keras.utils.set_random_seed(1)
+    whole = fit(cnn(), IMAGES, labels, epochs=4, **options)
+    for epochs in (2, 4):
+        keras.utils.set_random_seed(1)
+        ours = fit(cnn(), IMAGES, labels, epochs=epochs, checkpoint=tmp_path, **options)
+    assert_same_run(ours, whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"batch_size": 16}, "batch_size was 32, now 16"),
+        ({"seed": 1}, "seed was 0, now 1"),
+        ({"x": X * 2}, "data was "),
+    ],
+)
+def test_another_run_is_refused(tmp_path, change, difference):
+    fit(dropout_model(), X, Y, epochs=1, checkpoint=tmp_path, verbose=0)
+    options = {"x": X, "y": Y, **change}
+    with pytest.raises(ValueError, match=f"holds the state of another run: {difference}"):
+        fit(dropout_model(), **options, epochs=1, checkpoint=tmp_path, verbose=0)
+
+
+def test_another_model_is_refused(tmp_path):
+    def wide():
+        model = keras.Sequential([keras.Input((13,)), keras.layers.Dense(3, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    fit(dropout_model(), X, Y, epochs=1, checkpoint=tmp_path, verbose=0)
+    with pytest.raises(ValueError, match=r"another run: layers was .*; optimizer was .*Adam.*, now .*SGD"):
+        fit(wide(), X, Y, epochs=1, checkpoint=tmp_path, verbose=0)
+
+
+def test_every_without_a_checkpoint_is_refused():
+    with refused("every=3 says how often, but checkpoint=None. Pass checkpoint='folder' too."):
+        fit(dropout_model(), X, Y, every=3)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path):
+    script = textwrap.dedent("""
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        import hashlib, json
+        import numpy as np
+        from engines import X, Y
+        from test_checkpoint import dropout_model
+        from recipes import fit
+        run = fit(dropout_model(), X, Y, epochs=3000, validation_split=0.2, checkpoint=sys.argv[2], verbose=0)
+        digest = hashlib.sha256(b"".join(np.asarray(v).tobytes() for v in run.model.variables)).hexdigest()
+        print(digest, hashlib.sha256(json.dumps(run.history).encode()).hexdigest())
+    """)
+
+    def start(folder):
+        command = [sys.executable, "-c", script, str(ROOT / "tests"), str(tmp_path / folder)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    whole = start("whole").communicate()[0]
+    rng = np.random.default_rng(0)
+    for seconds in rng.uniform(4, 12, 6):
+        process = start("killed")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert start("killed").communicate()[0] == whole != ""
+    assert os.path.exists(tmp_path / "killed" / FILES[0])
