@@ -93,6 +93,19 @@ def input_shape_of(features: np.ndarray | None, input_shape: Sequence[int] | int
     return features.shape[1:]
 
 
+def require_channels_last(shape: tuple[int, ...]) -> None:
+    """Is this the shape of an image as Keras takes it?
+
+    Raises:
+        ValueError: for (channels, height, width), PyTorch's order, which Keras would train on along the wrong axis.
+    """
+    if len(shape) == 3 and shape[0] in (1, 3) and shape[2] > 4:
+        raise ValueError(
+            f"input_shape={shape} looks like (channels, height, width). Expected the channels last: "
+            f"{(*shape[1:], shape[0])}. Use np.moveaxis(x, 1, -1)."
+        )
+
+
 def _as_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
     sizes = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
     if not sizes or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes):

@@ -1,94 +1,335 @@
-"""Autoencoders: an encoder to a few numbers, and a decoder back; both are models of their own."""
+"""Autoencoders: an encoder to a code, and a decoder back; both are models of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+from keras import layers
 
 import cheatsheet
 from cheatsheet.arrays import count
 from cheatsheet.head import Head
-from recipes.arrays import as_features, input_shape_of
+from recipes.arrays import as_features, input_shape_of, require_channels_last
 from recipes.build import compile_head, seeded
 
-KINDS = ("dense", "conv")
+Shape = tuple[int, ...]
+Parts = tuple[list[Any], list[Any]]  # the layers of the encoder and of the decoder
+
+# What each kind takes beside its input, and the defaults.
+KINDS: dict[str, dict[str, Any]] = {
+    "dense": {"latent": 16, "units": (128, 64), "hidden_activation": "relu"},
+    "conv": {"latent": 16, "filters": (16, 32), "hidden_activation": "relu"},
+    "denoising": {"latent": 16, "filters": (32, 32), "hidden_activation": "relu", "noise": 0.3},
+    "super_resolution": {"latent": 64, "filters": (64, 64), "hidden_activation": "relu", "scale": 4},
+}
 
 
 def build_autoencoder(
-    kind: str = "conv",
+    kind: str | None = None,
     *,
+    preset: str | None = None,
     x: Any = None,
     input_shape: Sequence[int] | None = None,
-    latent: int = 16,
-    units: Sequence[int] = (128, 64),
-    filters: Sequence[int] = (16, 32),
+    latent: int | None = None,
+    units: Sequence[int] | None = None,
+    filters: Sequence[int] | None = None,
+    hidden_activation: str | None = None,
+    noise: float | None = None,
+    scale: int | None = None,
     loss: str | None = None,
     activation: str | None = None,
-    optimizer: str | keras.optimizers.Optimizer = "adam",
+    optimizer: str | keras.optimizers.Optimizer | None = None,
     learning_rate: float | None = None,
     seed: int | None = None,
 ) -> keras.Sequential:
-    """Which compiled model squeezes an example into `latent` numbers and restores it?
+    """Which compiled model squeezes an example into a code and restores it, cleans it or enlarges it?
 
     The last layer follows the cheatsheet's reconstruction row: sigmoid for values in [0, 1], linear otherwise.
 
+    | kind | input | code | output |
+    |---|---|---|---|
+    | `"dense"` | any shape | `(latent,)` | the input |
+    | `"conv"` | image | `(latent,)` | the input |
+    | `"denoising"` | image, to which noise is added while training | `(h / 2^k, w / 2^k, latent)` | the image |
+    | `"super_resolution"` | image | `(h, w, latent)` | the image, `scale` times as high and wide |
+
     Args:
-        kind: `"dense"` (any shape) or `"conv"` (images `(height, width, channels)`).
+        kind: One of these; `"conv"` when missing.
+        preset: One of the lecture's networks to the letter instead: `"notebook-64"`, `"notebook-16"` (28x28 images or
+            784 values), `"superres-dense"`, `"superres-conv"` (16x16 grey images to 64x64).
         x: Training examples `(n, ...)`, for shape and range.
         input_shape: Shape of one example where there is no `x`; values in [0, 1] are assumed then.
-        latent: Number of values in the code.
-        units: Widths of the dense encoder's hidden layers; the decoder mirrors them.
-        filters: Channels of the convolutional encoder's blocks, each of which halves the side.
+        latent: Number of values in the code, or of its channels. 16; 64 for super-resolution.
+        units: Widths of the dense encoder's hidden layers; the decoder mirrors them. (128, 64).
+        filters: Channels of the convolutional encoder's layers, each of which halves the side except in
+            super-resolution. (16, 32); (32, 32) for denoising, (64, 64) for super-resolution.
+        hidden_activation: Of every layer but the code and the last. `"relu"`.
+        noise: Standard deviation of the Gaussian noise that `"denoising"` learns to take away, in the units of x. 0.3.
+        scale: How many times `"super_resolution"` enlarges. 4.
         loss: `"binary_crossentropy"` or `"mean_squared_error"`; by the range of `x` when missing.
         activation: Another last activation.
-        optimizer: Name of a Keras optimizer, or one.
+        optimizer: Name of a Keras optimizer, or one; `"adam"` when missing.
         learning_rate: For an optimizer given by name.
-        seed: Makes the initial weights repeatable.
+        seed: Makes the initial weights and the noise repeatable.
 
     Returns:
         A compiled `keras.Sequential` of two models, `get_layer("encoder")` and `get_layer("decoder")`. Train it with
-        `fit(model, x)`.
+        `fit(model, x)`; super-resolution with `fit(model, small, large)`.
 
     Raises:
-        ValueError: for a shape that the kind cannot take, naming the sizes that fit.
+        ValueError: for a shape that the kind cannot take, naming the sizes that fit; for an argument that it does not
+            take.
+
+    References:
+        G. Hinton and R. Salakhutdinov (2006), doi:10.1126/science.1127647; P. Vincent et al. (2008),
+        doi:10.1145/1390156.1390294, for denoising; W. Shi et al. (2016), arXiv 1609.05158, for super-resolution.
     """
-    if not isinstance(kind, str) or kind not in KINDS:
-        if not isinstance(kind, str):
-            raise TypeError(f"kind is a word, {' or '.join(KINDS)}. For data say build_autoencoder(x=x).")
-        raise ValueError(f"Unknown kind. Received: kind={kind!r}. Expected one of {', '.join(KINDS)}.")
-    if x is None and input_shape is None:
-        raise ValueError("Which shape? Received: x=None, input_shape=None. Pass x, or the shape of one example.")
-    if not isinstance(latent, int | np.integer) or latent < 1:
-        raise ValueError(f"latent must be a whole number of at least 1. Received: latent={latent!r}.")
+    own = {"latent": latent, "units": units, "filters": filters, "hidden_activation": hidden_activation,
+           "noise": noise, "scale": scale}  # fmt: skip
+    given = {name: value for name, value in own.items() if value is not None}
     features = None if x is None else as_features(x)
+    if preset is not None:
+        return _build_preset(
+            preset, kind, given, features, input_shape, loss, activation, optimizer, learning_rate, seed
+        )
+    kind = _require_kind(kind)
+    options = _options(kind, given)
+    if features is None and input_shape is None:
+        raise ValueError("Which shape? Received: x=None, input_shape=None. Pass x, or the shape of one example.")
     shape = input_shape_of(features, input_shape) or ()
     head = _reconstruction_head(shape, features, loss, activation)
-    if kind == "conv":
-        _require_side(shape, len(filters))
+    if kind != "dense":
+        _require_image(kind, shape)
+    if kind in ("conv", "denoising"):
+        _require_side(kind, shape, len(options["filters"]))
     with seeded(seed):
-        parts = _conv(shape, latent, filters, head) if kind == "conv" else _dense(shape, latent, units, head)
-        model = keras.Sequential([keras.Input(shape), *parts], name=f"{kind}_autoencoder")
-        compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate)
+        parts = _MAKERS[kind](shape, head, **options)
+        return _assembled(f"{kind}_autoencoder", shape, parts, head, optimizer or "adam", learning_rate)
+
+
+def _assembled(
+    name: str,
+    shape: Shape,
+    parts: Parts,
+    head: Head,
+    optimizer: str | keras.optimizers.Optimizer,
+    learning_rate: float | None,
+) -> keras.Sequential:
+    encoder = keras.Sequential([keras.Input(shape), *parts[0]], name="encoder")
+    decoder = keras.Sequential([keras.Input(encoder.output_shape[1:]), *parts[1]], name="decoder")
+    model = keras.Sequential([keras.Input(shape), encoder, decoder], name=name.replace("-", "_"))
+    compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate)
     return model
 
 
-def _reconstruction_head(
-    shape: tuple[int, ...], features: np.ndarray | None, loss: str | None, activation: str | None
-) -> Head:
+# The four kinds.
+
+
+def _dense(shape: Shape, head: Head, *, latent: int, units: Sequence[int], hidden_activation: str) -> Parts:
+    size = int(np.prod(shape))
+    encoder = [layers.Flatten(), *_stack(units, hidden_activation), layers.Dense(latent, name="code")]  # (n, latent)
+    decoder = [*_stack(units[::-1], hidden_activation), layers.Dense(size, activation=head.activation, name="head")]
+    return encoder, [*decoder, layers.Reshape(shape)]
+
+
+def _stack(units: Sequence[int], activation: str) -> list[keras.Layer]:
+    return [layers.Dense(width, activation=activation) for width in units]
+
+
+def _conv(shape: Shape, head: Head, *, latent: int, filters: Sequence[int], hidden_activation: str) -> Parts:
+    side = (shape[0] >> len(filters), shape[1] >> len(filters))
+    encoder = [*_halvings(filters, hidden_activation), layers.Flatten(), layers.Dense(latent, name="code")]
+    decoder = [
+        layers.Dense(side[0] * side[1] * filters[-1], activation=hidden_activation),
+        layers.Reshape((*side, filters[-1])),
+        *_doublings(filters[::-1], hidden_activation),
+        _conv2d(shape[2], head.activation, name="head"),
+    ]
+    return encoder, decoder
+
+
+def _denoising(
+    shape: Shape, head: Head, *, latent: int, filters: Sequence[int], hidden_activation: str, noise: float
+) -> Parts:
+    encoder = [
+        layers.GaussianNoise(noise),  # in training only
+        *_halvings(filters, hidden_activation),
+        _conv2d(latent, hidden_activation, name="code"),  # (n, h / 2^k, w / 2^k, latent)
+    ]
+    decoder = [*_doublings(filters[::-1], hidden_activation), _conv2d(shape[2], head.activation, name="head")]
+    return encoder, decoder
+
+
+def _super_resolution(
+    shape: Shape, head: Head, *, latent: int, filters: Sequence[int], hidden_activation: str, scale: int
+) -> Parts:
+    height, width, channels = shape
+    encoder = [
+        *(_conv2d(number, hidden_activation) for number in filters),
+        _conv2d(latent, hidden_activation, name="code"),  # (n, h, w, latent)
+    ]
+    decoder = [  # all values of a large pixel block side by side as channels of one small pixel, then put in place
+        _conv2d(scale**2 * channels, head.activation, name="head"),
+        layers.Reshape((height, width, scale, scale, channels)),
+        layers.Permute((1, 3, 2, 4, 5)),
+        layers.Reshape((height * scale, width * scale, channels)),
+    ]
+    return encoder, decoder
+
+
+def _conv2d(filters: int, activation: str | None = "relu", name: str | None = None) -> keras.Layer:
+    return layers.Conv2D(filters, 3, padding="same", activation=activation, name=name)
+
+
+def _halvings(filters: Sequence[int], activation: str) -> list[keras.Layer]:
+    return [layer for number in filters for layer in (_conv2d(number, activation), layers.MaxPooling2D(2))]
+
+
+def _doublings(filters: Sequence[int], activation: str) -> list[keras.Layer]:
+    return [layer for number in filters for layer in (_conv2d(number, activation), layers.UpSampling2D(2))]
+
+
+_MAKERS: dict[str, Callable[..., Parts]] = {
+    "dense": _dense,
+    "conv": _conv,
+    "denoising": _denoising,
+    "super_resolution": _super_resolution,
+}
+
+
+# The lecture's own networks.
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network of the lecture's notebooks, to the letter; ReLU in every hidden layer, the code's too."""
+
+    input_shape: Shape
+    num_params: int
+    make: Callable[[Shape, Head], Parts]
+    loss: str | None = None  # the cheatsheet's where the notebook tries several
+    optimizer: str = "adam"
+
+
+def _notebook(*units: int) -> Callable[[Shape, Head], Parts]:
+    def make(shape: Shape, head: Head) -> Parts:
+        last = layers.Dense(int(np.prod(shape)), activation=head.activation, name="head")
+        encoder = [layers.Flatten(), *_stack(units, "relu")]
+        return encoder, [*_stack(units[-2::-1], "relu"), last, layers.Reshape(shape)]
+
+    return make
+
+
+def _superres_dense(shape: Shape, head: Head) -> Parts:
+    last = layers.Dense(4096, activation=head.activation, name="head")
+    encoder = [layers.Flatten(), *_stack((1024, 256, 128), "relu")]
+    return encoder, [*_stack((256, 1024), "relu"), last, layers.Reshape((64, 64, 1))]
+
+
+def _superres_conv(shape: Shape, head: Head) -> Parts:
+    def convs(*filters: int) -> list[keras.Layer]:
+        return [_conv2d(number) for number in filters]
+
+    encoder = [*convs(512, 256, 128), layers.MaxPooling2D(2), *convs(128, 128), layers.MaxPooling2D(2), *convs(128)]
+    decoder = [layers.UpSampling2D(2), *convs(128), layers.UpSampling2D(2), *convs(256)]
+    decoder += [layers.UpSampling2D(2), *convs(256), layers.UpSampling2D(2), _conv2d(1, head.activation, name="head")]
+    return encoder, decoder
+
+
+PRESETS = {
+    "notebook-64": Preset((784,), 218_192, _notebook(128, 64)),
+    "notebook-16": Preset((784,), 223_456, _notebook(128, 64, 32, 16)),
+    "superres-dense": Preset((16, 16, 1), 5_053_056, _superres_dense, "mean_squared_error", "adamax"),
+    "superres-conv": Preset((16, 16, 1), 2_957_953, _superres_conv, "mean_squared_error", "adamax"),
+}
+
+
+def _build_preset(
+    name: str,
+    kind: str | None,
+    given: dict[str, Any],
+    features: np.ndarray | None,
+    input_shape: Sequence[int] | None,
+    loss: str | None,
+    activation: str | None,
+    optimizer: str | keras.optimizers.Optimizer | None,
+    learning_rate: float | None,
+    seed: int | None,
+) -> keras.Sequential:
+    if name not in PRESETS:
+        raise ValueError(f"Unknown preset. Received: preset={name!r}. Expected one of {', '.join(PRESETS)}.")
+    preset = PRESETS[name]
+    extra = [*(["kind"] if kind is not None else []), *given]
+    if extra:
+        raise ValueError(
+            f"preset={name!r} fixes the architecture. Received beside it: {', '.join(extra)}. "
+            "Leave them out, or build by kind."
+        )
+    shape = input_shape_of(features, input_shape) or preset.input_shape
+    if np.prod(shape) != np.prod(preset.input_shape) or (name == "superres-conv" and shape != preset.input_shape):
+        raise ValueError(f"preset={name!r} takes examples of shape {preset.input_shape}. Received: {shape}.")
+    head = _reconstruction_head(shape, features, loss or preset.loss, activation or "sigmoid")
+    with seeded(seed):
+        parts = preset.make(shape, head)
+        return _assembled(name, shape, parts, head, optimizer or preset.optimizer, learning_rate)
+
+
+# What is refused, before anything is built.
+
+
+def _require_kind(kind: Any) -> str:
+    if kind is None:
+        return "conv"
+    if not isinstance(kind, str):
+        raise TypeError(f"kind is a word, one of {', '.join(KINDS)}. For data say build_autoencoder(x=x).")
+    if kind not in KINDS:
+        raise ValueError(f"Unknown kind. Received: kind={kind!r}. Expected one of {', '.join(KINDS)}.")
+    return kind
+
+
+def _options(kind: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All of a kind's own options, as given or by default."""
+    for name in given:
+        if name not in KINDS[kind]:
+            raise ValueError(f"kind={kind!r} has no {name}. It takes {', '.join(KINDS[kind])}.")
+    options = {**KINDS[kind], **given}
+    for name in ("latent", "scale"):
+        least = 1 if name == "latent" else 2
+        if name in options and (not isinstance(options[name], int | np.integer) or options[name] < least):
+            raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={options[name]!r}.")
+    for name in ("units", "filters"):
+        values = options.get(name, (1,))
+        if isinstance(values, int) or any(not isinstance(v, int | np.integer) or v < 1 for v in values):
+            raise ValueError(
+                f"{name} must be a sequence of whole numbers of at least 1, one for each layer. "
+                f"Received: {name}={values!r}. Expected something like (64, 32)."
+            )
+    if not options.get("filters", (1,)):
+        raise ValueError(f"kind={kind!r} needs at least one layer. Received: filters=(). Pass filters=(16,), say.")
+    noise = options.get("noise", 1.0)
+    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 < noise < float("inf"):
+        raise ValueError(f"noise is a standard deviation in the units of x, above 0. Received: noise={noise!r}.")
+    return options
+
+
+def _reconstruction_head(shape: Shape, features: np.ndarray | None, loss: str | None, activation: str | None) -> Head:
     if features is not None:
         return cheatsheet.head("reconstruction", y=features, loss=loss, activation=activation)
     return cheatsheet.head("reconstruction", int(np.prod(shape)), loss=loss, activation=activation or "sigmoid")
 
 
-def _require_side(shape: tuple[int, ...], num_blocks: int) -> None:
+def _require_image(kind: str, shape: Shape) -> None:
     if len(shape) != 3:
         raise ValueError(
-            f"kind='conv' expects images (height, width, channels), but one example has shape {shape}. "
+            f"kind={kind!r} expects images (height, width, channels), but one example has shape {shape}. "
             "Use x[..., None] for grey images, or kind='dense'."
         )
-    if not num_blocks:
-        raise ValueError("kind='conv' needs at least one block. Received: filters=(). Pass filters=(16,), say.")
+    require_channels_last(shape)
+
+
+def _require_side(kind: str, shape: Shape, num_blocks: int) -> None:
     factor = 2**num_blocks
     if shape[0] % factor or shape[1] % factor:
         height, width = (-(-side // factor) * factor for side in shape[:2])
@@ -98,39 +339,3 @@ def _require_side(shape: tuple[int, ...], num_blocks: int) -> None:
             f"{shape[0]}x{shape[1]} pixels cannot be halved {count(num_blocks, 'time')}. "
             f"Pad the images to {height}x{width}, or {other}."
         )
-
-
-def _dense(shape: tuple[int, ...], latent: int, units: Sequence[int], head: Head) -> list[keras.Model]:
-    encoder = [keras.Input(shape), keras.layers.Flatten()]  # (n, values)
-    encoder += [keras.layers.Dense(width, activation="relu") for width in units]
-    encoder.append(keras.layers.Dense(latent, name="code"))  # (n, latent)
-    decoder = [keras.Input((latent,))]
-    decoder += [keras.layers.Dense(width, activation="relu") for width in reversed(units)]
-    decoder += [
-        keras.layers.Dense(int(np.prod(shape)), activation=head.activation, name="head"),
-        keras.layers.Reshape(shape),
-    ]
-    return [keras.Sequential(encoder, name="encoder"), keras.Sequential(decoder, name="decoder")]
-
-
-def _conv(shape: tuple[int, ...], latent: int, filters: Sequence[int], head: Head) -> list[keras.Model]:
-    side = (shape[0] >> len(filters), shape[1] >> len(filters))
-    encoder: list[Any] = [keras.Input(shape)]
-    for channels in filters:  # each block halves height and width
-        encoder += [
-            keras.layers.Conv2D(channels, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(2),
-        ]
-    encoder += [keras.layers.Flatten(), keras.layers.Dense(latent, name="code")]  # (n, latent)
-    decoder: list[Any] = [
-        keras.Input((latent,)),
-        keras.layers.Dense(side[0] * side[1] * filters[-1], activation="relu"),
-        keras.layers.Reshape((*side, filters[-1])),
-    ]
-    for channels in reversed(filters):  # each block doubles height and width
-        decoder += [
-            keras.layers.Conv2D(channels, 3, padding="same", activation="relu"),
-            keras.layers.UpSampling2D(2),
-        ]
-    decoder.append(keras.layers.Conv2D(shape[2], 3, padding="same", activation=head.activation, name="head"))
-    return [keras.Sequential(encoder, name="encoder"), keras.Sequential(decoder, name="decoder")]

@@ -18,7 +18,7 @@ import cheatsheet
 from cheatsheet.arrays import count
 from cheatsheet.head import QUANTILES, Head
 from cheatsheet.table import canonical_loss
-from recipes.arrays import as_features, input_shape_of, moments, require_float32_spread
+from recipes.arrays import as_features, input_shape_of, moments, require_channels_last, require_float32_spread
 from recipes.bodies import BODIES
 from recipes.losses import Pinball, sign_accuracy
 
@@ -195,11 +195,7 @@ def _require_image(shape: tuple[int, ...], num_blocks: int) -> None:
             f"body='cnn' expects images (height, width, channels). Received: input_shape={shape}. "
             "Use body='mlp', or reshape x."
         )
-    if len(shape) == 3 and shape[0] in (1, 3) and shape[2] > 4:
-        raise ValueError(
-            f"input_shape={shape} looks like (channels, height, width). Expected the channels last: "
-            f"{(*shape[1:], shape[0])}. Use np.moveaxis(x, 1, -1)."
-        )
+    require_channels_last(shape)
     if min(shape[:2]) < 2**num_blocks:
         raise ValueError(
             f"{num_blocks} blocks halve the image {num_blocks} times, too often for {shape[0]}x{shape[1]} pixels. "

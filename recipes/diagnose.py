@@ -22,10 +22,15 @@ STILL_FALLING_OF_DROP = 0.002  # the same against the whole drop, so that a loss
 OVERFIT_RISE = 0.05  # relative rise of the validation loss above its best
 DIVERGED = 0.5  # rise of the training loss above its best, against all that it had fallen
 BETTER_THAN_CHANCE = 0.01  # share of the way from the constant guess to a perfect model that counts as learnt
+COLLAPSED = 0.1  # variance of an autoencoder's outputs over that of its data; a useful one reaches 0.8 to 1
+COLLAPSED_NEAR_CHANCE = 0.1  # relative distance of the loss to that of the mean example
+JUMPS = 0.03  # scatter of the loss from epoch to epoch, relative to its level
 BELOW_TRAINING = 0.02  # relative gap by which the validation loss must lie below the training loss
 
 
-def diagnose(history: Any, *, chance: float | None = None, least: float | None = None) -> list[Finding]:
+def diagnose(
+    history: Any, *, chance: float | None = None, least: float | None = None, spread: float | None = None
+) -> list[Finding]:
     """What does this loss curve say?
 
     Args:
@@ -33,10 +38,12 @@ def diagnose(history: Any, *, chance: float | None = None, least: float | None =
             `fit` returns, or a `Run`.
         chance: Loss of the best constant guess, as `cheatsheet.chance_loss` gives it; a `Run` brings its own.
         least: Loss of a perfect model, as `cheatsheet.least_loss` gives it; likewise, else 0.
+        spread: Variance of an autoencoder's outputs over that of its data, between examples; a `Run` brings its own.
 
     Returns:
         Findings, the most severe first; the first one is the headline. Rules: `nan`, `diverging`,
-        `worse_than_chance`, `overfitting`, `still_learning`, `converged`, `validation_below_training`, `too_short`.
+        `worse_than_chance`, `posterior_collapse`, `overfitting`, `still_learning`, `converged`,
+        `validation_below_training`, `jumps`, `too_short`.
 
     Raises:
         ValueError: for a history without `"loss"`, or with curves of different lengths.
@@ -49,19 +56,23 @@ def diagnose(history: Any, *, chance: float | None = None, least: float | None =
         chance = getattr(history, "chance", None)
     if least is None:
         least = getattr(history, "least", 0.0)
+    if spread is None:
+        spread = getattr(history, "spread", None)
     curves = _curves(history)
     broken = _not_a_number(curves)
     if broken:
         return broken
     if len(curves.loss) < FEWEST_EPOCHS:
         return [*_worse_than_chance(curves, chance, least, "warning"), *_too_short(curves)]
+    collapsed = _posterior_collapse(curves, chance, spread)
     diverging = _diverging(curves)
     still = [] if diverging else _still_learning(curves)
     overfitting = [] if still else _overfitting(curves)
-    hopeless = _worse_than_chance(curves, chance, least, "warning" if still else "error")
+    hopeless = [] if collapsed else _worse_than_chance(curves, chance, least, "warning" if still else "error")
     flat = [] if diverging or still or overfitting else _converged(curves)
     below = [] if diverging or hopeless else _validation_below_training(curves)
-    return by_severity([*diverging, *hopeless, *overfitting, *still, *flat, *below])
+    jumps = [] if diverging or hopeless else _jumps(curves)
+    return by_severity([*diverging, *collapsed, *hopeless, *overfitting, *still, *flat, *below, *jumps])
 
 
 @dataclass(frozen=True)
@@ -243,6 +254,41 @@ def _worse_than_chance(curves: _Curves, chance: float | None, least: float, seve
             f"epochs 1-{len(curves.loss)}" if short else curves.tail_epochs,
             f"{curves.name} is {end:.4g}, no better than the {chance:.4g} of always giving the same answer{once}.",
             "check that x and y belong together row by row, scale x, and try another learning_rate",
+        )
+    ]
+
+
+def _posterior_collapse(curves: _Curves, chance: float | None, spread: float | None) -> list[Finding]:
+    """An autoencoder that has learnt the mean example and nothing that tells the examples apart."""
+    end = float(np.median(curves.watched[-curves.tail :]))
+    if spread is None or chance is None or spread >= COLLAPSED or end > chance * (1 + COLLAPSED_NEAR_CHANCE):
+        return []
+    return [
+        Finding(
+            "posterior_collapse",
+            "error",
+            curves.tail_epochs,
+            f"whatever it is shown, the model gives nearly the mean example: its outputs vary by {spread:.1%} of what "
+            f"the data vary, and {curves.name} is {end:.4g} where the mean example gets {chance:.4g}.",
+            "recompile with optimizer='adam', or raise learning_rate: Keras' adadelta takes 0.001, its paper 1.0",
+        )
+    ]
+
+
+def _jumps(curves: _Curves) -> list[Finding]:
+    """Scatter that is no bad sign by itself, as the lecture says, but looks like one."""
+    tail = curves.watched[-curves.tail :]
+    scatter = _noise(curves.watched[-2 * curves.tail :])
+    if not scatter > JUMPS * abs(float(np.median(tail))):
+        return []
+    return [
+        Finding(
+            "jumps",
+            "info",
+            curves.tail_epochs,
+            f"{curves.name} scatters by {scatter / abs(float(np.median(tail))):.0%} from epoch to epoch. No bad sign "
+            "by itself: large steps and kinked activations (ReLU) do that.",
+            "lower learning_rate towards the end for a smoother and often lower loss",
         )
     ]
 

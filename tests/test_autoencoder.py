@@ -38,6 +38,89 @@ def test_the_head_follows_the_range_of_the_values(x, loss, activation):
     assert model.get_layer("decoder").layers[-1].activation is activation
 
 
+@pytest.mark.parametrize(
+    ("preset", "size", "num_params"),
+    [
+        ("notebook-64", (784,), 218_192),
+        ("notebook-16", (28, 28, 1), 223_456),
+        ("superres-dense", (16, 16, 1), 5_053_056),
+        ("superres-conv", (16, 16, 1), 2_957_953),
+    ],
+)
+def test_the_lectures_networks_have_the_printed_sizes(preset, size, num_params):
+    model = build_autoencoder(preset=preset, input_shape=size)
+    assert model.count_params() == num_params
+    assert model.input_shape[1:] == size
+    assert model.output_shape[1:] == ((64, 64, 1) if "superres" in preset else size)
+    decoder = model.get_layer("decoder")
+    assert model.get_layer("encoder").count_params() + decoder.count_params() == num_params
+    heads = [layer for layer in decoder.layers if hasattr(layer, "activation")]
+    assert heads[-1].activation is keras.activations.sigmoid
+    hidden = [layer for part in model.layers for layer in part.layers if hasattr(layer, "activation")][:-1]
+    assert {layer.activation for layer in hidden} == {keras.activations.relu}
+    if "superres" in preset:
+        assert model.loss == "mean_squared_error"
+        assert type(model.optimizer) is keras.optimizers.Adamax
+
+
+def test_the_lectures_codes_have_the_printed_widths():
+    assert build_autoencoder(preset="notebook-64").get_layer("encoder").output_shape == (None, 64)
+    assert build_autoencoder(preset="notebook-16").get_layer("encoder").output_shape == (None, 16)
+    widths = [
+        layer.units
+        for part in build_autoencoder(preset="notebook-16").layers
+        for layer in part.layers
+        if hasattr(layer, "units")
+    ]
+    assert widths == [128, 64, 32, 16, 32, 64, 128, 784]
+
+
+def test_denoising_adds_noise_in_training_alone(rng):
+    model = build_autoencoder("denoising", x=DIGITS, noise=0.4, seed=0)
+    assert model.get_layer("encoder").output_shape == (None, 2, 2, 16)
+    noisy = np.asarray(model(DIGITS[:5], training=True))
+    assert not np.array_equal(noisy, np.asarray(model(DIGITS[:5], training=True)))
+    np.testing.assert_array_equal(np.asarray(model(DIGITS[:5])), np.asarray(model(DIGITS[:5])))
+    fit(model, DIGITS[360:], epochs=15, seed=0, verbose=0)
+    spoilt = DIGITS[:360] + rng.normal(0, 0.4, DIGITS[:360].shape).astype("float32")
+    before = np.mean((spoilt - DIGITS[:360]) ** 2)
+    after = np.mean((model.predict(spoilt, verbose=0) - DIGITS[:360]) ** 2)
+    assert before == pytest.approx(0.16, rel=0.02)
+    assert after < before / 3
+
+
+def test_super_resolution_puts_every_value_in_its_place():
+    """The last convolution gives the values of a large pixel block as channels: block (i, j), row by row."""
+    model = build_autoencoder("super_resolution", input_shape=(2, 3, 2), scale=2, filters=(4,), latent=5)
+    assert model.get_layer("encoder").output_shape == (None, 2, 3, 5)
+    assert model.output_shape == (None, 4, 6, 2)
+    head, *arrange = model.get_layer("decoder").layers
+    assert head.name == "head"
+    values = np.arange(2 * 3 * 8, dtype="float32").reshape(1, 2, 3, 8)
+    for layer in arrange:
+        values = layer(values)
+    values = np.asarray(values)[0]
+    for y in range(4):
+        for x in range(6):
+            block = (y // 2 * 3 + x // 2) * 8
+            inside = (y % 2 * 2 + x % 2) * 2
+            np.testing.assert_array_equal(values[y, x], [block + inside, block + inside + 1])
+
+
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # Keras', of any untrained model
+@pytest.mark.parametrize("kind", ["dense", "conv", "denoising", "super_resolution"])
+def test_every_kind_survives_saving_whole_and_in_parts(kind, tmp_path):
+    model = build_autoencoder(kind, x=DIGITS, seed=1)
+    expected = model.predict(DIGITS[:4], verbose=0)
+    for part in (model, *model.layers):
+        part.save(tmp_path / f"{part.name}.keras")
+    again = keras.models.load_model(tmp_path / f"{model.name}.keras")
+    np.testing.assert_allclose(again.predict(DIGITS[:4], verbose=0), expected, rtol=1e-5, atol=1e-6)
+    encoder, decoder = (keras.models.load_model(tmp_path / f"{part}.keras") for part in ("encoder", "decoder"))
+    codes = encoder.predict(DIGITS[:4], verbose=0)
+    np.testing.assert_allclose(decoder.predict(codes, verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (16, 24, 3)])
 def test_sides_and_channels(shape):
     assert build_autoencoder("conv", input_shape=shape).output_shape == (None, *shape)
@@ -46,7 +129,10 @@ def test_sides_and_channels(shape):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kind": "cnv", "input_shape": (8, 8, 1)}, "Unknown kind. Received: kind='cnv'. Expected one of dense, conv."),
+        (
+            {"kind": "cnv", "input_shape": (8, 8, 1)},
+            "Unknown kind. Received: kind='cnv'. Expected one of dense, conv, denoising, super_resolution.",
+        ),
         ({}, "Which shape? Received: x=None, input_shape=None. Pass x, or the shape of one example."),
         (
             {"input_shape": (28, 28, 1), "filters": (8, 8, 8)},
@@ -63,6 +149,42 @@ def test_sides_and_channels(shape):
             "Scale them (divide by 255, say), or use loss='mean_squared_error', activation='linear'.",
         ),
         ({"input_shape": (8, 8, 1), "latent": 0}, "latent must be a whole number of at least 1. Received: latent=0."),
+        (
+            {"kind": "super_resolution", "input_shape": (8, 8, 1), "scale": 1},
+            "scale must be a whole number of at least 2. Received: scale=1.",
+        ),
+        (
+            {"kind": "dense", "input_shape": (8, 8, 1), "noise": 0.1},
+            "kind='dense' has no noise. It takes latent, units, hidden_activation.",
+        ),
+        (
+            {"kind": "denoising", "input_shape": (8, 8, 1), "noise": 0},
+            "noise is a standard deviation in the units of x, above 0. Received: noise=0.",
+        ),
+        (
+            {"input_shape": (3, 32, 32)},
+            "input_shape=(3, 32, 32) looks like (channels, height, width). Expected the channels last: (32, 32, 3). "
+            "Use np.moveaxis(x, 1, -1).",
+        ),
+        (
+            {"input_shape": (8, 8, 1), "filters": 8},
+            "filters must be a sequence of whole numbers of at least 1, one for "
+            "each layer. Received: filters=8. Expected something like (64, 32).",
+        ),
+        (
+            {"preset": "notebook"},
+            "Unknown preset. Received: preset='notebook'. Expected one of notebook-64, notebook-16, superres-dense, "
+            "superres-conv.",
+        ),
+        (
+            {"preset": "notebook-64", "latent": 8},
+            "preset='notebook-64' fixes the architecture. Received beside it: latent. "
+            "Leave them out, or build by kind.",
+        ),
+        (
+            {"preset": "notebook-64", "x": DIGITS},
+            "preset='notebook-64' takes examples of shape (784,). Received: (8, 8, 1).",
+        ),
     ],
 )
 def test_refusals(arguments, message):
@@ -74,3 +196,60 @@ def test_values_beyond_the_heads_range_are_refused_before_training():
     model = build_autoencoder("conv", x=DIGITS)
     with pytest.raises(ValueError, match=r"^binary_crossentropy expects values in \[0, 1\], but y runs from 0.0 to 16"):
         fit(model, DIGITS * 16)
+
+
+def test_a_sigmoid_cannot_reach_0_to_255():
+    model = build_autoencoder("conv", input_shape=(8, 8, 1), loss="mean_squared_error")
+    before = [np.asarray(variable) for variable in model.variables]
+    with refused(
+        "The last layer's sigmoid gives values from 0 to 1, but y runs from 0 to 255. "
+        "Scale y (divide by 255), or build the model with activation='linear'."
+    ):
+        fit(model, DIGITS * 255)
+    for a, b in zip(before, model.variables, strict=True):
+        np.testing.assert_array_equal(a, np.asarray(b))
+
+
+@pytest.mark.parametrize(
+    ("activation", "y", "message"),
+    [
+        ("tanh", [-2.0, 1.0], "tanh gives values from -1 to 1, but y runs from -2 to 1"),
+        ("relu", [-2.0, 1.0], "relu gives values from 0 up, but y runs from -2 to 1"),
+        ("softplus", [-2.0, 1.0], "softplus gives values from 0 up, but y runs from -2 to 1"),
+        ("sigmoid", [0.0, 2.0], "sigmoid gives values from 0 to 1, but y runs from 0 to 2"),
+    ],
+)
+def test_every_bounded_head_says_what_it_cannot_reach(activation, y, message):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation=activation)])
+    model.compile("sgd", "mean_absolute_error")
+    with pytest.raises(ValueError, match=f"^The last layer's {message}"):
+        fit(model, np.array([[0.0], [1.0]]), np.array(y))
+
+
+def test_targets_of_another_size_than_the_output_are_refused():
+    """Keras silently broadcasts 1x1 over 8x8."""
+    model = build_autoencoder("super_resolution", x=DIGITS, scale=2)
+    with refused(
+        "The rows of y have shape (1, 1, 1), but the model gives (16, 16, 1). Expected the same; "
+        "Keras would stretch one over the other silently. Resize y, or mend the model."
+    ):
+        fit(model, DIGITS, DIGITS[:, :1, :1])
+
+
+def test_posterior_collapse_is_measured_and_named():
+    """Adadelta at Keras' default rate: what the network gives is the average image, whatever it is shown."""
+    model = build_autoencoder("dense", x=DIGITS, loss="mean_squared_error", latent=8, seed=0)
+    keras_head = model.get_layer("decoder").get_layer("head")
+    mean = DIGITS.mean(axis=0).ravel().clip(1e-3, 1 - 1e-3)
+    keras_head.set_weights([keras_head.get_weights()[0] * 0.1, np.log(mean / (1 - mean))])  # where such a run arrives
+    model.compile("adadelta", "mean_squared_error")
+    run = fit(model, DIGITS, epochs=8, validation_split=0.2, verbose=0)
+    assert run.spread < 0.02
+    outputs = model.predict(DIGITS, verbose=0)
+    assert run.spread == pytest.approx(outputs.var(axis=0).sum() / DIGITS.var(axis=0).sum(), rel=0.5)
+    assert run.findings[0].rule == "posterior_collapse"
+    assert "adam" in run.findings[0].fix
+
+    model.compile(keras.optimizers.Adam(0.003), "mean_squared_error")  # the cure
+    cured = fit(model, DIGITS, epochs=30, validation_split=0.2, verbose=0)
+    assert "posterior_collapse" not in {finding.rule for finding in cured.findings}

@@ -7,16 +7,20 @@ from contextlib import ExitStack
 from typing import Any
 
 import keras
+import numpy as np
 
 from recipes.diagnose import diagnose
 from recipes.training import with_keras
 from recipes.training.checkpoint import Checkpoint
 from recipes.training.engine import Plan, Train, choose
-from recipes.training.inputs import is_stream, pass_on, prepare
+from recipes.training.inference import predict
+from recipes.training.inputs import TrainingData, is_stream, pass_on, prepare
 from recipes.training.interrupt import Interrupt
 from recipes.training.progress import ProgressLine
 from recipes.training.resume import Resume, settings_of
 from recipes.training.run import Run
+
+MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
 
 def fit(
@@ -129,10 +133,12 @@ def fit(
             if line is not None:
                 line.close()
     history = outcome.history
+    spread = _spread(model, data, history) if y is None else None
+    findings = diagnose(history, chance=data.chance, least=data.least, spread=spread) if history.get("loss") else []
     return Run(
         model=model,
         history=history,
-        findings=diagnose(history, chance=data.chance, least=data.least) if history.get("loss") else [],
+        findings=findings,
         engine=f"{outcome.engine} ({reason})",
         seed=seed,
         seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
@@ -140,8 +146,24 @@ def fit(
         classes=data.classes,
         chance=data.chance,
         least=data.least,
+        spread=spread,
         interrupted=interrupt.requested,
     )
+
+
+def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequence[float]]) -> float | None:
+    """Variance between an autoencoder's outputs over that between its examples; `None` where it is not in doubt.
+
+    Outputs with a tenth of the variance cannot explain more than half of it, so a loss well below is proof enough.
+    """
+    watched = history.get("val_loss") or history.get("loss")
+    if data.chance is None or not watched or not watched[-1] > (data.chance + data.least) / 2:
+        return None
+    x = data.x if data.validation is None else data.validation[0]
+    some = x[:: -(-len(x) // MOST_SPREAD_ROWS)]
+    variance = float(np.var(some, axis=0, dtype=np.float64).sum())
+    outputs = predict(model, some)
+    return float(np.var(outputs, axis=0, dtype=np.float64).sum()) / variance if variance > 0 else None
 
 
 def _steps_of(model: keras.Model) -> int:

@@ -13,9 +13,12 @@ from cheatsheet.chance import chance_loss, least_loss
 from cheatsheet.table import TABLE, canonical_loss
 from recipes.arrays import as_features
 from recipes.training.batches import split_rows
-from recipes.training.targets import COMPARES_SHAPES, Classes, encode_target
+from recipes.training.targets import COMPARES_SHAPES, OF_NUMBERS, Classes, encode_target
 
 Weights = np.ndarray | None
+# What a last activation can give.
+_RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "relu": (0, math.inf),
+           "softplus": (0, math.inf), "exponential": (0, math.inf)}  # fmt: skip
 MOST_YARDSTICK_VALUES = 1_000_000  # of the target that chance is estimated from; the rest changes its fourth digit
 
 
@@ -156,9 +159,13 @@ def examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tup
         targets, classes = keras.tree.map_structure_up_to(_shallow(y), lambda part: as_features(part, "y"), y), None
     else:
         loss = loss_name(model) or ""
+        if np.ndim(y) > 2 and loss in COMPARES_SHAPES:  # images, say
+            _require_output_shape(model, np.asarray(y))
         targets, classes = encode_target(y, loss, _num_outputs(model), classes)
         if loss in COMPARES_SHAPES:
             _require_output_shape(model, targets)
+        if loss in OF_NUMBERS:
+            _require_reachable(model, targets)
     lengths = {len(array) for tree in (inputs, targets) for array in keras.tree.flatten(tree)}
     if len(lengths) > 1:
         raise ValueError(
@@ -221,11 +228,36 @@ def _require_output_shape(model: keras.Model, targets: np.ndarray) -> None:
     if shape is None:
         return
     if len(shape) != targets.ndim or any(s not in (None, t) for s, t in zip(shape[1:], targets.shape[1:], strict=True)):
+        same_size = math.prod(s or 0 for s in shape[1:]) == math.prod(targets.shape[1:])
+        mend = f"Use y.reshape(-1, {', '.join(map(str, shape[1:]))})" if same_size else "Resize y"
         raise ValueError(
             f"The rows of y have shape {targets.shape[1:]}, but the model gives {shape[1:]}. Expected the same; "
-            f"Keras would stretch one over the other silently. Use y.reshape(-1, {', '.join(map(str, shape[1:]))}), "
-            "or mend the model."
+            f"Keras would stretch one over the other silently. {mend}, or mend the model."
         )
+
+
+def _require_reachable(model: keras.Model, targets: np.ndarray) -> None:
+    """Can the last activation give these values? A sigmoid trained on 0..255 would run into its end and stay there."""
+    activation = getattr(_last_computing_layer(model), "activation", None)
+    name = getattr(activation, "__name__", "")
+    if name not in _RANGES:
+        return
+    (low, high), (least, largest) = _RANGES[name], (float(targets.min()), float(targets.max()))
+    margin = 1e-6 * max(1.0, abs(least), abs(largest))
+    if least < low - margin or largest > high + margin:
+        span = f"from {low:g} up" if high == math.inf else f"from {low:g} to {high:g}"
+        scale = f"Scale y (divide by {largest:g})" if least >= 0 else "Scale y"
+        raise ValueError(
+            f"The last layer's {name} gives values {span}, but y runs from {least:g} to {largest:g}. "
+            f"{scale}, or build the model with activation='linear'."
+        )
+
+
+def _last_computing_layer(model: keras.Model) -> keras.Layer | None:
+    """The layer whose activation is the model's last, behind layers that only reshape."""
+    layers = [layer for layer in model.layers if type(layer).__name__ not in ("Reshape", "Permute", "Flatten")]
+    last = layers[-1] if isinstance(model, keras.Sequential) and layers else None
+    return _last_computing_layer(last) if isinstance(last, keras.Model) else last
 
 
 def _validation(

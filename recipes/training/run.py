@@ -27,6 +27,8 @@ class Run:
         chance: Loss of the best constant guess on the target that the verdict is about (validation where there is
             one); `None` for a loss without a row.
         least: Loss of a perfect model on it.
+        spread: For an autoencoder that ended near chance, the variance of its outputs over that of its data;
+            `None` otherwise.
         interrupted: Whether Ctrl-C ended it.
     """
 
@@ -40,6 +42,7 @@ class Run:
     classes: tuple[Any, ...] | None = None
     chance: float | None = None
     least: float = 0.0
+    spread: float | None = None
     interrupted: bool = False
 
     @property
