@@ -17,12 +17,13 @@ ORDER = {
         "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
         "training.interrupt", "training.sharing", "training.resume", "training.engine",
         "training.operations", "training.resident", "training.with_keras", "training.inference",
-        "training.run", "training.progress", "training.fit", "data", "plots",
+        "training.run", "training.progress", "training.fit", "data",
+        "plots.history", "plots.autoencoder", "plots",
     ],
 }  # fmt: skip
 # The one home of each heavy import.
 HOMES = {
-    "matplotlib": {"recipes.plots"},
+    "matplotlib": {"recipes.plots.history", "recipes.plots.autoencoder"},
     "keras_tuner": set(),
     "tensorflow": {"recipes.training.resident", "recipes.training.operations"},
 }

@@ -1,8 +1,9 @@
-"""Figures. Each takes an Axes and returns it; nothing is shown or saved here."""
+"""Loss curves with their verdicts."""
 
 import math
 import re
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,54 +76,39 @@ def _write_verdict(ax: Axes, finding: Finding) -> None:
     ax.set_title("\n".join(textwrap.wrap(text, letters)), loc="left", fontsize=VERDICT_POINTS, color=colour)
 
 
-def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: Axes | None = None) -> Axes:
-    """What does an autoencoder keep?
+def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curve: str = "val_loss") -> Axes:
+    """How do several runs compare, and what was the verdict on each?
 
-    One column per example: the original, its code as a tile (each value one patch, dark is large), and what the
-    decoder makes of the code.
+    One line for each chain of runs that went on from one another, against the epochs since its start; both axes
+    logarithmic. A dot and a number mark the end of each run, and a list below says what the number means.
 
     Args:
-        originals: Images `(n, height, width)` or `(n, height, width, 1)`, values in [0, 1].
-        codes: Bottleneck values `(n, latent)`.
-        reconstructions: Same shape as the originals.
+        runs: For each chain its runs in order; the key is its name.
         ax: Where to draw; a new figure without it.
+        curve: Which of the quantities in the histories.
     """
-    images = [
-        np.asarray(part).reshape(len(originals), *np.shape(originals)[1:3]) for part in (originals, reconstructions)
-    ]
-    num, height, width = images[0].shape
     if ax is None:
-        ax = plt.subplots(figsize=(num * 0.8, 2.8), layout="constrained")[1]
-    tiles = [_as_tile(code, height, width) for code in _to_unit(np.asarray(codes).reshape(num, -1))]
-    gap = max(1, height // 8)
-    step_x, step_y = width + gap, height + gap
-    rows: list[list[np.ndarray]] = [list(images[0]), tiles, list(images[1])]
-    for row, parts in enumerate(rows):
-        for column, part in enumerate(parts):
-            left, top = column * step_x, row * step_y
-            ax.imshow(
-                part, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest",
-                extent=(left, left + width, top + height, top),
-            )  # fmt: skip
-    ax.set(xlim=(0, num * step_x - gap), ylim=(3 * step_y - gap, 0), xticks=[])
-    ax.set_yticks([row * step_y + height / 2 for row in range(3)], ["original", "code", "reconstruction"])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+        ax = plt.subplots(figsize=(8, 6), layout="constrained")[1]
+    number, lines = 0, []
+    for (name, chain), colour in zip(runs.items(), plt.get_cmap("Dark2").colors * len(runs), strict=False):
+        values = np.concatenate([run.history[curve] for run in chain])
+        ax.plot(np.arange(1, len(values) + 1), values, color=colour, linewidth=1.5, label=name)
+        end = 0
+        for run in chain:
+            number, end = number + 1, end + len(run.history[curve])
+            finding = run.findings[0]
+            ax.plot(end, values[end - 1], "o", color=colour, markersize=5)
+            ax.annotate(
+                str(number), (end, values[end - 1]), (4, 6), textcoords="offset points", color=colour, weight="bold"
+            )
+            lines.append((f"{number}  {values[end - 1]:.4f}  {finding.rule.replace('_', ' ')}", finding.severity))
+    ax.set(xscale="log", yscale="log", xlabel="epoch", ylabel=curve)
+    ax.grid(which="both", linewidth=0.3, alpha=0.4)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=VERDICT_POINTS)
+    for i, (line, severity) in enumerate(lines):
+        ax.annotate(
+            line, (1.02, 1 - 0.055 * i), xycoords="axes fraction", fontsize=VERDICT_POINTS, va="top",
+            color=_VERDICT[severity], family="monospace",
+        )  # fmt: skip
     return ax
-
-
-def _to_unit(codes: np.ndarray) -> np.ndarray:
-    """Each code value against its own range over the examples, so that all columns share one scale."""
-    low, high = codes.min(axis=0), codes.max(axis=0)
-    return (codes - low) / np.where(high > low, high - low, 1.0)
-
-
-def _as_tile(code: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A code as a grid without gaps where its length has fitting factors, else the nearest to square."""
-    ideal = math.sqrt(len(code) * width / height)
-    whole = [c for c in range(1, len(code) + 1) if len(code) % c == 0 and 0.5 <= c / ideal <= 2]
-    columns = min(whole, key=lambda c: (abs(c - ideal), -c)) if whole else math.ceil(ideal)
-    rows = math.ceil(len(code) / columns)
-    tile = np.zeros(rows * columns)
-    tile[: len(code)] = code
-    return tile.reshape(rows, columns)

@@ -1,0 +1,199 @@
+"""What an autoencoder keeps: its reconstructions, codes and errors. Each takes an Axes and returns it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from recipes.plots.history import TRAIN, VALIDATION
+
+CLASS_COLOURS = "tab10"
+POINTS = 9  # font size of what is written into a figure
+
+
+def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: Axes | None = None) -> Axes:
+    """What does an autoencoder keep?
+
+    One column per example: the original, its code as a tile (each value one patch, dark is large), and what the
+    decoder makes of the code.
+
+    Args:
+        originals: Images `(n, height, width)` or `(n, height, width, 1)`, values in [0, 1].
+        codes: Bottleneck values `(n, latent)`.
+        reconstructions: Same shape as the originals.
+        ax: Where to draw; a new figure without it.
+    """
+    images = [
+        np.asarray(part).reshape(len(originals), *np.shape(originals)[1:3]) for part in (originals, reconstructions)
+    ]
+    num, height, width = images[0].shape
+    if ax is None:
+        ax = plt.subplots(figsize=(num * 0.8, 2.8), layout="constrained")[1]
+    tiles = [_as_tile(code, height, width) for code in _to_unit(np.asarray(codes).reshape(num, -1))]
+    gap = max(1, height // 8)
+    step_x, step_y = width + gap, height + gap
+    rows: list[list[np.ndarray]] = [list(images[0]), tiles, list(images[1])]
+    for row, parts in enumerate(rows):
+        for column, part in enumerate(parts):
+            left, top = column * step_x, row * step_y
+            ax.imshow(
+                part, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest",
+                extent=(left, left + width, top + height, top),
+            )  # fmt: skip
+    ax.set(xlim=(0, num * step_x - gap), ylim=(3 * step_y - gap, 0), xticks=[])
+    ax.set_yticks([row * step_y + height / 2 for row in range(3)], ["original", "code", "reconstruction"])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def _to_unit(codes: np.ndarray) -> np.ndarray:
+    """Each code value against its own range over the examples, so that all columns share one scale."""
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    return (codes - low) / np.where(high > low, high - low, 1.0)
+
+
+def _as_tile(code: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A code as a grid without gaps where its length has fitting factors, else the nearest to square."""
+    ideal = math.sqrt(len(code) * width / height)
+    whole = [c for c in range(1, len(code) + 1) if len(code) % c == 0 and 0.5 <= c / ideal <= 2]
+    columns = min(whole, key=lambda c: (abs(c - ideal), -c)) if whole else math.ceil(ideal)
+    rows = math.ceil(len(code) / columns)
+    tile = np.zeros(rows * columns)
+    tile[: len(code)] = code
+    return tile.reshape(rows, columns)
+
+
+def plot_latent(codes: Any, labels: Any, ax: Axes | None = None, *, class_names: Sequence[str] | None = None) -> Axes:
+    """Do the codes of one class lie together?
+
+    The codes on the plane in which they vary most (principal component analysis), coloured and named by class.
+
+    Args:
+        codes: Bottleneck values `(n, latent)`; longer codes are flattened.
+        labels: Class number of each `(n,)`.
+        ax: Where to draw; a new figure without it.
+        class_names: What to write at the middle of each class.
+    """
+    from sklearn.decomposition import PCA  # a second
+
+    codes, labels = np.asarray(codes).reshape(len(codes), -1), np.asarray(labels)
+    pca = PCA(2, random_state=0)
+    plane = pca.fit_transform(codes)  # (n, 2)
+    if ax is None:
+        ax = plt.subplots(figsize=(4.4, 4.4), layout="constrained")[1]
+    classes = np.unique(labels)
+    colours = plt.get_cmap(CLASS_COLOURS)(np.arange(len(classes)) % 10)
+    for i, label in enumerate(classes):
+        points = plane[labels == label]
+        ax.scatter(points[:, 0], points[:, 1], s=6, color=colours[i], alpha=0.5, linewidths=0)
+        name = str(label) if class_names is None else class_names[int(label)]
+        x, y = np.median(points, axis=0)
+        ax.text(
+            x, y, name, ha="center", va="center", fontsize=POINTS + 2, weight="bold",
+            color=colours[i], bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "boxstyle": "circle,pad=0.15"},
+        )  # fmt: skip
+    share = pca.explained_variance_ratio_
+    ax.set(
+        xlabel=f"first component ({share[0]:.0%})", ylabel=f"second component ({share[1]:.0%})", xticks=[], yticks=[]
+    )
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def plot_walk(decoder: Any, start: Any, end: Any, ax: Axes | None = None, *, steps: int = 10) -> Axes:
+    """What lies between two codes?
+
+    Args:
+        decoder: Model from a code to an image.
+        start: Code `(latent,)`, shown on the left.
+        end: Code, shown on the right; the codes between lie on the straight line.
+        ax: Where to draw; a new figure without it.
+        steps: Number of images.
+    """
+    start, end = np.asarray(start), np.asarray(end)
+    share = np.linspace(0, 1, steps).reshape(-1, *[1] * start.ndim)
+    images = np.asarray(decoder((1 - share) * start + share * end))  # (steps, height, width, 1)
+    if ax is None:
+        ax = plt.subplots(figsize=(steps * 0.8, 1.0), layout="constrained")[1]
+    gap = max(1, images.shape[1] // 8)
+    strip = np.pad(images.reshape(steps, *images.shape[1:3]), ((0, 0), (0, 0), (0, gap)))
+    ax.imshow(np.concatenate(list(strip), axis=1)[:, :-gap], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def plot_class_errors(originals: Any, reconstructions: Any, labels: Any, ax: Axes | None = None) -> Axes:
+    """Which classes are restored badly, and what do the worst cases look like?
+
+    One bar for each class, the mean squared error of its examples; beside it its worst example and what became of it.
+
+    Args:
+        originals: Images `(n, height, width)` or `(n, height, width, 1)`.
+        reconstructions: Same shape.
+        labels: Class of each `(n,)`.
+        ax: Where to draw; a new figure without it.
+    """
+    originals, reconstructions, labels = (np.asarray(part) for part in (originals, reconstructions, labels))
+    height, width = originals.shape[1:3]
+    errors = _errors(originals, reconstructions)
+    classes = np.unique(labels)
+    means = [errors[labels == label].mean() for label in classes]
+    if ax is None:
+        ax = plt.subplots(figsize=(4.4, 4.4), layout="constrained")[1]
+    ax.barh(range(len(classes)), means, height=0.6, color=TRAIN)
+    unit = max(means) * 0.11  # width of an image in the units of the axis
+    for i, label in enumerate(classes):
+        of_class = np.flatnonzero(labels == label)
+        worst = of_class[np.argmax(errors[of_class])]
+        for k, image in enumerate((originals[worst], reconstructions[worst])):
+            left = max(means) * 1.06 + k * unit * 1.15
+            ax.imshow(
+                image.reshape(height, width), cmap="gray_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest",
+                extent=(left, left + unit, i + 0.42, i - 0.42),
+            )  # fmt: skip
+        ax.text(max(means) * 1.06 + unit * 2.4, i, f"{errors[worst]:.3f}", va="center", fontsize=POINTS - 1)
+    ax.set(xlim=(0, max(means) * 1.06 + unit * 4.2), ylim=(len(classes) - 0.5, -0.5), xlabel="mean squared error")
+    ax.set_yticks(range(len(classes)), [str(label) for label in classes])
+    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= max(means)])
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def plot_anomaly(
+    known: Any, strange: Any, ax: Axes | None = None, *, names: Sequence[str] = ("known", "strange")
+) -> Axes:
+    """Does the reconstruction error tell what the autoencoder has never seen?
+
+    Args:
+        known: Error of each example of the kind that it was trained on `(n,)`; held-out ones, for honesty.
+        strange: Error of each example of another set `(m,)`.
+        ax: Where to draw; a new figure without it.
+        names: What to call the two.
+    """
+    known, strange = np.asarray(known, dtype=float), np.asarray(strange, dtype=float)
+    if ax is None:
+        ax = plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1]
+    both = np.concatenate([known, strange])
+    bins = np.geomspace(both.min(), both.max(), 40).tolist()
+    for errors, name, colour in zip((known, strange), names, (TRAIN, VALIDATION), strict=True):
+        ax.hist(errors, bins, weights=np.full(len(errors), 100 / len(errors)), color=colour, alpha=0.6, label=name)
+    limit = float(np.quantile(known, 0.99))
+    ax.axvline(limit, color="0.3", linestyle=":")
+    ax.set_title(
+        f"{np.mean(strange > limit):.0%} of the {names[1]} lie above 99% of the {names[0]}", loc="left", fontsize=POINTS
+    )
+    ax.set(xscale="log", xlabel="mean squared error of the reconstruction", ylabel="per cent of each set")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+    return ax
+
+
+def _errors(originals: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """Mean squared error of each example `(n,)`."""
+    difference = (originals.astype(np.float64) - reconstructions).reshape(len(originals), -1)
+    return np.mean(difference**2, axis=1)
