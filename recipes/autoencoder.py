@@ -22,7 +22,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "dense": {"latent": 16, "units": (128, 64), "hidden_activation": "relu"},
     "conv": {"latent": 16, "filters": (16, 32), "hidden_activation": "relu"},
     "denoising": {"latent": 16, "filters": (32, 32), "hidden_activation": "relu", "noise": 0.3},
-    "super_resolution": {"latent": 64, "filters": (64, 64), "hidden_activation": "relu", "scale": 4},
+    "super_resolution": {"latent": 32, "filters": (32, 32), "hidden_activation": "relu", "scale": 4},
 }
 
 
@@ -46,25 +46,28 @@ def build_autoencoder(
 ) -> keras.Sequential:
     """Which compiled model squeezes an example into a code and restores it, cleans it or enlarges it?
 
-    The last layer follows the cheatsheet's reconstruction row: sigmoid for values in [0, 1], linear otherwise.
+    The last layer follows the cheatsheet's reconstruction row: sigmoid for values in [0, 1], linear otherwise, and for
+    super-resolution, which adds to bicubic interpolation what that lacks.
 
     | kind | input | code | output |
     |---|---|---|---|
     | `"dense"` | any shape | `(latent,)` | the input |
     | `"conv"` | image | `(latent,)` | the input |
     | `"denoising"` | image, to which noise is added while training | `(h / 2^k, w / 2^k, latent)` | the image |
-    | `"super_resolution"` | image | `(h, w, latent)` | the image, `scale` times as high and wide |
+    | `"super_resolution"` | image | `(h, w, latent)` and the image | the image, `scale` times as high and wide |
 
     Args:
         kind: One of these; `"conv"` when missing.
-        preset: One of the lecture's networks to the letter instead: `"notebook-64"`, `"notebook-16"` (28x28 images or
-            784 values), `"superres-dense"`, `"superres-conv"` (16x16 grey images to 64x64).
+        preset: A network with fixed sizes instead. The lecture's to the letter: `"notebook-64"`, `"notebook-16"` (784
+            values, or 28x28 images), `"superres-dense"`, `"superres-conv"` (16x16 grey images to 64x64). Ours, for
+            784 values and codes of the same length: `"dense-64"`, `"dense-16"`, `"conv-64"`, `"conv-16"`
+            (docs/autoencoder.md compares them).
         x: Training examples `(n, ...)`, for shape and range.
         input_shape: Shape of one example where there is no `x`; values in [0, 1] are assumed then.
-        latent: Number of values in the code, or of its channels. 16; 64 for super-resolution.
+        latent: Number of values in the code, or of its channels. 16; 32 for super-resolution.
         units: Widths of the dense encoder's hidden layers; the decoder mirrors them. (128, 64).
         filters: Channels of the convolutional encoder's layers, each of which halves the side except in
-            super-resolution. (16, 32); (32, 32) for denoising, (64, 64) for super-resolution.
+            super-resolution. (16, 32); (32, 32) for denoising and super-resolution.
         hidden_activation: Of every layer but the code and the last. `"relu"`.
         noise: Standard deviation of the Gaussian noise that `"denoising"` learns to take away, in the units of x. 0.3.
         scale: How many times `"super_resolution"` enlarges. 4.
@@ -84,7 +87,8 @@ def build_autoencoder(
 
     References:
         G. Hinton and R. Salakhutdinov (2006), doi:10.1126/science.1127647; P. Vincent et al. (2008),
-        doi:10.1145/1390156.1390294, for denoising; W. Shi et al. (2016), arXiv 1609.05158, for super-resolution.
+        doi:10.1145/1390156.1390294, for denoising; W. Shi et al. (2016), arXiv 1609.05158, and J. Kim et al. (2016),
+        arXiv 1511.04587, for super-resolution.
     """
     own = {"latent": latent, "units": units, "filters": filters, "hidden_activation": hidden_activation,
            "noise": noise, "scale": scale}  # fmt: skip
@@ -99,6 +103,8 @@ def build_autoencoder(
     if features is None and input_shape is None:
         raise ValueError("Which shape? Received: x=None, input_shape=None. Pass x, or the shape of one example.")
     shape = input_shape_of(features, input_shape) or ()
+    if kind == "super_resolution":  # a sum of an image and corrections of either sign
+        loss, activation = loss or "mean_squared_error", activation or "linear"
     head = _reconstruction_head(shape, features, loss, activation)
     if kind != "dense":
         _require_image(kind, shape)
@@ -117,11 +123,18 @@ def _assembled(
     optimizer: str | keras.optimizers.Optimizer,
     learning_rate: float | None,
 ) -> keras.Sequential:
-    encoder = keras.Sequential([keras.Input(shape), *parts[0]], name="encoder")
-    decoder = keras.Sequential([keras.Input(encoder.output_shape[1:]), *parts[1]], name="decoder")
+    encoder = _part("encoder", shape, parts[0])
+    decoder = _part("decoder", encoder.output_shape[1:], parts[1])
     model = keras.Sequential([keras.Input(shape), encoder, decoder], name=name.replace("-", "_"))
     compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate)
     return model
+
+
+def _part(name: str, shape: Shape, parts: list[Any]) -> keras.Model:
+    if len(parts) == 1 and isinstance(parts[0], keras.Model):
+        parts[0].name = name
+        return parts[0]
+    return keras.Sequential([keras.Input(shape), *parts], name=name)
 
 
 # The four kinds.
@@ -165,18 +178,32 @@ def _denoising(
 def _super_resolution(
     shape: Shape, head: Head, *, latent: int, filters: Sequence[int], hidden_activation: str, scale: int
 ) -> Parts:
+    """Starts as bicubic interpolation and learns what that lacks: the code ends with the small image itself."""
+    channels = shape[2]
+    image = keras.Input(shape)
+    features: Any = image
+    for number in filters:
+        features = _conv2d(number, hidden_activation)(features)
+    features = _conv2d(latent, hidden_activation)(features)
+    encoder = keras.Model(image, layers.Concatenate(name="code")([features, image]))  # (n, h, w, latent + channels)
+
+    code = keras.Input(encoder.output_shape[1:])
+    detail: Any = layers.Conv2D(scale**2 * channels, 3, padding="same", kernel_initializer="zeros", name="head")(code)
+    for layer in _blocks_in_place(shape, scale):
+        detail = layer(detail)  # (n, scale h, scale w, channels)
+    smooth = layers.UpSampling2D(scale, interpolation="bicubic")(code[..., latent:])
+    total = layers.Activation(head.activation)(layers.Add()([smooth, detail]))
+    return [encoder], [keras.Model(code, total)]
+
+
+def _blocks_in_place(shape: Shape, scale: int) -> list[keras.Layer]:
+    """From all values of a block side by side, as channels of one small pixel, to the block itself."""
     height, width, channels = shape
-    encoder = [
-        *(_conv2d(number, hidden_activation) for number in filters),
-        _conv2d(latent, hidden_activation, name="code"),  # (n, h, w, latent)
-    ]
-    decoder = [  # all values of a large pixel block side by side as channels of one small pixel, then put in place
-        _conv2d(scale**2 * channels, head.activation, name="head"),
+    return [
         layers.Reshape((height, width, scale, scale, channels)),
         layers.Permute((1, 3, 2, 4, 5)),
         layers.Reshape((height * scale, width * scale, channels)),
     ]
-    return encoder, decoder
 
 
 def _conv2d(filters: int, activation: str | None = "relu", name: str | None = None) -> keras.Layer:
@@ -199,12 +226,12 @@ _MAKERS: dict[str, Callable[..., Parts]] = {
 }
 
 
-# The lecture's own networks.
+# Networks with a name: the lecture's own, and ours for the same data and the same codes.
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A network of the lecture's notebooks, to the letter; ReLU in every hidden layer, the code's too."""
+    """A network with fixed sizes, and how it is compiled where nobody says otherwise."""
 
     input_shape: Shape
     num_params: int
@@ -214,6 +241,8 @@ class Preset:
 
 
 def _notebook(*units: int) -> Callable[[Shape, Head], Parts]:
+    """ReLU in every hidden layer, the code's too."""
+
     def make(shape: Shape, head: Head) -> Parts:
         last = layers.Dense(int(np.prod(shape)), activation=head.activation, name="head")
         encoder = [layers.Flatten(), *_stack(units, "relu")]
@@ -238,11 +267,51 @@ def _superres_conv(shape: Shape, head: Head) -> Parts:
     return encoder, decoder
 
 
+def _wide(latent: int, *units: int) -> Callable[[Shape, Head], Parts]:
+    """Wider than the notebook's, smooth activations, a linear code."""
+
+    def make(shape: Shape, head: Head) -> Parts:
+        return _dense(shape, head, latent=latent, units=units, hidden_activation="silu")
+
+    return make
+
+
+def _patches(latent: int, *units: int) -> Callable[[Shape, Head], Parts]:
+    """Convolutions on a 7x7 grid of 4x4 patches, which a CPU does fast; and back, a patch from each place."""
+
+    def make(shape: Shape, head: Head) -> Parts:
+        channels, patch, side = 32, 4, 7
+        encoder = [
+            layers.Reshape((28, 28, 1)),
+            layers.Conv2D(channels, patch, strides=patch, activation="silu"),  # (n, 7, 7, channels)
+            _conv2d(channels, "silu"),
+            layers.Flatten(),
+            *_stack(units, "silu"),
+            layers.Dense(latent, name="code"),  # (n, latent)
+        ]
+        decoder = [
+            *_stack(units[::-1], "silu"),
+            layers.Dense(side * side * channels, activation="silu"),
+            layers.Reshape((side, side, channels)),
+            _conv2d(channels, "silu"),
+            _conv2d(patch**2, head.activation, name="head"),
+            *_blocks_in_place((side, side, 1), patch),  # (n, 28, 28, 1)
+            layers.Reshape(shape),
+        ]
+        return encoder, decoder
+
+    return make
+
+
 PRESETS = {
     "notebook-64": Preset((784,), 218_192, _notebook(128, 64)),
     "notebook-16": Preset((784,), 223_456, _notebook(128, 64, 32, 16)),
     "superres-dense": Preset((16, 16, 1), 5_053_056, _superres_dense, "mean_squared_error", "adamax"),
     "superres-conv": Preset((16, 16, 1), 2_957_953, _superres_conv, "mean_squared_error", "adamax"),
+    "dense-64": Preset((784,), 1_100_112, _wide(64, 512, 256)),
+    "dense-16": Preset((784,), 1_137_184, _wide(16, 512, 256, 128)),
+    "conv-64": Preset((784,), 226_000, _patches(64)),
+    "conv-16": Preset((784,), 1_648_288, _patches(16, 512)),
 }
 
 

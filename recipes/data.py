@@ -32,11 +32,12 @@ _FROM_SKLEARN = {
     "diabetes": ("regression", "x: age, sex, mass index, pressure, serum values as measured; y: progression score"),
     "digits": ("multiclass", "ink, 0 to 1"),
 }
+_PHOTOGRAPHS = "photographs"
 _FROM_KERAS = {
     "mnist": tuple(str(digit) for digit in range(10)),
     "fashion_mnist": _CLOTHES,
 }
-NAMES = (*_FROM_SKLEARN, *_FROM_KERAS)
+NAMES = (*_FROM_SKLEARN, _PHOTOGRAPHS, *_FROM_KERAS)
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def load_data(name: str, *, folder: str | os.PathLike[str] | None = None, scale:
     """Which arrays belong to this name?
 
     Args:
-        name: `"breast_cancer"`, `"wine"`, `"iris"`, `"diabetes"`, `"digits"` (offline), `"mnist"` or
-            `"fashion_mnist"`.
+        name: `"breast_cancer"`, `"wine"`, `"iris"`, `"diabetes"`, `"digits"`, `"photographs"` (two, in colour, 427x640;
+            these six are offline), `"mnist"` or `"fashion_mnist"`.
         folder: Where `mnist.npz` or `fashion_mnist.npz` lies (keys `x_train`, `y_train`, `x_test`, `y_test`);
             by default the folder that the environment variable RECIPES_DATA names, then Keras' own cache and
             download.
@@ -85,6 +86,8 @@ def load_data(name: str, *, folder: str | os.PathLike[str] | None = None, scale:
     """
     if name in _FROM_SKLEARN:
         return _load_from_sklearn(name)
+    if name == _PHOTOGRAPHS:
+        return _load_photographs()
     if name in _FROM_KERAS:
         return _load_mnist(name, folder, scale)
     raise ValueError(f"Unknown data set. Received: name={name!r}. Expected one of {', '.join(NAMES)}.")
@@ -108,6 +111,49 @@ def _load_from_sklearn(name: str) -> Data:
         units=units,
         feature_names=() if name == "digits" else tuple(map(str, bunch.feature_names)),
         class_names=() if task == "regression" else tuple(map(str, bunch.target_names)),
+    )
+
+
+def cut_tiles(images: np.ndarray, size: int, step: int | None = None) -> np.ndarray:
+    """All square tiles of images, row by row from the top left corner.
+
+    Args:
+        images: `(n, height, width, channels)`.
+        size: Side of a tile in pixels.
+        step: Distance from one tile to the next; `size`, so that none overlap, when missing. What is left over at the
+            right and at the bottom is left out.
+
+    Returns:
+        `(tiles, size, size, channels)`.
+
+    Raises:
+        ValueError: where no tile fits.
+    """
+    step = step or size
+    height, width = images.shape[1:3]
+    if images.ndim != 4 or not 1 <= size <= min(height, width) or step < 1:
+        raise ValueError(
+            f"images have shape {images.shape}. Expected (n, height, width, channels) with sides of at least "
+            f"size={size}, and step of at least 1."
+        )
+    corners = [(y, x) for y in range(0, height - size + 1, step) for x in range(0, width - size + 1, step)]
+    tiles = [images[:, y : y + size, x : x + size] for y, x in corners]
+    return np.stack(tiles, axis=1).reshape(-1, size, size, images.shape[3])
+
+
+def _load_photographs() -> Data:
+    from sklearn.datasets import load_sample_images
+
+    bunch: Any = load_sample_images()
+    x = np.stack(bunch.images).astype(np.float32) / np.float32(PIXEL_MAXIMUM)  # (2, 427, 640, 3)
+    names = tuple(Path(name).stem for name in bunch.filenames)
+    return Data(
+        name=_PHOTOGRAPHS,
+        x=x,
+        y=np.arange(len(x), dtype=np.int32),
+        task="reconstruction",
+        units="light, 0 to 1; red, green, blue",
+        class_names=names,
     )
 
 
@@ -162,6 +208,6 @@ def _download(name: str) -> tuple[np.ndarray, ...]:
         raise FileNotFoundError(
             f"{name} is not on this machine and could not be downloaded ({error}). Put {name}.npz into a folder and "
             f"name that folder in the environment variable {FOLDER_VARIABLE} or in folder=. "
-            "Sets that need no download: " + ", ".join(_FROM_SKLEARN) + "."
+            f"Sets that need no download: {', '.join([*_FROM_SKLEARN, _PHOTOGRAPHS])}."
         ) from error
     return x, y, x_test, y_test

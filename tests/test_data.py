@@ -5,6 +5,7 @@ import pytest
 from conftest import refused
 
 from recipes import load_data
+from recipes.data import cut_tiles
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,23 @@ def test_offline_sets(name, shape, task, num_classes):
 def test_digits_are_scaled_to_the_unit_interval():
     x = load_data("digits").x
     assert (x.min(), x.max()) == (0, 1)
+
+
+def test_photographs_and_their_tiles():
+    data = load_data("photographs")
+    assert data.x.shape == (2, 427, 640, 3)
+    assert (data.x.dtype, data.x.min(), data.x.max()) == (np.float32, 0, 1)
+    assert data.class_names == ("china", "flower")
+    tiles = cut_tiles(data.x, 64)
+    assert tiles.shape == (2 * 6 * 10, 64, 64, 3)
+    np.testing.assert_array_equal(tiles[11], data.x[0, 64:128, 64:128])
+    np.testing.assert_array_equal(tiles[60], data.x[1, :64, :64])
+    assert cut_tiles(data.x, 64, step=32).shape[0] == 2 * 12 * 19
+    with refused(
+        "images have shape (2, 427, 640, 3). Expected (n, height, width, channels) with sides of at least size=500, "
+        "and step of at least 1."
+    ):
+        cut_tiles(data.x, 500)
 
 
 def test_diabetes_comes_in_raw_units():

@@ -111,6 +111,23 @@ class TestCompiledOnce:
         for a, b in zip(before, [*first.variables, *first.optimizer.variables], strict=True):
             np.testing.assert_array_equal(a, b.numpy())
 
+    def test_a_program_whose_model_was_compiled_anew_is_not_lent(self, monkeypatch):
+        """What is traced later, here another way, would follow the owner's new loss and optimizer."""
+        resident._PROGRAMS.clear()
+        ways = iter([resident.PLAIN, resident.XLA, resident.XLA])
+        monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps: next(ways))
+        owner = mlp()
+        fit(owner, X, Y, epochs=1, verbose=0)
+        owner.compile("sgd", "sparse_categorical_crossentropy")
+        keras.utils.set_random_seed(1)
+        borrowed = fit(mlp(), X, Y, epochs=3, verbose=0)
+        resident._PROGRAMS.clear()
+        keras.utils.set_random_seed(1)
+        alone = fit(mlp(), X, Y, epochs=3, verbose=0)
+        assert borrowed.history == alone.history
+        for a, b in zip(alone.model.get_weights(), borrowed.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
     def test_what_differs_in_more_than_numbers_is_not_shared(self):
         keys = [
             share_key(model)

@@ -212,6 +212,16 @@ class _Program:
         self.functions: dict[tuple[str, str], Any] = {}
         self.steps: dict[tuple[str, bool], Any] = {}
 
+    def is_sound(self, shared: str | None) -> bool:
+        """Is its model still what it was compiled for? Its owner may have compiled it anew, or frozen a layer.
+
+        What is traced would go on to work, but a part or a way that is traced later would follow the new settings.
+        """
+        if shared is None:  # such programs are found by the identity of all that matters
+            return True
+        same = [id(variable) for variable in state_of(self.model)] == [id(variable) for variable in self.state]
+        return same and share_key(self.model) == shared
+
     def choose(self, model: keras.Model, num_steps: int) -> str:
         """Which way? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
         self.steps_seen += num_steps
@@ -373,7 +383,7 @@ def _program(model: keras.Model, arrays: _Arrays, batch_size: int, with_callback
     else:
         programs = _PROGRAMS
         key = f"{shared} {arrays.shapes()} {batch_size} {block_epochs}"
-    if key in programs:
+    if key in programs and programs[key].is_sound(shared):
         if shared is not None:
             _PROGRAMS.move_to_end(key)
         return programs[key], False

@@ -1,0 +1,163 @@
+"""The paper's tables: which equation, which pairs train, and which validate. NumPy alone.
+
+Every equation `x o y = z` is four tokens and an answer. The numbers 0 .. n-1 are their own tokens, `n` is the operator
+and `n + 1` the equals sign.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recipes.training.batches import epoch_order
+
+Binary = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+# A. Power et al. (2022), arXiv 2201.02177, appendix A.1.1: modulo a prime p, for 0 <= x, y < p.
+MODULAR: dict[str, Binary] = {
+    "x+y": lambda x, y, p: x + y,
+    "x-y": lambda x, y, p: x - y,
+    "x/y": lambda x, y, p: x * _inverse(y, p),
+    "x/y if y odd else x-y": lambda x, y, p: np.where(y % 2 == 1, x * _inverse(y, p), x - y),
+    "x^2+y^2": lambda x, y, p: x**2 + y**2,
+    "x^2+xy+y^2": lambda x, y, p: x**2 + x * y + y**2,
+    "x^2+xy+y^2+x": lambda x, y, p: x**2 + x * y + y**2 + x,
+    "x^3+xy": lambda x, y, p: x**3 + x * y,
+    "x^3+xy^2+y": lambda x, y, p: x**3 + x * y**2 + y,
+    "x*y": lambda x, y, p: x * y,  # not of the paper, but what several public programs train as "division"
+}
+# Permutations of five things, composed as functions: (xy)(i) = x(y(i)).
+PERMUTATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "S5: xy": lambda x, y: _compose(x, y),
+    "S5: xyx^-1": lambda x, y: _compose(_compose(x, y), np.argsort(x, axis=1)),
+    "S5: xyx": lambda x, y: _compose(_compose(x, y), x),
+}
+RANDOM = "random"  # answers without a rule, which nothing can generalise
+OPERATIONS = (*MODULAR, *PERMUTATIONS, RANDOM)
+WITHOUT_ZERO = ("x/y", "x/y if y odd else x-y")  # y = 0 has no inverse
+COMMUTATIVE = ("x+y", "x^2+y^2", "x^2+xy+y^2", "x*y")
+
+
+@dataclass(frozen=True)
+class Equations:
+    """A whole table, and its division into training and validation.
+
+    Attributes:
+        operation: One of `OPERATIONS`.
+        num_symbols: Different values of x, y and the answer: p, or 120.
+        x: Left operand of every equation `(n,)`, int32.
+        y: Right operand `(n,)`.
+        answer: `(n,)`.
+        train: Row numbers that train, sorted.
+        validation: The other row numbers, sorted.
+    """
+
+    operation: str
+    num_symbols: int
+    x: np.ndarray
+    y: np.ndarray
+    answer: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+
+    @property
+    def operator(self) -> int:
+        """The token between x and y."""
+        return self.num_symbols
+
+    @property
+    def equals(self) -> int:
+        """The last token, at which the answer is read."""
+        return self.num_symbols + 1
+
+    @property
+    def num_tokens(self) -> int:
+        """Size of the vocabulary."""
+        return self.num_symbols + 2
+
+    def tokens(self, rows: np.ndarray) -> np.ndarray:
+        """These equations as a model reads them: x, operator, y, equals sign; `(rows, 4)`, int32."""
+        columns = (self.x[rows], self.operator, self.y[rows], self.equals)
+        return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int32)
+
+    def mirror_in_training(self) -> np.ndarray | None:
+        """For each validation row of a commutative operation: was `y o x` in training? `None` for others.
+
+        Copying the mirror image needs no arithmetic, so such rows say less about generalisation.
+        """
+        if self.operation not in COMMUTATIVE:
+            return None
+        seen = np.zeros((self.num_symbols, self.num_symbols), bool)
+        seen[self.x[self.train], self.y[self.train]] = True
+        return seen[self.y[self.validation], self.x[self.validation]]
+
+
+def equations(operation: str = "x/y", p: int = 97, train_fraction: float = 0.5, seed: int = 0) -> Equations:
+    """Which equations are there, and which of them train?
+
+    Args:
+        operation: One of `OPERATIONS`.
+        p: Prime number; S5 has its own 120 symbols instead.
+        train_fraction: Share of all equations that trains, `0 < train_fraction < 1`.
+        seed: Of the division, and of the answers of `"random"`.
+
+    Raises:
+        ValueError: for an unknown operation, a p that is no prime, a fraction that leaves one side empty.
+    """
+    if operation not in OPERATIONS:
+        raise ValueError(
+            f"Unknown operation. Received: operation={operation!r}. Expected one of {', '.join(map(repr, OPERATIONS))}."
+        )
+    if operation in PERMUTATIONS:
+        num_symbols, x, y, answer = _of_permutations(operation)
+    else:
+        if not isinstance(p, int | np.integer) or p < 3 or any(p % d == 0 for d in range(2, int(p**0.5) + 1)):
+            raise ValueError(f"p must be a prime number of at least 3. Received: p={p!r}. Expected 53, 97 or 113, say.")
+        num_symbols, x, y, answer = _modulo(operation, int(p), seed)
+    num_train = round(train_fraction * len(x))
+    if not 0 < num_train < len(x):
+        raise ValueError(
+            f"train_fraction is a share of the {len(x):,} equations, between 0 and 1. "
+            f"Received: train_fraction={train_fraction!r}, which leaves one side empty."
+        )
+    order = epoch_order(seed, 2**64 - 1, len(x))  # an epoch that no run reaches
+    return Equations(
+        operation,
+        num_symbols,
+        x.astype(np.int32),
+        y.astype(np.int32),
+        answer.astype(np.int32),
+        np.sort(order[:num_train]),
+        np.sort(order[num_train:]),
+    )
+
+
+def _modulo(operation: str, p: int, seed: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    x, y = (part.ravel() for part in np.meshgrid(np.arange(p), np.arange(p), indexing="ij"))
+    if operation in WITHOUT_ZERO:
+        x, y = x[y != 0], y[y != 0]
+    if operation == RANDOM:
+        answer = np.random.Generator(np.random.Philox(key=[seed, 2**64 - 2])).integers(0, p, len(x))
+    else:
+        answer = MODULAR[operation](x, y, p) % p
+    return p, x, y, answer
+
+
+def _of_permutations(operation: str) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    group = np.array(list(itertools.permutations(range(5))))  # (120, 5), in lexicographic order
+    x, y = (part.ravel() for part in np.meshgrid(np.arange(120), np.arange(120), indexing="ij"))
+    product = PERMUTATIONS[operation](group[x], group[y])
+    place = 5 ** np.arange(4, -1, -1)
+    return 120, x, y, np.searchsorted(group @ place, product @ place)
+
+
+def _compose(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`(n, 5)` images of 0..4 under `i -> x(y(i))`."""
+    return np.take_along_axis(x, y, axis=1)
+
+
+def _inverse(y: np.ndarray, p: int) -> np.ndarray:
+    """The number with `y * inverse = 1` modulo p: `y^(p-2)`, by Fermat's little theorem; 0 for 0."""
+    table = np.array([pow(int(value), p - 2, p) for value in range(p)])
+    return table[y]

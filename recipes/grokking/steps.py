@@ -1,0 +1,185 @@
+"""Training steps and evaluations on the shared network, many to a call, as pure functions of the state.
+
+The weights, and the optimizer's two moments, are one flat vector each, so that the update is one pass over memory.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from recipes.grokking.equations import Equations
+from recipes.grokking.network import Network
+from recipes.grokking.shared import Batch, crossentropy, logits
+from recipes.training.batches import epoch_order
+
+State = dict[str, tf.Tensor]  # "weights", "momentum", "velocity", and "slow" for Grokfast; each flat
+
+CHUNK_STEPS = 64  # steps whose order is handed over at once, where every batch is full
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """AdamW as in the paper: decoupled decay on every weight, before the step.
+
+    Attributes:
+        learning_rate: After the warm-up.
+        weight_decay: Each step takes `learning_rate * weight_decay` of every weight away.
+        beta_1: Of the first moment.
+        beta_2: Of the second.
+        epsilon: Added to the root of the second moment.
+        warm_up: Steps over which the rate rises linearly from 0.
+        grokfast: Factor of the slow part of the gradient that is added to it (J. Lee et al. 2024, arXiv 2405.20233);
+            0 for none, as in the paper.
+        grokfast_decay: Of the moving average that is the slow part.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 1.0
+    beta_1: float = 0.9
+    beta_2: float = 0.98
+    epsilon: float = 1e-8
+    warm_up: int = 10
+    grokfast: float = 0.0
+    grokfast_decay: float = 0.98
+
+    def update(self, state: State, gradient: tf.Tensor, step: tf.Tensor) -> State:
+        """The state after step number `step`, which counts from 0."""
+        dtype = gradient.dtype
+        if self.grokfast:
+            slow = self.grokfast_decay * state["slow"] + (1 - self.grokfast_decay) * gradient
+            gradient += self.grokfast * slow
+        number = tf.cast(step, dtype)
+        rate = tf.cast(self.learning_rate, dtype)
+        if self.warm_up:
+            rate *= tf.minimum(number / self.warm_up, tf.ones([], dtype))
+        beta_1, beta_2 = (tf.constant(beta, dtype) for beta in (self.beta_1, self.beta_2))
+        momentum = state["momentum"] + (gradient - state["momentum"]) * (1 - beta_1)
+        velocity = state["velocity"] + (tf.square(gradient) - state["velocity"]) * (1 - beta_2)
+        unbiased = rate * tf.sqrt(1 - tf.pow(beta_2, number + 1)) / (1 - tf.pow(beta_1, number + 1))
+        weights = state["weights"] * (1 - rate * self.weight_decay)
+        weights -= unbiased * momentum / (tf.sqrt(velocity) + self.epsilon)
+        new = {"weights": weights, "momentum": momentum, "velocity": velocity}
+        return {**new, "slow": slow} if self.grokfast else new
+
+
+class Trainer:
+    """Compiled functions for one table, network and optimizer.
+
+    Args:
+        table: The equations.
+        network: Which network.
+        optimizer: How it learns.
+        batch_size: Examples a step; the last of an epoch has what is left over.
+        seed: Of the order of the examples, which depends on it and on the epoch alone.
+        model: The plain model whose weights are trained.
+        jit_compile: Whether the full batches go through XLA.
+    """
+
+    def __init__(
+        self,
+        table: Equations,
+        network: Network,
+        optimizer: Optimizer,
+        *,
+        batch_size: int,
+        seed: int,
+        model: keras.Model,
+        jit_compile: bool = True,
+    ) -> None:
+        self.table, self.network, self.optimizer = table, network, optimizer
+        self.batch_size, self.seed, self.model = batch_size, seed, model
+        self.variables = model.trainable_weights
+        self.constants = {v.path: tf.constant(np.asarray(v)) for v in model.non_trainable_weights}
+        self.dtype = tf.as_dtype(self.variables[0].dtype)
+        self.num_train = len(table.train)
+        self.full, self.rest = divmod(self.num_train, batch_size)
+        self.steps_per_epoch = self.full + bool(self.rest)
+        self.chunk_epochs = 1 if self.rest else max(1, CHUNK_STEPS // self.full)
+        self._train = [tf.constant(column[table.train]) for column in (table.x, table.y, table.answer)]
+        self._orders: tuple[int, tf.Tensor | None] = (-1, None)
+        self._full = tf.function(self._full_steps, autograph=False, jit_compile=jit_compile)
+        self._rest = tf.function(self._one_step, autograph=False)
+        self._outputs = tf.function(self._logits, autograph=False, reduce_retracing=True)
+
+    # The state.
+
+    def start(self) -> State:
+        """The state before the first step, from the model's present weights."""
+        flat = np.concatenate([np.asarray(variable).ravel() for variable in self.variables])
+        names = ("momentum", "velocity", *(["slow"] if self.optimizer.grokfast else []))
+        return {"weights": tf.constant(flat), **{name: tf.zeros_like(flat) for name in names}}
+
+    def finish(self, state: State) -> keras.Model:
+        """The plain model with these weights."""
+        for variable, value in zip(self.variables, self._split(state["weights"]).values(), strict=False):
+            variable.assign(value)
+        return self.model
+
+    def _split(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
+        sizes = [int(np.prod(variable.shape)) for variable in self.variables]
+        parts = tf.split(flat, sizes)
+        return {v.path: tf.reshape(part, v.shape) for v, part in zip(self.variables, parts, strict=True)}
+
+    # The steps.
+
+    def steps(self, state: State, first: int, last: int) -> State:
+        """The state after the steps `first` to `last - 1`."""
+        while first < last:
+            epoch, within = divmod(first, self.steps_per_epoch)
+            if within == self.full:  # the rest of an epoch
+                order = self._order(epoch)[self.full * self.batch_size :]
+                state = self._rest(state, order, tf.constant(first))
+                first += 1
+                continue
+            chunk, start = divmod(first, self.steps_per_epoch * self.chunk_epochs)
+            end = self.full * self.chunk_epochs  # of the chunk, in full batches
+            count = min(end - start, last - first)
+            orders = self._chunk_order(chunk)
+            state = self._full(state, orders, *map(tf.constant, (start, start + count, first)))
+            first += count
+        return state
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return epoch_order(self.seed, epoch, self.num_train)
+
+    def _chunk_order(self, chunk: int) -> tf.Tensor:
+        """Row numbers of a chunk's full batches, one after the other."""
+        if self._orders[0] != chunk:
+            epochs = range(chunk * self.chunk_epochs, (chunk + 1) * self.chunk_epochs)
+            rows = [self._order(epoch)[: self.full * self.batch_size] for epoch in epochs]
+            self._orders = (chunk, tf.constant(np.concatenate(rows)))
+        return self._orders[1]
+
+    def _full_steps(self, state: State, orders: tf.Tensor, start: tf.Tensor, end: tf.Tensor, first: tf.Tensor) -> State:
+        def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            rows = tf.slice(orders, [i * self.batch_size], [self.batch_size])
+            return i + 1, self._one_step(state, rows, first + i - start)
+
+        return tf.while_loop(lambda i, _: i < end, body, (start, state))[1]
+
+    def _one_step(self, state: State, rows: tf.Tensor, step: tf.Tensor) -> State:
+        return self.optimizer.update(state, self.gradient(state["weights"], rows), step)
+
+    def gradient(self, flat: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """Of the mean crossentropy over these training rows, flat."""
+        x, y, answer = (tf.gather(column, rows) for column in self._train)
+        parts = self._split(flat)
+        with tf.GradientTape() as tape:
+            tape.watch(parts)
+            batch = Batch.of(x, y, self.table.num_symbols, self.dtype)
+            loss = crossentropy(logits(self.network, {**parts, **self.constants}, batch), answer)
+        found = tape.gradient(loss, parts, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return tf.concat([tf.reshape(found[variable.path], (-1,)) for variable in self.variables], axis=0)
+
+    # The evaluation.
+
+    def outputs(self, state: State, rows: np.ndarray) -> np.ndarray:
+        """Logits `(rows, num_tokens)` of equations by their row in the table."""
+        return self._outputs(state["weights"], tf.constant(self.table.x[rows]), tf.constant(self.table.y[rows])).numpy()
+
+    def _logits(self, flat: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        weights: dict[str, Any] = {**self._split(flat), **self.constants}
+        return tf.transpose(logits(self.network, weights, Batch.of(x, y, self.table.num_symbols, self.dtype)))
