@@ -109,24 +109,51 @@ def train(row: Row, model: keras.Model, x: np.ndarray, x_test: np.ndarray, seed:
     )
 
 
-def table(runs: dict[tuple[str, int], Run], seeds: list[int]) -> str:
+@dataclass(frozen=True)
+class Result:
+    """What is left of a row once later rows have trained its model on."""
+
+    run: Run
+    alive: str  # of the encoder's ReLU units, how many fire at all; empty where it has others
+
+    @property
+    def val_loss(self) -> float:
+        return self.run.history["val_loss"][-1]
+
+
+def living_units(model: keras.Model, x: np.ndarray) -> str:
+    """How many of the encoder's ReLU units fire for at least one image? A unit that never does learns no more."""
+    values, fire, units = x, 0, 0
+    for layer in model.get_layer("encoder").layers:
+        values = np.asarray(layer(values))
+        if getattr(layer, "activation", None) is keras.activations.relu:
+            fire, units = fire + int((values.max(axis=0) > 0).sum()), units + values.shape[1]
+    return f"{fire}/{units}" if units else ""
+
+
+def table(results: dict[tuple[str, int], Result], seeds: list[int]) -> str:
     """Markdown: for each row what was asked, what came out, and the verdict on the first seed's curve."""
     lines = [
-        "| row | start and settings | parameters | epochs | printed | ours | difference | seconds | verdict |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| row | start and settings | parameters | epochs | asked | ours | difference | living ReLUs | seconds | verdict |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in ROWS.values():
-        if (row.name, seeds[0]) not in runs:
+        if (row.name, seeds[0]) not in results:
             continue
-        of_seed = [runs[row.name, seed] for seed in seeds]
-        ends = [run.history["val_loss"][-1] for run in of_seed]
+        of_seed = [results[row.name, seed] for seed in seeds]
+        first = of_seed[0].run
+        ends = [result.val_loss for result in of_seed]
         middle = float(np.median(ends))
         spread = f" ({min(ends):.4f} to {max(ends):.4f})" if len(ends) > 1 else ""
-        epochs = "/".join(dict.fromkeys(str(run.epochs) for run in of_seed))
+        epochs, alive = (
+            "; ".join(dict.fromkeys(texts))
+            for texts in ([str(result.run.epochs) for result in of_seed], [result.alive for result in of_seed])
+        )
         lines.append(
-            f"| {row.name} | {row.describe()} | {of_seed[0].model.count_params():,} | {epochs} | {row.goal:.4f} "
-            f"| {middle:.4f}{spread} | {middle / row.goal - 1:+.1%} "
-            f"| {np.median([run.seconds for run in of_seed]):.0f} | {of_seed[0].findings[0].rule.replace('_', ' ')} |"
+            f"| {row.name} | {row.describe()} | {first.model.count_params():,} | {epochs} | {row.goal:.4f} "
+            f"| {middle:.4f}{spread} | {middle / row.goal - 1:+.1%} | {alive} "
+            f"| {np.median([result.run.seconds for result in of_seed]):.0f} "
+            f"| {first.findings[0].rule.replace('_', ' ')} |"
         )
     return "\n".join(lines)
 
@@ -154,16 +181,17 @@ def main(arguments: list[str] | None = None) -> None:
     x, x_test = data.x.reshape(-1, 784), data.x_test.reshape(-1, 784)
     wanted = {row.name for name in options.rows.split(",") for row in chain(ROWS[name])}
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    runs = train_all([row for row in ROWS.values() if row.name in wanted], seeds, x, x_test, options.runs)
+    rows = [row for row in ROWS.values() if row.name in wanted]
+    results = train_all(rows, seeds, x, x_test, options.runs)
     print(f"\nMNIST, batches of {BATCH_SIZE}, seeds {options.seeds}; val_loss at the end. {machine()}\n")
-    print(table(runs, seeds))
+    print(table(results, seeds))
     missed = [
         f"{name} (seed {seed})"
-        for (name, seed), run in runs.items()
-        if run.history["val_loss"][-1] > ROWS[name].goal * (1 + TOLERANCE * (ROWS[name] in NOTEBOOK))
+        for (name, seed), result in results.items()
+        if result.val_loss > ROWS[name].goal * (1 + TOLERANCE * (ROWS[name] in NOTEBOOK))
     ]
     print(f"\nabove the printed value by more than {TOLERANCE:.0%}: {', '.join(missed) or 'none'}")
-    draw(runs, seeds[0], options.out / "autoencoder_rows.png")
+    draw(results, seeds[0], options.out / "autoencoder_rows.png")
 
 
 def quick() -> None:
@@ -177,32 +205,29 @@ def quick() -> None:
 
 def train_all(
     rows: list[Row], seeds: list[int], x: np.ndarray, x_test: np.ndarray, folder: Path
-) -> dict[tuple[str, int], Run]:
-    runs: dict[tuple[str, int], Run] = {}
+) -> dict[tuple[str, int], Result]:
+    results: dict[tuple[str, int], Result] = {}
     for seed in seeds:
         models: dict[str, keras.Model] = {}
         for row in rows:
             models[row.name] = row.build(x, seed, models)
             print(f"row {row.name}, seed {seed}: {row.describe()}", flush=True)
-            run = runs[row.name, seed] = train(row, models[row.name], x, x_test, seed, folder)
-            print(
-                f"  printed {row.goal:.4f}, ours {run.history['val_loss'][-1]:.4f}",
-                *run.findings,
-                sep="\n  ",
-                flush=True,
-            )
-    return runs
+            run = train(row, models[row.name], x, x_test, seed, folder)
+            result = results[row.name, seed] = Result(run, living_units(run.model, x_test[:2000]))
+            asked = "printed" if row in NOTEBOOK else "asked"
+            print(f"  {asked} {row.goal:.4f}, ours {result.val_loss:.4f}", *run.findings, sep="\n  ", flush=True)
+    return results
 
 
-def draw(runs: dict[tuple[str, int], Run], seed: int, path: Path) -> None:
+def draw(results: dict[tuple[str, int], Result], seed: int, path: Path) -> None:
     """All rows' validation losses on one pair of logarithmic axes, with their verdicts."""
     chains = [chain(row) for row in ROWS.values() if not any(other.after == row.name for other in ROWS.values())]
     drawn = {}
     for rows in chains:
-        present = [row for row in rows if (row.name, seed) in runs]
+        present = [row for row in rows if (row.name, seed) in results]
         if present:
             names = f"rows {present[0].name}-{present[-1].name}" if len(present) > 1 else f"row {present[0].name}"
-            drawn[f"{names}: {present[0].describe()}"] = [runs[row.name, seed] for row in present]
+            drawn[f"{names}: {present[0].describe()}"] = [results[row.name, seed].run for row in present]
     figure, ax = plt.subplots(figsize=(11, 6), layout="constrained")
     plot_runs(drawn, ax)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from recipes.autoencoder import build_autoencoder as build_autoencoder
     from recipes.build import build_model as build_model
     from recipes.data import load_data as load_data
+    from recipes.grokking.run import GrokRun as GrokRun
+    from recipes.grokking.run import grok as grok
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
 
@@ -23,9 +25,11 @@ _HOME = {
     "fit": "recipes.training.fit",
     "Run": "recipes.training.run",
     "load_data": "recipes.data",
+    "grok": "recipes.grokking.run",
+    "GrokRun": "recipes.grokking.run",
 }
 
-__all__ = ["Run", "build_autoencoder", "build_model", "diagnose", "fit", "load_data"]
+__all__ = ["GrokRun", "Run", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data"]
 
 
 def __getattr__(name: str) -> Any:

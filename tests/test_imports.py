@@ -18,14 +18,21 @@ ORDER = {
         "training.interrupt", "training.sharing", "training.resume", "training.engine",
         "training.operations", "training.resident", "training.with_keras", "training.inference",
         "training.run", "training.progress", "training.fit", "data",
-        "plots.history", "plots.autoencoder", "plots",
+        "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
+        "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
+        "plots.history", "plots.autoencoder", "plots.grokking", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
 # The one home of each heavy import.
 HOMES = {
-    "matplotlib": {"recipes.plots.history", "recipes.plots.autoencoder"},
+    "matplotlib": {"recipes.plots.history", "recipes.plots.autoencoder", "recipes.plots.grokking"},
     "keras_tuner": set(),
-    "tensorflow": {"recipes.training.resident", "recipes.training.operations"},
+    "tensorflow": {
+        "recipes.training.resident",
+        "recipes.training.operations",
+        "recipes.grokking.shared",
+        "recipes.grokking.steps",
+    },
 }
 
 
@@ -93,7 +100,9 @@ def test_importing_loads_neither_keras_nor_matplotlib(package):
 def test_public_names_of_recipes_all_load():
     import recipes
 
-    assert set(recipes.__all__) == {"Run", "build_autoencoder", "build_model", "diagnose", "fit", "load_data"}
+    assert set(recipes.__all__) == {
+        "GrokRun", "Run", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data",
+    }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))
     with pytest.raises(AttributeError, match=r"^module 'recipes' has no attribute 'nothing'$"):

@@ -1,9 +1,20 @@
 """The data that the figures draw, not their pixels."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from recipes.plots import plot_history, plot_reconstructions
+from cheatsheet import Finding
+from recipes.plots import (
+    plot_anomaly,
+    plot_class_errors,
+    plot_history,
+    plot_latent,
+    plot_reconstructions,
+    plot_runs,
+    plot_walk,
+)
 
 HISTORY = {"loss": [1.0, 0.6, 0.4, 0.3, 0.25, 0.24], "val_loss": [1.0, 0.7, 0.6, 0.7, 0.8, 0.9]}
 
@@ -47,3 +58,51 @@ def test_reconstructions_show_original_code_and_restored(latent, rng):
     tile = np.asarray(drawn[7]).ravel()[:latent]
     np.testing.assert_allclose(tile, (codes[2] - codes.min(0)) / np.ptp(codes, axis=0))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["original", "code", "reconstruction"]
+
+
+class TestAutoencoderFigures:
+    IMAGES = np.linspace(0, 1, 4 * 6 * 5).reshape(4, 6, 5, 1)
+
+    def test_the_latent_map_shows_each_class_in_its_colour(self, rng):
+        centres = np.array([[0.0, 0, 0], [10, 0, 0], [0, 5, 0]])
+        labels = np.repeat([0, 1, 2], 20)
+        codes = centres[labels] + rng.normal(0, 0.1, (60, 3))
+        ax = plot_latent(codes, labels, class_names=["a", "b", "c"])
+        assert [len(group.get_offsets()) for group in ax.collections] == [20, 20, 20]
+        assert [text.get_text() for text in ax.texts] == ["a", "b", "c"]
+        middles = np.array([np.median(np.asarray(group.get_offsets()), axis=0) for group in ax.collections])
+        distances = np.linalg.norm(middles[:, None] - middles[None], axis=2)
+        expected = np.linalg.norm(centres[:, None] - centres[None], axis=2)  # the plane keeps the true distances
+        np.testing.assert_allclose(distances, expected, atol=0.3)
+
+    def test_a_walk_goes_straight_from_one_code_to_the_other(self):
+        ax = plot_walk(lambda codes: codes.reshape(-1, 2, 2, 1), np.zeros(4), np.ones(4), steps=5)
+        strip = np.asarray(ax.images[0].get_array())
+        assert strip.shape == (2, 5 * 3 - 1)
+        np.testing.assert_allclose(strip[0, ::3], [0, 0.25, 0.5, 0.75, 1])
+
+    def test_class_errors_and_their_worst_cases(self):
+        restored = self.IMAGES.copy()
+        restored[1] += 0.1
+        restored[2] += 0.2
+        restored[3] += 0.4
+        ax = plot_class_errors(self.IMAGES, restored, [0, 0, 1, 1])
+        np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [0.005, 0.1])
+        assert [text.get_text() for text in ax.texts] == ["0.010", "0.160"]
+        np.testing.assert_array_equal(ax.images[2].get_array(), self.IMAGES[3, ..., 0])
+        np.testing.assert_array_equal(ax.images[3].get_array(), restored[3, ..., 0])
+
+    def test_anomalies_are_counted_above_the_known(self):
+        ax = plot_anomaly(np.linspace(1, 2, 100), [0.5, 1.5, 3.0, 4.0], names=("digits", "noise"))
+        assert ax.get_title(loc="left") == "50% of the noise err more than 99% of the\ndigits"
+
+    def test_runs_go_on_from_one_another(self):
+        runs = [fit_like({"val_loss": [1.0, 0.5]}), fit_like({"val_loss": [0.4, 0.3, 0.2]})]
+        ax = plot_runs({"chain": runs})
+        np.testing.assert_array_equal(ax.lines[0].get_xdata(), [1, 2, 3, 4, 5])
+        np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1, 0.5, 0.4, 0.3, 0.2])
+        assert [text.get_text() for text in ax.texts] == ["1", "2", "1  0.5000  too short", "2  0.2000  too short"]
+
+
+def fit_like(history):
+    return SimpleNamespace(history=history, findings=[Finding("too_short", "info", "", "")])

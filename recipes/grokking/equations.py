@@ -138,7 +138,8 @@ def _modulo(operation: str, p: int, seed: int) -> tuple[int, np.ndarray, np.ndar
     if operation in WITHOUT_ZERO:
         x, y = x[y != 0], y[y != 0]
     if operation == RANDOM:
-        answer = np.random.Generator(np.random.Philox(key=[seed, 2**64 - 2])).integers(0, p, len(x))
+        key = np.array([seed, 2**64 - 2], dtype=np.uint64)  # the order of an epoch that no run reaches
+        answer = np.random.Generator(np.random.Philox(key=key)).integers(0, p, len(x))
     else:
         answer = MODULAR[operation](x, y, p) % p
     return p, x, y, answer

@@ -94,6 +94,7 @@ def _attend(
         tf.reshape(weights[f"attention_{i}/{name}/kernel"], (width, width))
         for name in ("query", "key", "value", "attention_output")
     )
+    scale = tf.cast(tf.constant((width // heads) ** -0.5, tf.float32), h.dtype)  # Keras rounds it so in float64 too
     sizes = [batch.size(what) for what in of]
     before = tf.split(h, sizes, axis=1)
     pairs = tf.split(_times(tf.concat([key, value], axis=1), h), sizes, axis=1)  # keys above values
@@ -114,7 +115,7 @@ def _attend(
         q = tf.reshape(batch.spread(queries[j], of[j], over), (heads, width // heads, -1))
         shape = (heads, batch.size(over))
         scores = tf.stack([tf.broadcast_to(tf.reduce_sum(q * pair[0], axis=1), shape) for pair in looked_at])
-        shares = _softmax(scores / tf.sqrt(tf.cast(width // heads, scores.dtype)))  # (positions, heads, columns)
+        shares = _softmax(scores * scale)  # (positions, heads, columns)
         parts = [shares[k, :, None] * pair[1] for k, pair in enumerate(looked_at)]
         results.append(tf.reshape(tf.add_n(parts), (width, -1)))
         residuals.append(tf.broadcast_to(batch.spread(before[j], of[j], over), (width, batch.size(over))))

@@ -3,6 +3,7 @@
 The weights, and the optimizer's two moments, are one flat vector each, so that the update is one pass over memory.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,7 @@ class Trainer:
         self.steps_per_epoch = self.full + bool(self.rest)
         self.chunk_epochs = 1 if self.rest else max(1, CHUNK_STEPS // self.full)
         self._train = [tf.constant(column[table.train]) for column in (table.x, table.y, table.answer)]
+        self._ran: set[str] = set()
         self._orders: tuple[int, tf.Tensor | None] = (-1, None)
         self._full = tf.function(self._full_steps, autograph=False, jit_compile=jit_compile)
         self._rest = tf.function(self._one_step, autograph=False)
@@ -112,6 +114,14 @@ class Trainer:
         names = ("momentum", "velocity", *(["slow"] if self.optimizer.grokfast else []))
         return {"weights": tf.constant(flat), **{name: tf.zeros_like(flat) for name in names}}
 
+    def restored(self, arrays: Mapping[str, np.ndarray]) -> State:
+        """A state that was saved."""
+        return {name: tf.constant(arrays[name]) for name in self.start()}
+
+    def embedding(self, state: State) -> np.ndarray:
+        """The vectors of the tokens `(tokens, width)`."""
+        return self._split(state["weights"])["embedding/embeddings"].numpy()
+
     def finish(self, state: State) -> keras.Model:
         """The plain model with these weights."""
         for variable, value in zip(self.variables, self._split(state["weights"]).values(), strict=False):
@@ -123,6 +133,11 @@ class Trainer:
         parts = tf.split(flat, sizes)
         return {v.path: tf.reshape(part, v.shape) for v, part in zip(self.variables, parts, strict=True)}
 
+    @property
+    def is_compiled(self) -> bool:
+        """Has every kind of step been run before?"""
+        return len(self._ran) == 1 + bool(self.rest)
+
     # The steps.
 
     def steps(self, state: State, first: int, last: int) -> State:
@@ -131,6 +146,7 @@ class Trainer:
             epoch, within = divmod(first, self.steps_per_epoch)
             if within == self.full:  # the rest of an epoch
                 order = self._order(epoch)[self.full * self.batch_size :]
+                self._ran.add("rest")
                 state = self._rest(state, order, tf.constant(first))
                 first += 1
                 continue
@@ -138,6 +154,7 @@ class Trainer:
             end = self.full * self.chunk_epochs  # of the chunk, in full batches
             count = min(end - start, last - first)
             orders = self._chunk_order(chunk)
+            self._ran.add("full")
             state = self._full(state, orders, *map(tf.constant, (start, start + count, first)))
             first += count
         return state

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -184,9 +185,8 @@ def plot_anomaly(
         ax.hist(errors, bins, weights=np.full(len(errors), 100 / len(errors)), color=colour, alpha=0.6, label=name)
     limit = float(np.quantile(known, 0.99))
     ax.axvline(limit, color="0.3", linestyle=":")
-    ax.set_title(
-        f"{np.mean(strange > limit):.0%} of the {names[1]} lie above 99% of the {names[0]}", loc="left", fontsize=POINTS
-    )
+    said = f"{np.mean(strange > limit):.0%} of the {names[1]} err more than 99% of the {names[0]}"
+    ax.set_title(fill(said, 42), loc="left", fontsize=POINTS)
     ax.set(xscale="log", xlabel="mean squared error of the reconstruction", ylabel="per cent of each set")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)

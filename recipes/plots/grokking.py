@@ -1,0 +1,135 @@
+"""Two figures of grokking: when it happened, and what became of the embedding."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from recipes.grokking.fourier import circle_order, circle_plane, joining_order
+from recipes.grokking.phases import phases
+from recipes.plots.history import TRAIN, VALIDATION
+
+MIRRORED = "#8a8a2a"
+POINTS = 9
+
+
+def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
+    """When did the training set and the validation set become known?
+
+    Accuracies against the step on a logarithmic axis; for commutative operations the validation set in two parts, pairs
+    whose mirror image was in training and pairs whose was not; and the norm of all weights on an axis of its own.
+
+    Args:
+        run: A `GrokRun`.
+        ax: Where to draw; a new figure without it.
+    """
+    if ax is None:
+        ax = plt.subplots(figsize=(7, 4.2), layout="constrained")[1]
+    history, found = run.history, phases(run.history)
+    steps = np.maximum(history["step"], 1)
+    ax.plot(steps, history["accuracy"], color=TRAIN, label="training")
+    if "val_accuracy_unmirrored" in history:
+        ax.plot(
+            steps, history["val_accuracy_mirrored"], "-.", color=MIRRORED, label="validation, mirror image in training"
+        )
+        ax.plot(
+            steps, history["val_accuracy_unmirrored"], "--", color=VALIDATION, label="validation, neither in training"
+        )
+    else:
+        ax.plot(steps, history["val_accuracy"], "--", color=VALIDATION, label="validation")
+    for step, name in ((found.memorised_at, "memorised"), (found.generalised_at, "generalised")):
+        if step is not None:
+            ax.axvline(max(step, 1), color="0.6", linewidth=0.8, linestyle=":")
+            ax.annotate(
+                f"{name}\nat step {step:,}", (max(step, 1), 1.01), xycoords=("data", "axes fraction"), ha="center",
+                fontsize=POINTS, color="0.3",
+            )  # fmt: skip
+    ax.set(xscale="log", xlabel="step", ylabel="accuracy", ylim=(-0.02, 1.05))
+    norm = ax.twinx()
+    norm.plot(steps, history["weight_norm"], color="0.75", linewidth=1)
+    norm.set_ylabel("norm of the weights", color="0.55")
+    norm.tick_params(axis="y", colors="0.55")
+    norm.set_ylim(0, None)
+    norm.spines[["top"]].set_visible(False)
+    ax.set_zorder(norm.get_zorder() + 1)
+    ax.patch.set_visible(False)
+    ax.spines[["top"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=POINTS, loc="upper left")
+    return ax
+
+
+def plot_embedding(
+    run: Any, at: int, ax: Axes | None = None, *, plane: Any = None, frequency: int | None = None
+) -> Axes:
+    """How do the embedded numbers lie?
+
+    Args:
+        run: A `GrokRun` of an operation modulo p.
+        at: Which of its evaluations.
+        ax: Where to draw; a new figure without it.
+        plane: Two directions `(width, 2)`; those of the last evaluation's strongest circle when missing, so that
+            several moments are seen from the same side.
+        frequency: Of that circle; the points are joined in its order.
+
+    Raises:
+        ValueError: for S5, whose group is no circle.
+    """
+    order = circle_order(run.table)
+    if order is None:
+        raise ValueError(f"{run.table.operation} has no circle to draw. Expected an operation modulo p.")
+    if plane is None or frequency is None:
+        plane, frequency = circle_plane(run.embeddings[-1], order)
+    if ax is None:
+        ax = plt.subplots(figsize=(3.4, 3.4), layout="constrained")[1]
+    points = run.embeddings[at] @ plane  # (tokens, 2)
+    rim = joining_order(order, frequency)
+    closed = points[np.append(rim, rim[0])]
+    ax.plot(closed[:, 0], closed[:, 1], color="0.8", linewidth=0.6, zorder=1)
+    ax.scatter(points[order, 0], points[order, 1], c=np.arange(len(order)), cmap="twilight", s=14, zorder=2)
+    for place in range(0, len(order), max(1, len(order) // 12)):
+        number = order[place]
+        ax.annotate(str(number), points[number], (2, 2), textcoords="offset points", fontsize=POINTS - 2, color="0.3")
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_color("0.85")
+    return ax
+
+
+def plot_grokking(run: Any, axes: Any = None) -> Any:
+    """The timeline, and below it the embedding at the start, when memorised, half-way and at the end.
+
+    Args:
+        run: A `GrokRun`.
+        axes: Five Axes; a new figure without them.
+
+    Returns:
+        The Axes; the first has the timeline.
+    """
+    order = circle_order(run.table)
+    if order is None:
+        return [plot_timeline(run, None if axes is None else axes[0])]
+    if axes is None:
+        figure = plt.figure(figsize=(11, 7), layout="constrained")
+        above, below = figure.subfigures(2, 1, height_ratios=(1.3, 1))
+        axes = [above.subplots(), *below.subplots(1, 4)]
+    plot_timeline(run, axes[0])
+    axes[0].set_title(f"{run.table.operation} modulo {run.table.num_symbols}: {run.kind}", loc="left")
+    plane, frequency = circle_plane(run.embeddings[-1], order)
+    moments = four_moments(run)
+    size = 1.1 * max(np.abs(run.embeddings[at] @ plane).max() for at in moments.values())
+    for ax, (name, at) in zip(axes[1:], moments.items(), strict=True):
+        plot_embedding(run, at, ax, plane=plane, frequency=frequency)
+        inequality = f"\nGini of its frequencies {run.history['gini'][at]:.2f}"
+        ax.set_title(f"{name}: step {int(run.history['step'][at]):,}{inequality}", fontsize=POINTS)
+        ax.set(xlim=(-size, size), ylim=(-size, size))
+    return axes
+
+
+def four_moments(run: Any) -> dict[str, int]:
+    """Which evaluations to show, by name."""
+    steps, found = np.array(run.history["step"]), phases(run.history)
+    last = len(steps) - 1
+    memorised = last // 3 if found.memorised_at is None else int(np.searchsorted(steps, found.memorised_at))
+    end = last if found.generalised_at is None else int(np.searchsorted(steps, found.generalised_at))
+    half_way = int(np.searchsorted(steps, np.sqrt(max(steps[memorised], 1) * max(steps[end], 1))))
+    return {"start": 0, "memorised": memorised, "plateau": half_way, "end": last}
