@@ -27,7 +27,7 @@ bench: $(READY)  ## timings, side by side
 	$(PYTHON) benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) figures build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	rm -rf $(VENV) figures runs build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

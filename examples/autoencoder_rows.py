@@ -134,7 +134,7 @@ def living_units(model: keras.Model, x: np.ndarray) -> str:
 def table(results: dict[tuple[str, int], Result], seeds: list[int]) -> str:
     """Markdown: for each row what was asked, what came out, and the verdict on the first seed's curve."""
     lines = [
-        "| row | start and settings | parameters | epochs | asked | ours | difference | living ReLUs | seconds | verdict |",
+        "| row | start and settings | parameters | epochs | asked | ours | difference | ReLUs alive | s | verdict |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in ROWS.values():

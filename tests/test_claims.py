@@ -1,6 +1,11 @@
 """Every number that the README and the docs claim of training, measured anew. Minutes, so `make test-all` only."""
 
+import importlib
+import re
 import runpy
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +61,36 @@ def test_diabetes():
 
 def test_digits():
     assert cross_validated("digits", accuracy, epochs=30, body="cnn") >= 0.985
+
+
+@pytest.mark.parametrize(("row", "epochs", "val_loss"), [("5", 40, 0.0043), ("7", 20, 0.2372)])
+def test_rows_of_the_notebook(row, epochs, val_loss, mnist_folder, tmp_path, monkeypatch):
+    """Row 5 to its end against the printed value; row 7, whose end is minutes away, against docs/autoencoder.md."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    rows = importlib.import_module("autoencoder_rows")
+    data = load_data("mnist", folder=mnist_folder)
+    x, x_test = data.x.reshape(-1, 784), data.x_test.reshape(-1, 784)
+    chosen = replace(rows.ROWS[row], epochs=epochs)
+    run = rows.train(chosen, chosen.build(x, 0, {}), x, x_test, 0, tmp_path)
+    assert run.history["val_loss"][-1] <= val_loss * (1 + rows.TOLERANCE)
+
+
+def test_super_resolution_beats_bicubic_by_a_decibel(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "super_resolution.py", "--out", tmp_path],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    gain = float(re.search(r"gain of a tile: \+([\d.]+) dB on average", done.stdout)[1])
+    assert gain >= 1
+
+
+def test_denoising_beats_the_filters(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "denoising.py", "--out", tmp_path],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    levels = {name: float(level) for name, level in re.findall(r"^(\w+).*: ([\d.]+) dB$", done.stdout, re.MULTILINE)}
+    assert levels["network"] >= max(levels["Gaussian"], levels["median"], levels["noisy"]) + 2
 
 
 def test_the_slides_sigmoid_against_softmax():

@@ -297,7 +297,7 @@ class TestFourier:
         answers = np.random.default_rng(0).permutation(table.answer)  # memory alone: right where it was trained
         answers[table.train] = table.answer[table.train]
         restricted, _ = restricted_and_excluded_loss(table, np.where(z == answers[:, None], 20.0, 0.0))
-        assert restricted > 1
+        assert restricted > 0.3
 
 
 QUICK = {"p": 11, "network": SMALL["one layer"], "batch_size": 24, "verbose": 0}
