@@ -253,7 +253,8 @@ def _worse_than_chance(curves: _Curves, chance: float | None, least: float, seve
             severity,
             f"epochs 1-{len(curves.loss)}" if short else curves.tail_epochs,
             f"{curves.name} is {end:.4g}, no better than the {chance:.4g} of always giving the same answer{once}.",
-            "check that x and y belong together row by row, scale x, and try another learning_rate",
+            ("train on, or raise learning_rate; " if severity == "warning" and not short else "")
+            + "check that x and y belong together row by row, scale x, and try another learning_rate",
         )
     ]
 
