@@ -300,7 +300,7 @@ class TestFourier:
         assert restricted > 0.3
 
 
-QUICK = {"p": 11, "network": SMALL["one layer"], "batch_size": 24, "verbose": 0}
+QUICK = {"p": 11, "network": SMALL["mlp"], "batch_size": 24, "verbose": 0}  # compiles in a moment
 
 
 class TestRun:

@@ -20,7 +20,7 @@ State = dict[str, tf.Tensor]  # "weights", "momentum", "velocity", and "slow" fo
 
 CHUNK_STEPS = 64  # steps whose order is handed over at once, where every batch is full
 # An epoch's last, smaller batch runs in the plain graph, which costs some 8 ms more a time but spares 4 s of compiling;
-# from this step on, which few runs reach, it goes through XLA too. A fixed one, so that a run that goes on does the same.
+# from this step on, which few runs reach, it goes through XLA too. Fixed, so that a run that goes on does the same.
 COMPILE_REST_FROM = 10_000
 
 
