@@ -21,19 +21,17 @@ BUDGET = 8_000  # steps
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=Path("runs/grokking_sweeps"), help="folder for the states")
-    parser.add_argument("--quick", action="store_true", help="two short runs a sweep")
+    parser.add_argument("--quick", action="store_true", help="a short run of each sweep")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
     options = parser.parse_args()
-    some = slice(0, 2) if options.quick else slice(None)
+    some = slice(0, 1) if options.quick else slice(None)
     budget = 30 if options.quick else BUDGET
     runs = options.runs if not options.quick else options.runs / "quick"
 
     sweeps = {
-        "weight decay": {
-            d: grok(weight_decay=d, max_steps=budget, checkpoint=runs / f"decay-{d}") for d in DECAYS[some]
-        },
+        "weight decay": {d: train(budget, runs / f"decay-{d}", weight_decay=d) for d in DECAYS[some]},
         "share of the table in training": {
-            f: grok(train_fraction=f, max_steps=budget, checkpoint=runs / f"fraction-{f}") for f in FRACTIONS[some]
+            f: train(budget, runs / f"fraction-{f}", train_fraction=f) for f in FRACTIONS[some]
         },
     }
     for name, of_value in sweeps.items():
@@ -44,6 +42,13 @@ def main() -> None:
     path = options.out / "grokking_sweeps.png"
     draw(sweeps, budget).savefig(path, dpi=150)
     print(f"figure: {path.resolve()}")
+
+
+def train(budget: int, folder: Path, **changes: float) -> GrokRun:
+    run = grok(**changes, max_steps=budget, checkpoint=folder)
+    if run.interrupted:
+        raise SystemExit("stopped; the same command goes on")
+    return run
 
 
 def draw(sweeps: dict[str, dict[float, GrokRun]], budget: int):

@@ -69,7 +69,7 @@ def build_autoencoder(
         filters: Channels of the convolutional encoder's layers, each of which halves the side except in
             super-resolution. (16, 32); (32, 32) for denoising and super-resolution.
         hidden_activation: Of every layer but the code and the last. `"relu"`.
-        noise: Standard deviation of the Gaussian noise that `"denoising"` learns to take away, in the units of x. 0.3.
+        noise: Standard deviation of the Gaussian noise that `"denoising"` learns to take away, at most 1. 0.3.
         scale: How many times `"super_resolution"` enlarges. 4.
         loss: `"binary_crossentropy"` or `"mean_squared_error"`; by the range of `x` when missing.
         activation: Another last activation.
@@ -378,8 +378,10 @@ def _options(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     if not options.get("filters", (1,)):
         raise ValueError(f"kind={kind!r} needs at least one layer. Received: filters=(). Pass filters=(16,), say.")
     noise = options.get("noise", 1.0)
-    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 < noise < float("inf"):
-        raise ValueError(f"noise is a standard deviation in the units of x, above 0. Received: noise={noise!r}.")
+    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 < noise <= 1:
+        raise ValueError(
+            f"noise is a standard deviation, above 0 and at most 1. Received: noise={noise!r}. Scale x to [0, 1] first."
+        )
     return options
 
 

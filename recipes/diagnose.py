@@ -280,14 +280,15 @@ def _jumps(curves: _Curves) -> list[Finding]:
     """Scatter that is no bad sign by itself, as the lecture says, but looks like one."""
     tail = curves.watched[-curves.tail :]
     scatter = _noise(curves.watched[-2 * curves.tail :])
-    if not scatter > JUMPS * abs(float(np.median(tail))):
+    level = abs(float(np.median(tail)))
+    if level == 0 or not scatter > JUMPS * level:
         return []
     return [
         Finding(
             "jumps",
             "info",
             curves.tail_epochs,
-            f"{curves.name} scatters by {scatter / abs(float(np.median(tail))):.0%} from epoch to epoch. No bad sign "
+            f"{curves.name} scatters by {scatter / level:.0%} from epoch to epoch. No bad sign "
             "by itself: large steps and kinked activations (ReLU) do that.",
             "lower learning_rate towards the end for a smoother and often lower loss",
         )

@@ -60,7 +60,7 @@ def way(request, monkeypatch):
     """One way of compiling, whatever the engine would choose; see `engines.WAYS`."""
     from recipes.training import resident
 
-    monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps: request.param)
+    monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps, **_: request.param)
     resident._PROGRAMS.clear()
     return request.param
 

@@ -168,7 +168,7 @@ def test_sides_and_channels(shape):
         ),
         (
             {"kind": "denoising", "input_shape": (8, 8, 1), "noise": 0},
-            "noise is a standard deviation in the units of x, above 0. Received: noise=0.",
+            "noise is a standard deviation, above 0 and at most 1. Received: noise=0. Scale x to [0, 1] first.",
         ),
         (
             {"input_shape": (3, 32, 32)},

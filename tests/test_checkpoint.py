@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -61,6 +62,19 @@ def test_a_damaged_file_is_named_and_the_state_before_is_taken(tmp_path, kind):
     newest.write_bytes(damaged)
     with pytest.warns(UserWarning, match="Damaged, so the state before is taken: .*state-0.npz"):
         assert read(tmp_path).state["step"] == 1
+
+
+def test_no_flipped_bit_goes_unnoticed(tmp_path):
+    write(tmp_path, 1, 2)
+    newest = tmp_path / FILES[0]
+    content = newest.read_bytes()
+    for place in range(0, len(content), 7):
+        newest.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            saved = read(tmp_path)
+        np.testing.assert_array_equal(saved.arrays["weights"], np.full(3, saved.state["step"]))
+        assert saved.state["step"] == 2 or "Damaged" in str(caught[0].message)
 
 
 def test_both_damaged_is_an_error(tmp_path):
@@ -188,7 +202,7 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path, engine, every):
 @pytest.mark.parametrize("engine", ["resident", "keras"])
 def test_early_stopping_goes_on_counting(tmp_path, engine):
     def stopping():
-        return keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
+        return keras.callbacks.EarlyStopping("val_loss", patience=3, min_delta=1e-3, restore_best_weights=True)
 
     def noisy():  # a rate so high that the validation loss soon rises
         model = dropout_model()
@@ -201,6 +215,48 @@ def test_early_stopping_goes_on_counting(tmp_path, engine):
     for epochs in (whole.epochs - 2, 40, 40):
         ours = fit(noisy(), X, Y, epochs=epochs, callbacks=stopping(), checkpoint=tmp_path, every=1, **options)
     assert_same_run(ours, whole)
+
+
+def test_a_rate_that_callbacks_lower_is_taken_up(tmp_path):
+    def reducing():
+        return keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.05)
+
+    whole = fit(dropout_model(), X, Y, epochs=30, callbacks=reducing(), verbose=0)
+    first = dropout_model()
+    part = fit(first, X, Y, epochs=20, callbacks=reducing(), checkpoint=tmp_path, verbose=0)
+    assert part.history["learning_rate"][-1] < 1e-3
+    same = fit(first, X, Y, epochs=25, callbacks=reducing(), checkpoint=tmp_path, verbose=0)  # with its present rate
+    assert same.epochs == 25
+    again = fit(dropout_model(), X, Y, epochs=30, callbacks=reducing(), checkpoint=tmp_path, verbose=0)
+    assert_same_run(again, whole)
+    other = dropout_model()
+    other.optimizer.learning_rate = 0.3
+    with pytest.raises(ValueError, match=r"another run: learning_rate was 0\.001\d*, now 0\.3"):
+        fit(other, X, Y, epochs=31, callbacks=reducing(), checkpoint=tmp_path, verbose=0)
+
+
+def test_the_way_of_compiling_does_not_depend_on_what_was_trained_before(tmp_path, monkeypatch):
+    from recipes.training import resident
+
+    monkeypatch.setattr(resident, "XLA_PAYS_AFTER_STEPS", 30)
+    resident._PROGRAMS.clear()
+    before = fit(dropout_model(), X, Y, epochs=10, verbose=0)  # 60 steps: from here on this process would take XLA
+    kept = fit(dropout_model(), X, Y, epochs=2, checkpoint=tmp_path, verbose=0)
+    assert "XLA" in before.engine
+    assert "plain graph" in kept.engine
+
+
+def test_numpy_s_numbers_and_metrics_of_several_values(tmp_path):
+    def model():
+        made = dropout_model()
+        labels = keras.metrics.F1Score()
+        made.compile("adam", "categorical_crossentropy", metrics=[labels])
+        return made
+
+    options = {"verbose": 0, "seed": np.int64(0), "batch_size": np.int32(32)}
+    fit(model(), X, np.eye(3)[Y], epochs=2, checkpoint=tmp_path, **options)
+    run = fit(model(), X, np.eye(3)[Y], epochs=4, checkpoint=tmp_path, **options)
+    assert np.shape(run.history["f1_score"]) == (4, 3)
 
 
 def test_a_convolutional_run_in_parts(tmp_path):

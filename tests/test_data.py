@@ -115,7 +115,7 @@ def test_pickled_files_are_refused(tmp_path):
 
 def test_an_unknown_name():
     with refused(
-        "Unknown data set. Received: name='mnst'. Expected one of breast_cancer, wine, iris, diabetes, digits, mnist, "
-        "fashion_mnist."
+        "Unknown data set. Received: name='mnst'. Expected one of breast_cancer, wine, iris, diabetes, digits, "
+        "photographs, mnist, fashion_mnist."
     ):
         load_data("mnst")

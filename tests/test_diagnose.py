@@ -156,3 +156,23 @@ class TestTrained:
 def test_refusals(history, message):
     with refused(message):
         diagnose(history)
+
+
+def test_a_loss_that_ends_at_nothing():
+    assert diagnose({"loss": [1, 0.5, 0.3, 0.2, 0.12, 0, 0, 0, 0, 0]})[0].rule in ("converged", "still_learning")
+
+
+def test_jumps_are_named_and_no_bad_sign(rng):
+    loss = 1 / np.arange(1, 61) + 0.5
+    rough = loss * (1 + 0.1 * rng.standard_normal(60))
+    finding = next(finding for finding in diagnose({"loss": rough}) if finding.rule == "jumps")
+    assert finding.severity == "info"
+    assert "jumps" not in {finding.rule for finding in diagnose({"loss": loss})}
+
+
+def test_posterior_collapse_needs_both_a_narrow_output_and_a_loss_near_chance():
+    flat = {"loss": [0.09, 0.08, 0.07, *[0.0665] * 10]}
+    assert diagnose(flat, chance=0.0667, spread=0.03)[0].rule == "posterior_collapse"
+    assert "3.0% of what the data vary" in diagnose(flat, chance=0.0667, spread=0.03)[0].message
+    for other in ({"chance": 0.0667, "spread": 0.5}, {"chance": 0.2, "spread": None}, {"chance": 0.04, "spread": 0.03}):
+        assert "posterior_collapse" not in {finding.rule for finding in diagnose(flat, **other)}

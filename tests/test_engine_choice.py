@@ -115,7 +115,7 @@ class TestCompiledOnce:
         """What is traced later, here another way, would follow the owner's new loss and optimizer."""
         resident._PROGRAMS.clear()
         ways = iter([resident.PLAIN, resident.XLA, resident.XLA])
-        monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps: next(ways))
+        monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps, **_: next(ways))
         owner = mlp()
         fit(owner, X, Y, epochs=1, verbose=0)
         owner.compile("sgd", "sparse_categorical_crossentropy")

@@ -161,8 +161,10 @@ class TestExactness:
         self.compare(network, table, "float64", 1e-10, size=512)
         self.compare(network, table, "float32", 1e-5, size=512)
 
-    @pytest.mark.parametrize("jit_compile", [False, True])
-    @pytest.mark.parametrize("name", ["paper", "one layer"])
+    @pytest.mark.parametrize(
+        ("name", "jit_compile"),
+        [("paper", False), ("one layer", True), pytest.param("paper", True, marks=pytest.mark.slow)],
+    )
     def test_after_a_hundred_steps_of_keras_own_adamw(self, name, jit_compile):
         table = equations("x+y", 11, 0.6)  # 73 rows: two full batches and a rest of 9
         # Keras rounds the optimizer's constants to float32, so here they are numbers that it holds exactly.
@@ -333,6 +335,12 @@ class TestRun:
         for a, b in zip(whole.model.weights, part.model.weights, strict=True):
             np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
+    def test_numpy_s_numbers_will_do(self, tmp_path):
+        run = grok(**{**QUICK, "p": np.int64(11)}, seed=np.int64(1), max_steps=np.int32(10), checkpoint=tmp_path)
+        assert (
+            json.loads(json.dumps(run.to_json(), allow_nan=False))["steps_per_second"] is None
+        )  # nothing but compiling
+
     def test_another_run_is_refused(self, tmp_path):
         grok(**QUICK, max_steps=10, checkpoint=tmp_path)
         with pytest.raises(ValueError, match=r"another run: train_fraction was 0.5, now 0.4"):
@@ -357,7 +365,7 @@ class TestRun:
             sys.path.insert(0, sys.argv[1])
             from test_grokking import QUICK
             from recipes import grok
-            threading.Timer(6, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            threading.Timer(3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
             run = grok(**QUICK, stop=False, max_steps=10**8)
             print(run.interrupted, run.steps > 0, len(run.history["step"]) > 1)
         """)

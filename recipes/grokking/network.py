@@ -29,6 +29,10 @@ class Network:
     normalised: bool = True
     positions: str = "learned"
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("transformer", "mlp"):
+            raise ValueError(f"Unknown network. Received: kind={self.kind!r}. Expected 'transformer' or 'mlp'.")
+
     def build(self, num_tokens: int, seed: int | None = None, dtype: str = "float32") -> keras.Model:
         """The plain Keras model, from tokens `(n, 4)` to logits `(n, num_tokens)`."""
         if self.kind == "mlp":

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cheatsheet.arrays import count
 from cheatsheet.finding import Finding
@@ -35,7 +35,7 @@ class Phases:
         """Steps to generalise over steps to memorise."""
         if self.memorised_at is None or self.generalised_at is None:
             return None
-        return self.generalised_at / self.memorised_at
+        return self.generalised_at / max(self.memorised_at, 1)
 
 
 def phases(history: Mapping[str, Sequence[float]]) -> Phases:
@@ -54,8 +54,8 @@ def phases(history: Mapping[str, Sequence[float]]) -> Phases:
         return Phases(None, generalised, "confusion" if generalised is None else "comprehension")
     if generalised is None:
         return Phases(memorised, None, "memorisation")
-    kind = "grokking" if generalised / max(memorised, 1) >= GROKKING_RATIO else "comprehension"
-    return Phases(memorised, generalised, kind)
+    found = Phases(memorised, generalised, "grokking")
+    return found if (found.delay_ratio or 0) >= GROKKING_RATIO else replace(found, kind="comprehension")
 
 
 def next_evaluation(history: Mapping[str, Sequence[float]]) -> int:

@@ -109,7 +109,7 @@ class GrokRun:
         """The fields that JSON can say, without model, table and embeddings."""
         names = ("memorised_at", "generalised_at", "delay_ratio", "kind", "verdict", "steps", "seconds",
                  "steps_per_second", "interrupted", "settings", "history")  # fmt: skip
-        return {name: getattr(self, name) for name in names}
+        return _without_nan({name: getattr(self, name) for name in names})
 
     def __str__(self) -> str:
         last = {name: values[-1] for name, values in self.history.items()}
@@ -173,6 +173,7 @@ def grok(
     plan = replace(PRESETS[preset], **_given(changes))
     plan = replace(plan, optimizer=replace(plan.optimizer, **_given(of_optimizer)))
     _require_ranges(plan, seed)
+    seed = int(seed)
     table = equations(plan.operation, plan.p, plan.train_fraction, seed)
     plan = replace(plan, batch_size=min(plan.batch_size, -(-len(table.train) // 2)))
     settings = {**asdict(plan), "seed": seed}
@@ -186,7 +187,17 @@ def grok(
         return run.go(stop, interrupt, settings, begin)
 
 
+def _without_nan(value: Any) -> Any:
+    """JSON knows no NaN: `None` instead."""
+    if isinstance(value, dict):
+        return {name: _without_nan(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    values = {name: v.item() if isinstance(v, np.generic) else v for name, v in values.items()}  # not for JSON
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -84,6 +85,7 @@ def fit(
     _require_whole(epochs, "epochs", 1)
     _require_whole(batch_size, "batch_size", 1)
     _require_whole(seed, "seed", 0)
+    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # NumPy's are not for JSON
     if every is not None:
         _require_whole(every, "every", 1)
     if checkpoint is None and every is not None:
@@ -112,10 +114,6 @@ def fit(
     steps_before = _steps_of(model)
     with ExitStack() as opened:
         interrupt = opened.enter_context(Interrupt())
-        resume = None
-        if checkpoint is not None:
-            settings = settings_of(model, data, batch_size=batch_size, shuffle=shuffle, seed=seed, callbacks=callbacks)
-            resume = Resume(opened.enter_context(Checkpoint(checkpoint, settings)), every)
         plan = Plan(
             epochs=epochs,
             batch_size=batch_size,
@@ -124,9 +122,16 @@ def fit(
             callbacks=list(callbacks),
             progress=line,
             interrupt=interrupt,
-            resume=resume,
         )
         name, reason = choose(engine, model, data, plan)
+        resume = None
+        if checkpoint is not None:
+            settings = settings_of(
+                model, data, engine=name, batch_size=batch_size, shuffle=shuffle, seed=seed, callbacks=plan.callbacks
+            )
+            kept = opened.enter_context(Checkpoint(checkpoint, settings))
+            resume = Resume(kept, every, model, plan.callbacks)
+            plan = replace(plan, resume=resume)
         try:
             outcome = _engine(name)(model, data, plan)
         finally:
@@ -160,9 +165,10 @@ def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequen
     if data.chance is None or not watched or not watched[-1] > (data.chance + data.least) / 2:
         return None
     x = data.x if data.validation is None else data.validation[0]
-    some = x[:: -(-len(x) // MOST_SPREAD_ROWS)]
-    variance = float(np.var(some, axis=0, dtype=np.float64).sum())
-    outputs = predict(model, some)
+    target = data.y if data.validation is None else data.validation[1]  # not x, which may be noisy
+    step = -(-len(x) // MOST_SPREAD_ROWS)
+    variance = float(np.var(target[::step], axis=0, dtype=np.float64).sum())
+    outputs = predict(model, x[::step])
     return float(np.var(outputs, axis=0, dtype=np.float64).sum()) / variance if variance > 0 else None
 
 

@@ -60,7 +60,8 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         plan.resume.restore(model, plan.callbacks)
         model.stop_training = plan.resume.stopped
         first_epoch, way = plan.resume.epoch, plan.resume.way
-    how = way or program.choose(model, (plan.epochs - first_epoch) * steps_per_epoch)
+    alone = plan.resume is not None  # its bits must not depend on what else this process has trained
+    how = way or program.choose(model, (plan.epochs - first_epoch) * steps_per_epoch, alone=alone)
     with program.lock:
         last_epoch = _run(program, how, model, arrays, plan, callbacks, first_epoch)
     if plan.resume is not None:
@@ -222,17 +223,18 @@ class _Program:
         same = [id(variable) for variable in state_of(self.model)] == [id(variable) for variable in self.state]
         return same and share_key(self.model) == shared
 
-    def choose(self, model: keras.Model, num_steps: int) -> str:
+    def choose(self, model: keras.Model, num_steps: int, *, alone: bool = False) -> str:
         """Which way? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
         self.steps_seen += num_steps
         on_cpu = not tf.config.list_logical_devices("GPU")
         names = [type(layer).__name__ for layer in model._flatten_layers(include_self=False)]
         if on_cpu and any(part in name for name in names for part in _NOT_FOR_XLA_ON_CPU):
             return PLAIN
-        ways = {way for _, way in self.functions}
-        if XLA in ways or self.steps_seen >= XLA_PAYS_AFTER_STEPS:
+        ways = set() if alone else {way for _, way in self.functions}
+        steps = num_steps if alone else self.steps_seen
+        if XLA in ways or steps >= XLA_PAYS_AFTER_STEPS:
             return XLA
-        return MIXED if MIXED in ways or self.steps_seen >= MIXED_PAYS_AFTER_STEPS else PLAIN
+        return MIXED if MIXED in ways or steps >= MIXED_PAYS_AFTER_STEPS else PLAIN
 
     def call(self, part: str, how: str, model: keras.Model, arrays: _Arrays, orders: np.ndarray, count: int) -> Logs:
         """Run a block for this model: `"train"`, `"validate"` or `"both"`; metrics by epoch, `(block_epochs, ...)`."""

@@ -16,6 +16,7 @@ from recipes.training.sharing import description
 
 History = dict[str, list[float]]
 _PLAIN = (bool, int, float, str, type(None))
+_COMPILED = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 class Resume:
@@ -29,18 +30,34 @@ class Resume:
         seconds: Spent on these epochs.
     """
 
-    def __init__(self, checkpoint: Checkpoint, every: int | None) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        every: int | None,
+        model: keras.Model,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> None:
         self.checkpoint = checkpoint
         self.every = every
+        self._fresh = [_plain_attributes(callback) for callback in callbacks]
         self._saved = checkpoint.load()
         state = self._saved.state if self._saved else {}
         self.epoch: int = state.get("epoch", 0)
-        self.history: History = state.get("history", {})
+        self.history: History = {name: list(map(_from_json, v)) for name, v in state.get("history", {}).items()}
         self.way: str | None = state.get("way")
         self.stopped: bool = state.get("stopped", False)
         self.seconds: float = state.get("seconds", 0.0)
         self._start = time.monotonic()
         self._last_epoch = self.epoch
+        self._first_rate = state.get("first_rate", _rate(model))
+        if _rate(model) not in (
+            self._first_rate,
+            state.get("rate", self._first_rate),
+        ):  # a schedule may have changed it
+            raise ValueError(
+                f"{checkpoint.folder} holds the state of another run: learning_rate was {self._first_rate}, "
+                f"now {_rate(model)}. Go on with the same settings, or name another folder."
+            )
 
     def restore(self, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         """Put the saved numbers into a built model, and into its callbacks after their `on_train_begin`."""
@@ -82,11 +99,11 @@ class Resume:
             history: Of the epochs since this process began.
             finished: The run ends here: written whatever the time, unless it has been.
         """
-        stopped = bool(model.stop_training) and not finished
+        stopped = bool(model.stop_training)
         due = self.checkpoint.is_due() if self.every is None else epoch % self.every == 0
         if (epoch == self._last_epoch) if finished else not (due or stopped):
             return
-        arrays = {f"variable {i}": np.asarray(variable) for i, variable in enumerate(_variables(model))}
+        arrays = {f"variable {i}": _as_saved(variable) for i, variable in enumerate(_variables(model))}
         for i, callback in enumerate(callbacks):
             for k, array in enumerate(getattr(callback, "best_weights", None) or ()):
                 arrays[f"best {i} {k:06d}"] = np.asarray(array)
@@ -94,12 +111,17 @@ class Resume:
             arrays,
             {
                 "epoch": epoch,
-                "history": merged(self.history, history),
+                "history": {name: list(map(_to_json, v)) for name, v in merged(self.history, history).items()},
                 "way": way,
                 "stopped": stopped,
                 "seconds": self.seconds + time.monotonic() - self._start,
                 "num_variables": len(_variables(model)),
-                "callbacks": [_plain_attributes(callback) for callback in callbacks],
+                "callbacks": [
+                    {name: v for name, v in _plain_attributes(callback).items() if v != fresh.get(name, self)}
+                    for callback, fresh in zip(callbacks, self._fresh, strict=True)
+                ],
+                "first_rate": self._first_rate,
+                "rate": _rate(model),
             },
         )
         self._last_epoch = epoch
@@ -108,6 +130,27 @@ class Resume:
 def _variables(model: keras.Model) -> list[keras.Variable]:
     """Weights, seeds and the optimizer's; metrics begin anew with every epoch."""
     return [*model.variables, *model.optimizer.variables]
+
+
+def _as_saved(variable: keras.Variable) -> np.ndarray:
+    """Its numbers, in a type that NumPy's files know: bfloat16 as float32, which holds each of them."""
+    array = np.asarray(variable)
+    return array if array.dtype.kind in "biufc" else array.astype(np.float32)
+
+
+def _rate(model: keras.Model) -> float | None:
+    """The present learning rate; `None` where a schedule gives it."""
+    rate = keras.optimizers.serialize(model.optimizer)["config"].get("learning_rate")
+    return rate if isinstance(rate, float) else None
+
+
+def _to_json(value: Any) -> Any:
+    """A metric of several values is an array."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _from_json(value: Any) -> Any:
+    return np.asarray(value, dtype=np.float32) if isinstance(value, list) else value
 
 
 def merged(before: History, after: History) -> History:
@@ -119,6 +162,7 @@ def settings_of(
     model: keras.Model,
     data: TrainingData,
     *,
+    engine: str,
     batch_size: int,
     shuffle: bool,
     seed: int,
@@ -129,10 +173,14 @@ def settings_of(
     arrays = keras.tree.flatten((data.x, data.y, data.sample_weight, *validation))
     with warnings.catch_warnings(action="ignore"):  # of lambdas, that they are unsafe to save
         layers, compiled = description(model)
+    kind, config = compiled.pop("optimizer")
+    if isinstance(config.get("learning_rate"), float):
+        config.pop("learning_rate")  # a variable, which callbacks change
     return {
+        "engine": engine,
         "layers": hashlib.sha256(json.dumps(layers, sort_keys=True, default=str).encode()).hexdigest()[:16],
-        "loss": json.loads(json.dumps(compiled.get("loss"), default=str)),
-        "optimizer": json.loads(json.dumps(compiled["optimizer"], default=str)),
+        "optimizer": [kind, json.loads(json.dumps(config, default=str))],
+        **json.loads(json.dumps({name: compiled.get(name) for name in _COMPILED}, default=str)),
         "data": digest_of(*arrays),
         "batch_size": batch_size,
         "shuffle": shuffle,
@@ -142,6 +190,9 @@ def settings_of(
 
 
 def _plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """Counters and best values, such as EarlyStopping's `wait`; not models, files and functions."""
+    """Counters and best values, such as EarlyStopping's `wait`; not models and functions, nor `min_delta`.
+
+    Keras turns the sign of the latter in the first epoch of a process, also of one that goes on.
+    """
     values = {name: v.item() if isinstance(v, np.generic) else v for name, v in vars(callback).items()}
-    return {name: v for name, v in values.items() if isinstance(v, _PLAIN) and not name.startswith("_")}
+    return {name: v for name, v in values.items() if isinstance(v, _PLAIN) and name != "min_delta" and name[0] != "_"}

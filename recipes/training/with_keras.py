@@ -39,6 +39,7 @@ def _finished(model: keras.Model, data: TrainingData, plan: Plan) -> dict[str, l
     callbacks = keras.callbacks.CallbackList(plan.callbacks, model=model)
     callbacks.on_train_begin()
     _restore(model, plan)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end({name: values[-1] for name, values in plan.resume.history.items() if values})
     return plan.resume.history
 
@@ -63,7 +64,7 @@ class _Control(keras.callbacks.Callback):
             self.batches.set_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.plan.interrupt.requested:
+        if self.plan.interrupt.requested and self.plan.resume is None:  # else at the end of the epoch
             self.model.stop_training = True
 
 
@@ -79,10 +80,10 @@ class _Keep(keras.callbacks.Callback):
         _restore(self.model, self.plan)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.plan.interrupt.requested:  # perhaps in the middle of it: the state before is the last whole one
-            return
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
         assert self.plan.resume is not None
-        last = epoch + 1 == self.plan.epochs
+        last = epoch + 1 == self.plan.epochs or self.plan.interrupt.requested
         self.plan.resume.offer(self.model, self.plan.callbacks, epoch + 1, self.history, finished=last)
+        if self.plan.interrupt.requested:
+            self.model.stop_training = True
