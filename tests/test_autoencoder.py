@@ -6,7 +6,7 @@ import pytest
 from conftest import refused
 
 from recipes import build_autoencoder, fit, load_data
-from recipes.autoencoder import _blocks_in_place
+from recipes.bodies.autoencoders import blocks_in_place
 
 DIGITS = load_data("digits").x
 
@@ -107,7 +107,7 @@ def test_super_resolution_puts_every_value_in_its_place():
     """The last convolution gives the values of a large pixel block as channels: block (i, j), row by row."""
     values = np.arange(2 * 3 * 8, dtype="float32").reshape(1, 2, 3, 8)
     large = values
-    for layer in _blocks_in_place((2, 3, 2), 2):
+    for layer in blocks_in_place((2, 3, 2), 2):
         large = layer(large)
     large = np.asarray(large)[0]
     for y in range(4):

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "cheatsheet": ["finding", "arrays", "table", "targets", "head", "chance", "__main__"],
     "recipes": [
-        "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies", "build", "autoencoder", "diagnose",
-        "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
+        "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build", "autoencoder",
+        "diagnose", "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
         "training.interrupt", "training.sharing", "training.resume", "training.engine",
         "training.operations", "training.resident", "training.with_keras", "training.inference",
         "training.run", "training.progress", "training.fit", "data",
