@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("jobs", nargs="*", help="only these jobs")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
-        "--grok-seeds", type=int, metavar="N", help="instead: N seeds of grokking's lecture preset, N // 2 of paper"
+        "--grok-seeds", type=int, metavar="N", help="instead: N seeds of grokking's lecture preset, N // 3 of paper"
     )
     options = parser.parse_args()
     if options.grok_seeds:
@@ -88,7 +88,7 @@ def grok_seeds(number: int) -> None:
     print("| preset | seed | memorised at | generalised at | ratio | steps/s | call, s | process, s |")
     print("|---|---|---|---|---|---|---|---|")
     results: dict[str, list[dict[str, float]]] = {}
-    for preset, seeds in (("lecture", range(number)), ("paper", range(number // 2))):
+    for preset, seeds in (("lecture", range(number)), ("paper", range(number // 3))):
         for seed in seeds:
             start = time.perf_counter()
             found = measure(f"grok-{preset}-seeds", f"seed-{seed}") | {"seed": seed}

@@ -1,8 +1,8 @@
 """Does a network that has memorised its examples go on to understand them?
 
-Trains a one-layer transformer on half of all sums modulo 53, live. Expected: after some 500 steps it knows every sum
-that it was shown and next to none that it was not; sums whose mirror image (y + x) was shown come first; after some
-3,000 to 5,000 steps it knows them all, and the embedded numbers lie on circles. Writes one figure.
+Trains a small network on half of all sums modulo 53, live. Expected: after some 700 steps it knows every sum that it
+was shown and next to none that it was not; after some 5,000 to 7,000 steps it knows them all, and the embedded numbers
+lie on circles. Writes one figure.
 References: A. Power et al. (2022), arXiv 2201.02177; N. Nanda et al. (2023), arXiv 2301.05217.
 """
 
