@@ -402,7 +402,7 @@ class TestClaims:
             import hashlib, json, sys
             import numpy as np
             from recipes import grok
-            run = grok("lecture", max_steps=2000, verbose=0, checkpoint=sys.argv[1])
+            run = grok("lecture", max_steps=10_000, stop=False, verbose=0, checkpoint=sys.argv[1])
             print(hashlib.sha256(b"".join(np.asarray(w).tobytes() for w in run.model.weights)).hexdigest(),
                   hashlib.sha256(json.dumps(run.history).encode()).hexdigest())
         """)
