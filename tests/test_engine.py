@@ -18,7 +18,7 @@ class TestSameMathematics:
     def test_convolutions_and_batch_normalisation(self, jit):
         compare(cnn, IMAGES, LABELS, epochs=3, validation_split=0.25)
 
-    @pytest.mark.parametrize("way", [EVERY_WAY[0], EVERY_WAY[2]], indirect=True)
+    @plain_first
     def test_dropout_and_noise_draw_the_same_numbers(self, jit):
         """XLA has its own random numbers, so there Keras' step must be compiled by XLA too, and every batch."""
 
@@ -277,6 +277,7 @@ class TestRearranged:
         got = _convolve_doubled(keras.ops.convert_to_tensor(small), keras.ops.convert_to_tensor(kernel))
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)  # float64
 
+    @plain_first  # which is what convolutions get on a CPU
     def test_a_convolutional_autoencoder_trains_as_under_keras(self, way):
         def make():
             model = build_autoencoder("conv", x=IMAGES, latent=4, filters=(8, 8), seed=0)

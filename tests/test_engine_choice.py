@@ -87,6 +87,7 @@ class TestCompiledOnce:
             f.experimental_get_tracing_count() for p in resident._PROGRAMS.values() for f in p.functions.values()
         )
 
+    @plain_first
     def test_a_second_model_of_the_same_kind_runs_the_same_program(self, jit):
         def train(seed, rate):
             model = build_model(x=WINE.x + seed, y=Y, seed=seed, learning_rate=rate, dropout=0.2)

@@ -163,7 +163,7 @@ class TestExactness:
 
     @pytest.mark.parametrize(
         ("name", "jit_compile"),
-        [("paper", False), ("one layer", True), pytest.param("paper", True, marks=pytest.mark.slow)],
+        [("one layer", True), *(pytest.param("paper", jit, marks=pytest.mark.slow) for jit in (False, True))],
     )
     def test_after_a_hundred_steps_of_keras_own_adamw(self, name, jit_compile):
         table = equations("x+y", 11, 0.6)  # 73 rows: two full batches and a rest of 9
