@@ -286,20 +286,47 @@ class TestFourier:
         assert gini(np.ones(10)) == pytest.approx(0)
         assert gini(np.array([0, 0, 0, 1.0])) == pytest.approx(0.75)
 
-    @pytest.mark.parametrize("operation", ["x+y", "x-y"])
+    @pytest.mark.parametrize("operation", ["x+y", "x-y", "x*y", "x/y"])
     def test_restricted_and_excluded_loss_of_waves(self, operation):
         """A network that computes with five waves has all it knows in them."""
         p = 23
         table = equations(operation, p)
-        z = np.arange(p)
-        waves = sum(np.cos(2 * np.pi * k * (table.answer[:, None] - z) / p) for k in (1, 3, 4, 7, 9))
+        order = circle_order(table)
+        place, n = np.argsort(order) if len(order) == p else np.append(0, np.argsort(order)), len(order)
+        turn = 2 * np.pi * (place[table.answer][:, None] - place[np.arange(p)]) / n
+        waves = sum(np.cos(k * turn) for k in (1, 3, 4, 7, 9))
         restricted, excluded = restricted_and_excluded_loss(table, 5 * waves)
-        assert restricted < 0.01
-        assert excluded == pytest.approx(np.log(p), rel=1e-6)
+        assert restricted < 0.02
+        assert excluded == pytest.approx(np.log(n), rel=1e-6)
         answers = np.random.default_rng(0).permutation(table.answer)  # memory alone: right where it was trained
         answers[table.train] = table.answer[table.train]
-        restricted, _ = restricted_and_excluded_loss(table, np.where(z == answers[:, None], 20.0, 0.0))
+        restricted, _ = restricted_and_excluded_loss(table, np.where(np.arange(p) == answers[:, None], 20.0, 0.0))
         assert restricted > 0.3
+
+    def test_restricted_loss_is_that_of_the_two_dimensional_transform(self, rng):
+        """Nanda's own way: transform over x and over y, and keep the waves of x + y at the strongest frequencies."""
+        p, num_frequencies = 11, 2
+        table = equations("x+y", p)
+        logits = rng.normal(size=(p * p, p + 2)) + 3 * np.cos(
+            2 * np.pi * 2 * (table.answer[:, None] - np.arange(p + 2)) / p
+        )
+        cube = np.fft.fft2(logits[:, :p].reshape(p, p, p), axes=(0, 1))
+        diagonal = cube[np.arange(p), np.arange(p)]  # (frequency, p): the same for x and for y
+        power = [np.sum(np.abs(diagonal[[k, p - k]]) ** 2) for k in range(1, p // 2 + 1)]
+        kept = np.zeros_like(cube)
+        for k in 1 + np.argsort(power)[-num_frequencies:]:
+            for sign in (k, p - k):
+                kept[sign, sign] = cube[sign, sign]
+        without = np.fft.ifft2(cube - kept, axes=(0, 1)).real.reshape(p * p, p)
+        kept[0, 0] = cube[0, 0]
+        alone = np.fft.ifft2(kept, axes=(0, 1)).real.reshape(p * p, p)
+
+        def crossentropy(outputs, answers):
+            return np.mean(np.log(np.exp(outputs).sum(axis=1)) - outputs[np.arange(len(answers)), answers])
+
+        found = restricted_and_excluded_loss(table, logits, num_frequencies)
+        expected = (crossentropy(alone, table.answer), crossentropy(without[table.train], table.answer[table.train]))
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 QUICK = {"p": 11, "network": SMALL["mlp"], "batch_size": 24, "verbose": 0}  # compiles in a moment
@@ -311,7 +338,7 @@ class TestRun:
         assert run.steps == run.history["step"][-1] == 60
         assert set(run.history) == {
             "step", "loss", "accuracy", "val_loss", "val_accuracy", "weight_norm", "gini",
-            "val_accuracy_mirrored", "val_accuracy_unmirrored",
+            "val_accuracy_mirrored", "val_accuracy_unmirrored", "restricted_loss", "excluded_loss",
         }  # fmt: skip
         assert {len(values) for values in run.history.values()} == {len(run.embeddings)}
         table = run.table

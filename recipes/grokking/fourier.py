@@ -75,34 +75,41 @@ def restricted_and_excluded_loss(
 ) -> tuple[float, float] | None:
     """Does the network compute with waves (N. Nanda et al. 2023, arXiv 2301.05217)?
 
-    The logits over the whole table are transformed over x and y; the *restricted* loss keeps the few frequencies with
-    most power, over all equations, and the *excluded* loss takes them away, over the training equations. A network that
-    has memorised has a high restricted loss; one that computes with waves loses its answers without them.
+    Of the logits only what depends on the answer's place on the circle is looked at: their mean over all equations with
+    the same answer, which is the part of their Fourier transform that waves of `x + y` can have. The *restricted* loss
+    keeps the few frequencies with most power, over all equations; the *excluded* loss takes them away, over the
+    training equations. A network that has memorised has a high restricted loss; one that computes with waves loses its
+    answers without them.
 
     Args:
-        table: The equations, of `x + y` or `x - y` modulo p.
-        logits: `(p * p, num_tokens)`, in the order of the table.
+        table: The equations.
+        logits: `(equations, num_tokens)`, in the order of the table.
         num_frequencies: How many are kept, or taken away.
 
     Returns:
-        Both mean crossentropies; `None` for other operations.
+        Both mean crossentropies, without the equations whose numbers lie on no circle (0, for products and quotients);
+        `None` for operations that are no sum, difference, product or quotient.
     """
-    if table.operation not in ("x+y", "x-y"):
+    order = circle_order(table)
+    if table.operation not in ("x+y", "x-y", "x*y", "x/y") or order is None:
         return None
-    p = table.num_symbols
-    cube = logits[:, :p].reshape(p, p, p).astype(np.float64)
-    waves = np.fft.fft2(cube, axes=(0, 1))
-    k = np.arange(p)
-    folded = np.minimum(k, p - k)  # frequency without its sign
-    sign = 1 if table.operation == "x+y" else -1
-    along = (k[:, None] - sign * k[None, :]) % p == 0  # waves of x + y (or x - y) alone
-    power = np.array([np.sum(np.abs(waves[along & (folded[:, None] == f)]) ** 2) for f in range(1, p // 2 + 1)])
-    keep = along & np.isin(folded[:, None], 1 + np.argsort(power)[-num_frequencies:])
-    mean = np.zeros((p, p), bool)
-    mean[0, 0] = True
-    restricted = np.fft.ifft2(np.where((keep | mean)[..., None], waves, 0), axes=(0, 1)).real.reshape(p * p, p)
-    excluded = np.fft.ifft2(np.where(keep[..., None], 0, waves), axes=(0, 1)).real.reshape(p * p, p)
-    return _crossentropy(restricted, table.answer), _crossentropy(excluded[table.train], table.answer[table.train])
+    n = len(order)
+    place = np.full(table.num_symbols, -1)
+    place[order] = np.arange(n)
+    rows = np.flatnonzero((place[table.x] >= 0) & (place[table.y] >= 0))  # n * n of them
+    answers = place[table.answer[rows]]
+    by_answer = rows[np.argsort(answers, kind="stable")].reshape(n, n)  # the n equations of each answer
+    means = sum(logits[column].astype(np.float64) for column in by_answer.T)[:, order] / n  # (answer's place, n)
+    waves = np.fft.rfft(means, axis=0)  # (n // 2 + 1, n)
+    power = np.sum(np.abs(waves[1:]) ** 2, axis=1)
+    kept = np.zeros_like(waves)
+    strongest = 1 + np.argsort(power)[-num_frequencies:]
+    kept[strongest] = waves[strongest]
+    key_waves = np.fft.irfft(kept, n, axis=0)  # (answer's place, n)
+    restricted = _crossentropy(key_waves + means.mean(axis=0), np.arange(n))  # each answer has as many equations
+    train = np.isin(rows, table.train)
+    excluded = _crossentropy(logits[rows[train]][:, order] - key_waves[answers[train]], answers[train])
+    return restricted, excluded
 
 
 def _crossentropy(logits: np.ndarray, answers: np.ndarray) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from cheatsheet import Finding
 from recipes.grokking.equations import Equations, equations
-from recipes.grokking.fourier import circle_order, fourier_power, gini
+from recipes.grokking.fourier import circle_order, fourier_power, gini, restricted_and_excluded_loss
 from recipes.grokking.network import MLP, PAPER, Network
 from recipes.grokking.phases import Phases, describe, findings, is_sustained, next_evaluation, phases
 from recipes.grokking.steps import Optimizer, State, Trainer
@@ -56,7 +56,8 @@ class GrokRun:
         table: The equations.
         history: One list for each quantity, one value for each evaluation: `"step"`, `"loss"`, `"accuracy"`,
             `"val_loss"`, `"val_accuracy"`, `"weight_norm"`, `"gini"` (of the embedding's Fourier power), and for
-            commutative operations `"val_accuracy_mirrored"` and `"val_accuracy_unmirrored"`.
+            commutative operations `"val_accuracy_mirrored"` and `"val_accuracy_unmirrored"`; for sums, differences,
+            products and quotients `"restricted_loss"` and `"excluded_loss"` (see `fourier.py`).
         embeddings: The embedding at each evaluation `(evaluations, tokens, width)`.
         memorised_at: First step with 99 % training accuracy, `None` if none.
         generalised_at: First step with sustained 99 % validation accuracy, `None` if none.
@@ -303,6 +304,9 @@ class _Run:
         }
         if self.order is not None:
             values["gini"] = gini(fourier_power(embedding, self.order))
+        losses = restricted_and_excluded_loss(self.table, logits)
+        if losses is not None:
+            values["restricted_loss"], values["excluded_loss"] = losses
         if self.mirrored is not None:
             for name, which in (("mirrored", self.mirrored), ("unmirrored", ~self.mirrored)):
                 values[f"val_accuracy_{name}"] = float(right[validation][which].mean()) if which.any() else float("nan")
