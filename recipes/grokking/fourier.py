@@ -99,7 +99,7 @@ def restricted_and_excluded_loss(
     rows = np.flatnonzero((place[table.x] >= 0) & (place[table.y] >= 0))  # n * n of them
     answers = place[table.answer[rows]]
     by_answer = rows[np.argsort(answers, kind="stable")].reshape(n, n)  # the n equations of each answer
-    means = sum(logits[column].astype(np.float64) for column in by_answer.T)[:, order] / n  # (answer's place, n)
+    means = logits[by_answer].mean(axis=1, dtype=np.float64)[:, order]  # (answer's place, n)
     waves = np.fft.rfft(means, axis=0)  # (n // 2 + 1, n)
     power = np.sum(np.abs(waves[1:]) ** 2, axis=1)
     kept = np.zeros_like(waves)
