@@ -23,17 +23,17 @@ every_way = pytest.mark.parametrize("way", EVERY_WAY, indirect=True)
 plain_first = pytest.mark.parametrize("way", PLAIN_FIRST, indirect=True)
 
 
-def compare(make, x, y, *, exact=False, rtol=1e-5, **options):
+def compare(make, x, y, *, exact=False, rtol=1e-5, engine="resident", **options):
     """Train one copy with `model.fit` and one resident; weights and histories must agree."""
     options = {"epochs": 4, "batch_size": 32, "verbose": 0, **options}
     runs = {}
-    for engine in ("keras", "resident"):
+    for one in ("keras", engine):
         keras.utils.set_random_seed(1)  # the same initial weights and dropout seeds
         made = options.copy()
         if "callbacks" in made:
             made["callbacks"] = made["callbacks"]()
-        runs[engine] = fit(make(), x, y, engine=engine, **made)
-    theirs, ours = runs["keras"], runs["resident"]
+        runs[one] = fit(make(), x, y, engine=one, **made)
+    theirs, ours = runs["keras"], runs[engine]
     assert ours.engine.startswith("resident")
     assert theirs.engine.startswith("keras")
     assert set(ours.history) == set(theirs.history)

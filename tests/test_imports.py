@@ -15,7 +15,7 @@ ORDER = {
     "recipes": [
         "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build", "autoencoder",
         "diagnose", "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
-        "training.interrupt", "training.sharing", "training.resume", "training.engine",
+        "training.interrupt", "training.widening", "training.sharing", "training.resume", "training.engine",
         "training.operations", "training.resident", "training.with_keras", "training.inference",
         "training.run", "training.progress", "training.fit", "data",
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",

@@ -15,7 +15,7 @@ from recipes.training.inputs import TrainingData
 from recipes.training.interrupt import Interrupt
 from recipes.training.resume import Resume
 
-ENGINES = ("auto", "resident", "keras")
+ENGINES = ("auto", "resident", "search", "keras")
 MEMORY_SHARE = 0.5  # of the free memory that the resident copy of the data may take
 
 
@@ -27,6 +27,8 @@ class Plan:
         progress: A callback of our own that only looks at the logs; it may be told of several epochs at once.
         interrupt: Its `requested` asks the engine to end at the next clean place.
         resume: Where the run goes on from, and what takes its states; `None` keeps nothing on disk.
+        widen: Whether this is one of many runs of networks that differ in widths and rates, so that a program for all
+            of them pays (`widening.py`).
     """
 
     epochs: int
@@ -37,6 +39,7 @@ class Plan:
     progress: keras.callbacks.Callback | None = None
     interrupt: Interrupt = field(default_factory=Interrupt)
     resume: Resume | None = None
+    widen: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def choose(engine: str, model: keras.Model, data: TrainingData, plan: Plan) -> t
     """Which engine runs this, and why?
 
     Returns:
-        `("resident" or "keras", reason)`.
+        `("resident", "search" or "keras", reason)`.
 
     Raises:
         ValueError: for an unknown name, and where `"resident"` is asked for but cannot be.
@@ -65,6 +68,8 @@ def choose(engine: str, model: keras.Model, data: TrainingData, plan: Plan) -> t
         return "keras", "as asked"
     obstacle = _obstacle(model, data, plan)
     if obstacle is None:
+        if engine == "search":
+            return "search", "one of a search"
         return "resident", "as asked" if engine == "resident" else "arrays that fit in memory"
     if engine == "resident":
         raise ValueError(f"engine='resident' cannot run this: {obstacle}. Use engine='auto' or 'keras'.")

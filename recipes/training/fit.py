@@ -66,7 +66,9 @@ def fit(
             `build_model(seed=...)`.
         verbose: 0 is silent; anything else shows one line.
         engine: `"resident"` trains inside one compiled function that holds the data, `"keras"` is `model.fit`;
-            `"auto"` takes the first wherever it can. Same mathematics, same order of the rows.
+            `"auto"` takes the first wherever it can. Same mathematics, same order of the rows. `"search"` is `"auto"`
+            for one of many runs: networks that differ in widths, rates and decay then share what is compiled, at the
+            price of other random numbers in dropout.
         checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
             stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
             from the end of the last.
@@ -132,6 +134,7 @@ def fit(
             kept = opened.enter_context(Checkpoint(checkpoint, settings))
             resume = Resume(kept, every, model, plan.callbacks)
             plan = replace(plan, resume=resume)
+        plan = replace(plan, widen=name == "search")
         try:
             outcome = _engine(name)(model, data, plan)
         finally:

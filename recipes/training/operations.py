@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -48,6 +49,26 @@ def fused_adam(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         object.__delattr__(optimizer, "update_step")
+
+
+@contextmanager
+def dropout_rates_lifted(model: keras.Model) -> Iterator[None]:
+    """Within it, dropout layers take a rate that is a tensor; Keras' own ask in Python whether it is 0."""
+    layers = [layer for layer in model._flatten_layers() if type(layer) is keras.layers.Dropout and layer.rate]
+
+    def drop(layer: keras.Layer, inputs: Any, training: bool = False) -> Any:
+        if not training:
+            return inputs
+        seed = tf.cast(tf.math.floormod(layer.seed_generator.next(), tf.int32.max - 1), tf.int32)  # as Keras does
+        return tf.nn.experimental.stateless_dropout(inputs, rate=layer.rate, seed=seed)
+
+    for layer in layers:
+        object.__setattr__(layer, "call", partial(drop, layer))  # past Keras' tracking of attributes
+    try:
+        yield
+    finally:
+        for layer in layers:
+            object.__delattr__(layer, "call")
 
 
 @contextmanager
@@ -135,3 +156,13 @@ def _convolve_doubled(inputs: Any, kernel: Any) -> Any:
     summed = tf.einsum("apd,bqe,decf->pqcabf", taps, taps, kernel)  # (3, 3, c, 2, 2, f)
     summed = tf.reshape(summed, (3, 3, kernel.shape[2], 4 * kernel.shape[3]))
     return tf.nn.depth_to_space(tf.nn.conv2d(inputs, summed, strides=1, padding="SAME"), 2)
+
+
+def padded(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """With zeros behind each axis, up to this shape."""
+    return tf.pad(value, [(0, size - own) for size, own in zip(shape, value.shape, strict=True)])
+
+
+def cut(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Without what `padded` added."""
+    return tf.slice(value, [0] * len(shape), shape)

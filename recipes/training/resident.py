@@ -17,12 +17,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from recipes.build import seeded
 from recipes.training.batches import epoch_order
 from recipes.training.engine import Outcome, Plan
 from recipes.training.inputs import TrainingData, take
-from recipes.training.operations import fused_adam, rearranged
+from recipes.training.operations import cut, dropout_rates_lifted, fused_adam, padded, rearranged
 from recipes.training.resume import merged
 from recipes.training.sharing import lifted_constants, replaced, share_key, state_of, values_of
+from recipes.training.widening import wide_config, widened
 
 # Three ways to run the same steps, by what they cost to compile and then by step; measured on small dense networks,
 # docs/engine.md. Convolutions on a CPU are slower under XLA than in plain graph mode.
@@ -45,7 +47,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     _build(model, data)
     arrays = _on_device(data)
     with_callbacks = bool(plan.callbacks)
-    program, is_new = _program(model, arrays, plan.batch_size, with_callbacks)
+    program, is_new = _program(model, arrays, plan.batch_size, with_callbacks, data if plan.widen else None)
     steps_per_epoch = -(-data.num_rows // plan.batch_size)
     callbacks = keras.callbacks.CallbackList(
         plan.callbacks, add_history=True, model=model, epochs=plan.epochs, steps=steps_per_epoch
@@ -105,7 +107,7 @@ def _run(
 
     Gives the number of epochs that the model has been trained for.
     """
-    epoch, count, blocks = first_epoch, 1, 0
+    epoch, count, blocks = first_epoch, program.usual_count, 0
     while epoch < plan.epochs and not model.stop_training and not plan.interrupt.requested:
         count = min(count, plan.epochs - epoch)
         if plan.resume is not None:
@@ -136,6 +138,7 @@ def _run(
         if blocks > 1:  # the first one may have been compiled on the way
             seconds = (time.perf_counter() - start) / count
             count = max(1, min(program.block_epochs, int(BLOCK_SECONDS / seconds)))
+            program.usual_count = count
         if plan.resume is not None:
             plan.resume.offer(model, plan.callbacks, epoch, model.history.history, how)
     return epoch
@@ -201,12 +204,14 @@ def _moved(parts: tuple[Any, ...]) -> tuple[Any, ...]:
 class _Program:
     """The compiled functions of one architecture and one shape of data, over the variables of the first such model."""
 
-    def __init__(self, model: keras.Model, batch_size: int, block_epochs: int) -> None:
+    def __init__(self, model: keras.Model, batch_size: int, block_epochs: int, *, is_wide: bool = False) -> None:
         self.model = model
         self.batch_size = batch_size
         self.block_epochs = block_epochs
+        self.is_wide = is_wide  # then the model is nobody's but ours
+        self.usual_count = 1  # epochs of a block
         self.state = state_of(model)
-        self.places = lifted_constants(model)
+        self.places = lifted_constants(model, rates=is_wide)
         self.shapes = {name: tuple(value.shape) for name, value in model.get_metrics_result().items()}
         self.steps_seen = 0
         self.lock = threading.Lock()
@@ -218,7 +223,7 @@ class _Program:
 
         What is traced would go on to work, but a part or a way that is traced later would follow the new settings.
         """
-        if shared is None:  # such programs are found by the identity of all that matters
+        if shared is None or self.is_wide:  # found by the identity of all that matters; or nobody has the model
             return True
         same = [id(variable) for variable in state_of(self.model)] == [id(variable) for variable in self.state]
         return same and share_key(self.model) == shared
@@ -230,6 +235,8 @@ class _Program:
         names = [type(layer).__name__ for layer in model._flatten_layers(include_self=False)]
         if on_cpu and any(part in name for name in names for part in _NOT_FOR_XLA_ON_CPU):
             return PLAIN
+        if self.is_wide:  # for many runs, however short this one is
+            return XLA
         ways = set() if alone else {way for _, way in self.functions}
         steps = num_steps if alone else self.steps_seen
         if XLA in ways or steps >= XLA_PAYS_AFTER_STEPS:
@@ -262,14 +269,15 @@ class _Program:
         """
         own = zip(state_of(model), self.state, strict=True)
         pairs = [(mine.value, theirs.value) for mine, theirs in own if mine is not theirs]
-        before = [theirs.read_value() for _, theirs in pairs]
+        before = [] if self.is_wide else [theirs.read_value() for _, theirs in pairs]
         for mine, theirs in pairs:
-            theirs.assign(mine)
+            theirs.assign(mine if mine.shape == theirs.shape else padded(mine, theirs.shape))
         try:
-            yield [tf.constant(value) for value in values_of(lifted_constants(model))]
+            yield [tf.constant(value) for value in values_of(lifted_constants(model, rates=self.is_wide))]
         finally:
-            for (mine, theirs), value in zip(pairs, before, strict=True):
-                mine.assign(theirs)
+            for mine, theirs in pairs:
+                mine.assign(theirs if mine.shape == theirs.shape else cut(theirs, mine.shape))
+            for (_, theirs), value in zip(pairs, before, strict=False):
                 theirs.assign(value)
 
     def _outputs(self, constants: Any, x: tf.Tensor) -> tf.Tensor:
@@ -360,7 +368,8 @@ class _Program:
 
             def step(constants: Any, rows: Any) -> None:
                 faster_update = fused_adam(model) if fused else nullcontext()
-                with replaced(self.places, constants), rearranged(model), faster_update:
+                lifted = dropout_rates_lifted(model) if self.is_wide else nullcontext()
+                with lifted, replaced(self.places, constants), rearranged(model), faster_update:
                     getattr(model, name)(tuple(rows))
 
             spec = tf.nest.map_structure(lambda t: tf.TensorSpec((None, *t.shape[1:]), t.dtype), rows)
@@ -372,24 +381,33 @@ class _Program:
 _PROGRAMS: OrderedDict[str, _Program] = OrderedDict()  # shared, the least recently used one first
 
 
-def _program(model: keras.Model, arrays: _Arrays, batch_size: int, with_callbacks: bool) -> tuple[_Program, bool]:
-    """The program for this model and these shapes, and whether it is new."""
+def _program(
+    model: keras.Model, arrays: _Arrays, batch_size: int, with_callbacks: bool, to_widen: TrainingData | None = None
+) -> tuple[_Program, bool]:
+    """The program for this model and these shapes, and whether it is new; with data to widen for, a wider one."""
     block_epochs = 1
     if not with_callbacks:
         block_epochs = max(1, min(MOST_BLOCK_EPOCHS, MOST_ORDERS // arrays.num_rows))
-    shared = share_key(model)
+    wide = wide_config(model) if to_widen is not None else None
+    shared = share_key(model, wide)
     if shared is None:  # kept with the model, and only until it is compiled or frozen anew
         programs = model.__dict__.setdefault("_recipes_programs", {})
         ids = [id(thing) for thing in (model.optimizer, *state_of(model), *model.trainable_variables)]
         key = f"{ids} {arrays.shapes()} {batch_size} {block_epochs}"
     else:
         programs = _PROGRAMS
-        key = f"{shared} {arrays.shapes()} {batch_size} {block_epochs}"
+        key = f"{shared} {arrays.shapes()} {batch_size} {block_epochs} {wide is not None}"
     if key in programs and programs[key].is_sound(shared):
         if shared is not None:
             _PROGRAMS.move_to_end(key)
         return programs[key], False
-    programs[key] = _Program(model, batch_size, block_epochs)
+    if wide is not None and to_widen is not None and shared is not None:
+        with seeded(0):  # whose numbers mean nothing, and must take none from the user's
+            own = widened(model, wide)
+            _build(own, to_widen)
+        programs[key] = _Program(own, batch_size, block_epochs, is_wide=True)
+    else:
+        programs[key] = _Program(model, batch_size, block_epochs)
     while len(_PROGRAMS) > MOST_PROGRAMS:
         _PROGRAMS.popitem(last=False)
     return programs[key], True

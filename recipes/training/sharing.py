@@ -1,8 +1,8 @@
 """When can two models run the same compiled program? When they differ in nothing but numbers.
 
 A compiled program is a fixed graph over some variables. Another model of the same architecture, compiled alike, can
-use it by lending its numbers: weights, optimizer state, seeds, and the constants of `Normalization` and `Rescaling`,
-which are lifted out of the graph. So a search or a cross-validation compiles once.
+use it by lending its numbers: weights, optimizer state, seeds, and the constants of `Normalization` and `Rescaling` and
+the weight decay, which are lifted out of the graph. So a cross-validation compiles once.
 """
 
 import json
@@ -14,6 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from recipes.training.widening import OPTIMIZERS
+
 # Beyond this size the copies cost more than they save, and a kept program would keep too much memory.
 MOST_PARAMETERS = 20_000_000
 
@@ -21,13 +23,19 @@ MOST_PARAMETERS = 20_000_000
 _LIFTED = {"Normalization": ("mean", "variance"), "Rescaling": ("scale", "offset")}
 
 
-def lifted_constants(model: keras.Model) -> list[tuple[keras.Layer, str]]:
-    """The layers and attributes that hold numbers outside the weights, in the model's order."""
-    places = []
+def lifted_constants(model: keras.Model, *, rates: bool = False) -> list[tuple[Any, str]]:
+    """The layers and attributes that hold numbers outside the weights, in the model's order, and the optimizer's decay.
+
+    With `rates` also those of dropout (see `widening.py`).
+    """
+    lifted = _LIFTED | ({"Dropout": ("rate",)} if rates else {})
+    places: list[tuple[Any, str]] = []
     for layer in model._flatten_layers(include_self=False):
-        for attribute in _LIFTED.get(type(layer).__name__, ()):
+        for attribute in lifted.get(type(layer).__name__, ()):
             if type(layer).__module__.startswith("keras.") and getattr(layer, attribute, None) is not None:
                 places.append((layer, attribute))
+    if _has_plain_decay(model.optimizer):
+        places.append((model.optimizer, "weight_decay"))
     return places
 
 
@@ -56,11 +64,15 @@ def state_of(model: keras.Model) -> list[keras.Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
 
-def share_key(model: keras.Model) -> str | None:
+def share_key(model: keras.Model, wide: dict[str, Any] | None = None) -> str | None:
     """A text that is equal for models that can run one program; `None` for a model that must have its own.
 
     Only Keras' own layers, losses, metrics and optimizers count as known: whatever else a model holds may differ in
     ways that no configuration shows.
+
+    Args:
+        model: A built and compiled model.
+        wide: The configuration of the wider network that is to run it, instead of its own.
     """
     if type(model) not in (keras.Sequential, keras.Model) and type(model).__name__ != "Functional":
         return None
@@ -73,8 +85,9 @@ def share_key(model: keras.Model) -> str | None:
             compiled = model.get_compile_config()
         compiled["optimizer"] = _optimizer_config(model.optimizer)
         # Compiling anew without metrics leaves the old ones at work, which the configuration does not show.
-        at_work = [[metric.name for metric in model.metrics], [list(variable.shape) for variable in state_of(model)]]
-        parts = [_canonical(model.get_config(), {}), compiled, at_work]
+        shapes = [list(variable.shape) if wide is None else len(variable.shape) for variable in state_of(model)]
+        at_work = [[metric.name for metric in model.metrics], shapes]
+        parts = [_canonical(wide or model.get_config(), {}), compiled, at_work]
         return json.dumps(parts, sort_keys=True) if _is_own(compiled) else None
     except (TypeError, ValueError, NotImplementedError):  # a custom object without a configuration
         return None
@@ -98,11 +111,18 @@ def _is_known(layer: keras.Layer) -> bool:
     return "preprocessing" not in module and type(layer).__name__ not in ("Lambda", "TFSMLayer", "TorchModuleWrapper")
 
 
+def _has_plain_decay(optimizer: Any) -> bool:
+    """Is the decay a number that Keras' base class applies, so that a tensor in its place will do?"""
+    return type(optimizer).__name__ in OPTIMIZERS and isinstance(optimizer.weight_decay, float)
+
+
 def _optimizer_config(optimizer: keras.optimizers.Optimizer) -> list[Any]:
-    """Class and settings. A plain learning rate is a variable, so it is no part of the program."""
+    """Class and settings. A plain learning rate is a variable, and decay is lifted: neither is part of the program."""
     config = keras.optimizers.serialize(optimizer)["config"]
     if isinstance(config.get("learning_rate"), float):
         config["learning_rate"] = "variable"
+    if _has_plain_decay(optimizer):
+        config["weight_decay"] = "lifted"
     config.pop("name", None)
     return [type(optimizer).__module__, type(optimizer).__name__, config]
 

@@ -1,0 +1,116 @@
+"""A narrow network trained inside a wider one is the narrow network trained, and many of them compile once."""
+
+import keras
+import numpy as np
+import pytest
+from engines import IMAGES, LABELS, X, Y, cnn, compare
+from keras import layers
+
+from recipes import build_model, fit, load_data
+from recipes.training import resident
+from recipes.training.widening import KEEPS_ZERO, OPTIMIZERS, wide_config
+
+
+@pytest.fixture(autouse=True)
+def _no_programs():
+    resident._PROGRAMS.clear()
+
+
+def two_layers(widths=(16, 5), optimizer="adam", activation="relu", rate=0.0, extra=(), **options):
+    hidden = [layers.Dense(width, activation, **options) for width in widths]
+    dropout = [layers.Dropout(rate)] if rate else []
+    model = keras.Sequential([keras.Input((13,)), *hidden, *dropout, *extra, layers.Dense(3, "softmax")])
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class TestSameMathematics:
+    @pytest.mark.parametrize(
+        "optimizer", ["Adam", *(pytest.param(name, marks=pytest.mark.slow) for name in OPTIMIZERS if name != "Adam")]
+    )
+    def test_optimizers(self, optimizer):
+        def make():
+            made = getattr(keras.optimizers, optimizer)(0.01, weight_decay=0.01, clipnorm=1.0)
+            return two_layers(optimizer=made, kernel_regularizer="l2")
+
+        _, ours = compare(make, X, Y, engine="search", rtol=1e-4, epochs=2)
+        program = next(iter(resident._PROGRAMS.values()))
+        assert program.is_wide
+        assert {tuple(v.shape) for v in program.model.weights} >= {(13, 128), (128, 128), (128, 3)}
+        for wide, own in zip(program.state, resident.state_of(ours.model), strict=True):
+            value = np.asarray(wide).copy()
+            value[tuple(slice(size) for size in own.shape)] = 0
+            assert not value.any() or wide.shape == own.shape  # what was added is still exactly 0
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("activation", KEEPS_ZERO)
+    def test_activations(self, activation):
+        assert float(keras.activations.get(activation)(keras.ops.zeros(1))[0]) == 0
+        compare(lambda: two_layers(activation=activation), X, Y, engine="search", rtol=1e-4, epochs=2)
+
+    def test_dropout_of_the_program_s_own_width_draws_the_same_numbers(self, monkeypatch):
+        monkeypatch.setattr(resident._Program, "choose", lambda *_, **__: resident.XLA)
+        runs = []
+        for engine in ("resident", "search"):
+            keras.utils.set_random_seed(1)
+            runs.append(fit(two_layers((128,), rate=0.4), X, Y, engine=engine, epochs=2, verbose=0))
+        np.testing.assert_allclose(runs[0].history["loss"], runs[1].history["loss"], rtol=1e-5)
+        assert [program.is_wide for program in resident._PROGRAMS.values()] == [False, True]
+
+    def test_scales_of_input_and_output(self):
+        x, y = load_data("diabetes")
+        make = lambda: build_model("regression", x=x[:64], y=y[:64], units=(20, 10), seed=1)  # noqa: E731
+        compare(make, x[:64], y[:64], engine="search", rtol=1e-4, validation_split=0.2)
+
+    def test_a_run_in_parts_is_the_run_in_one(self, tmp_path):
+        def part(epochs, **options):
+            keras.utils.set_random_seed(1)
+            return fit(two_layers(rate=0.2), X, Y, engine="search", epochs=epochs, verbose=0, **options)
+
+        whole = part(6)
+        part(2, checkpoint=tmp_path)
+        parts = part(6, checkpoint=tmp_path)
+        assert parts.history == whole.history
+        for a, b in zip(whole.model.weights, parts.model.weights, strict=True):
+            np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_widths_rates_and_decays_compile_once():
+    engines = []
+    for widths, rate, decay in (((16, 5), 0.1, 0.01), ((100, 7), 0.5, 0.5), ((1, 128), 0.2, 1e-4)):
+        optimizer = keras.optimizers.AdamW(0.01, weight_decay=decay)
+        engines.append(fit(two_layers(widths, optimizer, rate=rate), X, Y, engine="search", verbose=0).engine)
+    assert [engine.split(", ")[1].split(" (")[0] for engine in engines] == [
+        "compiled for this run",
+        *["compiled before"] * 2,
+    ]
+    assert len(resident._PROGRAMS) == 1
+
+
+def test_decay_alone_compiles_once_in_every_engine_and_still_counts():
+    runs = {}
+    for decay in (0.01, 0.5):
+        make = lambda decay=decay: two_layers(optimizer=keras.optimizers.AdamW(0.01, weight_decay=decay))  # noqa: E731
+        _, runs[decay] = compare(make, X, Y)
+    assert "compiled before" in runs[0.5].engine
+    norm = {decay: np.linalg.norm(np.asarray(run.model.weights[0])) for decay, run in runs.items()}
+    assert norm[0.5] < norm[0.01]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: two_layers(activation="sigmoid"),  # of 0 gives 1/2
+        lambda: two_layers(extra=(layers.BatchNormalization(),)),
+        lambda: two_layers(kernel_constraint="unit_norm"),
+        lambda: two_layers(optimizer="muon"),  # its update depends on the shape
+        lambda: two_layers(()),
+        cnn,
+    ],
+    ids=["sigmoid", "batch normalization", "constraint", "muon", "no hidden layer", "convolutions"],
+)
+def test_what_cannot_be_widened_trains_as_it_is(model):
+    made = model()
+    assert wide_config(made) is None
+    data = (IMAGES, LABELS) if len(made.input_shape) == 4 else (X, Y)
+    assert fit(made, *data, engine="search", verbose=0).engine.startswith("resident")
