@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from recipes.grokking.run import grok as grok
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
+    from recipes.tuning.result import Search as Search
+    from recipes.tuning.search import tune as tune
 
 _HOME = {
     "build_model": "recipes.build",
@@ -27,9 +29,13 @@ _HOME = {
     "load_data": "recipes.data",
     "grok": "recipes.grokking.run",
     "GrokRun": "recipes.grokking.run",
+    "tune": "recipes.tuning.search",
+    "Search": "recipes.tuning.result",
 }
 
-__all__ = ["GrokRun", "Run", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data"]
+__all__ = [
+    "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data", "tune",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

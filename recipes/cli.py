@@ -1,4 +1,4 @@
-"""The command line: `python -m recipes grok`."""
+"""The command line: `python -m recipes grok`, `python -m recipes tune`."""
 
 import argparse
 import json
@@ -8,16 +8,20 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if it went well, 2 for arguments that cannot be."""
+    """Run one command; 0 if it went well, 1 where no trial could be trained, 2 for arguments that cannot be."""
     parser = argparse.ArgumentParser(prog="recipes", description="Keras models that follow the cheatsheet.")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_grok(commands)
+    _add_tune(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
     except (ValueError, OSError) as error:
         print(f"recipes {options.command}: {error}", file=sys.stderr)
         return 2
+    except RuntimeError as error:  # a search without a result
+        print(f"recipes {options.command}: {error}", file=sys.stderr)
+        return 1
 
 
 def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,5 +52,53 @@ def _grok(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         path = options.out / "grokking.png"
         run.plot()[0].get_figure(root=True).savefig(path, dpi=150)
+        print(f"figure: {path.resolve()}", file=sys.stderr)
+    return 0
+
+
+def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("tune", help="search hyperparameters; the same command goes on where it stopped")
+    command.add_argument("--data", help="a name for load_data, such as breast_cancer, or an .npz file with x and y")
+    command.add_argument("--task", help="of the cheatsheet; from y when missing")
+    command.add_argument("--body", default="mlp", help="mlp, cnn, dense, conv or grokking (default: %(default)s)")
+    command.add_argument("--tuner", default="random", help="random, bayesian, hyperband or grid (default: %(default)s)")
+    command.add_argument("--space", help="architecture or training (default: both)")
+    command.add_argument("--autoencoder", action="store_true", help="leave y out")
+    command.add_argument("--objective", default="val_loss")
+    for name, default in (("epochs", 50), ("executions-per-trial", 1), ("batch-size", 32), ("workers", 1), ("seed", 0)):
+        command.add_argument(f"--{name}", type=int, default=default, help="(default: %(default)s)")
+    command.add_argument("--max-trials", type=int)
+    command.add_argument("--directory", help="folder of the search")
+    command.add_argument("--overwrite", action="store_true", help="delete an earlier search in it")
+    command.add_argument("--tensorboard", help="folder for TensorBoard")
+    command.add_argument("--json", action="store_true", help="print the table as JSON")
+    command.add_argument("--out", type=Path, help="folder for the figure")
+    command.set_defaults(run=_tune)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from recipes.data import load_data
+    from recipes.tuning.search import tune  # loads TensorFlow
+
+    if (options.data is None) != (options.body == "grokking"):
+        raise ValueError("Say --data NAME or --data FILE.npz; --body grokking alone has its own.")
+    x = y = None
+    if options.data is not None and options.data.endswith(".npz"):
+        with np.load(options.data, allow_pickle=False) as file:
+            if not {"x", "y"} & set(file.files) or "x" not in file.files:
+                raise ValueError(f"{options.data} holds {', '.join(file.files)}. Expected x and y, or x.")
+            x, y = file["x"], file["y"] if "y" in file.files else None
+    elif options.data is not None:
+        x, y = load_data(options.data)
+    names = ("task", "body", "tuner", "space", "objective", "epochs", "executions_per_trial", "batch_size", "workers",
+             "seed", "max_trials", "directory", "overwrite", "tensorboard")  # fmt: skip
+    search = tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
+    print(json.dumps(search.table()) if options.json else search)
+    if options.out is not None and search.completed:
+        options.out.mkdir(parents=True, exist_ok=True)
+        path = options.out / "search.png"
+        search.plot()[0].get_figure(root=True).savefig(path, dpi=150)
         print(f"figure: {path.resolve()}", file=sys.stderr)
     return 0

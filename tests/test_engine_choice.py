@@ -59,7 +59,7 @@ class TestChoice:
         assert self.reason(cnn(), IMAGES, LABELS).startswith("resident: plain graph")
 
     def test_an_unknown_engine(self):
-        with refused("Unknown engine. Received: engine='tf'. Expected one of auto, resident, keras."):
+        with refused("Unknown engine. Received: engine='tf'. Expected one of auto, resident, search, keras."):
             fit(mlp(), X, Y, engine="tf")
 
     @pytest.mark.parametrize(

@@ -20,18 +20,33 @@ ORDER = {
         "training.run", "training.progress", "training.fit", "data",
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
         "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
-        "plots.history", "plots.autoencoder", "plots.grokking", "plots", "cli", "__main__",
+        "tuning", "tuning.space", "tuning.journal", "tuning.problem", "tuning.trial", "tuning.oracles", "tuning.tuner",
+        "tuning.schedule", "tuning.workers", "tuning.tensorboard", "tuning.result", "tuning.search",
+        "plots.history", "plots.autoencoder", "plots.grokking", "plots.search", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
 # The one home of each heavy import.
 HOMES = {
-    "matplotlib": {"recipes.plots.history", "recipes.plots.autoencoder", "recipes.plots.grokking"},
-    "keras_tuner": set(),
+    "matplotlib": {
+        "recipes.plots.history",
+        "recipes.plots.autoencoder",
+        "recipes.plots.grokking",
+        "recipes.plots.search",
+    },
+    "keras_tuner": {
+        "recipes.tuning.problem",
+        "recipes.tuning.oracles",
+        "recipes.tuning.tuner",
+        "recipes.tuning.workers",
+        "recipes.tuning.tensorboard",
+        "recipes.tuning.search",
+    },
     "tensorflow": {
         "recipes.training.resident",
         "recipes.training.operations",
         "recipes.grokking.shared",
         "recipes.grokking.steps",
+        "recipes.tuning.tensorboard",
     },
 }
 
@@ -101,7 +116,7 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "GrokRun", "Run", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data",
+        "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

@@ -54,7 +54,7 @@ class Checkpoint:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._serial = 0
         self._cost, self._written = 0.0, time.monotonic()
-        self._lock = _locked(self.folder)
+        self._lock = locked(self.folder)
         for leftover in self.folder.glob("state-*.npz.*.tmp"):  # of a process that was killed while it wrote
             leftover.unlink(missing_ok=True)
 
@@ -66,9 +66,8 @@ class Checkpoint:
 
     def close(self) -> None:
         """Let other processes have the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        unlock(self._lock)
+        self._lock = None
 
     def load(self) -> Saved | None:
         """Where did the run stop? `None` where it never wrote.
@@ -94,7 +93,12 @@ class Checkpoint:
         if not found:
             return None
         settings, saved = max(found, key=lambda pair: pair[1].state["serial"])
-        self._require_settings(settings)
+        differences = differing(settings, self.settings)
+        if differences:
+            raise ValueError(
+                f"{self.folder} holds the state of another run: {differences}. "
+                "Go on with the same settings, or name another folder."
+            )
         self._serial = saved.state["serial"]
         return saved
 
@@ -115,26 +119,19 @@ class Checkpoint:
         """Has so much time passed since the last state that writing one costs next to nothing?"""
         return time.monotonic() - self._written >= self._cost / MOST_COST
 
-    def _require_settings(self, settings: Mapping[str, Any]) -> None:
-        names = [name for name in {**settings, **self.settings} if settings.get(name) != self.settings.get(name)]
-        if names:
-            differences = "; ".join(
-                f"{name} was {_short(settings.get(name))}, now {_short(self.settings.get(name))}" for name in names
-            )
-            raise ValueError(
-                f"{self.folder} holds the state of another run: {differences}. "
-                "Go on with the same settings, or name another folder."
-            )
 
+def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Replace a file so that at every moment the old content or the new lies there whole.
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that at every moment the old content or the new lies there whole, also after a power cut."""
+    With `flush` also after a power cut, which costs some milliseconds.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:  # a full disk, a missing permission
         with contextlib.suppress(OSError):
@@ -142,7 +139,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise OSError(
             error.errno, f"{path} could not be written ({error.strerror}). What lay there is untouched"
         ) from None
-    if hasattr(os, "O_DIRECTORY"):
+    if flush and hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)  # the rename itself
@@ -174,8 +171,18 @@ def digest_of(*arrays: np.ndarray | None) -> str:
     return _checksum(held).tobytes().hex()[:16]
 
 
-def _locked(folder: Path) -> int | None:
-    """An open handle that the system frees when this process ends, however it ends."""
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Which settings differ, and how, in words; empty where none do."""
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return "; ".join(f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}" for name in names)
+
+
+def locked(folder: Path) -> int | None:
+    """Have this folder for this process alone: a handle for `unlock`, which the system frees when the process ends.
+
+    Raises:
+        BlockingIOError: where another process has it.
+    """
     if fcntl is None:
         return None
     handle = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
@@ -187,6 +194,12 @@ def _locked(folder: Path) -> int | None:
             f"{folder} is in use by another process. Wait for it to end, or name another folder."
         ) from None
     return handle
+
+
+def unlock(handle: int | None) -> None:
+    """Let other processes have the folder."""
+    if handle is not None:
+        os.close(handle)
 
 
 def _short(value: Any) -> str:

@@ -21,7 +21,7 @@ from recipes.build import seeded
 from recipes.training.batches import epoch_order
 from recipes.training.engine import Outcome, Plan
 from recipes.training.inputs import TrainingData, take
-from recipes.training.operations import cut, dropout_rates_lifted, fused_adam, padded, rearranged
+from recipes.training.operations import cut, fused_adam, padded, philox_dropout, rearranged
 from recipes.training.resume import merged
 from recipes.training.sharing import lifted_constants, replaced, share_key, state_of, values_of
 from recipes.training.widening import wide_config, widened
@@ -31,6 +31,9 @@ from recipes.training.widening import wide_config, widened
 PLAIN, MIXED, XLA = "plain graph", "XLA for the full batches", "XLA"
 MIXED_PAYS_AFTER_STEPS = 2_500  # some 0.6 s more to compile, 0.2 ms less a step
 XLA_PAYS_AFTER_STEPS = 30_000  # some 0.5 s more, for the last batch and the validation, 0.02 ms less a step
+# Of one run in a program that is shared by networks of all widths, and so, by a guess, by four runs: 1.5 s more to
+# compile against 0.25 ms less a step.
+XLA_PAYS_AFTER_STEPS_EACH = 1_500
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "UpSampling", "RNN", "LSTM", "GRU", "Bidirectional")
 
 BLOCK_SECONDS = 0.25  # a block is short enough to be shown and interrupted, long enough to hide the cost of a call
@@ -47,8 +50,9 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     _build(model, data)
     arrays = _on_device(data)
     with_callbacks = bool(plan.callbacks)
-    program, is_new = _program(model, arrays, plan.batch_size, with_callbacks, data if plan.widen else None)
     steps_per_epoch = -(-data.num_rows // plan.batch_size)
+    to_widen = (data, plan.epochs * steps_per_epoch) if plan.widen else None
+    program, is_new = _program(model, arrays, plan.batch_size, with_callbacks, to_widen)
     callbacks = keras.callbacks.CallbackList(
         plan.callbacks, add_history=True, model=model, epochs=plan.epochs, steps=steps_per_epoch
     )
@@ -82,7 +86,7 @@ def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[st
     arrays = _Arrays((), _moved((data.x, data.y, data.sample_weight)), num_rows=1)
     program, _ = _program(model, arrays, batch_size, with_callbacks=True)
     with program.lock:
-        logs = program.call("validate", PLAIN, model, arrays, np.zeros((1, 1), dtype=np.int32), 1)
+        logs = program.call("validate", PLAIN, model, arrays, np.zeros((1, 1), dtype=np.int32), 1, batch_size)
     return {name: _plain(values[0]) for name, values in logs.items()}
 
 
@@ -118,15 +122,15 @@ def _run(
             orders[i] = epoch_order(plan.seed, epoch + i, arrays.num_rows) if plan.shuffle else range(arrays.num_rows)
         if plan.callbacks:
             callbacks.on_epoch_begin(epoch)
-            logs = program.call("train", how, model, arrays, orders, count)
+            logs = program.call("train", how, model, arrays, orders, count, plan.batch_size)
             _show_last_loss(plan.callbacks, logs)
             if arrays.validation is not None:
                 callbacks.on_test_begin()
-                validation = program.call("validate", how, model, arrays, orders, count)
+                validation = program.call("validate", how, model, arrays, orders, count, plan.batch_size)
                 callbacks.on_test_end({name: values[0] for name, values in validation.items()})
                 logs |= {f"val_{name}": values for name, values in validation.items()}
         else:
-            logs = program.call("both", how, model, arrays, orders, count)
+            logs = program.call("both", how, model, arrays, orders, count, plan.batch_size)
         for i in range(count):
             if not plan.callbacks:
                 callbacks.on_epoch_begin(epoch + i)
@@ -202,13 +206,24 @@ def _moved(parts: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class _Program:
-    """The compiled functions of one architecture and one shape of data, over the variables of the first such model."""
+    """The compiled functions of one architecture and one shape of data, over the variables of the first such model.
 
-    def __init__(self, model: keras.Model, batch_size: int, block_epochs: int, *, is_wide: bool = False) -> None:
+    Args:
+        model: Whose variables they are.
+        batch_size: Rows a step; `None` takes any, which only the plain graph can.
+        block_epochs: Epochs a call, at most.
+        wide_way: For a program that is shared by networks of all widths the one way in which it runs; the model is
+            nobody's but the program's then.
+    """
+
+    def __init__(
+        self, model: keras.Model, batch_size: int | None, block_epochs: int, *, wide_way: str | None = None
+    ) -> None:
         self.model = model
         self.batch_size = batch_size
         self.block_epochs = block_epochs
-        self.is_wide = is_wide  # then the model is nobody's but ours
+        self.wide_way, is_wide = wide_way, wide_way is not None
+        self.is_wide = is_wide
         self.usual_count = 1  # epochs of a block
         self.state = state_of(model)
         self.places = lifted_constants(model, rates=is_wide)
@@ -235,22 +250,25 @@ class _Program:
         names = [type(layer).__name__ for layer in model._flatten_layers(include_self=False)]
         if on_cpu and any(part in name for name in names for part in _NOT_FOR_XLA_ON_CPU):
             return PLAIN
-        if self.is_wide:  # for many runs, however short this one is
-            return XLA
+        if self.wide_way is not None:
+            return self.wide_way
         ways = set() if alone else {way for _, way in self.functions}
         steps = num_steps if alone else self.steps_seen
         if XLA in ways or steps >= XLA_PAYS_AFTER_STEPS:
             return XLA
         return MIXED if MIXED in ways or steps >= MIXED_PAYS_AFTER_STEPS else PLAIN
 
-    def call(self, part: str, how: str, model: keras.Model, arrays: _Arrays, orders: np.ndarray, count: int) -> Logs:
+    def call(
+        self, part: str, how: str, model: keras.Model, arrays: _Arrays, orders: np.ndarray, count: int, batch_size: int
+    ) -> Logs:
         """Run a block for this model: `"train"`, `"validate"` or `"both"`; metrics by epoch, `(block_epochs, ...)`."""
         if (part, how) not in self.functions:
             block = self._block(part, how)
             self.functions[part, how] = tf.function(block, autograph=False, jit_compile=how == XLA)
         block = self.functions[part, how]
         with self._numbers_of(model) as constants:
-            logs = block(constants, arrays.training, arrays.validation, tf.constant(orders), tf.constant(count))
+            size = tf.constant(batch_size)
+            logs = block(constants, arrays.training, arrays.validation, tf.constant(orders), tf.constant(count), size)
             return {name: value.numpy() for name, value in logs.items()}
 
     def predict(self, model: keras.Model, arrays: _Arrays) -> np.ndarray:
@@ -281,6 +299,7 @@ class _Program:
                 theirs.assign(value)
 
     def _outputs(self, constants: Any, x: tf.Tensor) -> tf.Tensor:
+        assert self.batch_size is not None, "programs for all widths do not predict"
         full, rest = divmod(x.shape[0], self.batch_size)
         parts = []
 
@@ -299,13 +318,16 @@ class _Program:
     def _block(self, part: str, how: str) -> Callable[..., dict[str, tf.Tensor]]:
         """A function that runs `count` epochs, each in its own order."""
 
-        def block(constants: Any, training: Any, validation: Any, orders: tf.Tensor, count: tf.Tensor) -> Any:
+        def block(
+            constants: Any, training: Any, validation: Any, orders: tf.Tensor, count: tf.Tensor, size: tf.Tensor
+        ) -> Any:
             def passes(order: tf.Tensor) -> dict[str, Any]:
                 logs: dict[str, Any] = {}
                 if part != "validate":
-                    logs |= self._pass("train_step", how, constants, training, order)
+                    logs |= self._pass("train_step", how, constants, training, order, size)
                 if part != "train" and validation is not None:
-                    values = self._pass("test_step", PLAIN if how == MIXED else how, constants, validation, None)
+                    way = PLAIN if how == MIXED else how
+                    values = self._pass("test_step", way, constants, validation, None, size)
                     logs |= {("val_" if part == "both" else "") + name: value for name, value in values.items()}
                 return logs
 
@@ -328,16 +350,18 @@ class _Program:
 
         return block
 
-    def _pass(self, name: str, how: str, constants: Any, arrays: Any, order: tf.Tensor | None) -> dict[str, Any]:
+    def _pass(
+        self, name: str, how: str, constants: Any, arrays: Any, order: tf.Tensor | None, size: tf.Tensor
+    ) -> dict[str, Any]:
         """One pass over the rows in batches, the last one smaller; the metrics at its end."""
         tensors = tf.nest.flatten(arrays)
-        full, rest = divmod(tensors[0].shape[0], self.batch_size)
+        num_rows = tensors[0].shape[0]
         self.model.reset_metrics()
         if order is not None and sum(t.dtype.size * t.shape.num_elements() for t in tensors) <= MOST_BYTES_TO_PERMUTE:
             arrays = tf.nest.map_structure(lambda t: tf.gather(t, order), arrays)
             order = None
 
-        def batch(constants: Any, arrays: Any, order: Any, start: tf.Tensor, size: int) -> None:
+        def batch(constants: Any, arrays: Any, order: Any, start: tf.Tensor, size: Any) -> None:
             if order is None:
                 rows = tf.nest.map_structure(
                     lambda t: tf.slice(t, [start] + [0] * (len(t.shape) - 1), [size, *t.shape[1:]]), arrays
@@ -346,6 +370,16 @@ class _Program:
                 which = tf.slice(order, [start], [size])
                 rows = tf.nest.map_structure(lambda t: tf.gather(t, which), arrays)
             self._step(name, how != PLAIN, constants, rows)
+
+        if self.batch_size is None:
+
+            def any_batch(start: tf.Tensor) -> tf.Tensor:
+                batch(constants, arrays, order, start, tf.minimum(size, num_rows - start))
+                return start + size
+
+            tf.while_loop(lambda start: start < num_rows, any_batch, [tf.constant(0)])
+            return self.model.get_metrics_result()
+        full, rest = divmod(num_rows, self.batch_size)
 
         def full_batches(constants: Any, arrays: Any, order: Any) -> None:
             def body(i: tf.Tensor) -> tf.Tensor:
@@ -368,8 +402,8 @@ class _Program:
 
             def step(constants: Any, rows: Any) -> None:
                 faster_update = fused_adam(model) if fused else nullcontext()
-                lifted = dropout_rates_lifted(model) if self.is_wide else nullcontext()
-                with lifted, replaced(self.places, constants), rearranged(model), faster_update:
+                dropout = philox_dropout(model) if self.is_wide else nullcontext()
+                with dropout, replaced(self.places, constants), rearranged(model), faster_update:
                     getattr(model, name)(tuple(rows))
 
             spec = tf.nest.map_structure(lambda t: tf.TensorSpec((None, *t.shape[1:]), t.dtype), rows)
@@ -382,9 +416,16 @@ _PROGRAMS: OrderedDict[str, _Program] = OrderedDict()  # shared, the least recen
 
 
 def _program(
-    model: keras.Model, arrays: _Arrays, batch_size: int, with_callbacks: bool, to_widen: TrainingData | None = None
+    model: keras.Model,
+    arrays: _Arrays,
+    batch_size: int,
+    with_callbacks: bool,
+    to_widen: tuple[TrainingData, int] | None = None,
 ) -> tuple[_Program, bool]:
-    """The program for this model and these shapes, and whether it is new; with data to widen for, a wider one."""
+    """The program for this model and these shapes, and whether it is new.
+
+    With data and a number of steps to widen for, it is one for networks of all widths, where there can be one.
+    """
     block_epochs = 1
     if not with_callbacks:
         block_epochs = max(1, min(MOST_BLOCK_EPOCHS, MOST_ORDERS // arrays.num_rows))
@@ -396,16 +437,20 @@ def _program(
         key = f"{ids} {arrays.shapes()} {batch_size} {block_epochs}"
     else:
         programs = _PROGRAMS
-        key = f"{shared} {arrays.shapes()} {batch_size} {block_epochs} {wide is not None}"
+        key = f"{shared} {arrays.shapes()} {batch_size} {block_epochs}"
+    way = None
+    if wide is not None and to_widen is not None and shared is not None:
+        way = XLA if to_widen[1] >= XLA_PAYS_AFTER_STEPS_EACH else PLAIN
+        key = f"{shared} {arrays.shapes()} {batch_size if way == XLA else 'any'} {block_epochs} {way}"
     if key in programs and programs[key].is_sound(shared):
         if shared is not None:
             _PROGRAMS.move_to_end(key)
         return programs[key], False
-    if wide is not None and to_widen is not None and shared is not None:
+    if way is not None and wide is not None and to_widen is not None:
         with seeded(0):  # whose numbers mean nothing, and must take none from the user's
             own = widened(model, wide)
-            _build(own, to_widen)
-        programs[key] = _Program(own, batch_size, block_epochs, is_wide=True)
+            _build(own, to_widen[0])
+        programs[key] = _Program(own, batch_size if way == XLA else None, block_epochs, wide_way=way)
     else:
         programs[key] = _Program(model, batch_size, block_epochs)
     while len(_PROGRAMS) > MOST_PROGRAMS:
