@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from recipes.plots.history import TRAIN, VALIDATION
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4
 WIDE = 30.0  # numbers that span more than this factor are drawn on a log axis
+FEW = 8  # different whole numbers, each of which gets a tick
 POINTS = 9
 
 
@@ -34,8 +37,9 @@ def plot_trials(search: Any, ax: Axes | None = None) -> Axes:
             failed, np.full(len(failed), 0.02), "x", color="0.4", transform=ax.get_xaxis_transform(), label="failed"
         )
     _mark(search, ax, lambda trial: trial.number)
-    _scale(ax.set_yscale, scores)
+    _scale(ax.yaxis, scores)
     ax.set(xlabel="trial", ylabel=search.problem.objective)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=POINTS)
     return _plain(ax)
 
@@ -62,11 +66,13 @@ def plot_hyperparameter(search: Any, name: str, ax: Axes | None = None) -> Axes:
         places = {value: i for i, value in enumerate(sorted(set(values), key=str))}
         ax.set_xticks(list(places.values()), [str(value) for value in places])
         ax.set_xlim(-0.5, len(places) - 0.5)
+    elif len(set(values)) <= FEW and all(isinstance(value, int) for value in values):
+        ax.set_xticks(sorted(set(values)))
     else:
-        _scale(ax.set_xscale, np.array(values, dtype=float))
+        _scale(ax.xaxis, np.array(values, dtype=float))
     ax.plot([places.get(value, value) for value in values], scores, "o", color=OTHER, markersize=4)
     _mark(search, ax, lambda trial: places.get(trial.hyperparameters.get(name), trial.hyperparameters.get(name)))
-    _scale(ax.set_yscale, scores)
+    _scale(ax.yaxis, scores)
     ax.set(xlabel=name, ylabel=search.problem.objective)
     return _plain(ax)
 
@@ -91,9 +97,10 @@ def plot_curves(search: Any, ax: Axes | None = None) -> Axes:
                 ax.plot(steps, values, style, color=colour, label=label)
                 drawn += values
     ax.plot([], [], "--", color="0.3", label="dashed: validation")
-    _scale(ax.set_yscale, np.array(drawn))
+    _scale(ax.yaxis, np.array(drawn))
     is_steps = "step" in search.completed[0].executions[0].history
     ax.set(xlabel="step" if is_steps else "epoch", ylabel="loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=POINTS)
     return _plain(ax)
 
@@ -151,10 +158,11 @@ def _mark(search: Any, ax: Axes, place: Any) -> None:
             )
 
 
-def _scale(set_scale: Any, values: np.ndarray) -> None:
+def _scale(axis: Axis, values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     if len(finite) and finite.min() > 0 and finite.max() / finite.min() > WIDE:
-        set_scale("log")
+        getattr(axis.axes, "set_xscale" if axis is axis.axes.xaxis else "set_yscale")("log")
+        axis.set_minor_formatter(NullFormatter())  # else they overlap in a small panel
 
 
 def _plain(ax: Axes) -> Axes:

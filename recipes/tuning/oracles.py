@@ -108,12 +108,13 @@ class _Recorded:
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Any:
         """The next configuration, recorded before anyone works on it."""
-        most: int | None = self.max_trials
-        self.max_trials = _CountsTo(most)
+        oracle: Any = self
+        most = oracle.max_trials
+        oracle.max_trials = _CountsTo(most)
         try:
             trial = super().create_trial(tuner_id)  # type: ignore[misc]
         finally:
-            self.max_trials = most
+            oracle.max_trials = most
         if trial.status == "RUNNING" and self.journal.read(int(trial.trial_id)) is None:
             chooser = {name: getattr(self, name) for name in _STATE[self.name]}
             self.journal.append(int(trial.trial_id), {"started": trial.hyperparameters.values, "chooser": chooser})
@@ -165,7 +166,11 @@ class _Grid(_Recorded, keras_tuner.oracles.GridSearchOracle):
     def _after_restoring(self, trials: list[Trial]) -> None:
         """The order of the values tried, and the trials whose next combination has to be looked at again."""
         values = {trial.id: self.trials[trial.id].hyperparameters.values for trial in trials}
-        for name in sorted(values, key=cmp_to_key(lambda a, b: self._compare(values[a], values[b]))):
+
+        def compare(a: str, b: str) -> int:
+            return self._compare(values[a], values[b])
+
+        for name in sorted(values, key=cmp_to_key(compare)):
             self._ordered_ids.insert(name)
         self._populate_next = [trial.id for trial in trials]
 

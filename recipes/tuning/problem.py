@@ -36,6 +36,7 @@ class Problem:
         objective: Name of the quantity in the history.
         direction: `"min"` or `"max"`.
         retrain: All rows and targets, that the best configuration is trained on in the end.
+        split: Share of these rows that validates; `None` where the validation set was given.
     """
 
     x: Any = field(repr=False)
@@ -52,6 +53,7 @@ class Problem:
     objective: str
     direction: str
     retrain: tuple[Any, Any] = field(repr=False)
+    split: float | None
 
     def declare(self, hp: Any) -> None:
         """Ask for every hyperparameter, so that keras-tuner knows the space; the user's own model is built for it."""
@@ -90,10 +92,11 @@ class Problem:
 
     def settings(self) -> dict[str, Any]:
         """What must stay the same for a search to go on: by name, in plain values."""
-        arrays = keras.tree.flatten((self.x, self.y, self.validation))
+        arrays = keras.tree.flatten((self.retrain, self.validation if self.split is None else None))
         return {
             "data": None if self.x is None else digest_of(*map(_for_digest, arrays)),
             "task": self.task,
+            "validation_split": self.split,
             "body": self.body,
             "space": {name: list(entry) if isinstance(entry, tuple) else entry for name, entry in self.entries.items()},
             "hypermodel": _digest_of_code(self.hypermodel),

@@ -184,7 +184,7 @@ def _problem(
     else:
         if x is None:
             raise ValueError("Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder.")
-        x, train, validation = _divided(x, y, task, validation_data, validation_split, seed)
+        x, y, train, validation = _divided(x, y, task, validation_data, validation_split, seed)
         if hypermodel is not None:
             if space is not None:
                 raise ValueError("hypermodel has its own space. Received beside it: space. Leave one of them out.")
@@ -211,6 +211,7 @@ def _problem(
         objective=objective.name,
         direction=objective.direction,
         retrain=(x, y),
+        split=float(validation_split) if validation_data is None else None,
     )
 
 
@@ -229,8 +230,8 @@ def _body(body: str, y: Any, hypermodel: Any) -> str:
 
 def _divided(
     x: Any, y: Any, task: str | None, validation_data: Any, fraction: float, seed: int
-) -> tuple[Any, tuple[Any, Any], tuple[Any, Any]]:
-    """All inputs; those that train with their targets; those that validate with theirs."""
+) -> tuple[Any, Any, tuple[Any, Any], tuple[Any, Any]]:
+    """All inputs and targets; those that train; those that validate."""
     x = as_features(x)
     y = None if y is None else np.asarray(y)
     if y is not None and len(x) != len(y):
@@ -240,17 +241,17 @@ def _divided(
         if len(parts) != 2 or (parts[1] is None) != (y is None):
             raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
         held_out = (as_features(parts[0]), None if parts[1] is None else np.asarray(parts[1]))
-        return x, (x, y), held_out
+        return x, y, (x, y), held_out
     if not isinstance(fraction, int | float) or not 0 < fraction < 1:
         raise ValueError(
             f"A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split={fraction!r}."
         )
-    rows, held_out = split_rows(len(x), fraction, seed, _labels(y, task))
+    train, validate = split_rows(len(x), fraction, seed, _labels(y, task))
 
     def take(which: np.ndarray) -> tuple[Any, Any]:
         return x[which], None if y is None else y[which]
 
-    return x, take(rows), take(held_out)
+    return x, y, take(train), take(validate)
 
 
 def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:

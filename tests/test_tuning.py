@@ -1,0 +1,565 @@
+"""Searches: what is searched, what is recorded, that they go on where they stopped, and what they conclude."""
+
+import json
+import math
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+from conftest import refused
+
+from recipes import build_model, load_data, tune
+from recipes.cli import main
+from recipes.tuning.journal import RECORD, Execution, Journal, Trial
+from recipes.tuning.oracles import TUNERS, make_oracle
+from recipes.tuning.problem import seed_of
+from recipes.tuning.result import Search
+from recipes.tuning.schedule import brackets_of, totals
+from recipes.tuning.space import OF_BODY, ask, entries_of
+
+X = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
+Y = (X[:, 0] + X[:, 1] > 0).astype("int32")
+SPACE = {"num_layers": (1, 2), "units": [4, 8], "dropout": (0.1, 0.3), "learning_rate": (1e-3, 1e-1, "log")}
+QUICK = {"space": SPACE, "epochs": 2, "verbose": 0}
+
+
+def scores(search):
+    return [(t.number, t.hyperparameters, t.score, t.status) for t in search.trials]
+
+
+def nothing(value=0.0):
+    """A compiled model that costs nothing to build."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mean_squared_error")
+    return model
+
+
+class Bowl(keras_tuner.HyperModel):
+    """A score that is known: smallest at a = 0.3, b = 5, with a third hyperparameter that only some have."""
+
+    def build(self, hp):
+        hp.Float("a", 0.0, 1.0, step=0.05)
+        if hp.Int("b", 1, 9) > 6:
+            hp.Choice("c", ["p", "q"])
+        return nothing()
+
+    def fit(self, hp, model, *args, **kwargs):
+        if STOP_AT is not None and COUNT["fits"] == STOP_AT:
+            raise KeyboardInterrupt
+        COUNT["fits"] += 1
+        value = (hp.get("a") - 0.3) ** 2 + (hp.get("b") - 5) ** 2 / 100
+        return {"val_loss": [value * 2**-epoch + 1e-3 for epoch in range(kwargs["epochs"])]}
+
+
+STOP_AT = None
+COUNT = {"fits": 0}
+
+
+class TestSpace:
+    @pytest.mark.parametrize("body", OF_BODY)
+    @pytest.mark.parametrize("group", [None, "training"])
+    def test_every_default_can_be_asked_for(self, body, group):
+        shape = (28, 28, 1) if body in ("cnn", "conv") else (30,)
+        entries = entries_of(group, body, shape, 500, 32)
+        hp = keras_tuner.HyperParameters()
+        values = ask(hp, entries)
+        assert set(entries) <= {name.split("_1")[0] if name == "units_1" else name for name in values}
+        assert ("optimizer" in values) == (body != "grokking")
+
+    def test_small_data_get_small_networks(self):
+        widest = [entries_of(None, "mlp", (4,), rows, 32)["units"][1] for rows in (100, 1_000, 100_000)]
+        assert widest == [32, 128, 512]
+        assert entries_of(None, "conv", (28, 28, 1), 100, 32)["num_layers"] == (1, 2)  # 28 = 4 * 7
+        assert entries_of(None, "cnn", (8, 8, 1), 100, 32)["num_layers"] == (1, 3)
+        assert entries_of("training", "mlp", (4,), 100, 32)["batch_size"] == [16, 32, 64]
+
+    def test_layers_have_widths_of_their_own_where_they_exist(self):
+        hp = keras_tuner.HyperParameters()
+        hp.values = {"num_layers": 2, "units_1": 8, "units_2": 4}
+        assert ask(hp, {"num_layers": (1, 3), "units": [4, 8]}) == {"num_layers": 2, "units_1": 8, "units_2": 4}
+        assert [parameter.name for parameter in hp.space] == ["num_layers", "units_1", "units_2", "units_3"]
+
+    @pytest.mark.parametrize(
+        ("space", "message"),
+        [
+            ("both", "Unknown space. Received: space='both'. Expected 'architecture', 'training', a dictionary such as "
+             "{'units': [16, 64], 'learning_rate': (1e-4, 1e-2, 'log')}, or None for both."),
+            ({"unit": [1]}, "body='mlp' has no hyperparameter 'unit'. It has num_layers, units, activation, dropout, "
+             "optimizer, learning_rate, weight_decay, batch_size. Did you mean 'units'?"),
+            ({"units": []}, "space['units'] must list values of one type. Received: []."),
+            ({"units": (9, 3)}, "space['units'] as a tuple is (low, high), (low, high, step) or (low, high, 'log'), "
+             "low < high. Received: (9, 3). For a choice of values write a list."),
+            ({"learning_rate": (0.0, 1.0, "log")},
+             "space['learning_rate'] has a log scale, which needs low > 0. Received: (0.0, 1.0, 'log')."),
+            ({"dropout": (0.0, 0.5, "fine")},
+             "space['dropout'] has the step 'fine'. Expected a number above 0, or 'log'."),
+        ],
+    )  # fmt: skip
+    def test_refusals(self, space, message):
+        with refused(message):
+            tune(X, Y, space=space)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"x": None}, "Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder."),
+            ({"tuner": "genetic"},
+             "Unknown tuner. Received: tuner='genetic'. Expected one of random, bayesian, hyperband, grid."),
+            ({"body": "rnn"}, "Unknown body. Received: body='rnn'. Expected one of mlp, cnn with y."),
+            ({"body": "dense"}, "body='dense' does not go with y=.... Expected one of mlp, cnn with y."),
+            ({"max_trials": 0}, "max_trials must be a whole number of at least 1. Received: max_trials=0."),
+            ({"epochs": 1.5}, "epochs must be a whole number of at least 1. Received: epochs=1.5."),
+            ({"validation_split": 0.0},
+             "A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split=0.0."),
+            ({"hypermodel": Bowl(), "space": "training"},
+             "hypermodel has its own space. Received beside it: space. Leave one of them out."),
+            ({"body": "grokking"}, "body='grokking' has its own tables of equations. Leave x and y out."),
+            ({"objective": "val_happiness"}, "Is more 'val_happiness' better, or less? "
+             "Say objective=keras_tuner.Objective('val_happiness', direction='min' or 'max')."),
+            ({"y": Y[:7]}, "x has 80 rows, but y has 7. Expected the same number."),
+        ],
+    )  # fmt: skip
+    def test_before_any_work(self, arguments, message, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with refused(message):
+            tune(**{"x": X, "y": Y, **arguments})
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestJournal:
+    EXECUTION = Execution(0.5, 2, 3, 0.1, 10, 0.01, "converged", {"val_loss": [0.6, 0.5, 0.7]})
+
+    def written(self, folder):
+        journal = Journal(folder)
+        journal.append(7, {"started": {"a": 1}, "chooser": {"_seed_state": 3}})
+        journal.append(7, {"execution": vars(self.EXECUTION)})
+        return journal
+
+    def test_what_was_written_is_read(self, tmp_path):
+        journal = self.written(tmp_path)
+        assert journal.read(7) == Trial(7, {"a": 1}, "running", (self.EXECUTION,), "", {"_seed_state": 3})
+        journal.append(7, {"ended": {"status": "completed"}})
+        assert [trial.score for trial in journal.trials()] == [0.5]
+        assert journal.read(8) is None
+
+    def test_a_line_that_a_kill_cut_off_is_no_line(self, tmp_path):
+        journal = self.written(tmp_path)
+        path = tmp_path / "trial_0007" / RECORD
+        whole = path.read_bytes()
+        first = whole.index(b"\n") + 1
+        for end in range(first, len(whole)):
+            path.write_bytes(whole[:end])
+            assert journal.read(7).executions == ()
+        journal.append(7, {"execution": vars(self.EXECUTION)})  # takes the place of the torn one
+        assert path.read_bytes() == whole
+
+    def test_a_flipped_bit_is_named(self, tmp_path):
+        journal = self.written(tmp_path)
+        path = tmp_path / "trial_0007" / RECORD
+        content = bytearray(path.read_bytes())
+        content[30] ^= 1
+        path.write_bytes(content)
+        with refused(
+            f"{path} is damaged in line 1: its checksum does not fit. "
+            f"Delete the folder {path.parent} to have that trial run again."
+        ):
+            journal.trials()
+
+
+class TestSameAgain:
+    def test_the_same_seed_gives_the_same_table_and_another_another(self, tmp_path):
+        first, second, other = (
+            tune(X, Y, max_trials=4, seed=seed, directory=tmp_path / name, **QUICK)
+            for name, seed in (("a", 0), ("b", 0), ("c", 1))
+        )
+        assert scores(first) == scores(second) != scores(other)
+        assert [e.history for t in first.trials for e in t.executions] == [
+            e.history for t in second.trials for e in t.executions
+        ]
+
+    def test_a_seed_of_0_is_one(self, tmp_path):
+        chosen = []
+        for name in ("a", "b"):
+            journal = Journal(tmp_path / name)
+            options = {"max_trials": 3, "epochs": 1, "seed": 0, "journal": journal}
+            oracle = make_oracle("random", keras_tuner.Objective("val_loss", "min"), **options)
+            hp = keras_tuner.HyperParameters()
+            hp.Float("a", 0, 1)
+            oracle.update_space(hp)
+            oracle._set_project_dir(str(tmp_path), name)
+            chosen.append(oracle.create_trial("tuner0").hyperparameters.values)
+        assert chosen[0] == chosen[1]
+
+    def test_trainings_have_unrelated_seeds(self):
+        seeds = {seed_of(seed, number, execution) for seed in (0, 1) for number in range(50) for execution in range(3)}
+        assert len(seeds) == 300
+
+    def test_the_same_call_goes_on_and_a_finished_search_is_there_at_once(self, tmp_path):
+        short = tune(X, Y, max_trials=2, directory=tmp_path / "a", **QUICK)
+        records = {path: path.read_bytes() for path in tmp_path.rglob(RECORD)}
+        extended = tune(X, Y, max_trials=5, directory=tmp_path / "a", **QUICK)
+        assert scores(extended)[:2] == scores(short)
+        assert scores(extended) == scores(tune(X, Y, max_trials=5, directory=tmp_path / "b", **QUICK))
+        assert all(path.read_bytes() == content for path, content in records.items())  # nothing was run twice
+        assert scores(tune(X, Y, max_trials=5, directory=tmp_path / "a", **QUICK)) == scores(extended)
+
+    def test_without_a_directory_the_name_depends_on_data_and_settings(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        folders = [tune(X, y, max_trials=1, **QUICK).folder for y in (Y, Y, 1 - Y)]
+        assert folders[0] == folders[1] != folders[2]
+        assert folders[0].parent.name == "runs"
+
+    def test_another_search_is_refused_or_written_over(self, tmp_path):
+        tune(X, Y, max_trials=1, directory=tmp_path, **QUICK)
+        with refused(
+            f"{tmp_path} holds another search: epochs was 2, now 3; seed was 0, now 1. "
+            "Go on with the same settings, name another directory, or start anew with overwrite=True."
+        ):
+            tune(X, Y, max_trials=1, directory=tmp_path, **{**QUICK, "epochs": 3}, seed=1)
+        with pytest.raises(ValueError, match=r"holds another search: data was"):
+            tune(X + 1, Y, max_trials=1, directory=tmp_path, **QUICK)
+        with pytest.raises(ValueError, match=r"holds another search: space was"):
+            tune(X, Y, max_trials=1, directory=tmp_path, **{**QUICK, "space": {"units": [4]}})
+        anew = tune(X, Y, max_trials=2, directory=tmp_path, overwrite=True, **{**QUICK, "epochs": 1})
+        assert [t.executions[0].epochs for t in anew.trials] == [1, 1]
+
+    def test_changed_code_is_another_search(self, tmp_path):
+        def build(hp):
+            hp.Float("a", 0, 1)
+            return nothing()
+
+        options = {"max_trials": 1, "epochs": 1, "directory": tmp_path, "verbose": 0}
+        tune(X, Y, hypermodel=build, **options)
+
+        def build(hp):
+            hp.Float("a", 0, 1)
+            return nothing(1.0)
+
+        with pytest.raises(ValueError, match=r"holds another search: hypermodel was"):
+            tune(X, Y, hypermodel=build, **options)
+
+
+@pytest.mark.parametrize("tuner", TUNERS)
+class TestEveryTuner:
+    def search(self, tuner, folder):
+        most = {"random": 12, "bayesian": 14, "hyperband": None, "grid": 25}[tuner]
+        return tune(X, Y, hypermodel=Bowl(), tuner=tuner, max_trials=most, epochs=4, directory=folder, verbose=0)
+
+    def test_a_search_that_was_stopped_ends_as_one_that_was_not(self, tuner, tmp_path, monkeypatch):
+        whole = self.search(tuner, tmp_path / "whole")
+        for stop in (3, 4, 2):  # trainings after the last stop; in the next one
+            monkeypatch.setitem(globals(), "STOP_AT", COUNT["fits"] + stop)
+            with pytest.raises(KeyboardInterrupt):
+                self.search(tuner, tmp_path / "stopped")
+            for name in ("oracle.json", "trial_0001/trial.json"):  # keras-tuner's own may be lost
+                (tmp_path / "stopped" / name).write_text("{")
+        monkeypatch.setitem(globals(), "STOP_AT", None)
+        before = COUNT["fits"]
+        stopped = self.search(tuner, tmp_path / "stopped")
+        assert scores(stopped) == scores(whole)
+        assert COUNT["fits"] - before < len(whole.trials)
+        assert json.loads((tmp_path / "stopped" / "oracle.json").read_text())["ongoing_trials"] == {}
+
+    def test_it_finds_what_there_is_to_find(self, tuner, tmp_path):
+        found = self.search(tuner, tmp_path)
+        assert found.best_trial.score == min(t.score for t in found.trials)
+        assert len({json.dumps(t.hyperparameters) for t in found.trials}) == len(found.trials)
+        if tuner == "bayesian":
+            assert found.best_trial.score < 0.01
+
+
+class TestOracles:
+    def test_hyperband_s_schedule_is_what_happens(self, tmp_path):
+        found = tune(X, Y, hypermodel=Bowl(), tuner="hyperband", epochs=9, directory=tmp_path, verbose=0)
+        oracle = make_oracle("hyperband", keras_tuner.Objective("val_loss", "min"), max_trials=None, epochs=9, seed=0,
+                             journal=Journal(tmp_path))  # fmt: skip
+        assert brackets_of(oracle) == [[(9, 1), (3, 3), (1, 9)], [(5, 3), (2, 9)], [(3, 9)]]
+        assert totals(oracle, None, 9) == (len(found.trials), 9 + 3 * 2 + 6 + 5 * 3 + 2 * 6 + 3 * 9)
+        rounds = {}
+        for t in found.trials:
+            values = t.hyperparameters
+            rounds.setdefault((values["tuner/bracket"], values["tuner/round"]), []).append(values["tuner/epochs"])
+        assert rounds == {
+            (2, 0): [1] * 9,
+            (2, 1): [3] * 3,
+            (2, 2): [9],
+            (1, 0): [3] * 5,
+            (1, 1): [9] * 2,
+            (0, 0): [9] * 3,
+        }
+
+    def test_what_hyperband_promotes_goes_on_with_its_optimizer(self, tmp_path):
+        """A promoted trial ends with the history and the weights of one training of all its epochs."""
+        found = tune(X, Y, tuner="hyperband", directory=tmp_path, **{**QUICK, "epochs": 4})
+        promoted = next(t for t in reversed(found.trials) if "tuner/trial_id" in t.hyperparameters)
+        parent = found.trials[int(promoted.hyperparameters["tuner/trial_id"])]
+        assert parent.executions[0].epochs < promoted.executions[0].epochs == 4
+        assert (
+            promoted.executions[0].history["loss"][: parent.executions[0].epochs]
+            == parent.executions[0].history["loss"]
+        )
+        for state in tmp_path.rglob("state-*.npz"):
+            state.unlink()
+        alone = found.model(promoted.number)  # trained anew, without the states
+        outputs = alone.predict(X, verbose=0)
+        tune(X, Y, tuner="hyperband", directory=tmp_path / "again", **{**QUICK, "epochs": 4})
+        kept = Search(found.trials, found.problem, tmp_path / "again").model(promoted.number)
+        np.testing.assert_array_equal(kept.predict(X, verbose=0), outputs)
+
+    def test_a_grid_is_complete(self, tmp_path):
+        space = {"num_layers": [1, 2], "units": [4, 8], "learning_rate": [0.01, 0.1]}
+        found = tune(X, Y, tuner="grid", directory=tmp_path, **{**QUICK, "space": space, "epochs": 1})
+        tried = {tuple(sorted(t.hyperparameters.items())) for t in found.trials}
+        assert len(found.trials) == len(tried) == 2 * (2 + 4)  # rates times widths of one layer, and of two
+
+    def test_the_disk_holds_the_states_of_the_best_alone(self, tmp_path):
+        found = tune(X, Y, max_trials=7, directory=tmp_path, **QUICK)
+        held = {int(path.parent.name[6:]) for path in tmp_path.glob("trial_*/state-0")}
+        assert held == {t.number for t in found.completed[:3]}
+        for number in (found.completed[0].number, found.completed[-1].number):  # from disk, and trained again
+            model = found.model(number)
+            loss = float(model.evaluate(*found.problem.validation, verbose=0)[0])
+            recorded = found.trials[number].executions[0].history["val_loss"][-1]
+            assert loss == pytest.approx(recorded, rel=1e-5)
+
+    def test_keras_tuner_can_read_what_is_written(self, tmp_path):
+        found = tune(X, Y, max_trials=3, directory=tmp_path / "s", **QUICK)
+        oracle = keras_tuner.oracles.RandomSearchOracle(keras_tuner.Objective("val_loss", "min"), max_trials=3)
+        oracle._set_project_dir(str(tmp_path), "s")
+        oracle.reload()
+        assert oracle.get_best_trials(1)[0].score == found.best_trial.score
+
+
+class TestFailures:
+    @staticmethod
+    def build(hp):
+        if hp.Int("a", 1, 9) % 2:
+            raise RuntimeError("no odd ones")
+        return nothing()
+
+    def test_a_trial_that_raises_is_recorded_and_the_search_goes_on(self, tmp_path, capsys):
+        options = {"hypermodel": TestFailures.build, "max_trials": 6, "epochs": 1, "directory": tmp_path}
+        hp = keras_tuner.HyperParameters()
+        hp.values = {"a": 2}
+
+        def build(hp):
+            return TestFailures.build(hp) if hp.values.get("a", 1) > 1 or not hp.space else nothing(hp.Int("a", 1, 9))
+
+        def careful(hp):
+            if len(hp.values) == 0:  # keras-tuner's first look at the space
+                hp.Int("a", 1, 9)
+                return nothing()
+            return TestFailures.build(hp)
+
+        found = tune(X, Y, **{**options, "hypermodel": careful})
+        failed = [t for t in found.trials if t.status == "failed"]
+        assert {t.hyperparameters["a"] % 2 for t in failed} == {1}
+        assert {t.hyperparameters["a"] % 2 for t in found.completed} == {0}
+        assert failed[0].error.startswith("RuntimeError: no odd ones (test_tuning.py:")
+        assert capsys.readouterr().err.count("no odd ones") == 1  # said once, though it happened several times
+        assert "failed" in str(found)
+
+    def test_nan_is_a_failure_with_its_epoch(self, tmp_path):
+        def build(hp):
+            model = nothing()
+            model.compile(keras.optimizers.SGD(hp.Choice("rate", [0.01, 1e20])), "mean_squared_error")
+            return model
+
+        found = tune(X, Y, hypermodel=build, tuner="grid", epochs=3, directory=tmp_path, verbose=0, task="regression")
+        assert [t.status for t in found.trials] == ["completed", "failed"]
+        assert found.trials[1].error.startswith("FloatingPointError: ")
+        assert "became" in found.trials[1].error
+
+    def test_no_completed_trial_raises_the_first_cause(self, tmp_path):
+        def build(hp):
+            hp.Int("a", 1, 3)
+            if len(hp.values) and COUNT["fits"] < 0:
+                raise RuntimeError
+            return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])  # not compiled
+
+        with pytest.raises(
+            RuntimeError, match=r"all 2 failed. The first one \(a=\d\): ValueError: The model is not compi"
+        ):
+            tune(X, Y, hypermodel=build, max_trials=2, epochs=1, directory=tmp_path, verbose=0)
+
+    def test_an_objective_that_is_not_measured(self, tmp_path):
+        with pytest.raises(RuntimeError, match=r"objective='val_auc' is not among what is measured: accuracy, loss"):
+            tune(X, Y, objective=keras_tuner.Objective("val_auc", "max"), max_trials=1, directory=tmp_path, **QUICK)
+
+    def test_exit_codes_of_the_command_line(self, tmp_path, capsys):
+        np.savez(tmp_path / "data.npz", x=X, y=Y)
+        options = ["tune", "--data", str(tmp_path / "data.npz"), "--max-trials", "1", "--epochs", "1",
+                   "--space", "training", "--directory", str(tmp_path / "s")]  # fmt: skip
+        assert main([*options, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)[0]["status"] == "completed"
+        assert main([*options, "--seed", "1"]) == 2
+        assert "seed was 0, now 1" in capsys.readouterr().err
+        assert main([*options[:-1], str(tmp_path / "t"), "--objective", "val_mean_absolute_error"]) == 1
+        assert "No configuration could be trained" in capsys.readouterr().err
+
+
+class TestKinds:
+    @pytest.mark.parametrize(
+        ("name", "arguments"),
+        [
+            ("regression", {"x": X, "y": X[:, 0] * 3}),
+            ("multiclass", {"x": X, "y": np.array(["a", "b", "c", "d"])[X[:, :4].argmax(1)]}),
+            ("cnn", {"x": np.repeat(X, 16, 1).reshape(80, 8, 8, 1), "y": Y, "body": "cnn"}),
+            ("dense", {"x": 1 / (1 + np.exp(-X))}),
+            ("conv", {"x": np.repeat(1 / (1 + np.exp(-X)), 16, 1).reshape(80, 8, 8, 1), "body": "cnn"}),
+        ],
+    )
+    def test_data(self, name, arguments, tmp_path):
+        found = tune(**arguments, max_trials=1, epochs=1, directory=tmp_path, verbose=0)
+        assert found.best_trial.parameters == sum(np.prod(w.shape) for w in found.best_model.trainable_weights)
+        names = set(OF_BODY[found.problem.body]) - {"units"}
+        assert {n for n in found.best_hyperparameters if not n.startswith("units")} == names
+
+    def test_grokking(self, tmp_path):
+        space = {"p": 11, "learning_rate": [0.01, 0.003], "weight_decay": 1.0}
+        found = tune(body="grokking", space=space, tuner="grid", epochs=60, directory=tmp_path, verbose=0)
+        best = found.best_trial
+        assert found.problem.objective == "steps_to_generalise"
+        budget = 60 * math.ceil(60 / 30)
+        assert 0 < best.score <= 2 * budget
+        assert best.executions[0].history["steps_to_generalise"][0] == best.score
+        assert found.best_model.count_params() == best.parameters
+
+    def test_a_keras_tuner_user_s_build_is_taken_as_it_is(self, tmp_path):
+        def build(hp):
+            model = keras.Sequential([keras.Input((4,))])
+            for i in range(hp.Int("layers", 1, 2)):
+                model.add(keras.layers.Dense(hp.Int(f"units_{i}", 4, 8, step=4), activation="relu"))
+            model.add(keras.layers.Dense(1, activation="sigmoid"))
+            rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+            model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
+            return model
+
+        options = {"max_trials": 3, "epochs": 2, "executions_per_trial": 2, "objective": "val_accuracy", "verbose": 0}
+        found, again = (tune(X, Y, hypermodel=build, directory=tmp_path / name, **options) for name in "ab")
+        assert scores(found) == scores(again)  # build has no seed of its own, but every training has one
+        assert found.best_trial.score == max(t.score for t in found.trials)
+        first = found.trials[0]
+        assert first.score == pytest.approx(np.mean([max(e.history["val_accuracy"]) for e in first.executions]))
+        assert first.executions[0].history != first.executions[1].history
+        assert isinstance(found.best_model, keras.Sequential)
+
+    def test_the_head_is_the_cheatsheet_s(self, tmp_path):
+        wine = load_data("wine")
+        found = tune(wine.x, wine.y, max_trials=1, epochs=1, directory=tmp_path, verbose=0)
+        head = found.best_model.layers[-1]
+        assert (head.units, head.activation.__name__) == (3, "softmax")
+        assert found.best_model.loss == "sparse_categorical_crossentropy"
+
+    def test_decay_and_batch_size_reach_the_training(self, tmp_path):
+        space = {"weight_decay": 0.25, "batch_size": [7], "optimizer": "sgd", "learning_rate": 0.5}
+        found = tune(X, Y, max_trials=1, directory=tmp_path, **{**QUICK, "space": space})
+        assert found.best_model.optimizer.weight_decay == 0.25
+        assert float(found.best_model.optimizer.learning_rate) == 0.5
+        assert found.best_run.steps == found.best_run.epochs * math.ceil(80 / 7)
+
+
+class TestConclusions:
+    @staticmethod
+    def trial(number, score, parameters, error=0.1, status="completed"):
+        execution = Execution(score, 1, 1, 0.1, parameters, error, "converged", {"loss": [1.0], "val_loss": [score]})
+        return Trial(number, {"units": parameters}, status, (execution,))
+
+    def search(self, *trials, direction="min"):
+        from types import SimpleNamespace
+
+        return Search(trials, SimpleNamespace(direction=direction, objective="val_loss"), "nowhere")
+
+    def test_occam_takes_the_simplest_within_one_standard_error(self):
+        trials = [self.trial(0, 1.0, 500), self.trial(1, 1.09, 30), self.trial(2, 1.11, 5), self.trial(3, 1.05, 90)]
+        found = self.search(*trials)
+        assert found.best_hyperparameters == {"units": 500}
+        assert found.simplest_hyperparameters == {"units": 30}
+        assert found.standard_error == 0.1
+        upwards = self.search(self.trial(0, 0.9, 500, 0.01), self.trial(1, 0.895, 9, 0.5), direction="max")
+        assert upwards.best_trial.number == 0
+        assert upwards.simplest_trial.number == 1
+
+    def test_without_a_standard_error_only_equals_are_alike(self):
+        found = self.search(self.trial(0, 1.0, 50, None), self.trial(1, 1.0, 9, None), self.trial(2, 1.01, 1, None))
+        assert found.simplest_trial.number == 1
+
+    def test_failed_trials_have_no_score(self):
+        found = self.search(self.trial(0, 0.1, 5, status="failed"), self.trial(1, 1.0, 9))
+        assert found.best_trial.number == 1
+        with refused("No trial is completed yet. The same call of tune goes on."):
+            _ = self.search(self.trial(0, 0.1, 5, status="running")).best_trial
+
+    def test_standard_error_of_several_executions(self):
+        executions = [Execution(s, 1, 1, 0.1, 9, 0.3, "", {}) for s in (1.0, 2.0, 3.0)]
+        found = Trial(0, {}, "completed", tuple(executions))
+        assert found.score == 2.0
+        assert found.standard_error == pytest.approx(math.sqrt(0.09 + 1.0 / 3))
+
+    def test_standard_error_of_the_validation_rows(self, tmp_path):
+        found = tune(X, Y, max_trials=1, directory=tmp_path, **QUICK)
+        x, y = found.problem.validation
+        p = found.model(0).predict(x, verbose=0)[:, 0].astype(float)
+        losses = -np.where(y == 1, np.log(p), np.log(1 - p))
+        expected = losses.std(ddof=1) / math.sqrt(len(y))
+        assert found.best_trial.executions[0].standard_error == pytest.approx(expected, rel=1e-3)
+
+    def test_the_best_is_trained_again_on_all_rows_for_its_best_number_of_epochs(self, tmp_path):
+        found = tune(X, Y, max_trials=3, directory=tmp_path, **{**QUICK, "epochs": 6})
+        assert found.best_run.epochs == found.best_trial.executions[0].best_epoch
+        assert found.best_run.steps == found.best_run.epochs * math.ceil(80 / 32)
+        assert found.best_model.predict(X, verbose=0).shape == (80, 1)
+
+    def test_the_table(self, tmp_path):
+        found = tune(X, Y, max_trials=2, directory=tmp_path, **QUICK)
+        row = found.table()[1]
+        assert next(iter(row)) == "trial"
+        assert row["val_loss"] == row["scores"][0] == min(found.trials[1].executions[0].history["val_loss"])
+        assert (
+            row["parameters"]
+            == build_model(
+                "binary",
+                input_shape=(4,),
+                units=[v for k, v in found.trials[1].hyperparameters.items() if k[:5] == "units"],
+            ).count_params()
+        )
+        assert "simplest as good: trial" in str(found)
+
+    def test_figures(self, tmp_path):
+        found = tune(X, Y, max_trials=3, directory=tmp_path, **QUICK)
+        axes = found.plot()
+        np.testing.assert_array_equal(axes[0].lines[0].get_ydata(), [t.score for t in found.trials])
+        np.testing.assert_array_equal(
+            axes[0].lines[1].get_ydata(), np.minimum.accumulate([t.score for t in found.trials])
+        )
+        assert [ax.get_xlabel() for ax in axes[2:]] == [
+            name for name in ("num_layers", "units_1", "units_2", "dropout", "learning_rate")
+            if len({t.hyperparameters.get(name) for t in found.trials} - {None}) > 1
+        ]  # fmt: skip
+        from recipes.plots import plot_hyperparameter
+
+        with pytest.raises(ValueError, match=r"^No completed trial has a hyperparameter 'unit'. Expected one of "):
+            plot_hyperparameter(found, "unit")
+
+
+def test_tensorboard_opens_what_is_written(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    found = tune(X, Y, max_trials=2, directory=tmp_path / "s", tensorboard=tmp_path / "t", **QUICK)
+    trial = found.trials[1]
+    events = EventAccumulator(str(tmp_path / "t" / "trial_0001" / "execution-0"), size_guidance={"tensors": 0})
+    events.Reload()
+    import tensorflow as tf
+
+    written = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_val_loss")]
+    np.testing.assert_allclose(written, trial.executions[0].history["val_loss"], rtol=1e-6)
+    content = events.PluginTagToContent("hparams")
+    start = plugin_data_pb2.HParamsPluginData.FromString(content["_hparams_/session_start_info"]).session_start_info
+    assert start.hparams["units_1"].number_value == trial.hyperparameters["units_1"]
+    top = EventAccumulator(str(tmp_path / "t"))
+    top.Reload()
+    assert "_hparams_/experiment" in top.PluginTagToContent("hparams")
