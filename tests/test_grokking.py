@@ -462,6 +462,6 @@ def test_batches_and_positions_are_shared():
     model = network.build(table.num_tokens, 0)
     weights = {variable.path: variable.value for variable in model.weights}
     x, y = (tf.constant(column[:5]) for column in (table.x, table.y))
-    outputs = logits(network, weights, Batch.of(x, y, 11, tf.float32))
+    outputs = logits(network, weights, Batch(x, y, 11))
     assert outputs.shape == (13, 5)
     np.testing.assert_allclose(outputs.numpy().T, np.asarray(model(table.tokens(np.arange(5)))), atol=1e-5)

@@ -10,6 +10,7 @@ Examples lie along the last axis, values along the first: sums over values then 
 """
 
 from dataclasses import dataclass
+from functools import cache, reduce
 from typing import Any
 
 import tensorflow as tf
@@ -25,27 +26,29 @@ class Batch:
     """The operands of some equations.
 
     Attributes:
-        x: `(symbols, n)`, one-hot.
-        y: `(symbols, n)`, one-hot.
+        x: Symbols `(n,)`.
+        y: Symbols `(n,)`.
+        num_symbols: How many there are.
     """
 
     x: tf.Tensor
     y: tf.Tensor
-
-    @classmethod
-    def of(cls, x: tf.Tensor, y: tf.Tensor, num_symbols: int, dtype: tf.DType) -> "Batch":
-        """From symbols `(n,)`."""
-        return cls(*(tf.one_hot(operand, num_symbols, axis=0, dtype=dtype) for operand in (x, y)))
+    num_symbols: int
 
     def size(self, of: str) -> Any:
         """Number of different columns of what depends on `of`: `""`, `"x"`, `"y"` or `"xy"`."""
-        return tf.shape(self.x)[1] if of == "xy" else self.x.shape[0] if of else 1
+        return tf.shape(self.x)[0] if of == "xy" else self.num_symbols if of else 1
 
     def spread(self, columns: tf.Tensor, of: str, over: str) -> tf.Tensor:
-        """Columns `(width, size(of))` repeated for what depends on more; a single one is left to broadcasting."""
+        """Columns `(..., size(of))` repeated for what depends on more; a single one is left to broadcasting."""
         if of in ("", over):
             return columns
-        return tf.matmul(columns, self.x if of == "x" else self.y)  # exact: each sum has one term that is not 0
+        return tf.gather(columns, self.x if of == "x" else self.y, axis=-1)
+
+    def look_up(self, table: tf.Tensor) -> tf.Tensor:
+        """The entries `(heads, n)` of a table `(heads, y, x)`."""
+        flat = tf.reshape(table, (table.shape[0], self.num_symbols**2))
+        return tf.gather(flat, self.y * self.num_symbols + self.x, axis=1)
 
 
 def logits(network: Network, weights: Weights, batch: Batch) -> tf.Tensor:
@@ -99,28 +102,44 @@ def _attend(
     before = tf.split(h, sizes, axis=1)
     pairs = tf.split(_times(tf.concat([key, value], axis=1), h), sizes, axis=1)  # keys above values
     if len(asked) == len(of):
-        queries = tf.split(_times(query, h), sizes, axis=1)
+        queries = tf.split(_times(query, h) * scale, sizes, axis=1)
     else:
-        queries = [_times(query, columns) if j in asked else None for j, columns in enumerate(before)]
-    spread_pairs: dict[tuple[int, str], tf.Tensor] = {}  # of one position, for several that look at it
+        queries = [_times(query, columns) * scale if j in asked else None for j, columns in enumerate(before)]
+
+    def by_head(columns: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(columns, (heads, width // heads, -1))
+
+    @cache
+    def values(k: int, over: str) -> tf.Tensor:  # of one position, for several that look at it
+        return by_head(batch.spread(pairs[k][width:], of[k], over))
+
     results, residuals, depends = [], [], []
     for j in asked:
         seen = range(j + 1)
-        over = "".join(symbol for symbol in "xy" if any(symbol in of[k] for k in seen))
-        for k in seen:
-            if (k, over) not in spread_pairs:
-                both = batch.spread(pairs[k], of[k], over)
-                spread_pairs[k, over] = tf.reshape(both, (2, heads, width // heads, -1))
-        looked_at = [spread_pairs[k, over] for k in seen]
-        q = tf.reshape(batch.spread(queries[j], of[j], over), (heads, width // heads, -1))
-        shape = (heads, batch.size(over))
-        scores = tf.stack([tf.broadcast_to(tf.reduce_sum(q * pair[0], axis=1), shape) for pair in looked_at])
-        shares = _softmax(scores * scale)  # (positions, heads, columns)
-        parts = [shares[k, :, None] * pair[1] for k, pair in enumerate(looked_at)]
-        results.append(tf.reshape(tf.add_n(parts), (width, -1)))
+        over = _together(*of[: j + 1])
+        scores = [_scores(batch, by_head(queries[j]), by_head(pairs[k][:width]), of[j], of[k], over) for k in seen]
+        parts = [share[:, None] * values(k, over) for k, share in enumerate(_softmax(scores))]
+        results.append(tf.reshape(reduce(tf.add, parts), (width, -1)))
         residuals.append(tf.broadcast_to(batch.spread(before[j], of[j], over), (width, batch.size(over))))
         depends.append(over)
     return tf.concat(residuals, axis=1) + _times(output, tf.concat(results, axis=1)), depends
+
+
+def _scores(batch: Batch, queries: tf.Tensor, keys: tf.Tensor, of: str, of_keys: str, over: str) -> tf.Tensor:
+    """What one position makes of another `(heads, size(over))`, computed once where both columns are equal.
+
+    Queries and keys are `(heads, width / heads, columns)`.
+    """
+    if (of, of_keys) == ("y", "x"):  # all pairs, as one product: cheaper than to spread queries and keys, and back
+        return batch.look_up(tf.matmul(queries, keys, transpose_a=True))
+    both = _together(of, of_keys)
+    products = batch.spread(queries, of, both) * batch.spread(keys, of_keys, both)
+    return batch.spread(tf.reduce_sum(products, axis=1), both, over)
+
+
+def _together(*of: str) -> str:
+    """What depends on each of these depends on this."""
+    return "".join(symbol for symbol in "xy" if any(symbol in one for one in of))
 
 
 def _times(kernel: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
@@ -128,10 +147,12 @@ def _times(kernel: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     return tf.matmul(kernel, columns, transpose_a=True)
 
 
-def _softmax(scores: tf.Tensor) -> tf.Tensor:
-    """Over the first axis."""
-    powers = tf.exp(scores - tf.stop_gradient(tf.reduce_max(scores, axis=0, keepdims=True)))
-    return powers / tf.reduce_sum(powers, axis=0, keepdims=True)
+def _softmax(scores: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Over the list; not stacked, so that no gradient has to be padded."""
+    highest = tf.stop_gradient(reduce(tf.maximum, scores))
+    powers = [tf.exp(score - highest) for score in scores]
+    total = reduce(tf.add, powers)
+    return [power / total for power in powers]
 
 
 def _normalise(h: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:

@@ -191,7 +191,7 @@ class Trainer:
         parts = self._split(flat)
         with tf.GradientTape() as tape:
             tape.watch(parts)
-            batch = Batch.of(x, y, self.table.num_symbols, self.dtype)
+            batch = Batch(x, y, self.table.num_symbols)
             loss = crossentropy(logits(self.network, {**parts, **self.constants}, batch), answer)
         found = tape.gradient(loss, parts, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return tf.concat([tf.reshape(found[variable.path], (-1,)) for variable in self.variables], axis=0)
@@ -204,4 +204,4 @@ class Trainer:
 
     def _logits(self, flat: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         weights: dict[str, Any] = {**self._split(flat), **self.constants}
-        return tf.transpose(logits(self.network, weights, Batch.of(x, y, self.table.num_symbols, self.dtype)))
+        return tf.transpose(logits(self.network, weights, Batch(x, y, self.table.num_symbols)))
