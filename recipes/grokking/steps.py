@@ -18,10 +18,7 @@ from recipes.training.batches import epoch_order
 
 State = dict[str, tf.Tensor]  # "weights", "momentum", "velocity", and "slow" for Grokfast; each flat
 
-CHUNK_STEPS = 64  # steps whose order is handed over at once, where every batch is full
-# An epoch's last, smaller batch runs in the plain graph, which costs some 8 ms more a time but spares 4 s of compiling;
-# from this step on, which few runs reach, it goes through XLA too. Fixed, so that a run that goes on does the same.
-COMPILE_REST_FROM = 10_000
+CHUNK_STEPS = 128  # so many steps' order is handed over at once, in whole epochs
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Trainer:
         batch_size: Examples a step; the last of an epoch has what is left over.
         seed: Of the order of the examples, which depends on it and on the epoch alone.
         model: The plain model whose weights are trained.
-        jit_compile: Whether the full batches go through XLA.
+        jit_compile: Whether the steps go through XLA.
     """
 
     def __init__(
@@ -101,13 +98,11 @@ class Trainer:
         self.num_train = len(table.train)
         self.full, self.rest = divmod(self.num_train, batch_size)
         self.steps_per_epoch = self.full + bool(self.rest)
-        self.chunk_epochs = 1 if self.rest else max(1, CHUNK_STEPS // self.full)
+        self.chunk_epochs = max(1, CHUNK_STEPS // self.steps_per_epoch)
         self._train = [tf.constant(column[table.train]) for column in (table.x, table.y, table.answer)]
-        self._ran: set[str] = set()
+        self.is_compiled = False
         self._orders: tuple[int, tf.Tensor | None] = (-1, None)
-        self._full = tf.function(self._full_steps, autograph=False, jit_compile=jit_compile)
-        self._rest = tf.function(self._one_step, autograph=False)
-        self._rest_compiled = tf.function(self._one_step, autograph=False, jit_compile=jit_compile)
+        self._several = tf.function(self._several_steps, autograph=False, jit_compile=jit_compile)
         self._outputs = tf.function(self._logits, autograph=False, reduce_retracing=True)
 
     # The state.
@@ -137,30 +132,16 @@ class Trainer:
         parts = tf.split(flat, sizes)
         return {v.path: tf.reshape(part, v.shape) for v, part in zip(self.variables, parts, strict=True)}
 
-    @property
-    def is_compiled(self) -> bool:
-        """Has every kind of step been run before?"""
-        return len(self._ran) == 1 + bool(self.rest)
-
     # The steps.
 
     def steps(self, state: State, first: int, last: int) -> State:
         """The state after the steps `first` to `last - 1`."""
         while first < last:
-            epoch, within = divmod(first, self.steps_per_epoch)
-            if within == self.full:  # the rest of an epoch
-                order = self._order(epoch)[self.full * self.batch_size :]
-                self._ran.add("rest")
-                one_step = self._rest if first < COMPILE_REST_FROM else self._rest_compiled
-                state = one_step(state, order, tf.constant(first))
-                first += 1
-                continue
             chunk, start = divmod(first, self.steps_per_epoch * self.chunk_epochs)
-            end = self.full * self.chunk_epochs  # of the chunk, in full batches
-            count = min(end - start, last - first)
+            count = min(self.steps_per_epoch * self.chunk_epochs - start, last - first)
             orders = self._chunk_order(chunk)
-            self._ran.add("full")
-            state = self._full(state, orders, *map(tf.constant, (start, start + count, first)))
+            state = self._several(state, orders, *map(tf.constant, (start, start + count, first)))
+            self.is_compiled = True
             first += count
         return state
 
@@ -168,17 +149,27 @@ class Trainer:
         return epoch_order(self.seed, epoch, self.num_train)
 
     def _chunk_order(self, chunk: int) -> tf.Tensor:
-        """Row numbers of a chunk's full batches, one after the other."""
+        """Row numbers `(chunk_epochs, num_train)`."""
         if self._orders[0] != chunk:
             epochs = range(chunk * self.chunk_epochs, (chunk + 1) * self.chunk_epochs)
-            rows = [self._order(epoch)[: self.full * self.batch_size] for epoch in epochs]
-            self._orders = (chunk, tf.constant(np.concatenate(rows)))
+            self._orders = (chunk, tf.constant(np.stack([self._order(epoch) for epoch in epochs])))
         return self._orders[1]
 
-    def _full_steps(self, state: State, orders: tf.Tensor, start: tf.Tensor, end: tf.Tensor, first: tf.Tensor) -> State:
+    def _several_steps(
+        self, state: State, orders: tf.Tensor, start: tf.Tensor, end: tf.Tensor, first: tf.Tensor
+    ) -> State:
+        """The state after the steps `start` to `end - 1` of a chunk, of which the first is `first` of the run."""
+
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            rows = tf.slice(orders, [i * self.batch_size], [self.batch_size])
-            return i + 1, self._one_step(state, rows, first + i - start)
+            order, within = orders[i // self.steps_per_epoch], i % self.steps_per_epoch
+
+            def step(size: int) -> State:
+                rows = tf.slice(order, [within * self.batch_size], [size])
+                return self._one_step(state, rows, first + i - start)
+
+            if not self.rest:
+                return i + 1, step(self.batch_size)
+            return i + 1, tf.cond(within < self.full, lambda: step(self.batch_size), lambda: step(self.rest))
 
         return tf.while_loop(lambda i, _: i < end, body, (start, state))[1]
 
