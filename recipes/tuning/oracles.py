@@ -8,7 +8,6 @@ from it, and keras-tuner's own files are written beside it, each whole at every 
 import json
 import shutil
 import warnings
-from functools import cmp_to_key
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +26,10 @@ CANDIDATES = 1_000  # places at which the Bayesian oracle looks
 REFINED = 3  # of them from which it descends
 RESTARTS = 4  # of the fit of its kernel
 _NEVER = 10**9  # so many failures in a row end a search
-_STATE = {  # what choosing changes, beside the trials themselves
+_STATE = {
     "random": ("_seed_state",),
     "bayesian": ("_seed_state",),
     "hyperband": ("_seed_state", "_brackets", "_current_bracket", "_current_iteration"),
-    "grid": (),
 }
 
 
@@ -88,15 +86,19 @@ class _Recorded:
                 self.end_order.append(trial.id)
                 self._run_times[trial.id] = 1
         if trials:
-            for name, value in trials[-1].chooser.items():
-                setattr(self, name, value)
-        self._after_restoring(trials)
+            self._choose_as(trials[-1].chooser)
 
-    def _after_restoring(self, trials: list[Trial]) -> None:
-        pass
+    def chooser(self) -> dict[str, Any]:
+        """What choosing changes, beside the trials themselves."""
+        return {name: getattr(self, name) for name in _STATE[self.name]}
+
+    def _choose_as(self, chooser: dict[str, Any]) -> None:
+        for name, value in chooser.items():
+            setattr(self, name, value)
 
     def _as_keras_tuner_s(self, trial: Trial) -> Any:
-        space = self.hyperparameters.copy()
+        space = keras_tuner.HyperParameters()  # without what only later trials have: it would get a random value
+        space.merge([hp for hp in self.hyperparameters.space if hp.name in trial.hyperparameters])
         space.values = dict(trial.hyperparameters)
         theirs = keras_trial.Trial(space, trial.id, trial.status.upper(), trial.error or None)
         if trial.score is not None:
@@ -116,8 +118,8 @@ class _Recorded:
         finally:
             oracle.max_trials = most
         if trial.status == "RUNNING" and self.journal.read(int(trial.trial_id)) is None:
-            chooser = {name: getattr(self, name) for name in _STATE[self.name]}
-            self.journal.append(int(trial.trial_id), {"started": trial.hyperparameters.values, "chooser": chooser})
+            started = {"started": trial.hyperparameters.values, "chooser": self.chooser()}
+            self.journal.append(int(trial.trial_id), started)
         return trial
 
     def score_trial(self, trial: Any) -> None:
@@ -139,6 +141,7 @@ class _Recorded:
                 for state in self.journal.folder_of(int(other)).glob("state-*"):
                     shutil.rmtree(state, ignore_errors=True)
                 self.let_go.add(other)
+        self.save()  # keras-tuner does so before it takes the trial off its list of running ones
 
     def save(self) -> None:
         """keras-tuner's own file, whole at every moment."""
@@ -163,16 +166,21 @@ class _Random(_Recorded, keras_tuner.oracles.RandomSearchOracle):
 
 
 class _Grid(_Recorded, keras_tuner.oracles.GridSearchOracle):
-    def _after_restoring(self, trials: list[Trial]) -> None:
-        """The order of the values tried, and the trials whose next combination has to be looked at again."""
-        values = {trial.id: self.trials[trial.id].hyperparameters.values for trial in trials}
+    def chooser(self) -> dict[str, Any]:
+        """The order of the combinations, those whose next one is to be looked for, and those that will be."""
+        links, order = self._ordered_ids, []
+        place = links._next_index[None]  # the first
+        while place is not None:
+            order.append(links._memory[place])
+            place = links._next_index[place]
+        running = [trial.trial_id for trial in self.ongoing_trials.values()]
+        return {"order": order, "populate_next": list(self._populate_next), "running": running}
 
-        def compare(a: str, b: str) -> int:
-            return self._compare(values[a], values[b])
-
-        for name in sorted(values, key=cmp_to_key(compare)):
+    def _choose_as(self, chooser: dict[str, Any]) -> None:
+        for name in chooser["order"]:
             self._ordered_ids.insert(name)
-        self._populate_next = [trial.id for trial in trials]
+        ended_since = [name for name in chooser["running"] if name in self.end_order]
+        self._populate_next = [*chooser["populate_next"], *ended_since]
 
 
 class _Hyperband(_Recorded, keras_tuner.oracles.HyperbandOracle):
