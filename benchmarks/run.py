@@ -1,7 +1,8 @@
 """All timings, side by side: `python benchmarks/run.py [JOB ...]` prints the table and writes benchmarks/results.json.
 
 Each measurement runs in a process of its own (`jobs.py`), the ways in turn, so that a slower minute of the machine
-strikes them all; medians over the repeats. PyTorch is compared with where it is installed (pip install torch).
+strikes them all; medians over the repeats. PyTorch and Optuna are compared with where they are installed
+(pip install torch optuna).
 """
 
 import argparse
@@ -17,7 +18,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "torch")
+PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scikit-learn", "torch", "optuna")
+OPTIONAL = {"torch": "torch", "torch-compiled": "torch", "optuna": "optuna"}  # what a way needs beside the package
 
 # What is compared: job, what is read, whether more is better, and against whom; then what is asked and aimed for.
 ROWS = [
@@ -35,6 +37,9 @@ ROWS = [
     ("grok-paper", "steps_per_s", "keras", 3, None, "grokking, the paper's network, batch 512"),
     ("grok-paper", "steps_per_s", "torch", 3, None, "the same"),
     ("grok-paper", "steps_per_s", "torch-compiled", 1.8, None, "the same, torch.compile and fused AdamW"),
+    ("tune", "trials_per_min", "keras-tuner", 5, 12, "random search, breast cancer, 30 trials of 50 epochs, batch 32"),
+    ("tune", "trials_per_min", "optuna", 4, None, "the same"),
+    ("tune-memory", "rss_mb", "ten", 0.83, None, "memory after 100 trials, against that after 10"),
     ("memory", "peak_mb", "keras", 1.0, None, "peak memory, dense autoencoder on 60,000 images"),
 ]
 # Multiplications and additions of one training step: 2 per weight and row forward, 4 backward, less the gradient of
@@ -55,18 +60,20 @@ def main() -> None:
     parser.add_argument("jobs", nargs="*", help="only these jobs")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
-        "--grok-seeds", type=int, metavar="N", help="instead: N seeds of grokking's lecture preset, N // 3 of paper"
+        "--grok-seeds", type=int, metavar="N", help="instead: N seeds of grokking's lecture preset, N // 2 of paper"
+    )
+    parser.add_argument(
+        "--grok-accelerations", type=int, metavar="N", help="instead: N seeds of each changed optimisation of grokking"
     )
     options = parser.parse_args()
+    if options.grok_accelerations:
+        grok_accelerations(options.grok_accelerations)
+        return
     if options.grok_seeds:
         grok_seeds(options.grok_seeds)
         return
-    with_torch = importlib.util.find_spec("torch") is not None
-    rows = [
-        row
-        for row in ROWS
-        if (not options.jobs or row[0] in options.jobs) and (with_torch or not row[2].startswith("torch"))
-    ]
+    missing = {way for way, package in OPTIONAL.items() if importlib.util.find_spec(package) is None}
+    rows = [row for row in ROWS if (not options.jobs or row[0] in options.jobs) and row[2] not in missing]
     results: dict[str, dict[str, list[dict[str, float]]]] = {}
     for job in dict.fromkeys(row[0] for row in rows):
         ways = ["recipes", *dict.fromkeys(row[2] for row in rows if row[0] == job)]
@@ -88,7 +95,7 @@ def grok_seeds(number: int) -> None:
     print("| preset | seed | memorised at | generalised at | ratio | steps/s | call, s | process, s |")
     print("|---|---|---|---|---|---|---|---|")
     results: dict[str, list[dict[str, float]]] = {}
-    for preset, seeds in (("lecture", range(number)), ("paper", range(number // 3))):
+    for preset, seeds in (("lecture", range(number)), ("paper", range(number // 2))):
         for seed in seeds:
             start = time.perf_counter()
             found = measure(f"grok-{preset}-seeds", f"seed-{seed}") | {"seed": seed}
@@ -98,6 +105,28 @@ def grok_seeds(number: int) -> None:
             print(f"| {preset} | {seed} | {steps} | {found['delay_ratio']:.1f} | {found['steps_per_s']:.0f} "
                   f"| {found['first_s']:.1f} | {found['process_s']:.1f} |", flush=True)  # fmt: skip
     (HERE / "grokking.json").write_text(json.dumps({"machine": machine(), "runs": results}, indent=1) + "\n")
+
+
+ACCELERATIONS = {
+    "the preset": "",
+    "decay 3": ",weight_decay=3",
+    "rate 0.003": ",learning_rate=0.003",
+    "rate 0.003 and decay 3": ",learning_rate=0.003,weight_decay=3",
+    "Grokfast, factor 2": ",grokfast=2",
+}
+
+
+def grok_accelerations(number: int) -> None:
+    """The lecture preset with another optimisation: steps, not speed; medians over the seeds."""
+    print("| optimisation | memorised at | generalised at | ratio | seeds that generalised |")
+    print("|---|---|---|---|---|")
+    for name, changes in ACCELERATIONS.items():
+        found = [measure("grok-lecture-seeds", f"seed-{seed}{changes}") for seed in range(number)]
+        steps = [run for run in found if run["generalised_at"] == run["generalised_at"]]
+        middle = {what: statistics.median(run[what] for run in steps) if steps else float("nan")
+                  for what in ("memorised_at", "generalised_at", "delay_ratio")}  # fmt: skip
+        print(f"| {name} | {middle['memorised_at']:,.0f} | {middle['generalised_at']:,.0f} "
+              f"| {middle['delay_ratio']:.1f} | {len(steps)} of {number} |", flush=True)  # fmt: skip
 
 
 def measure(job: str, way: str) -> dict[str, float]:
@@ -143,10 +172,10 @@ def print_table(rows, results, roof: float, importing: float) -> None:
     print("|---|---|---|---|---|---|---|---|")
     for job, what, other, least, aim, label in rows:
         ours, theirs = (statistics.median(run[what] for run in results[job][way]) for way in ("recipes", other))
-        more_is_better = what == "steps_per_s"
+        more_is_better = what in ("steps_per_s", "trials_per_min")
         ratio = ours / theirs if more_is_better else theirs / ours
-        unit = {"steps_per_s": "steps/s", "first_s": "s", "peak_mb": "MB"}[what]
-        share = f"{ours * FLOPS[job] / roof / 1e9:.0%}" if more_is_better and job in FLOPS else ""
+        unit = {"steps_per_s": "steps/s", "trials_per_min": "trials/min", "first_s": "s"}.get(what, "MB")
+        share = f"{ours * FLOPS[job] / roof / 1e9:.0%}" if what == "steps_per_s" and job in FLOPS else ""
         cells = (label, other, f"{ours:,.4g} {unit}", f"{theirs:,.4g} {unit}", f"{ratio:.2f}×", f"{least}×",
                  f"{aim}×" if aim else "", share)  # fmt: skip
         print("| " + " | ".join(cells) + " |")

@@ -21,7 +21,8 @@ ORDER = {
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
         "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
         "tuning", "tuning.space", "tuning.journal", "tuning.problem", "tuning.trial", "tuning.oracles", "tuning.tuner",
-        "tuning.schedule", "tuning.workers", "tuning.tensorboard", "tuning.result", "tuning.search",
+        "tuning.schedule", "tuning.report", "tuning.workers", "tuning.tensorboard", "tuning.result", "tuning.arguments",
+        "tuning.search",
         "plots.history", "plots.autoencoder", "plots.grokking", "plots.search", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
@@ -34,6 +35,7 @@ HOMES = {
         "recipes.plots.search",
     },
     "keras_tuner": {
+        "recipes.tuning.arguments",
         "recipes.tuning.problem",
         "recipes.tuning.oracles",
         "recipes.tuning.tuner",

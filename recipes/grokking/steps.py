@@ -3,8 +3,9 @@
 The weights, and the optimizer's two moments, are one flat vector each, so that the update is one pass over memory.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -15,6 +16,9 @@ from recipes.grokking.equations import Equations
 from recipes.grokking.network import Network
 from recipes.grokking.shared import Batch, crossentropy, logits
 from recipes.training.batches import epoch_order
+
+MOST_PROGRAMS = 4  # compiled functions that are kept for further runs
+_PROGRAMS: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()  # the least recently used one first
 
 State = dict[str, tf.Tensor]  # "weights", "momentum", "velocity", and "slow" for Grokfast; each flat
 
@@ -46,21 +50,27 @@ class Optimizer:
     grokfast: float = 0.0
     grokfast_decay: float = 0.98
 
-    def update(self, state: State, gradient: tf.Tensor, step: tf.Tensor) -> State:
-        """The state after step number `step`, which counts from 0."""
+    def rates(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """Learning rate and decay, as numbers that a compiled step is given: it is the same for others."""
+        return tf.constant(self.learning_rate, dtype), tf.constant(self.weight_decay, dtype)
+
+    def update(
+        self, state: State, gradient: tf.Tensor, step: tf.Tensor, rates: tuple[tf.Tensor, tf.Tensor] | None = None
+    ) -> State:
+        """The state after step number `step`, which counts from 0; with these rates instead of its own."""
         dtype = gradient.dtype
+        rate, decay = rates or self.rates(dtype)
         if self.grokfast:
             slow = self.grokfast_decay * state["slow"] + (1 - self.grokfast_decay) * gradient
             gradient += self.grokfast * slow
         number = tf.cast(step, dtype)
-        rate = tf.cast(self.learning_rate, dtype)
         if self.warm_up:
             rate *= tf.minimum(number / self.warm_up, tf.ones([], dtype))
         beta_1, beta_2 = (tf.constant(beta, dtype) for beta in (self.beta_1, self.beta_2))
         momentum = state["momentum"] + (gradient - state["momentum"]) * (1 - beta_1)
         velocity = state["velocity"] + (tf.square(gradient) - state["velocity"]) * (1 - beta_2)
         unbiased = rate * tf.sqrt(1 - tf.pow(beta_2, number + 1)) / (1 - tf.pow(beta_1, number + 1))
-        weights = state["weights"] * (1 - rate * self.weight_decay)
+        weights = state["weights"] * (1 - rate * decay)
         weights -= unbiased * momentum / (tf.sqrt(velocity) + self.epsilon)
         new = {"weights": weights, "momentum": momentum, "velocity": velocity}
         return {**new, "slow": slow} if self.grokfast else new
@@ -100,10 +110,22 @@ class Trainer:
         self.steps_per_epoch = self.full + bool(self.rest)
         self.chunk_epochs = max(1, CHUNK_STEPS // self.steps_per_epoch)
         self._train = [tf.constant(column[table.train]) for column in (table.x, table.y, table.answer)]
+        self._rates = optimizer.rates(self.dtype)
         self.is_compiled = False
         self._orders: tuple[int, tf.Tensor | None] = (-1, None)
-        self._several = tf.function(self._several_steps, autograph=False, jit_compile=jit_compile)
-        self._outputs = tf.function(self._logits, autograph=False, reduce_retracing=True)
+        self._several, self._outputs = self._programs(jit_compile)
+
+    def _programs(self, jit_compile: bool) -> tuple[Any, Any]:
+        """The compiled functions; those of another run serve one with other split, seed, rate or decay."""
+        alike = replace(self.optimizer, learning_rate=0.0, weight_decay=0.0)
+        key = (self.network, self.table.num_symbols, self.num_train, self.batch_size, alike, self.dtype, jit_compile)
+        if key not in _PROGRAMS:
+            several = tf.function(self._several_steps, autograph=False, jit_compile=jit_compile)
+            _PROGRAMS[key] = several, tf.function(self._logits, autograph=False, reduce_retracing=True)
+        _PROGRAMS.move_to_end(key)
+        while len(_PROGRAMS) > MOST_PROGRAMS:
+            _PROGRAMS.popitem(last=False)
+        return _PROGRAMS[key]
 
     # The state.
 
@@ -140,7 +162,8 @@ class Trainer:
             chunk, start = divmod(first, self.steps_per_epoch * self.chunk_epochs)
             count = min(self.steps_per_epoch * self.chunk_epochs - start, last - first)
             orders = self._chunk_order(chunk)
-            state = self._several(state, orders, *map(tf.constant, (start, start + count, first)))
+            numbers = map(tf.constant, (start, start + count, first))
+            state = self._several(state, self._train, self._rates, orders, *numbers)
             self.is_compiled = True
             first += count
         return state
@@ -156,7 +179,14 @@ class Trainer:
         return self._orders[1]
 
     def _several_steps(
-        self, state: State, orders: tf.Tensor, start: tf.Tensor, end: tf.Tensor, first: tf.Tensor
+        self,
+        state: State,
+        train: list[tf.Tensor],
+        rates: tuple[tf.Tensor, tf.Tensor],
+        orders: tf.Tensor,
+        start: tf.Tensor,
+        end: tf.Tensor,
+        first: tf.Tensor,
     ) -> State:
         """The state after the steps `start` to `end - 1` of a chunk, of which the first is `first` of the run."""
 
@@ -165,7 +195,8 @@ class Trainer:
 
             def step(size: int) -> State:
                 rows = tf.slice(order, [within * self.batch_size], [size])
-                return self._one_step(state, rows, first + i - start)
+                gradient = self._gradient(state["weights"], train, rows)
+                return self.optimizer.update(state, gradient, first + i - start, rates)
 
             if not self.rest:
                 return i + 1, step(self.batch_size)
@@ -173,12 +204,12 @@ class Trainer:
 
         return tf.while_loop(lambda i, _: i < end, body, (start, state))[1]
 
-    def _one_step(self, state: State, rows: tf.Tensor, step: tf.Tensor) -> State:
-        return self.optimizer.update(state, self.gradient(state["weights"], rows), step)
-
     def gradient(self, flat: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """Of the mean crossentropy over these training rows, flat."""
-        x, y, answer = (tf.gather(column, rows) for column in self._train)
+        return self._gradient(flat, self._train, rows)
+
+    def _gradient(self, flat: tf.Tensor, train: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+        x, y, answer = (tf.gather(column, rows) for column in train)
         parts = self._split(flat)
         with tf.GradientTape() as tape:
             tape.watch(parts)

@@ -39,7 +39,7 @@ class Resume:
     ) -> None:
         self.checkpoint = checkpoint
         self.every = every
-        self._fresh = [_plain_attributes(callback) for callback in callbacks]
+        self._fresh = [plain_attributes(callback) for callback in callbacks]
         self._saved = checkpoint.load()
         state = self._saved.state if self._saved else {}
         self.epoch: int = state.get("epoch", 0)
@@ -117,7 +117,7 @@ class Resume:
                 "seconds": self.seconds + time.monotonic() - self._start,
                 "num_variables": len(_variables(model)),
                 "callbacks": [
-                    {name: v for name, v in _plain_attributes(callback).items() if v != fresh.get(name, self)}
+                    {name: v for name, v in plain_attributes(callback).items() if v != fresh.get(name, self)}
                     for callback, fresh in zip(callbacks, self._fresh, strict=True)
                 ],
                 "first_rate": self._first_rate,
@@ -189,7 +189,7 @@ def settings_of(
     }
 
 
-def _plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
+def plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """Counters and best values, such as EarlyStopping's `wait`; not models and functions, nor `min_delta`.
 
     Keras turns the sign of the latter in the first epoch of a process, also of one that goes on.

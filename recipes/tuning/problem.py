@@ -14,6 +14,7 @@ import numpy as np
 from recipes.autoencoder import build_autoencoder
 from recipes.build import build_model, seeded
 from recipes.training.checkpoint import digest_of
+from recipes.training.resume import plain_attributes
 from recipes.tuning.space import Entries, ask
 
 
@@ -37,6 +38,7 @@ class Problem:
         direction: `"min"` or `"max"`.
         retrain: All rows and targets, that the best configuration is trained on in the end.
         split: Share of these rows that validates; `None` where the validation set was given.
+        callbacks: Keras callbacks, of which each training gets a copy.
     """
 
     x: Any = field(repr=False)
@@ -54,6 +56,7 @@ class Problem:
     direction: str
     retrain: tuple[Any, Any] = field(repr=False)
     split: float | None
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
     def declare(self, hp: Any) -> None:
         """Ask for every hyperparameter, so that keras-tuner knows the space; the user's own model is built for it."""
@@ -105,6 +108,7 @@ class Problem:
             "batch_size": self.batch_size,
             "executions_per_trial": self.executions,
             "seed": self.seed,
+            "callbacks": [[type(callback).__name__, plain_attributes(callback)] for callback in self.callbacks],
         }
 
 

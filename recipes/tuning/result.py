@@ -10,8 +10,8 @@ import numpy as np
 
 from recipes.training.run import Run
 from recipes.tuning.journal import Journal, Trial
-from recipes.tuning.problem import Problem, all_seeded, seed_of
-from recipes.tuning.trial import train
+from recipes.tuning.problem import Problem, seed_of
+from recipes.tuning.trial import grok_run, train, train_by_own_fit
 from recipes.tuning.tuner import as_hyperparameters, root_of
 
 SHOWN = 10  # trials in the printed table
@@ -98,17 +98,11 @@ class Search:
         journal, hp = Journal(self.folder), as_hyperparameters(trial.hyperparameters)
         root = root_of(number, trial.hyperparameters, journal)
         problem, epochs = self.problem, int(hp.values.get("tuner/epochs", self.problem.epochs))
+        seed = seed_of(problem.seed, root, 0)
         if problem.body == "grokking":
-            from recipes.tuning.trial import grok_run
-
-            return grok_run(problem, hp, epochs, seed_of(problem.seed, root, 0), None)[0].model
+            return grok_run(problem, hp, epochs, seed, None)[0].model
         if problem.own_fit is not None:
-            seed = seed_of(problem.seed, root, 0)
-            model = problem.build(hp, seed)
-            with all_seeded(seed):
-                problem.own_fit(hp, model, problem.x, problem.y, epochs=epochs, batch_size=problem.batch_size,
-                                validation_data=problem.validation, callbacks=[], verbose=0)  # fmt: skip
-            return model
+            return train_by_own_fit(problem, hp, epochs, seed)[0]
         state = journal.folder_of(number) / "state-0"
         return train(problem, hp, root, 0, epochs, state if state.is_dir() else None).model
 
@@ -120,7 +114,7 @@ class Search:
         if self._trains_itself:
             raise ValueError("This search has its own way of training. Use best_model.")
         x, y = self.problem.retrain
-        problem = replace(self.problem, x=x, y=y, validation=None)
+        problem = replace(self.problem, x=x, y=y, validation=None, callbacks=())  # which have nothing to watch
         epochs = max(1, round(float(np.median([e.best_epoch for e in trial.executions]))))
         root = root_of(trial.number, trial.hyperparameters, Journal(self.folder))
         return train(problem, as_hyperparameters(trial.hyperparameters), root, 0, epochs, None)

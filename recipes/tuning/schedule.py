@@ -36,6 +36,11 @@ def totals(oracle: Any, max_trials: int | None, epochs: int) -> tuple[int | None
     return max_trials, None if max_trials is None else max_trials * epochs
 
 
+def epochs_of(values: dict[str, Any], epochs: int) -> int:
+    """For how many epochs does this configuration train? Hyperband's promoted ones go on from those of another."""
+    return int(values.get("tuner/epochs", epochs)) - int(values.get("tuner/initial_epoch", 0))
+
+
 def describe(oracle: Any, max_trials: int | None, epochs: int, executions: int) -> str:
     """The schedule in words."""
     trials, total = totals(oracle, max_trials, epochs)

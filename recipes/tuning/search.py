@@ -4,28 +4,23 @@ import hashlib
 import json
 import os
 import shutil
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
-import numpy as np
 
-import cheatsheet
-from recipes.arrays import as_features
-from recipes.training.batches import split_rows
 from recipes.training.checkpoint import differing, locked, unlock, write_atomically
 from recipes.training.interrupt import Interrupt
-from recipes.training.progress import LiveLine, duration
-from recipes.tuning import schedule, workers
+from recipes.training.progress import LiveLine
+from recipes.tuning import workers
+from recipes.tuning.arguments import problem_of, require_whole
 from recipes.tuning.journal import Journal, Trial
 from recipes.tuning.oracles import TUNERS, make_oracle
 from recipes.tuning.problem import Problem
+from recipes.tuning.report import Report
 from recipes.tuning.result import Search
-from recipes.tuning.space import OF_BODY, entries_of
-from recipes.tuning.space import describe as describe_space
 from recipes.tuning.tensorboard import write_tensorboard
 from recipes.tuning.tuner import explored, work
 
@@ -49,6 +44,7 @@ def tune(
     validation_data: Any = None,
     validation_split: float = 0.2,
     batch_size: int = 32,
+    callbacks: Sequence[Any] = (),
     directory: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     workers: int = 1,
@@ -82,6 +78,7 @@ def tune(
         validation_data: `(x, y)` to validate on, instead of a part of x.
         validation_split: Share of the rows to validate on: shuffled, and stratified for classes; the same for all.
         batch_size: Rows a step, unless it is searched.
+        callbacks: Keras callbacks, such as `EarlyStopping`; each training gets copies.
         directory: Folder of the search; by default one in `runs/` whose name depends on the data and the settings.
         overwrite: Delete an earlier search in it.
         workers: Processes on this machine. On several machines, the environment variables KERASTUNER_ORACLE_IP,
@@ -99,13 +96,13 @@ def tune(
         RuntimeError: where no configuration could be trained, with the first cause.
         BlockingIOError: where another process has the folder open.
     """
-    problem = _problem(x, y, task, body, space, hypermodel, objective, executions_per_trial, validation_data,
-                       validation_split, batch_size, epochs, seed)  # fmt: skip
+    problem = problem_of(x, y, task, body, space, hypermodel, objective, executions_per_trial, validation_data,
+                       validation_split, batch_size, epochs, seed, callbacks)  # fmt: skip
     if tuner not in TUNERS:
         raise ValueError(f"Unknown tuner. Received: tuner={tuner!r}. Expected one of {', '.join(TUNERS)}.")
     for name, value in (("max_trials", max_trials), ("workers", workers)):
         if value is not None:
-            _require_whole(name, value, 1)
+            require_whole(name, value, 1)
     if max_trials is None and tuner in ("random", "bayesian"):
         max_trials = DEFAULT_TRIALS
     line = LiveLine() if verbose else None
@@ -126,8 +123,8 @@ def _search(
     settings = _settings(problem, tuner)
     folder = Path(directory) if directory is not None else Path("runs") / f"tune-{_short_digest(settings)}"
     with ExitStack() as opened:
+        folder.mkdir(parents=True, exist_ok=True)
         if role != "worker":
-            folder.mkdir(parents=True, exist_ok=True)
             opened.callback(unlock, locked(folder))
             _open(folder, settings, overwrite)
         journal = Journal(folder)
@@ -141,14 +138,18 @@ def _search(
         reached = explored(oracle, problem, folder)
         interrupt = opened.enter_context(Interrupt())
         if role == "worker":
-            work(problem, reached, journal, interrupt, worker=os.environ["KERASTUNER_TUNER_ID"])
+            name = os.environ["KERASTUNER_TUNER_ID"]
+            opened.enter_context(workers.alive(folder, name))
+            work(problem, reached, journal, interrupt, worker=name)
         else:
             oracle.restore()
             oracle.save()
-            report = _Report(oracle, journal, problem, max_trials, line)
+            report = Report(oracle, journal, problem, max_trials, line)
             try:
                 report.start(folder)
-                if role == "chief":
+                if max_trials is not None and len(oracle.end_order) >= max_trials:
+                    pass  # all done before
+                elif role == "chief":
                     workers.serve(oracle, journal, interrupt, report.on_end)
                 elif num_workers > 1:
                     workers.run(problem, tuner, options, oracle, journal, num_workers, interrupt, report.on_end)
@@ -163,132 +164,6 @@ def _search(
     if not found.completed and not interrupt.requested and role != "worker":
         raise RuntimeError(_no_trial(found))
     return found
-
-
-def _problem(
-    x: Any, y: Any, task: str | None, body: str, space: Any, hypermodel: Any, objective: Any, executions: int,
-    validation_data: Any, validation_split: float, batch_size: int, epochs: int, seed: int,
-) -> Problem:  # fmt: skip
-    """The arguments of `tune`, checked and brought together."""
-    for name, value, least in (("executions_per_trial", executions, 1), ("epochs", epochs, 1),
-                               ("batch_size", batch_size, 1), ("seed", seed, 0)):  # fmt: skip
-        _require_whole(name, value, least)
-    body = _body(body, y, hypermodel)
-    if body == "grokking":
-        if x is not None or y is not None:
-            raise ValueError("body='grokking' has its own tables of equations. Leave x and y out.")
-        train: tuple[Any, Any] = (None, None)
-        validation = None
-        objective = keras_tuner.Objective("steps_to_generalise", "min") if objective == "val_loss" else objective
-        entries = entries_of(space, body, (), 0, batch_size)
-    else:
-        if x is None:
-            raise ValueError("Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder.")
-        x, y, train, validation = _divided(x, y, task, validation_data, validation_split, seed)
-        if hypermodel is not None:
-            if space is not None:
-                raise ValueError("hypermodel has its own space. Received beside it: space. Leave one of them out.")
-            if not callable(getattr(hypermodel, "build", hypermodel)):
-                raise TypeError(
-                    "hypermodel is a function of hp that gives a compiled model, or a keras_tuner.HyperModel. "
-                    f"Received: {type(hypermodel).__name__}."
-                )
-        shape = np.shape(train[0])[1:]
-        entries = {} if hypermodel is not None else entries_of(space, body, shape, len(train[0]), batch_size)
-    objective = _objective(objective)
-    return Problem(
-        x=train[0],
-        y=train[1],
-        validation=validation,
-        task=task,
-        body="" if hypermodel is not None else body,
-        entries=entries,
-        hypermodel=hypermodel,
-        epochs=int(epochs),
-        batch_size=int(batch_size),
-        executions=int(executions),
-        seed=int(seed),
-        objective=objective.name,
-        direction=objective.direction,
-        retrain=(x, y),
-        split=float(validation_split) if validation_data is None else None,
-    )
-
-
-def _body(body: str, y: Any, hypermodel: Any) -> str:
-    if hypermodel is not None or body == "grokking":
-        return body
-    if y is None:  # an autoencoder
-        body = {"mlp": "dense", "cnn": "conv"}.get(body, body)
-    fitting = ("mlp", "cnn") if y is not None else ("dense", "conv")
-    if body not in fitting:
-        known = f"Expected one of {', '.join(fitting)}" + (" with y" if y is not None else " without y, or grokking")
-        raise ValueError(f"Unknown body. Received: body={body!r}. {known}." if body not in OF_BODY else
-                         f"body={body!r} does not go with y={'None' if y is None else '...'}. {known}.")  # fmt: skip
-    return body
-
-
-def _divided(
-    x: Any, y: Any, task: str | None, validation_data: Any, fraction: float, seed: int
-) -> tuple[Any, Any, tuple[Any, Any], tuple[Any, Any]]:
-    """All inputs and targets; those that train; those that validate."""
-    x = as_features(x)
-    y = None if y is None else np.asarray(y)
-    if y is not None and len(x) != len(y):
-        raise ValueError(f"x has {len(x)} rows, but y has {len(y)}. Expected the same number.")
-    if validation_data is not None:
-        parts = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
-        if len(parts) != 2 or (parts[1] is None) != (y is None):
-            raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
-        held_out = (as_features(parts[0]), None if parts[1] is None else np.asarray(parts[1]))
-        return x, y, (x, y), held_out
-    if not isinstance(fraction, int | float) or not 0 < fraction < 1:
-        raise ValueError(
-            f"A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split={fraction!r}."
-        )
-    train, validate = split_rows(len(x), fraction, seed, _labels(y, task))
-
-    def take(which: np.ndarray) -> tuple[Any, Any]:
-        return x[which], None if y is None else y[which]
-
-    return x, y, take(train), take(validate)
-
-
-def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:
-    """Class number of each row, where there are classes to stratify by."""
-    if y is None or (task or cheatsheet.infer_task(y).task) not in ("binary", "multiclass"):
-        return None
-    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))
-    return np.unique(classes, return_inverse=True)[1]
-
-
-def _objective(objective: Any) -> keras_tuner.Objective:
-    if isinstance(objective, keras_tuner.Objective):
-        return objective
-    if not isinstance(objective, str):
-        raise TypeError(f"objective is a name, or a keras_tuner.Objective. Received: {type(objective).__name__}.")
-    try:
-        return keras_tuner.engine.oracle.Objective(objective, _direction(objective))
-    except ValueError:
-        raise ValueError(
-            f"Is more {objective!r} better, or less? "
-            f"Say objective=keras_tuner.Objective({objective!r}, direction='min' or 'max')."
-        ) from None
-
-
-def _direction(name: str) -> str:
-    """By the field's usual names; keras-tuner's own way looks the metric up in Keras."""
-    from keras_tuner.engine.metrics_tracking import infer_metric_direction
-
-    direction = infer_metric_direction(name)
-    if direction is None:
-        raise ValueError
-    return direction
-
-
-def _require_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
 
 
 def _settings(problem: Problem, tuner: str) -> dict[str, Any]:
@@ -310,6 +185,8 @@ def _open(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
     if overwrite:
         for old in (*folder.glob("trial_*"), *folder.glob("*.json")):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
+    for leftover in folder.rglob("*.tmp"):  # of a process that was killed while it wrote
+        leftover.unlink(missing_ok=True)
     if path.exists():
         differences = differing(json.loads(path.read_text()), settings)
         if differences:
@@ -333,57 +210,3 @@ def _no_trial(found: Search) -> str:
 
 def _values(trial: Trial) -> str:
     return ", ".join(f"{name}={value}" for name, value in trial.hyperparameters.items() if "/" not in name)
-
-
-class _Report:
-    """What is said of a search while it goes on."""
-
-    def __init__(
-        self, oracle: Any, journal: Journal, problem: Problem, max_trials: int | None, line: LiveLine | None
-    ) -> None:
-        self.oracle, self.journal, self.problem, self.line = oracle, journal, problem, line
-        self.most = max_trials
-        self.num_trials = schedule.totals(oracle, max_trials, problem.epochs)[0]
-        self.failures: set[str] = set()
-
-    def start(self, folder: Path) -> None:
-        """The schedule, and what is there already."""
-        self.begin, self.ended = time.perf_counter(), len(self.oracle.end_order)
-        if self.line is None:
-            return
-        say = self.line.console.print
-        problem = self.problem
-        say(schedule.describe(self.oracle, self.most, problem.epochs, problem.executions))
-        if problem.validation is not None:
-            say(f"{len(problem.x):,} rows train, {len(problem.validation[0]):,} validate; score: best "
-                f"{problem.objective} over the epochs")  # fmt: skip
-        if problem.entries:
-            say(f"space: {describe_space(problem.entries)}", soft_wrap=True)
-        done = f"; {self.ended} trials are there from before" if self.ended else ""
-        say(f"kept in {folder}{done}", soft_wrap=True)
-        self.line.start()
-
-    def on_end(self, number: int) -> None:
-        """One trial more."""
-        if self.line is None:
-            return
-        trial = self.journal.read(number)
-        if trial is not None and trial.error and trial.error not in self.failures:
-            self.failures.add(trial.error)
-            self.line.console.print(f"trial {number} failed: {trial.error}", soft_wrap=True)
-        best = self.oracle.get_best_trials(1)
-        done = len(self.oracle.end_order)
-        text = f"trial {done}" + (f"/{self.num_trials}" if self.num_trials else "")
-        if best and best[0].score is not None:
-            text += f"  best {self.problem.objective} {best[0].score:.4g} (trial {int(best[0].trial_id)})"
-        seconds = time.perf_counter() - self.begin
-        if self.num_trials and done < self.num_trials:
-            text += f"  about {duration(seconds / (done - self.ended) * (self.num_trials - done))} left"
-        else:
-            text += f"  in {duration(seconds)}"
-        self.line.show(text, last=done == self.num_trials)
-
-    def close(self) -> None:
-        """Leave the last line standing."""
-        if self.line is not None:
-            self.line.close()

@@ -1,5 +1,6 @@
 """How one configuration is trained, once: from its hyperparameters to an `Execution`."""
 
+import copy
 import math
 import shutil
 import time
@@ -48,12 +49,7 @@ def execute(problem: Problem, hp: Any, number: int, execution: int, folder: Path
         found, history = grok_run(problem, hp, epochs, seed, folder / f"state-{execution}")
         parameters, verdict = _count(found.model), found.kind
     elif problem.own_fit is not None:
-        model = problem.build(hp, seed)
-        with all_seeded(seed):
-            found = problem.own_fit(
-                hp, model, problem.x, problem.y, epochs=epochs, batch_size=problem.batch_size,
-                validation_data=problem.validation, callbacks=[], verbose=0,
-            )  # fmt: skip
+        model, found = train_by_own_fit(problem, hp, epochs, seed)
         history, parameters = _as_history(found, problem.objective), _count(model)
         verdict = diagnose(history)[0].rule if "loss" in history else ""
     else:
@@ -89,7 +85,20 @@ def train(problem: Problem, hp: Any, number: int, execution: int, epochs: int, s
     return fit(
         model, x, y, epochs=epochs, batch_size=problem.batch_size_of(hp), seed=seed, engine="search", verbose=0,
         validation_data=problem.validation if y is not None else (problem.validation or (None,))[0], checkpoint=state,
+        callbacks=copy.deepcopy(list(problem.callbacks)),
     )  # fmt: skip
+
+
+def train_by_own_fit(problem: Problem, hp: Any, epochs: int, seed: int) -> tuple[keras.Model, Any]:
+    """Build a configuration and train it as the user's `HyperModel.fit` does: the model, and what that gave back."""
+    model = problem.build(hp, seed)
+    assert problem.own_fit is not None
+    with all_seeded(seed):
+        found = problem.own_fit(
+            hp, model, problem.x, problem.y, epochs=epochs, batch_size=problem.batch_size,
+            validation_data=problem.validation, callbacks=copy.deepcopy(list(problem.callbacks)), verbose=0,
+        )  # fmt: skip
+    return model, found
 
 
 def inherit(parent: Path, folder: Path, executions: int) -> None:

@@ -63,6 +63,7 @@ def work(
         try:
             _run(problem, trial, journal)
         except Stopped:
+            interrupt.requested = True
             return
         oracle.end_trial(trial)
         on_end(int(trial.trial_id))

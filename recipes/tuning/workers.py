@@ -7,6 +7,7 @@ that has not been heard of for two minutes loses its trial to the next that asks
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 0.2  # how often the chief looks after its workers
 BEAT_SECONDS = 5.0  # how often a worker shows that it lives
 SILENT_SECONDS = 120.0  # after which a worker counts as dead
+ENOUGH_SECONDS = 30.0  # for a worker to come to a clean end
 MOST_DEATHS = 3  # of a process in one trial, which then counts as failed
 _ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
 
@@ -79,8 +81,13 @@ def run(
 
         processes = {name: start(name) for name in (f"worker-{i}" for i in range(num_workers))}
         try:
-            while not _is_done(oracle, servicer) and (processes or oracle.ongoing_trials):
+            told = False
+            while processes and not _is_done(oracle, servicer):
                 time.sleep(LOOK_SECONDS)
+                if interrupt.requested and not told:  # Ctrl-C in a terminal has told them, a signal to us has not
+                    told = True
+                    for process in processes.values():
+                        os.kill(process.pid, signal.SIGINT)
                 for name, process in list(processes.items()):
                     if process.is_alive():
                         continue
@@ -103,7 +110,7 @@ def run(
                     processes[name] = start(name)
         finally:
             for process in processes.values():
-                process.join(timeout=None if interrupt.requested else BEAT_SECONDS)
+                process.join(timeout=ENOUGH_SECONDS)
                 if process.is_alive():
                     process.terminate()
                     process.join()

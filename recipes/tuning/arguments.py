@@ -1,0 +1,137 @@
+"""From the arguments of `tune` to a `Problem`: everything is checked here, before any work."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.metrics_tracking import infer_metric_direction
+
+import cheatsheet
+from recipes.arrays import as_features
+from recipes.training.batches import split_rows
+from recipes.tuning.problem import Problem
+from recipes.tuning.space import OF_BODY, entries_of
+
+
+def problem_of(
+    x: Any, y: Any, task: str | None, body: str, space: Any, hypermodel: Any, objective: Any, executions: int,
+    validation_data: Any, validation_split: float, batch_size: int, epochs: int, seed: int, callbacks: Sequence[Any],
+) -> Problem:  # fmt: skip
+    """The arguments of `tune`, checked and brought together."""
+    for name, value, least in (("executions_per_trial", executions, 1), ("epochs", epochs, 1),
+                               ("batch_size", batch_size, 1), ("seed", seed, 0)):  # fmt: skip
+        require_whole(name, value, least)
+    body = _body(body, y, hypermodel)
+    if body == "grokking":
+        if x is not None or y is not None:
+            raise ValueError("body='grokking' has its own tables of equations. Leave x and y out.")
+        train: tuple[Any, Any] = (None, None)
+        validation = None
+        objective = keras_tuner.Objective("steps_to_generalise", "min") if objective == "val_loss" else objective
+        entries = entries_of(space, body, (), 0, batch_size)
+    else:
+        if x is None:
+            raise ValueError("Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder.")
+        x, y, train, validation = _divided(x, y, task, validation_data, validation_split, seed)
+        if hypermodel is not None:
+            if space is not None:
+                raise ValueError("hypermodel has its own space. Received beside it: space. Leave one of them out.")
+            if not callable(getattr(hypermodel, "build", hypermodel)):
+                raise TypeError(
+                    "hypermodel is a function of hp that gives a compiled model, or a keras_tuner.HyperModel. "
+                    f"Received: {type(hypermodel).__name__}."
+                )
+        shape = np.shape(train[0])[1:]
+        entries = {} if hypermodel is not None else entries_of(space, body, shape, len(train[0]), batch_size)
+    objective = _objective(objective)
+    return Problem(
+        x=train[0],
+        y=train[1],
+        validation=validation,
+        task=task,
+        body="" if hypermodel is not None else body,
+        entries=entries,
+        hypermodel=hypermodel,
+        epochs=int(epochs),
+        batch_size=int(batch_size),
+        executions=int(executions),
+        seed=int(seed),
+        objective=objective.name,
+        direction=objective.direction,
+        retrain=(x, y),
+        split=float(validation_split) if validation_data is None else None,
+        callbacks=(callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ()),
+    )
+
+
+def _body(body: str, y: Any, hypermodel: Any) -> str:
+    if hypermodel is not None or body == "grokking":
+        return body
+    if y is None:  # an autoencoder
+        body = {"mlp": "dense", "cnn": "conv"}.get(body, body)
+    fitting = ("mlp", "cnn") if y is not None else ("dense", "conv")
+    if body not in fitting:
+        known = f"Expected one of {', '.join(fitting)}" + (" with y" if y is not None else " without y, or grokking")
+        raise ValueError(f"Unknown body. Received: body={body!r}. {known}." if body not in OF_BODY else
+                         f"body={body!r} does not go with y={'None' if y is None else '...'}. {known}.")  # fmt: skip
+    return body
+
+
+def _divided(
+    x: Any, y: Any, task: str | None, validation_data: Any, fraction: float, seed: int
+) -> tuple[Any, Any, tuple[Any, Any], tuple[Any, Any]]:
+    """All inputs and targets; those that train; those that validate."""
+    x = as_features(x)
+    y = None if y is None else np.asarray(y)
+    if y is not None and len(x) != len(y):
+        raise ValueError(f"x has {len(x)} rows, but y has {len(y)}. Expected the same number.")
+    if validation_data is not None:
+        parts = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
+        if len(parts) != 2 or (parts[1] is None) != (y is None):
+            raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
+        held_out = (as_features(parts[0]), None if parts[1] is None else np.asarray(parts[1]))
+        return x, y, (x, y), held_out
+    if not isinstance(fraction, int | float) or not 0 < fraction < 1:
+        raise ValueError(
+            f"A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split={fraction!r}."
+        )
+    train, validate = split_rows(len(x), fraction, seed, _labels(y, task))
+
+    def take(which: np.ndarray) -> tuple[Any, Any]:
+        return x[which], None if y is None else y[which]
+
+    return x, y, take(train), take(validate)
+
+
+def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:
+    """Class number of each row, where there are classes to stratify by."""
+    if y is None or y.ndim > 2 or (task or cheatsheet.infer_task(y).task) not in ("binary", "multiclass"):
+        return None
+    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))
+    return np.unique(classes, return_inverse=True)[1]
+
+
+def _objective(objective: Any) -> keras_tuner.Objective:
+    if isinstance(objective, keras_tuner.Objective):
+        return objective
+    if not isinstance(objective, str):
+        raise TypeError(f"objective is a name, or a keras_tuner.Objective. Received: {type(objective).__name__}.")
+    direction = infer_metric_direction(objective)
+    if direction is None:
+        raise ValueError(
+            f"Is more {objective!r} better, or less? "
+            f"Say objective=keras_tuner.Objective({objective!r}, direction='min' or 'max')."
+        )
+    return keras_tuner.Objective(objective, direction)
+
+
+def require_whole(name: str, value: Any, least: int) -> None:
+    """Is this a whole number of at least this much?
+
+    Raises:
+        ValueError: where it is not.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")

@@ -1,0 +1,167 @@
+"""Searches that are killed, and searches by several processes, with real processes and real signals."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from recipes.tuning.journal import RECORD
+
+SCRIPT = textwrap.dedent("""
+    import json, sys
+    import numpy as np
+    from recipes import tune
+
+    x = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
+    y = (x[:, 0] + x[:, 1] > 0).astype("int32")
+    space = {"num_layers": (1, 2), "units": [4, 8], "dropout": (0.1, 0.3), "learning_rate": (1e-3, 1e-1, "log")}
+
+    if __name__ == "__main__":
+        folder, trials, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+        print("ready", flush=True)
+        search = tune(x, y, max_trials=trials, epochs=40, space=space, directory=folder, workers=workers, verbose=0,
+                      tuner=sys.argv[4] if len(sys.argv) > 4 else "random")
+        print(json.dumps([[t.number, t.hyperparameters, t.score, t.status] for t in search.trials]))
+""")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts the script; whatever still runs at the end is killed."""
+    path, started = tmp_path / "search.py", []
+    path.write_text(SCRIPT)
+
+    def start(*arguments, **environment):
+        command = [sys.executable, str(path), *map(str, arguments)]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
+        process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, **options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def table(process):
+    """What the script printed at its end."""
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors[-2000:]
+    return json.loads(out.splitlines()[-1])
+
+
+def events(folder):
+    """How often each event stands in the record of each trial."""
+    return {
+        path.parent.name: Counter(
+            next(iter(json.loads(line.split(" ", 1)[1]))) for line in path.read_text().splitlines()
+        )
+        for path in sorted(folder.glob(f"trial_*/{RECORD}"))
+    }
+
+
+def killed_and_killed(start, tmp_path, kills, trials, tuner):
+    whole = table(start(tmp_path / "whole", trials, 1, tuner))
+    rng = np.random.default_rng(0)
+    for _ in range(kills):
+        process = start(tmp_path / "killed", trials, 1, tuner)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(rng.uniform(0.2, 2.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert table(start(tmp_path / "killed", trials, 1, tuner)) == whole
+    assert len(whole) == trials
+    assert set(map(tuple, (sorted(c.items()) for c in events(tmp_path / "killed").values()))) == {
+        (("ended", 1), ("execution", 1), ("started", 1))
+    }
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
+
+
+def test_killed_it_ends_with_the_same_table(start, tmp_path):
+    killed_and_killed(start, tmp_path, kills=2, trials=8, tuner="random")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_thirty_kills_of_twenty_trials(start, tmp_path, tuner):
+    killed_and_killed(start, tmp_path, kills=30, trials=20, tuner=tuner)
+
+
+def children(process):
+    """The workers among the processes that it has started."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.05)
+    return found
+
+
+def test_two_workers_one_of_them_killed(start, tmp_path):
+    alone = table(start(tmp_path / "alone", 12, 1))
+    together = start(tmp_path / "together", 12, 2)
+    wait_for(lambda: list((tmp_path / "together").glob(f"trial_*/{RECORD}")))
+    victim = wait_for(lambda: children(together))[0]
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: victim not in children(together) and len(children(together)) == 2)  # started again
+    found = table(together)
+    assert [row[:2] for row in found] == [row[:2] for row in alone]  # the same configurations
+    np.testing.assert_allclose([row[2] for row in found], [row[2] for row in alone], rtol=1e-3)
+    assert {row[3] for row in found} == {"completed"}
+    assert all(count == {"started": 1, "execution": 1, "ended": 1} for count in events(tmp_path / "together").values())
+    assert not list((tmp_path / "together").glob("*.alive"))
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_chief(start, tmp_path):
+    together = start(tmp_path, 200, 2)
+    workers = wait_for(lambda: len(children(together)) == 2 and children(together))
+    wait_for(lambda: list(tmp_path.glob(f"trial_*/{RECORD}")))
+    together.send_signal(signal.SIGKILL)
+    together.communicate()
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), seconds=10)
+
+
+@pytest.mark.slow
+def test_a_chief_and_workers_at_an_address(start, tmp_path):
+    """As on several machines: each process is started by hand, and a killed worker is started again."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": port}
+    chief = start(tmp_path / "s", 20, 1, KERASTUNER_TUNER_ID="chief", **address)
+    workers = {name: start(tmp_path / "s", 20, 1, KERASTUNER_TUNER_ID=name, **address) for name in ("a", "b")}
+    wait_for(lambda: len(list((tmp_path / "s").glob(f"trial_*/{RECORD}"))) >= 2)
+    workers["a"].send_signal(signal.SIGKILL)
+    workers["a"].communicate()
+    start(tmp_path / "s", 20, 1, KERASTUNER_TUNER_ID="a", **address)
+    found = table(chief)
+    assert [row[0] for row in found] == list(range(20))
+    assert {row[3] for row in found} == {"completed"}
+    assert all(count == {"started": 1, "execution": 1, "ended": 1} for count in events(tmp_path / "s").values())
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_search_cleanly_and_it_goes_on(start, tmp_path):
+    process = start(tmp_path / "s", 200, 1)
+    wait_for(lambda: len(list((tmp_path / "s").glob(f"trial_*/{RECORD}"))) >= 3)
+    process.send_signal(signal.SIGINT)
+    stopped = table(process)
+    assert 3 <= len(stopped) < 200
+    assert len(table(start(tmp_path / "s", len(stopped), 1))) == len(stopped)
