@@ -99,10 +99,8 @@ def test_thirty_kills_of_twenty_trials(start, tmp_path, tuner):
 
 def children(process):
     """The workers among the processes that it has started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+    command = ["pgrep", "-P", str(process.pid), "-f", "spawn_main"]
+    return list(map(int, subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()))
 
 
 def wait_for(condition, seconds=120):
@@ -114,12 +112,11 @@ def wait_for(condition, seconds=120):
 
 
 def test_two_workers_one_of_them_killed(start, tmp_path):
-    alone = table(start(tmp_path / "alone", 12, 1))
-    together = start(tmp_path / "together", 12, 2)
+    alone = table(start(tmp_path / "alone", 40, 1))
+    together = start(tmp_path / "together", 40, 2)
+    victim = wait_for(lambda: len(children(together)) == 2 and children(together))[0]
     wait_for(lambda: list((tmp_path / "together").glob(f"trial_*/{RECORD}")))
-    victim = wait_for(lambda: children(together))[0]
     os.kill(victim, signal.SIGKILL)
-    wait_for(lambda: victim not in children(together) and len(children(together)) == 2)  # started again
     found = table(together)
     assert [row[:2] for row in found] == [row[:2] for row in alone]  # the same configurations
     np.testing.assert_allclose([row[2] for row in found], [row[2] for row in alone], rtol=1e-3)
