@@ -293,7 +293,12 @@ class TestOracles:
 
     def test_what_hyperband_promotes_goes_on_with_its_optimizer(self, tmp_path):
         """A promoted trial ends with the history and the weights of one training of all its epochs."""
-        found = tune(X, Y, tuner="hyperband", directory=tmp_path, **{**QUICK, "epochs": 4})
+        options = {
+            **QUICK,
+            "epochs": 4,
+            "space": {"units": [4, 8], "dropout": 0.2, "learning_rate": (0.01, 0.1, "log")},
+        }
+        found = tune(X, Y, tuner="hyperband", directory=tmp_path, **options)
         promoted = next(t for t in reversed(found.trials) if "tuner/trial_id" in t.hyperparameters)
         parent = found.trials[int(promoted.hyperparameters["tuner/trial_id"])]
         assert parent.executions[0].epochs < promoted.executions[0].epochs == 4
@@ -305,7 +310,7 @@ class TestOracles:
             state.unlink()
         alone = found.model(promoted.number)  # trained anew, without the states
         outputs = alone.predict(X, verbose=0)
-        tune(X, Y, tuner="hyperband", directory=tmp_path / "again", **{**QUICK, "epochs": 4})
+        tune(X, Y, tuner="hyperband", directory=tmp_path / "again", **options)
         kept = Search(found.trials, found.problem, tmp_path / "again").model(promoted.number)
         np.testing.assert_array_equal(kept.predict(X, verbose=0), outputs)
 
