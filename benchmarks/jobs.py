@@ -237,7 +237,8 @@ def grok_paper(way: str) -> Result:
     if way.startswith("torch"):
         return torch_grok(tokens, answers, table.num_tokens, epochs, compiled=way == "torch-compiled")
     from recipes.grokking.network import PAPER
-    from recipes.grokking.steps import Optimizer, Trainer
+    from recipes.grokking.optimizer import Optimizer
+    from recipes.grokking.steps import Trainer
 
     model = PAPER.build(table.num_tokens, seed=0)
     if way == "keras":

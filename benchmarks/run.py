@@ -113,6 +113,7 @@ ACCELERATIONS = {
     "rate 0.003": ",learning_rate=0.003",
     "rate 0.003 and decay 3": ",learning_rate=0.003,weight_decay=3",
     "Grokfast, factor 2": ",grokfast=2",
+    "Muon": ",muon=1",
 }
 
 

@@ -33,6 +33,7 @@ def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--learning-rate", type=float)
     command.add_argument("--weight-decay", type=float)
     command.add_argument("--grokfast", type=float, help="factor of the amplified slow gradient")
+    command.add_argument("--muon", action="store_true", default=None, help="move the matrices by Muon")
     command.add_argument("--max-steps", type=int)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--checkpoint", help="folder; the same command goes on from there")
@@ -44,8 +45,8 @@ def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _grok(options: argparse.Namespace) -> int:
     from recipes.grokking.run import grok  # loads TensorFlow
 
-    names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "grokfast", "max_steps",
-             "seed", "checkpoint")  # fmt: skip
+    names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "grokfast", "muon",
+             "max_steps", "seed", "checkpoint")  # fmt: skip
     run = grok(**{name: getattr(options, name) for name in names})
     print(json.dumps(run.to_json()) if options.json else run)
     if options.out is not None:

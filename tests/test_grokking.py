@@ -27,9 +27,10 @@ from recipes.grokking.fourier import (
     restricted_and_excluded_loss,
 )
 from recipes.grokking.network import MLP, ONE_LAYER, PAPER, Network, flops_per_example
+from recipes.grokking.optimizer import Optimizer, matrices_of, orthogonalised
 from recipes.grokking.phases import is_sustained, next_evaluation, phases
 from recipes.grokking.shared import Batch, logits
-from recipes.grokking.steps import Optimizer, Trainer
+from recipes.grokking.steps import Trainer
 from recipes.plots import plot_embedding, plot_grokking
 
 SMALL = {
@@ -219,6 +220,27 @@ class TestExactness:
         after = optimizer.update(state, gradient, tf.constant(0))
         np.testing.assert_allclose(after["slow"], 0.1 * gradient.numpy())
         np.testing.assert_allclose(after["momentum"], 0.1 * (gradient.numpy() * 1.2), rtol=1e-12)
+
+    def test_muon_s_matrices_turn_and_the_rest_is_adamw_s(self, rng):
+        singular = np.linalg.svd(orthogonalised(tf.constant(rng.normal(size=(24, 16)))).numpy(), compute_uv=False)
+        assert 0.6 < singular.min() <= singular.max() < 1.3  # "about 1", as its authors say
+        model = SMALL["paper"].build(13, seed=0)
+        matrices = matrices_of(model.trainable_weights)
+        assert [shape[1:] for shape in matrices[:6]] == [(16, 16)] * 4 + [(16, 24), (24, 16)]
+        size = model.count_params()
+        gradient = tf.constant(rng.normal(size=size))
+        optimizer = Optimizer(muon=True, warm_up=0, weight_decay=0.0)
+        state = {name: tf.zeros(size, tf.float64) for name in ("weights", "momentum", "velocity", "matrix_momentum")}
+        moved = optimizer.update(state, gradient, tf.constant(0), matrices=matrices)["weights"].numpy()
+        plain = Optimizer(warm_up=0, weight_decay=0.0).update(state, gradient, tf.constant(0))["weights"].numpy()
+        start, rows, columns = matrices[4]
+        expected = -1e-3 * 0.2 * np.sqrt(24) * orthogonalised(tf.reshape(gradient[start : start + 384], (16, 24)))
+        np.testing.assert_allclose(moved[start : start + 384].reshape(rows, columns), expected, rtol=1e-3)
+        others = np.ones(size, bool)
+        for start, rows, columns in matrices:
+            others[start : start + rows * columns] = False
+        np.testing.assert_array_equal(moved[others], plain[others])
+        assert grok(**QUICK, muon=True, max_steps=60).history["loss"][-1] < np.log(13)
 
 
 def history(*rows):

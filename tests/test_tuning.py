@@ -339,27 +339,13 @@ class TestOracles:
 
 
 class TestFailures:
-    @staticmethod
-    def build(hp):
-        if hp.Int("a", 1, 9) % 2:
-            raise RuntimeError("no odd ones")
-        return nothing()
-
     def test_a_trial_that_raises_is_recorded_and_the_search_goes_on(self, tmp_path, capsys):
-        options = {"hypermodel": TestFailures.build, "max_trials": 6, "epochs": 1, "directory": tmp_path}
-        hp = keras_tuner.HyperParameters()
-        hp.values = {"a": 2}
-
         def build(hp):
-            return TestFailures.build(hp) if hp.values.get("a", 1) > 1 or not hp.space else nothing(hp.Int("a", 1, 9))
+            if hp.Int("a", 1, 9) % 2 and list(tmp_path.glob("s/trial_*")):  # not when the space is looked at
+                raise RuntimeError("no odd ones")
+            return nothing()
 
-        def careful(hp):
-            if len(hp.values) == 0:  # keras-tuner's first look at the space
-                hp.Int("a", 1, 9)
-                return nothing()
-            return TestFailures.build(hp)
-
-        found = tune(X, Y, **{**options, "hypermodel": careful})
+        found = tune(X, Y, hypermodel=build, max_trials=6, epochs=1, directory=tmp_path / "s")
         failed = [t for t in found.trials if t.status == "failed"]
         assert {t.hyperparameters["a"] % 2 for t in failed} == {1}
         assert {t.hyperparameters["a"] % 2 for t in found.completed} == {0}
@@ -380,19 +366,30 @@ class TestFailures:
 
     def test_no_completed_trial_raises_the_first_cause(self, tmp_path):
         def build(hp):
-            hp.Int("a", 1, 3)
-            if len(hp.values) and COUNT["fits"] < 0:
-                raise RuntimeError
-            return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])  # not compiled
+            if hp.Int("a", 1, 3) and list(tmp_path.glob("s/trial_*")):  # not when the space is looked at
+                raise RuntimeError("broken")
+            return nothing()
 
         with pytest.raises(
-            RuntimeError, match=r"all 2 failed. The first one \(a=\d\): ValueError: The model is not compi"
+            RuntimeError, match=r"all 2 failed. The first one \(a=\d\): RuntimeError: broken \(test_tun"
         ):
-            tune(X, Y, hypermodel=build, max_trials=2, epochs=1, directory=tmp_path, verbose=0)
+            tune(X, Y, hypermodel=build, max_trials=2, epochs=1, directory=tmp_path / "s", verbose=0)
+
+    def test_what_no_trial_could_do_is_refused_at_once(self, tmp_path):
+        uncompiled = lambda hp: keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Int("a", 1, 3))])  # noqa: E731
+        with pytest.raises(ValueError, match=r"^The model is not compiled"):
+            tune(X, Y, hypermodel=uncompiled, directory=tmp_path / "s")
+        with pytest.raises(ValueError, match=r"^Unknown task. Received: task='binar'"):
+            tune(X, Y, "binar", directory=tmp_path / "s")
+        with pytest.raises(ValueError, match=r"^body='cnn' expects images"):
+            tune(X, Y, body="cnn", directory=tmp_path / "s")
+        with pytest.raises(ValueError, match=r"x has 1 NaN|NaN"):
+            tune(np.where(X[3, 1] == X, np.nan, X), Y, directory=tmp_path / "s")
+        assert not (tmp_path / "s").exists()
 
     def test_an_objective_that_is_not_measured(self, tmp_path):
-        with pytest.raises(RuntimeError, match=r"objective='val_auc' is not among what is measured: accuracy, loss"):
-            tune(X, Y, objective=keras_tuner.Objective("val_auc", "max"), max_trials=1, directory=tmp_path, **QUICK)
+        with pytest.raises(ValueError, match=r"^objective='val_auc' is not among what is measured: accuracy, loss"):
+            tune(X, Y, objective=keras_tuner.Objective("val_auc", "max"), max_trials=9, directory=tmp_path, **QUICK)
 
     def test_exit_codes_of_the_command_line(self, tmp_path, capsys):
         np.savez(tmp_path / "data.npz", x=X, y=Y)
@@ -402,8 +399,8 @@ class TestFailures:
         assert json.loads(capsys.readouterr().out)[0]["status"] == "completed"
         assert main([*options, "--seed", "1"]) == 2
         assert "seed was 0, now 1" in capsys.readouterr().err
-        assert main([*options[:-1], str(tmp_path / "t"), "--objective", "val_mean_absolute_error"]) == 1
-        assert "No configuration could be trained" in capsys.readouterr().err
+        assert main([*options[:-1], str(tmp_path / "t"), "--objective", "val_mean_absolute_error"]) == 2
+        assert "is not among what is measured" in capsys.readouterr().err
 
 
 class TestKinds:

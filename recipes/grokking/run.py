@@ -14,8 +14,9 @@ from cheatsheet import Finding
 from recipes.grokking.equations import Equations, equations
 from recipes.grokking.fourier import circle_order, fourier_power, gini, restricted_and_excluded_loss
 from recipes.grokking.network import MLP, PAPER, Network
+from recipes.grokking.optimizer import Optimizer, State
 from recipes.grokking.phases import Phases, describe, findings, is_sustained, next_evaluation, phases
-from recipes.grokking.steps import Optimizer, State, Trainer
+from recipes.grokking.steps import Trainer
 from recipes.training.checkpoint import Checkpoint
 from recipes.training.interrupt import Interrupt
 from recipes.training.progress import LiveLine
@@ -132,6 +133,7 @@ def grok(
     learning_rate: float | None = None,
     weight_decay: float | None = None,
     grokfast: float | None = None,
+    muon: bool | None = None,
     batch_size: int | None = None,
     max_steps: int | None = None,
     stop: bool = True,
@@ -152,6 +154,7 @@ def grok(
         weight_decay: Of AdamW, decoupled, on every weight.
         grokfast: Factor of the amplified slow gradient (J. Lee et al. 2024); changes the optimisation, so its steps
             are not to be compared with the paper's. 0 in every preset.
+        muon: Whether the matrices between embedding and head are moved by Muon (K. Jordan et al. 2024); likewise.
         batch_size: Equations a step, at most half of those that train.
         max_steps: The budget.
         stop: Whether to stop once the validation accuracy has stayed at 99 % over five evaluations.
@@ -171,7 +174,8 @@ def grok(
         raise ValueError(f"Unknown preset. Received: preset={preset!r}. Expected one of {', '.join(PRESETS)}.")
     changes = {"operation": operation, "p": p, "train_fraction": train_fraction, "network": network,
                "batch_size": batch_size, "max_steps": max_steps}  # fmt: skip
-    of_optimizer = {"learning_rate": learning_rate, "weight_decay": weight_decay, "grokfast": grokfast}
+    of_optimizer = {"learning_rate": learning_rate, "weight_decay": weight_decay, "grokfast": grokfast,
+                    "muon": None if muon is None else bool(muon)}  # fmt: skip
     plan = replace(PRESETS[preset], **_given(changes))
     plan = replace(plan, optimizer=replace(plan.optimizer, **_given(of_optimizer)))
     _require_ranges(plan, seed)

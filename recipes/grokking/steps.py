@@ -5,7 +5,7 @@ The weights, and the optimizer's two moments, are one flat vector each, so that 
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -14,66 +14,14 @@ import tensorflow as tf
 
 from recipes.grokking.equations import Equations
 from recipes.grokking.network import Network
+from recipes.grokking.optimizer import Optimizer, State, matrices_of
 from recipes.grokking.shared import Batch, crossentropy, logits
 from recipes.training.batches import epoch_order
 
 MOST_PROGRAMS = 4  # compiled functions that are kept for further runs
 _PROGRAMS: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()  # the least recently used one first
 
-State = dict[str, tf.Tensor]  # "weights", "momentum", "velocity", and "slow" for Grokfast; each flat
-
 CHUNK_STEPS = 128  # so many steps' order is handed over at once, in whole epochs
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """AdamW as in the paper: decoupled decay on every weight, before the step.
-
-    Attributes:
-        learning_rate: After the warm-up.
-        weight_decay: Each step takes `learning_rate * weight_decay` of every weight away.
-        beta_1: Of the first moment.
-        beta_2: Of the second.
-        epsilon: Added to the root of the second moment.
-        warm_up: Steps over which the rate rises linearly from 0.
-        grokfast: Factor of the slow part of the gradient that is added to it (J. Lee et al. 2024, arXiv 2405.20233);
-            0 for none, as in the paper.
-        grokfast_decay: Of the moving average that is the slow part.
-    """
-
-    learning_rate: float = 1e-3
-    weight_decay: float = 1.0
-    beta_1: float = 0.9
-    beta_2: float = 0.98
-    epsilon: float = 1e-8
-    warm_up: int = 10
-    grokfast: float = 0.0
-    grokfast_decay: float = 0.98
-
-    def rates(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-        """Learning rate and decay, as numbers that a compiled step is given: it is the same for others."""
-        return tf.constant(self.learning_rate, dtype), tf.constant(self.weight_decay, dtype)
-
-    def update(
-        self, state: State, gradient: tf.Tensor, step: tf.Tensor, rates: tuple[tf.Tensor, tf.Tensor] | None = None
-    ) -> State:
-        """The state after step number `step`, which counts from 0; with these rates instead of its own."""
-        dtype = gradient.dtype
-        rate, decay = rates or self.rates(dtype)
-        if self.grokfast:
-            slow = self.grokfast_decay * state["slow"] + (1 - self.grokfast_decay) * gradient
-            gradient += self.grokfast * slow
-        number = tf.cast(step, dtype)
-        if self.warm_up:
-            rate *= tf.minimum(number / self.warm_up, tf.ones([], dtype))
-        beta_1, beta_2 = (tf.constant(beta, dtype) for beta in (self.beta_1, self.beta_2))
-        momentum = state["momentum"] + (gradient - state["momentum"]) * (1 - beta_1)
-        velocity = state["velocity"] + (tf.square(gradient) - state["velocity"]) * (1 - beta_2)
-        unbiased = rate * tf.sqrt(1 - tf.pow(beta_2, number + 1)) / (1 - tf.pow(beta_1, number + 1))
-        weights = state["weights"] * (1 - rate * decay)
-        weights -= unbiased * momentum / (tf.sqrt(velocity) + self.epsilon)
-        new = {"weights": weights, "momentum": momentum, "velocity": velocity}
-        return {**new, "slow": slow} if self.grokfast else new
 
 
 class Trainer:
@@ -111,6 +59,7 @@ class Trainer:
         self.chunk_epochs = max(1, CHUNK_STEPS // self.steps_per_epoch)
         self._train = [tf.constant(column[table.train]) for column in (table.x, table.y, table.answer)]
         self._rates = optimizer.rates(self.dtype)
+        self._matrices = matrices_of(self.variables) if optimizer.muon else []
         self.is_compiled = False
         self._orders: tuple[int, tf.Tensor | None] = (-1, None)
         self._several, self._outputs = self._programs(jit_compile)
@@ -132,7 +81,7 @@ class Trainer:
     def start(self) -> State:
         """The state before the first step, from the model's present weights."""
         flat = np.concatenate([np.asarray(variable).ravel() for variable in self.variables])
-        names = ("momentum", "velocity", *(["slow"] if self.optimizer.grokfast else []))
+        names = ("momentum", "velocity", *self.optimizer.extra_state)
         return {"weights": tf.constant(flat), **{name: tf.zeros_like(flat) for name in names}}
 
     def restored(self, arrays: Mapping[str, np.ndarray]) -> State:
@@ -196,7 +145,7 @@ class Trainer:
             def step(size: int) -> State:
                 rows = tf.slice(order, [within * self.batch_size], [size])
                 gradient = self._gradient(state["weights"], train, rows)
-                return self.optimizer.update(state, gradient, first + i - start, rates)
+                return self.optimizer.update(state, gradient, first + i - start, rates, self._matrices)
 
             if not self.rest:
                 return i + 1, step(self.batch_size)

@@ -10,10 +10,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras_tuner import HyperModel, HyperParameters
 
 from recipes.autoencoder import build_autoencoder
 from recipes.build import build_model, seeded
 from recipes.training.checkpoint import digest_of
+from recipes.training.inputs import prepare
 from recipes.training.resume import plain_attributes
 from recipes.tuning.space import Entries, ask
 
@@ -65,6 +67,23 @@ class Problem:
         else:
             self.build(hp, 0)
 
+    def check(self) -> None:
+        """Can the first configuration of the space be built, and trained on these data?
+
+        Raises:
+            ValueError: as `build_model` and `fit` say it, and whatever the user's own code raises.
+        """
+        if self.body == "grokking":
+            return
+        model = self.build(HyperParameters(), 0)
+        if self.own_fit is None:
+            prepare(model, self.x, self.y, validation_data=self.validation_data)
+
+    @property
+    def validation_data(self) -> Any:
+        """As `fit` takes it: of an autoencoder the inputs alone."""
+        return self.validation if self.y is not None or self.validation is None else self.validation[0]
+
     def build(self, hp: Any, seed: int) -> keras.Model:
         """The compiled model of this configuration."""
         if self.hypermodel is not None:
@@ -88,8 +107,6 @@ class Problem:
     @property
     def own_fit(self) -> Callable[..., Any] | None:
         """The user's `HyperModel.fit`, where it is more than `model.fit`."""
-        from keras_tuner import HyperModel
-
         fit = getattr(self.hypermodel, "fit", None)
         return fit if fit is not None and type(self.hypermodel).fit is not HyperModel.fit else None
 

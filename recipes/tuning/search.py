@@ -103,6 +103,7 @@ def tune(
     for name, value in (("max_trials", max_trials), ("workers", workers)):
         if value is not None:
             require_whole(name, value, 1)
+    problem.check()
     if max_trials is None and tuner in ("random", "bayesian"):
         max_trials = DEFAULT_TRIALS
     line = LiveLine() if verbose else None

@@ -22,6 +22,10 @@ ROWS_AT_ONCE = 4096  # of the validation set, for the spread of its losses
 _OF_ACCURACY = ("val_accuracy", "val_binary_accuracy", "val_categorical_accuracy", "val_sparse_categorical_accuracy")
 
 
+class NotMeasured(ValueError):
+    """The history does not hold the objective, and so will none."""
+
+
 class Stopped(Exception):
     """Ctrl-C came while a configuration was being trained; it will be trained when the search goes on."""
 
@@ -38,7 +42,7 @@ def execute(problem: Problem, hp: Any, number: int, execution: int, folder: Path
 
     Raises:
         FloatingPointError: where the objective turned NaN.
-        KeyError: where the history does not hold the objective.
+        NotMeasured: where the history does not hold the objective.
         Stopped: where Ctrl-C ended it.
     """
     start = time.perf_counter()
@@ -81,10 +85,9 @@ def train(problem: Problem, hp: Any, number: int, execution: int, epochs: int, s
     """
     seed = seed_of(problem.seed, number, execution)
     model = problem.build(hp, seed)
-    x, y = problem.x, problem.y
     return fit(
-        model, x, y, epochs=epochs, batch_size=problem.batch_size_of(hp), seed=seed, engine="search", verbose=0,
-        validation_data=problem.validation if y is not None else (problem.validation or (None,))[0], checkpoint=state,
+        model, problem.x, problem.y, epochs=epochs, batch_size=problem.batch_size_of(hp), seed=seed, engine="search",
+        validation_data=problem.validation_data, checkpoint=state, verbose=0,
         callbacks=copy.deepcopy(list(problem.callbacks)),
     )  # fmt: skip
 
@@ -143,7 +146,7 @@ def grok_run(
 
 def _objective_of(problem: Problem, history: dict[str, list[float]]) -> list[float]:
     if problem.objective not in history:
-        raise KeyError(
+        raise NotMeasured(
             f"objective={problem.objective!r} is not among what is measured: {', '.join(history)}. "
             "Name one of these, or add it to the model's metrics."
         )

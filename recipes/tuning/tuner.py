@@ -14,7 +14,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from recipes.training.interrupt import Interrupt
 from recipes.tuning.journal import Journal
 from recipes.tuning.problem import Problem
-from recipes.tuning.trial import Stopped, execute, inherit
+from recipes.tuning.trial import NotMeasured, Stopped, execute, inherit
 
 IDLE_SECONDS = 0.1  # until an oracle that waits for other workers is asked again
 MOST_ERROR_CHARACTERS = 500
@@ -104,7 +104,7 @@ def _run(problem: Problem, trial: Any, journal: Journal) -> None:
             for execution in range(len(recorded.executions), problem.executions):
                 done = execute(problem, hp, root, execution, journal.folder_of(number))
                 journal.append(number, {"execution": vars(done)})
-        except Stopped:
+        except (Stopped, NotMeasured):
             raise
         except Exception as error:  # whatever a user's code may raise
             ended = {"status": "failed", "error": _describe(error)}
@@ -122,5 +122,5 @@ def _describe(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and "/recipes/" not in frame.filename]
     place = own[-1] if own else frames[-1]
-    text = " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
+    text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:MOST_ERROR_CHARACTERS]} ({Path(place.filename).name}:{place.lineno})"
