@@ -71,10 +71,10 @@ def run(
     spawn = multiprocessing.get_context("spawn")  # a process with TensorFlow's threads cannot be forked
     deaths: dict[str, int] = {}
     with _served(oracle, f"{LOOPBACK}:0", on_end) as servicer:
-        address = (LOOPBACK, str(servicer.port))
+        common = (problem, tuner, options, journal.folder, (LOOPBACK, str(servicer.port)))
 
         def start(name: str) -> Any:
-            process = spawn.Process(target=_be_worker, args=(problem, tuner, options, journal.folder, address, name))
+            process = spawn.Process(target=_be_worker, args=(*common, name, os.getpid()))
             with _few_threads(num_workers):
                 process.start()
             return process
@@ -186,10 +186,10 @@ def _few_threads(num_workers: int) -> Iterator[None]:
 
 
 def _be_worker(
-    problem: Problem, tuner: str, options: dict[str, Any], folder: Path, address: tuple[str, str], name: str
+    problem: Problem, tuner: str, options: dict[str, Any], folder: Path, address: tuple[str, str], name: str, chief: int
 ) -> None:
     """A worker's whole life, in its own process."""
-    _end_with(os.getppid())
+    _end_with(chief)
     os.environ.update(zip(_ADDRESS, (*address, name), strict=True))
     oracle = make_oracle(tuner, keras_tuner.Objective(problem.objective, problem.direction), **options)
     with Interrupt() as interrupt, alive(folder, name):
@@ -197,7 +197,7 @@ def _be_worker(
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its chief has gone, however it went."""
+    """End this process when its chief has gone, however it went; also if it has gone before this process was ready."""
 
     def watch() -> None:
         while os.getppid() == parent:
