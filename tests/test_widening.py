@@ -8,7 +8,7 @@ from keras import layers
 
 from recipes import build_model, fit, load_data
 from recipes.training import resident
-from recipes.training.widening import KEEPS_ZERO, OPTIMIZERS, wide_config
+from recipes.training.widening import KEEPS_ZERO, OPTIMIZERS, lent, wide_config
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,9 @@ class TestSameMathematics:
         program = next(iter(resident._PROGRAMS.values()))
         assert program.is_wide
         assert {tuple(v.shape) for v in program.model.weights} >= {(13, 128), (128, 128), (128, 3)}
-        for wide, own in zip(program.state, resident.state_of(ours.model), strict=True):
+        state, rates = lent(ours.model, program.model, program.state)
+        assert rates == [0.0, 0.0]
+        for wide, own in zip(state, resident.state_of(ours.model), strict=True):
             value = np.asarray(wide).copy()
             value[tuple(slice(size) for size in own.shape)] = 0
             assert not value.any() or wide.shape == own.shape  # what was added is still exactly 0
@@ -85,7 +87,7 @@ class TestSameMathematics:
 
 def test_widths_rates_decays_and_batch_sizes_compile_once():
     engines = []
-    for widths, rate, decay, size in (((16, 5), 0.1, 0.01, 16), ((100, 7), 0.5, 0.5, 64), ((1, 128), 0.2, 1e-4, 7)):
+    for widths, rate, decay, size in (((16, 5), 0.1, 0.01, 16), ((100, 7), 0.0, 0.5, 64), ((1, 128), 0.2, 1e-4, 7)):
         optimizer = keras.optimizers.AdamW(0.01, weight_decay=decay)
         made = two_layers(widths, optimizer, rate=rate)
         engines.append(fit(made, X, Y, engine="search", batch_size=size, verbose=0).engine)
@@ -114,9 +116,10 @@ def test_decay_alone_compiles_once_in_every_engine_and_still_counts():
         lambda: two_layers(kernel_constraint="unit_norm"),
         lambda: two_layers(optimizer="muon"),  # its update depends on the shape
         lambda: two_layers(()),
+        lambda: two_layers(rate=0.1, extra=(layers.Dropout(0.1),)),
         cnn,
     ],
-    ids=["sigmoid", "batch normalization", "constraint", "muon", "no hidden layer", "convolutions"],
+    ids=["sigmoid", "batch normalization", "constraint", "muon", "no hidden layer", "two dropouts", "convolutions"],
 )
 def test_what_cannot_be_widened_trains_as_it_is(model):
     made = model()

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.func_graph import dismantle_func_graph
 
 from recipes.build import seeded
 from recipes.training.batches import epoch_order
@@ -24,7 +25,7 @@ from recipes.training.inputs import TrainingData, take
 from recipes.training.operations import cut, fused_adam, padded, philox_dropout, rearranged
 from recipes.training.resume import merged
 from recipes.training.sharing import lifted_constants, replaced, share_key, state_of, values_of
-from recipes.training.widening import wide_config, widened
+from recipes.training.widening import dropout_places, lent, wide_config, widened
 
 # Three ways to run the same steps, by what they cost to compile and then by step; measured on small dense networks,
 # docs/engine.md. Convolutions on a CPU are slower under XLA than in plain graph mode.
@@ -226,7 +227,9 @@ class _Program:
         self.is_wide = is_wide
         self.usual_count = 1  # epochs of a block
         self.state = state_of(model)
-        self.places = lifted_constants(model, rates=is_wide)
+        self.places = lifted_constants(model)
+        if is_wide:
+            self.places += [(layer, "rate") for layer in dropout_places(model)]
         self.shapes = {name: tuple(value.shape) for name, value in model.get_metrics_result().items()}
         self.steps_seen = 0
         self.lock = threading.Lock()
@@ -242,6 +245,14 @@ class _Program:
             return True
         same = [id(variable) for variable in state_of(self.model)] == [id(variable) for variable in self.state]
         return same and share_key(self.model) == shared
+
+    def release(self) -> None:
+        """Free the graphs, of which TensorFlow by itself never lets go; the program is not usable afterwards."""
+        with self.lock:
+            self.functions.clear()
+            for step in self.steps.values():
+                dismantle_func_graph(step.graph)
+            self.steps.clear()
 
     def choose(self, model: keras.Model, num_steps: int, *, alone: bool = False) -> str:
         """Which way? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
@@ -285,13 +296,17 @@ class _Program:
         Afterwards the model has what has become of them, and the program its own again. Where the program was
         compiled for this very model nothing is copied.
         """
-        own = zip(state_of(model), self.state, strict=True)
+        state, values = self.state, values_of(lifted_constants(model))
+        if self.is_wide:
+            state, rates = lent(model, self.model, self.state)
+            values += [np.asarray(rate, dtype=np.float32) for rate in rates]
+        own = zip(state_of(model), state, strict=True)
         pairs = [(mine.value, theirs.value) for mine, theirs in own if mine is not theirs]
         before = [] if self.is_wide else [theirs.read_value() for _, theirs in pairs]
         for mine, theirs in pairs:
             theirs.assign(mine if mine.shape == theirs.shape else padded(mine, theirs.shape))
         try:
-            yield [tf.constant(value) for value in values_of(lifted_constants(model, rates=self.is_wide))]
+            yield [tf.constant(value) for value in values]
         finally:
             for mine, theirs in pairs:
                 mine.assign(theirs if mine.shape == theirs.shape else cut(theirs, mine.shape))
@@ -454,5 +469,5 @@ def _program(
     else:
         programs[key] = _Program(model, batch_size, block_epochs)
     while len(_PROGRAMS) > MOST_PROGRAMS:
-        _PROGRAMS.popitem(last=False)
+        _PROGRAMS.popitem(last=False)[1].release()
     return programs[key], True

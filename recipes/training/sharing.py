@@ -23,15 +23,11 @@ MOST_PARAMETERS = 20_000_000
 _LIFTED = {"Normalization": ("mean", "variance"), "Rescaling": ("scale", "offset")}
 
 
-def lifted_constants(model: keras.Model, *, rates: bool = False) -> list[tuple[Any, str]]:
-    """The layers and attributes that hold numbers outside the weights, in the model's order, and the optimizer's decay.
-
-    With `rates` also those of dropout (see `widening.py`).
-    """
-    lifted = _LIFTED | ({"Dropout": ("rate",)} if rates else {})
+def lifted_constants(model: keras.Model) -> list[tuple[Any, str]]:
+    """The layers and attributes that hold numbers outside the weights, in their order, and the optimizer's decay."""
     places: list[tuple[Any, str]] = []
     for layer in model._flatten_layers(include_self=False):
-        for attribute in lifted.get(type(layer).__name__, ()):
+        for attribute in _LIFTED.get(type(layer).__name__, ()):
             if type(layer).__module__.startswith("keras.") and getattr(layer, attribute, None) is not None:
                 places.append((layer, attribute))
     if _has_plain_decay(model.optimizer):
@@ -85,7 +81,7 @@ def share_key(model: keras.Model, wide: dict[str, Any] | None = None) -> str | N
             compiled = model.get_compile_config()
         compiled["optimizer"] = _optimizer_config(model.optimizer)
         # Compiling anew without metrics leaves the old ones at work, which the configuration does not show.
-        shapes = [list(variable.shape) if wide is None else len(variable.shape) for variable in state_of(model)]
+        shapes = None if wide is not None else [list(variable.shape) for variable in state_of(model)]
         at_work = [[metric.name for metric in model.metrics], shapes]
         parts = [_canonical(wide or model.get_config(), {}), compiled, at_work]
         return json.dumps(parts, sort_keys=True) if _is_own(compiled) else None

@@ -17,6 +17,7 @@ KEEPS_ZERO = ("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "sil
 # Updates of which a weight with gradient 0 and value 0 keeps it, whatever the shape of its array.
 OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Nadam", "Adamax", "Adagrad", "Adadelta")
 _REGULARIZERS = ("L1", "L2", "L1L2")
+_PLACE = "place_for_dropout_"
 
 
 def wide_config(model: keras.Model) -> dict[str, Any] | None:
@@ -26,6 +27,8 @@ def wide_config(model: keras.Model) -> dict[str, Any] | None:
     """
     if type(model) is not keras.Sequential or type(model.optimizer).__name__ not in OPTIMIZERS:
         return None
+    if any(layer.dtype_policy.name != "float32" for layer in model.layers):
+        return None
     with warnings.catch_warnings(action="ignore"):  # of lambdas, that they are unsafe to save
         config = model.get_config()
     dense = [i for i, layer in enumerate(config["layers"]) if layer["class_name"] == "Dense"]
@@ -33,15 +36,30 @@ def wide_config(model: keras.Model) -> dict[str, Any] | None:
         return None
     for layer in config["layers"][dense[0] :]:
         layer.pop("build_config", None)  # the shapes that this model's layers were built for
+    between: list[dict[str, Any]] = []  # each hidden layer, and a dropout behind it
     for layer in config["layers"][dense[0] : dense[-1]]:
         options = layer["config"]
         if layer["class_name"] == "Dense" and _keeps_zero(options):
             options["units"] = max(LEAST_WIDTH, 2 ** math.ceil(math.log2(options["units"])))
-        elif layer["class_name"] == "Dropout" and options["noise_shape"] is None:
-            options["rate"] = 0.5 if options["rate"] > 0 else 0.0  # a place for it; 0 has no random numbers
-        else:
+            between += [layer, _place_for_dropout(len(between) // 2)]
+        elif layer["class_name"] != "Dropout" or options["noise_shape"] is not None or _follows_dropout(model, layer):
             return None
+    config["layers"][dense[0] : dense[-1]] = between
     return config
+
+
+def lent(
+    model: keras.Model, wide: keras.Model, state: list[keras.Variable]
+) -> tuple[list[keras.Variable], list[float]]:
+    """Of a program's state what this model lends its numbers to, and its dropout rates, each in the program's order.
+
+    Where the model has no dropout its rate is 0: the program draws random numbers there, and drops nothing.
+    """
+    rates = _rates(model)
+    unused = {
+        id(layer.seed_generator.state) for layer, rate in zip(dropout_places(wide), rates, strict=True) if not rate
+    }
+    return [variable for variable in state if id(variable) not in unused], rates
 
 
 def widened(model: keras.Model, config: dict[str, Any]) -> keras.Sequential:
@@ -58,3 +76,30 @@ def _keeps_zero(options: dict[str, Any]) -> bool:
     )
     free = all(options.get(name) is None for name in ("kernel_constraint", "bias_constraint", "activity_regularizer"))
     return options["activation"] in KEEPS_ZERO and regularized and free and not options.get("lora_rank")
+
+
+def _place_for_dropout(number: int) -> dict[str, Any]:
+    return keras.saving.serialize_keras_object(keras.layers.Dropout(0.5, name=f"{_PLACE}{number}", dtype="float32"))
+
+
+def dropout_places(wide: keras.Model) -> list[keras.Layer]:
+    """Behind each hidden layer of a wider network, in order."""
+    return [layer for layer in wide.layers if layer.name.startswith(_PLACE)]
+
+
+def _follows_dropout(model: keras.Model, layer: dict[str, Any]) -> bool:
+    """Is this dropout not the only one behind its hidden layer?"""
+    names = [own.name for own in model.layers]
+    before = model.layers[names.index(layer["config"]["name"]) - 1]
+    return isinstance(before, keras.layers.Dropout)
+
+
+def _rates(model: keras.Model) -> list[float]:
+    """Behind each hidden layer, in order."""
+    layers = model.layers
+    dense = [i for i, layer in enumerate(layers) if type(layer) is keras.layers.Dense]
+    rates = []
+    for place in dense[:-1]:
+        behind = layers[place + 1]
+        rates.append(float(behind.rate) if type(behind) is keras.layers.Dropout else 0.0)
+    return rates
