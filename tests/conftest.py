@@ -58,10 +58,10 @@ def mnist_folder() -> Path:
 @pytest.fixture
 def way(request, monkeypatch):
     """One way of compiling, whatever the engine would choose; see `engines.WAYS`."""
-    from recipes.training import resident
+    from recipes.training import program
 
-    monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps, **_: request.param)
-    resident._PROGRAMS.clear()
+    monkeypatch.setattr(program.Program, "choose", lambda self, model, num_steps, **_: request.param)
+    program.PROGRAMS.clear()
     return request.param
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from recipes import fit, load_data
-from recipes.training import resident
+from recipes.training import program
 
 WINE = load_data("wine")
 X = ((WINE.x - WINE.x.mean(0)) / WINE.x.std(0)).astype("float32")
@@ -15,8 +15,8 @@ DIGITS = load_data("digits")
 IMAGES, LABELS = DIGITS.x[:200], DIGITS.y[:200]
 
 
-EVERY_WAY = [pytest.param(way, id=way) for way in (resident.PLAIN, resident.MIXED, resident.XLA)]
-SLOW_WAYS = [pytest.param(way, id=way, marks=pytest.mark.slow) for way in (resident.MIXED, resident.XLA)]
+EVERY_WAY = [pytest.param(way, id=way) for way in (program.PLAIN, program.MIXED, program.XLA)]
+SLOW_WAYS = [pytest.param(way, id=way, marks=pytest.mark.slow) for way in (program.MIXED, program.XLA)]
 WAYS = [EVERY_WAY[0], EVERY_WAY[2], SLOW_WAYS[0]]  # the middle one is made of the other two
 PLAIN_FIRST = [EVERY_WAY[0], *SLOW_WAYS]  # where compiling has little to do with what is tested
 every_way = pytest.mark.parametrize("way", EVERY_WAY, indirect=True)

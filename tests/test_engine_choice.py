@@ -12,7 +12,7 @@ from engines import IMAGES, LABELS, WINE, X, Y, cnn, mlp, plain_first
 from keras import layers
 
 from recipes import build_model, fit
-from recipes.training import resident
+from recipes.training import program
 from recipes.training.engine import acts_on_batches
 from recipes.training.interrupt import Interrupt
 from recipes.training.sharing import share_key
@@ -54,7 +54,7 @@ class TestChoice:
         assert "exceed 50% of the free memory" in self.reason(mlp())
 
     def test_xla_where_it_pays_and_never_for_convolutions_on_a_cpu(self, monkeypatch):
-        monkeypatch.setattr(resident, "XLA_PAYS_AFTER_STEPS", 1)
+        monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS", 1)
         assert self.reason(mlp(hidden=(layers.Dense(5),))).startswith("resident: XLA")
         assert self.reason(cnn(), IMAGES, LABELS).startswith("resident: plain graph")
 
@@ -83,9 +83,7 @@ class TestChoice:
 
 class TestCompiledOnce:
     def traces(self):
-        return sum(
-            f.experimental_get_tracing_count() for p in resident._PROGRAMS.values() for f in p.functions.values()
-        )
+        return sum(f.experimental_get_tracing_count() for p in program.PROGRAMS.values() for f in p.functions.values())
 
     @plain_first
     def test_a_second_model_of_the_same_kind_runs_the_same_program(self, jit):
@@ -97,7 +95,7 @@ class TestCompiledOnce:
         assert "compiled for this run" in alone[0].engine
         assert "compiled before" in alone[1].engine
         assert self.traces() == 1
-        resident._PROGRAMS.clear()
+        program.PROGRAMS.clear()
         fresh = train(1, 0.02)  # its own program: the same numbers as with the borrowed one
         assert fresh.history == alone[1].history
         for a, b in zip(fresh.model.get_weights(), alone[1].model.get_weights(), strict=True):
@@ -114,15 +112,15 @@ class TestCompiledOnce:
 
     def test_a_program_whose_model_was_compiled_anew_is_not_lent(self, monkeypatch):
         """What is traced later, here another way, would follow the owner's new loss and optimizer."""
-        resident._PROGRAMS.clear()
-        ways = iter([resident.PLAIN, resident.XLA, resident.XLA])
-        monkeypatch.setattr(resident._Program, "choose", lambda self, model, num_steps, **_: next(ways))
+        program.PROGRAMS.clear()
+        ways = iter([program.PLAIN, program.XLA, program.XLA])
+        monkeypatch.setattr(program.Program, "choose", lambda self, model, num_steps, **_: next(ways))
         owner = mlp()
         fit(owner, X, Y, epochs=1, verbose=0)
         owner.compile("sgd", "sparse_categorical_crossentropy")
         keras.utils.set_random_seed(1)
         borrowed = fit(mlp(), X, Y, epochs=3, verbose=0)
-        resident._PROGRAMS.clear()
+        program.PROGRAMS.clear()
         keras.utils.set_random_seed(1)
         alone = fit(mlp(), X, Y, epochs=3, verbose=0)
         assert borrowed.history == alone.history

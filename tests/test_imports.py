@@ -16,7 +16,7 @@ ORDER = {
         "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build", "autoencoder",
         "diagnose", "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
         "training.interrupt", "training.widening", "training.sharing", "training.resume", "training.engine",
-        "training.operations", "training.resident", "training.with_keras", "training.inference",
+        "training.operations", "training.program", "training.resident", "training.with_keras", "training.inference",
         "training.run", "training.progress", "training.fit", "data",
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
         "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
@@ -46,6 +46,7 @@ HOMES = {
     "tensorflow": {
         "recipes.training.resident",
         "recipes.training.operations",
+        "recipes.training.program",
         "recipes.grokking.shared",
         "recipes.grokking.optimizer",
         "recipes.grokking.steps",

@@ -7,13 +7,13 @@ from engines import IMAGES, LABELS, X, Y, cnn, compare
 from keras import layers
 
 from recipes import build_model, fit, load_data
-from recipes.training import resident
+from recipes.training import program
 from recipes.training.widening import KEEPS_ZERO, OPTIMIZERS, lent, wide_config
 
 
 @pytest.fixture(autouse=True)
 def _no_programs():
-    resident._PROGRAMS.clear()
+    program.PROGRAMS.clear()
 
 
 def two_layers(widths=(16, 5), optimizer="adam", activation="relu", rate=0.0, extra=(), **options):
@@ -24,10 +24,10 @@ def two_layers(widths=(16, 5), optimizer="adam", activation="relu", rate=0.0, ex
     return model
 
 
-@pytest.fixture(params=[resident.PLAIN, pytest.param(resident.XLA, marks=pytest.mark.slow)])
+@pytest.fixture(params=[program.PLAIN, pytest.param(program.XLA, marks=pytest.mark.slow)])
 def wide_way(request, monkeypatch):
     """One way in which programs for all widths run, however short the run."""
-    monkeypatch.setattr(resident, "XLA_PAYS_AFTER_STEPS_EACH", 0 if request.param == resident.XLA else 10**9)
+    monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 0 if request.param == program.XLA else 10**9)
 
 
 @pytest.mark.usefixtures("wide_way")
@@ -41,12 +41,12 @@ class TestSameMathematics:
             return two_layers(optimizer=made, kernel_regularizer="l2")
 
         _, ours = compare(make, X, Y, engine="search", rtol=1e-4, epochs=2)
-        program = next(iter(resident._PROGRAMS.values()))
-        assert program.is_wide
-        assert {tuple(v.shape) for v in program.model.weights} >= {(13, 128), (128, 128), (128, 3)}
-        state, rates = lent(ours.model, program.model, program.state)
+        used = next(iter(program.PROGRAMS.values()))
+        assert used.is_wide
+        assert {tuple(v.shape) for v in used.model.weights} >= {(13, 128), (128, 128), (128, 3)}
+        state, rates = lent(ours.model, used.model, used.state)
         assert rates == [0.0, 0.0]
-        for wide, own in zip(state, resident.state_of(ours.model), strict=True):
+        for wide, own in zip(state, program.state_of(ours.model), strict=True):
             value = np.asarray(wide).copy()
             value[tuple(slice(size) for size in own.shape)] = 0
             assert not value.any() or wide.shape == own.shape  # what was added is still exactly 0
@@ -59,13 +59,13 @@ class TestSameMathematics:
 
     def test_dropout_of_the_program_s_own_width_draws_the_same_numbers(self, monkeypatch):
         """Under XLA, where those of the program are Philox' and Keras' are not, they differ."""
-        monkeypatch.setattr(resident, "XLA_PAYS_AFTER_STEPS_EACH", 10**9)
+        monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 10**9)
         runs = []
         for engine in ("resident", "search"):
             keras.utils.set_random_seed(1)
             runs.append(fit(two_layers((128,), rate=0.4), X, Y, engine=engine, epochs=2, verbose=0))
         np.testing.assert_allclose(runs[0].history["loss"], runs[1].history["loss"], rtol=1e-5)
-        assert [program.is_wide for program in resident._PROGRAMS.values()] == [False, True]
+        assert [used.is_wide for used in program.PROGRAMS.values()] == [False, True]
 
     def test_scales_of_input_and_output(self):
         x, y = load_data("diabetes")
@@ -95,7 +95,7 @@ def test_widths_rates_decays_and_batch_sizes_compile_once():
         "compiled for this run",
         *["compiled before"] * 2,
     ]
-    assert len(resident._PROGRAMS) == 1
+    assert len(program.PROGRAMS) == 1
 
 
 def test_decay_alone_compiles_once_in_every_engine_and_still_counts():
