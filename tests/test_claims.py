@@ -112,3 +112,22 @@ def test_the_slides_sigmoid_against_softmax():
     assert collapsed[accuracy] < 0.3 < 0.95 < sound[accuracy]
     assert collapsed[low] > 9.9
     assert collapsed[reported] == pytest.approx(0, abs=1e-4)
+
+
+def test_the_simplest_network_of_a_search_beats_the_defaults(tmp_path, monkeypatch, capsys):
+    """On unseen rows: the loss on breast cancer, the accuracy on digits (docs/tuning.md)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["tuning_pays.py", "--seeds", "3", "4", "5"])
+    runpy.run_path(str(ROOT / "examples" / "tuning_pays.py"), run_name="__main__")
+    cells = [[cell.strip() for cell in line.split("|")] for line in capsys.readouterr().out.splitlines()]
+    median = {(row[1], row[3]): (float(row[4]), float(row[5])) for row in cells if len(row) > 5 and row[2] == "median"}
+    assert median["breast_cancer", "simplest as good"][0] < median["breast_cancer", "defaults"][0]
+    assert median["digits", "simplest as good"][1] > median["digits", "defaults"][1]
+
+
+def test_the_lecture_s_network_groks():
+    from recipes import grok
+
+    runs = [grok("lecture", seed=seed, verbose=0) for seed in SEEDS]
+    assert [run.kind for run in runs] == ["grokking"] * 3
+    assert min(run.delay_ratio for run in runs) >= 5
