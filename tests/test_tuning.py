@@ -120,6 +120,8 @@ class TestRefusals:
             ({"objective": "val_happiness"}, "Is more 'val_happiness' better, or less? "
              "Say objective=keras_tuner.Objective('val_happiness', direction='min' or 'max')."),
             ({"y": Y[:7]}, "x has 80 rows, but y has 7. Expected the same number."),
+            ({"x": {"a": X}}, "A search takes x as one array, whose rows it divides. Received: dict. "
+             "Pass the arrays, or train one model of several inputs with fit."),
         ],
     )  # fmt: skip
     def test_before_any_work(self, arguments, message, tmp_path, monkeypatch):

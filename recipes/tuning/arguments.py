@@ -1,6 +1,6 @@
 """From the arguments of `tune` to a `Problem`: everything is checked here, before any work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ from keras_tuner.engine.metrics_tracking import infer_metric_direction
 import cheatsheet
 from recipes.arrays import as_features
 from recipes.training.batches import split_rows
+from recipes.training.inputs import is_stream
 from recipes.tuning.problem import Problem
 from recipes.tuning.space import OF_BODY, entries_of
 
@@ -83,6 +84,11 @@ def _divided(
     x: Any, y: Any, task: str | None, validation_data: Any, fraction: float, seed: int
 ) -> tuple[Any, Any, tuple[Any, Any], tuple[Any, Any]]:
     """All inputs and targets; those that train; those that validate."""
+    if isinstance(x, Mapping) or is_stream(x):
+        raise ValueError(
+            f"A search takes x as one array, whose rows it divides. Received: {type(x).__name__}. "
+            "Pass the arrays, or train one model of several inputs with fit."
+        )
     x = as_features(x)
     y = None if y is None else np.asarray(y)
     if y is not None and len(x) != len(y):
