@@ -1,6 +1,6 @@
 """AdamW as in the paper, and switches that change the optimisation; pure functions of flat vectors.
 
-Each of the switches is said to make networks generalise in fewer steps. That is another experiment, not a faster engine.
+Each of the switches is said to make networks generalise in fewer steps: another experiment, not a faster engine.
 """
 
 import math
