@@ -126,3 +126,13 @@ def moments(array: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
     mean = array.mean(axis=axes, dtype=np.float64)
     std = array.std(axis=axes, dtype=np.float64)
     return mean, np.where(std > 1e-9 * np.abs(mean), std, 1.0)
+
+
+def require_whole(name: str, value: Any, least: int) -> None:
+    """Is this a whole number of at least this much?
+
+    Raises:
+        ValueError: where it is not.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")

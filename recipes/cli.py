@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,10 +51,7 @@ def _grok(options: argparse.Namespace) -> int:
     run = grok(**{name: getattr(options, name) for name in names})
     print(json.dumps(run.to_json()) if options.json else run)
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        path = options.out / "grokking.png"
-        run.plot()[0].get_figure(root=True).savefig(path, dpi=150)
-        print(f"figure: {path.resolve()}", file=sys.stderr)
+        _save_figure(run, options.out / "grokking.png")
     return 0
 
 
@@ -88,7 +86,7 @@ def _tune(options: argparse.Namespace) -> int:
     x = y = None
     if options.data is not None and options.data.endswith(".npz"):
         with np.load(options.data, allow_pickle=False) as file:
-            if not {"x", "y"} & set(file.files) or "x" not in file.files:
+            if "x" not in file.files:
                 raise ValueError(f"{options.data} holds {', '.join(file.files)}. Expected x and y, or x.")
             x, y = file["x"], file["y"] if "y" in file.files else None
     elif options.data is not None:
@@ -98,8 +96,11 @@ def _tune(options: argparse.Namespace) -> int:
     search = tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
     print(json.dumps(search.table()) if options.json else search)
     if options.out is not None and search.completed:
-        options.out.mkdir(parents=True, exist_ok=True)
-        path = options.out / "search.png"
-        search.plot()[0].get_figure(root=True).savefig(path, dpi=150)
-        print(f"figure: {path.resolve()}", file=sys.stderr)
+        _save_figure(search, options.out / "search.png")
     return 0
+
+
+def _save_figure(result: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    result.plot()[0].get_figure(root=True).savefig(path, dpi=150)
+    print(f"figure: {path.resolve()}", file=sys.stderr)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
+from recipes.arrays import require_whole
 from recipes.grokking.equations import Equations, equations
 from recipes.grokking.fourier import circle_order, fourier_power, gini, restricted_and_excluded_loss
 from recipes.grokking.network import MLP, PAPER, Network
@@ -211,8 +212,7 @@ def _require_ranges(plan: Preset, seed: int) -> None:
     for name, value, least in (
         ("batch_size", plan.batch_size, 1), ("max_steps", plan.max_steps, 1), ("seed", seed, 0)
     ):  # fmt: skip
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
+        require_whole(name, value, least)
     rates = {"learning_rate": plan.optimizer.learning_rate, "weight_decay": plan.optimizer.weight_decay,
              "grokfast": plan.optimizer.grokfast}  # fmt: skip
     for name, rate in rates.items():

@@ -10,6 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from recipes.plots.history import TRAIN, VALIDATION
+from recipes.tuning.journal import without_bookkeeping
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4
@@ -143,7 +144,7 @@ def searched(search: Any) -> list[str]:
         ValueError: where no trial is completed.
     """
     trials = [search.best_trial, *search.completed]
-    names = dict.fromkeys(name for t in trials for name in t.hyperparameters if not name.startswith("tuner/"))
+    names = dict.fromkeys(name for t in trials for name in without_bookkeeping(t.hyperparameters))
     return [name for name in names if len({t.hyperparameters.get(name) for t in trials} - {None}) > 1]
 
 

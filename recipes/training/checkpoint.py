@@ -139,12 +139,18 @@ def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
         raise OSError(
             error.errno, f"{path} could not be written ({error.strerror}). What lay there is untouched"
         ) from None
-    if flush and hasattr(os, "O_DIRECTORY"):
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    if flush:
+        flush_folder(path.parent)  # the rename itself
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names in this folder on the disk, where the system can be asked for that."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)  # the rename itself
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Saved]:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from recipes.arrays import require_whole
 from recipes.diagnose import diagnose
 from recipes.training import with_keras
 from recipes.training.checkpoint import Checkpoint
@@ -84,12 +85,12 @@ def fit(
         BlockingIOError: where another process has the checkpoint open.
     """
     start = time.perf_counter()
-    _require_whole(epochs, "epochs", 1)
-    _require_whole(batch_size, "batch_size", 1)
-    _require_whole(seed, "seed", 0)
+    require_whole("epochs", epochs, 1)
+    require_whole("batch_size", batch_size, 1)
+    require_whole("seed", seed, 0)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # NumPy's are not for JSON
     if every is not None:
-        _require_whole(every, "every", 1)
+        require_whole("every", every, 1)
     if checkpoint is None and every is not None:
         raise ValueError(f"every={every} says how often, but checkpoint=None. Pass checkpoint='folder' too.")
     if is_stream(x):
@@ -186,8 +187,3 @@ def _engine(name: str) -> Train:
     from recipes.training import resident  # imports tensorflow, which another backend need not have
 
     return resident.train
-
-
-def _require_whole(value: Any, name: str, least: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")

@@ -84,12 +84,12 @@ class Program:
         self.model = model
         self.batch_size = batch_size
         self.block_epochs = block_epochs
-        self.wide_way, is_wide = wide_way, wide_way is not None
-        self.is_wide = is_wide
+        self.wide_way = wide_way
+        self.is_wide = wide_way is not None
         self.usual_count = 1  # epochs of a block
         self.state = state_of(model)
         self.places = lifted_constants(model)
-        if is_wide:
+        if self.is_wide:
             self.places += [(layer, "rate") for layer in dropout_places(model)]
         self.shapes = {name: tuple(value.shape) for name, value in model.get_metrics_result().items()}
         self.steps_seen = 0

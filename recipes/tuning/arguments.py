@@ -9,7 +9,7 @@ import numpy as np
 from keras_tuner.engine.metrics_tracking import infer_metric_direction
 
 import cheatsheet
-from recipes.arrays import as_features
+from recipes.arrays import as_features, require_whole
 from recipes.training.batches import split_rows
 from recipes.training.inputs import is_stream
 from recipes.tuning.problem import Problem
@@ -131,13 +131,3 @@ def _objective(objective: Any) -> keras_tuner.Objective:
             f"Say objective=keras_tuner.Objective({objective!r}, direction='min' or 'max')."
         )
     return keras_tuner.Objective(objective, direction)
-
-
-def require_whole(name: str, value: Any, least: int) -> None:
-    """Is this a whole number of at least this much?
-
-    Raises:
-        ValueError: where it is not.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from recipes.training.checkpoint import flush_folder
+
 RECORD = "record.jsonl"
 _CHECKSUM_LENGTH = 16
 
@@ -99,6 +101,11 @@ class Trial:
         return sum(e.seconds for e in self.executions)
 
 
+def without_bookkeeping(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters without what Hyperband keeps beside them."""
+    return {name: value for name, value in values.items() if not name.startswith("tuner/")}
+
+
 def trial_id(number: int) -> str:
     """`"0007"`: in keras-tuner's form, but the same however many trials are asked for."""
     return f"{number:04d}"
@@ -132,11 +139,9 @@ class Journal:
             os.fsync(handle)
         finally:
             os.close(handle)
-        if is_new and hasattr(os, "O_DIRECTORY"):
+        if is_new:
             for folder in (path.parent, self.folder):  # the entries of the new file and folder
-                handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-                os.fsync(handle)
-                os.close(handle)
+                flush_folder(folder)
 
     def read(self, number: int) -> Trial | None:
         """What is known of this trial; `None` if it was never started."""

@@ -4,7 +4,8 @@ import ast
 import hashlib
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,21 +130,16 @@ class Problem:
         }
 
 
-class all_seeded:
+@contextmanager
+def all_seeded(seed: int) -> Iterator[None]:
     """Within it, Python's and NumPy's global generators start from this seed; afterwards they are as before."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def __enter__(self) -> None:
-        self.state = np.random.get_state()  # noqa: NPY002 - the user's code may draw from it
-        self.python = seeded(self.seed)
-        self.python.__enter__()
-        np.random.seed(self.seed % 2**32)  # noqa: NPY002
-
-    def __exit__(self, *error: Any) -> None:
-        self.python.__exit__(*error)
-        np.random.set_state(self.state)  # noqa: NPY002
+    state = np.random.get_state()  # noqa: NPY002 - the user's code may draw from it
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    try:
+        with seeded(seed):
+            yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 def seed_of(seed: int, number: int, execution: int) -> int:

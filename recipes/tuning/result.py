@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from recipes.training.run import Run
-from recipes.tuning.journal import Journal, Trial
+from recipes.tuning.journal import Journal, Trial, without_bookkeeping
 from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.trial import grok_run, train, train_by_own_fit
 from recipes.tuning.tuner import as_hyperparameters, root_of
@@ -67,12 +67,12 @@ class Search:
     @property
     def best_hyperparameters(self) -> dict[str, Any]:
         """Of the best trial, by name."""
-        return _own(self.best_trial)
+        return without_bookkeeping(self.best_trial.hyperparameters)
 
     @property
     def simplest_hyperparameters(self) -> dict[str, Any]:
         """Of the simplest trial that performs alike, by name."""
-        return _own(self.simplest_trial)
+        return without_bookkeeping(self.simplest_trial.hyperparameters)
 
     @cached_property
     def best_run(self) -> Run:
@@ -127,7 +127,7 @@ class Search:
         return [
             {
                 "trial": t.number,
-                **_own(t),
+                **without_bookkeeping(t.hyperparameters),
                 self.problem.objective: t.score,
                 "scores": [e.score for e in t.executions],
                 "epochs": max((e.epochs for e in t.executions), default=0),
@@ -154,7 +154,9 @@ class Search:
             return f"{head}; kept in {self.folder}"
         lines = [f"{head} in {sum(t.seconds for t in self.trials):.1f} s of training; kept in {self.folder}"]
         for name, trial in (("best", self.best_trial), ("simplest as good", self.simplest_trial)):
-            values = ", ".join(f"{key}={_text(value)}" for key, value in _own(trial).items())
+            values = ", ".join(
+                f"{key}={_text(value)}" for key, value in without_bookkeeping(trial.hyperparameters).items()
+            )
             lines.append(f"{name}: trial {trial.number}, {self.problem.objective} {trial.score:.4g}, "
                          f"{trial.parameters:,} parameters ({values})")  # fmt: skip
         if self.standard_error:
@@ -162,19 +164,14 @@ class Search:
         return "\n".join([*lines, "", *_rows(self)])
 
 
-def _own(trial: Trial) -> dict[str, Any]:
-    """Without what Hyperband keeps beside them."""
-    return {name: value for name, value in trial.hyperparameters.items() if not name.startswith("tuner/")}
-
-
 def _rows(search: Search) -> list[str]:
     """The best trials, in columns."""
     shown = search.completed[:SHOWN]
-    names = list(dict.fromkeys(name for t in shown for name in _own(t)))
+    names = list(dict.fromkeys(name for t in shown for name in without_bookkeeping(t.hyperparameters)))
     head = ["trial", search.problem.objective, "parameters", "verdict", *names]
     body = [
         [str(t.number), f"{t.score:.4g}", f"{t.parameters:,}", t.executions[0].verdict,
-         *(_text(_own(t).get(name, "")) for name in names)]
+         *(_text(without_bookkeeping(t.hyperparameters).get(name, "")) for name in names)]
         for t in shown
     ]  # fmt: skip
     widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]

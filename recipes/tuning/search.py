@@ -11,12 +11,13 @@ from typing import Any
 
 import keras_tuner
 
+from recipes.arrays import require_whole
 from recipes.training.checkpoint import differing, locked, unlock, write_atomically
 from recipes.training.interrupt import Interrupt
 from recipes.training.progress import LiveLine
 from recipes.tuning import workers
-from recipes.tuning.arguments import problem_of, require_whole
-from recipes.tuning.journal import Journal, Trial
+from recipes.tuning.arguments import problem_of
+from recipes.tuning.journal import Journal, Trial, without_bookkeeping
 from recipes.tuning.oracles import TUNERS, make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.report import Report
@@ -210,4 +211,4 @@ def _no_trial(found: Search) -> str:
 
 
 def _values(trial: Trial) -> str:
-    return ", ".join(f"{name}={value}" for name, value in trial.hyperparameters.items() if "/" not in name)
+    return ", ".join(f"{name}={value}" for name, value in without_bookkeeping(trial.hyperparameters).items())

@@ -15,7 +15,7 @@ from recipes.training.checkpoint import FILES
 from recipes.training.fit import fit
 from recipes.training.inputs import examples
 from recipes.training.run import Run
-from recipes.tuning.journal import Execution
+from recipes.tuning.journal import Execution, without_bookkeeping
 from recipes.tuning.problem import Problem, all_seeded, seed_of
 
 ROWS_AT_ONCE = 4096  # of the validation set, for the spread of its losses
@@ -126,7 +126,7 @@ def grok_run(
     from recipes.grokking.equations import equations
     from recipes.grokking.run import PRESETS, grok
 
-    options = {name: value for name, value in hp.values.items() if not name.startswith("tuner/")}
+    options = without_bookkeeping(hp.values)
     preset = PRESETS[options.get("preset", "lecture")]
     table = equations(
         options.get("operation", preset.operation), int(options.get("p", preset.p)),
