@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 # Not lazy: once the module of the same name is loaded, it would hide the function behind `recipes.diagnose`.
 from recipes.diagnose import diagnose
+from recipes.programs import clear_programs
 
 if TYPE_CHECKING:
     from recipes.autoencoder import build_autoencoder as build_autoencoder
@@ -34,7 +35,8 @@ _HOME = {
 }
 
 __all__ = [
-    "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data", "tune",
+    "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "clear_programs", "diagnose", "fit",
+    "grok", "load_data", "tune",
 ]  # fmt: skip
 
 

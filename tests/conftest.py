@@ -58,10 +58,11 @@ def mnist_folder() -> Path:
 @pytest.fixture
 def way(request, monkeypatch):
     """One way of compiling, whatever the engine would choose; see `engines.WAYS`."""
+    from recipes import clear_programs
     from recipes.training import program
 
     monkeypatch.setattr(program.Program, "choose", lambda self, model, num_steps, **_: request.param)
-    program.PROGRAMS.clear()
+    clear_programs()
     return request.param
 
 

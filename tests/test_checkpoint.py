@@ -235,10 +235,11 @@ def test_a_rate_that_callbacks_lower_is_taken_up(tmp_path):
 
 
 def test_the_way_of_compiling_does_not_depend_on_what_was_trained_before(tmp_path, monkeypatch):
+    from recipes import clear_programs
     from recipes.training import program
 
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS", 30)
-    program.PROGRAMS.clear()
+    clear_programs()
     before = fit(dropout_model(), X, Y, epochs=10, verbose=0)  # 60 steps: from here on this process would take XLA
     kept = fit(dropout_model(), X, Y, epochs=2, checkpoint=tmp_path, verbose=0)
     assert "XLA" in before.engine

@@ -11,11 +11,11 @@ from conftest import refused
 from engines import IMAGES, LABELS, WINE, X, Y, cnn, mlp, plain_first
 from keras import layers
 
-from recipes import build_model, fit
+from recipes import build_model, clear_programs, fit
+from recipes.programs import PROGRAMS
 from recipes.training import program
 from recipes.training.engine import acts_on_batches
 from recipes.training.interrupt import Interrupt
-from recipes.training.sharing import share_key
 
 
 class TestChoice:
@@ -82,9 +82,6 @@ class TestChoice:
 
 
 class TestCompiledOnce:
-    def traces(self):
-        return sum(f.experimental_get_tracing_count() for p in program.PROGRAMS.values() for f in p.functions.values())
-
     @plain_first
     def test_a_second_model_of_the_same_kind_runs_the_same_program(self, jit):
         def train(seed, rate):
@@ -94,8 +91,8 @@ class TestCompiledOnce:
         alone = [train(seed, 0.01 * (seed + 1)) for seed in (0, 1)]
         assert "compiled for this run" in alone[0].engine
         assert "compiled before" in alone[1].engine
-        assert self.traces() == 1
-        program.PROGRAMS.clear()
+        assert len(PROGRAMS) == 1
+        clear_programs()
         fresh = train(1, 0.02)  # its own program: the same numbers as with the borrowed one
         assert fresh.history == alone[1].history
         for a, b in zip(fresh.model.get_weights(), alone[1].model.get_weights(), strict=True):
@@ -112,7 +109,7 @@ class TestCompiledOnce:
 
     def test_a_program_whose_model_was_compiled_anew_is_not_lent(self, monkeypatch):
         """What is traced later, here another way, would follow the owner's new loss and optimizer."""
-        program.PROGRAMS.clear()
+        clear_programs()
         ways = iter([program.PLAIN, program.XLA, program.XLA])
         monkeypatch.setattr(program.Program, "choose", lambda self, model, num_steps, **_: next(ways))
         owner = mlp()
@@ -120,49 +117,12 @@ class TestCompiledOnce:
         owner.compile("sgd", "sparse_categorical_crossentropy")
         keras.utils.set_random_seed(1)
         borrowed = fit(mlp(), X, Y, epochs=3, verbose=0)
-        program.PROGRAMS.clear()
+        clear_programs()
         keras.utils.set_random_seed(1)
         alone = fit(mlp(), X, Y, epochs=3, verbose=0)
         assert borrowed.history == alone.history
         for a, b in zip(alone.model.get_weights(), borrowed.model.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
-
-    def test_what_differs_in_more_than_numbers_is_not_shared(self):
-        keys = [
-            share_key(model)
-            for model in (
-                mlp(),
-                mlp(keras.optimizers.Adam(beta_1=0.8)),
-                mlp("sgd"),
-                mlp(last="linear"),
-                mlp(hidden=(layers.Dropout(0.1),)),
-                mlp(hidden=(layers.Dropout(0.2),)),
-                mlp(metrics=()),
-                mlp(loss="mse"),
-            )
-        ]
-        assert None not in keys
-        assert len(set(keys)) == len(keys)
-        frozen = mlp()
-        frozen.layers[0].trainable = False
-        assert share_key(frozen) != keys[0]
-        assert share_key(mlp(keras.optimizers.Adam(0.3))) == keys[0]
-
-    def test_metrics_that_a_second_compile_leaves_at_work_are_seen(self):
-        stale, clean = mlp(loss="mse"), mlp(loss="mse", metrics=())
-        for model in (stale, clean):
-            model.compile("adam", "mse")
-            fit(model, X, np.eye(3)[Y], verbose=0)
-        assert share_key(stale) != share_key(clean)
-
-    def test_what_is_not_keras_own_is_not_shared(self):
-        class Mine(layers.Layer):
-            def call(self, x):
-                return x
-
-        assert share_key(mlp(hidden=(Mine(),))) is None
-        assert share_key(mlp(hidden=(layers.Lambda(lambda x: x),))) is None
-        assert share_key(mlp(loss=lambda y_true, y_pred: y_pred)) is None
 
     @plain_first
     def test_a_model_of_its_own_kind_compiles_once_too(self, jit):

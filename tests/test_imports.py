@@ -13,11 +13,12 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "cheatsheet": ["finding", "arrays", "table", "targets", "head", "chance", "__main__"],
     "recipes": [
-        "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build", "autoencoder",
-        "diagnose", "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
-        "training.interrupt", "training.widening", "training.sharing", "training.resume", "training.engine",
-        "training.operations", "training.program", "training.resident", "training.with_keras", "training.inference",
-        "training.run", "training.progress", "training.fit", "data",
+        "losses", "programs", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build",
+        "autoencoder", "diagnose", "training", "training.checkpoint", "training.batches", "training.targets",
+        "training.inputs", "training.interrupt", "training.operations", "training.alike", "training.resume",
+        "training.engine", "training.widening", "training.noise", "training.steps", "training.program",
+        "training.resident", "training.with_keras", "training.inference", "training.run", "training.progress",
+        "training.fit", "data",
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
         "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
         "tuning", "tuning.space", "tuning.journal", "tuning.problem", "tuning.trial", "tuning.oracles", "tuning.tuner",
@@ -46,6 +47,9 @@ HOMES = {
     "tensorflow": {
         "recipes.training.resident",
         "recipes.training.operations",
+        "recipes.training.widening",
+        "recipes.training.noise",
+        "recipes.training.steps",
         "recipes.training.program",
         "recipes.grokking.shared",
         "recipes.grokking.optimizer",
@@ -120,7 +124,8 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "diagnose", "fit", "grok", "load_data", "tune",
+        "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "clear_programs",
+        "diagnose", "fit", "grok", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

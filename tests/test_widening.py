@@ -6,14 +6,16 @@ import pytest
 from engines import IMAGES, LABELS, X, Y, cnn, compare
 from keras import layers
 
-from recipes import build_model, fit, load_data
+from recipes import build_model, clear_programs, fit, load_data
+from recipes.programs import PROGRAMS
 from recipes.training import program
+from recipes.training.alike import state_of
 from recipes.training.widening import KEEPS_ZERO, OPTIMIZERS, lent, wide_config
 
 
 @pytest.fixture(autouse=True)
 def _no_programs():
-    program.PROGRAMS.clear()
+    clear_programs()
 
 
 def two_layers(widths=(16, 5), optimizer="adam", activation="relu", rate=0.0, extra=(), **options):
@@ -41,12 +43,12 @@ class TestSameMathematics:
             return two_layers(optimizer=made, kernel_regularizer="l2")
 
         _, ours = compare(make, X, Y, engine="search", rtol=1e-4, epochs=2)
-        used = next(iter(program.PROGRAMS.values()))
-        assert used.is_wide
+        used = next(iter(PROGRAMS)).wide
+        assert used is not None
         assert {tuple(v.shape) for v in used.model.weights} >= {(13, 128), (128, 128), (128, 3)}
         state, rates = lent(ours.model, used.model, used.state)
         assert rates == [0.0, 0.0]
-        for wide, own in zip(state, program.state_of(ours.model), strict=True):
+        for wide, own in zip(state, state_of(ours.model), strict=True):
             value = np.asarray(wide).copy()
             value[tuple(slice(size) for size in own.shape)] = 0
             assert not value.any() or wide.shape == own.shape  # what was added is still exactly 0
@@ -56,16 +58,6 @@ class TestSameMathematics:
     def test_activations(self, activation):
         assert float(keras.activations.get(activation)(keras.ops.zeros(1))[0]) == 0
         compare(lambda: two_layers(activation=activation), X, Y, engine="search", rtol=1e-4, epochs=2)
-
-    def test_dropout_of_the_program_s_own_width_draws_the_same_numbers(self, monkeypatch):
-        """Under XLA, where those of the program are Philox' and Keras' are not, they differ."""
-        monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 10**9)
-        runs = []
-        for engine in ("resident", "search"):
-            keras.utils.set_random_seed(1)
-            runs.append(fit(two_layers((128,), rate=0.4), X, Y, engine=engine, epochs=2, verbose=0))
-        np.testing.assert_allclose(runs[0].history["loss"], runs[1].history["loss"], rtol=1e-5)
-        assert [used.is_wide for used in program.PROGRAMS.values()] == [False, True]
 
     def test_scales_of_input_and_output(self):
         x, y = load_data("diabetes")
@@ -85,6 +77,20 @@ class TestSameMathematics:
             np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+def test_a_padded_network_draws_the_dropout_that_it_draws_alone(monkeypatch):
+    """Each number depends on its row and unit, whatever stands beside them."""
+    monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 0)
+    monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS", 0)
+    losses = []
+    for engine in ("resident", "search"):
+        keras.utils.set_random_seed(1)
+        run = fit(two_layers((16, 5), rate=0.4), X, Y, engine=engine, epochs=3, verbose=0)
+        assert "XLA" in run.engine
+        losses.append(run.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert [used.wide is not None for used in PROGRAMS] == [False, True]
+
+
 def test_widths_rates_decays_and_batch_sizes_compile_once():
     engines = []
     for widths, rate, decay, size in (((16, 5), 0.1, 0.01, 16), ((100, 7), 0.0, 0.5, 64), ((1, 128), 0.2, 1e-4, 7)):
@@ -95,7 +101,7 @@ def test_widths_rates_decays_and_batch_sizes_compile_once():
         "compiled for this run",
         *["compiled before"] * 2,
     ]
-    assert len(program.PROGRAMS) == 1
+    assert len(PROGRAMS) == 1
 
 
 def test_decay_alone_compiles_once_in_every_engine_and_still_counts():

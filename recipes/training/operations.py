@@ -2,11 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
+
+def switches() -> dict[str, Any]:
+    """TensorFlow's settings that change what tracing gives."""
+    callbacks = context.context().op_callbacks  # of `tf.debugging`, written into the graph
+    return {
+        "tensor float 32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "deterministic": is_op_determinism_enabled(),
+        "jit": tf.config.optimizer.get_jit(),
+        "options": tf.config.optimizer.get_experimental_options(),
+        "soft placement": tf.config.get_soft_device_placement(),
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "callbacks": list(callbacks),
+    }
 
 
 @contextmanager
@@ -49,32 +64,6 @@ def fused_adam(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         object.__delattr__(optimizer, "update_step")
-
-
-@contextmanager
-def philox_dropout(model: keras.Model) -> Iterator[None]:
-    """Within it, dropout draws its numbers by Philox (J. Salmon et al. 2011), for XLA on a CPU.
-
-    XLA's own choice there, ThreeFry, takes six times as long as all the rest of a small network's step. The rate may be
-    a tensor; Keras' own layer asks in Python whether it is 0.
-    """
-    layers = [layer for layer in model._flatten_layers() if type(layer) is keras.layers.Dropout and layer.rate]
-
-    def drop(layer: keras.Layer, inputs: Any, training: bool = False) -> Any:
-        if not training:
-            return inputs
-        seed = tf.cast(tf.math.floormod(layer.seed_generator.next(), tf.int32.max - 1), tf.int32)  # as Keras does
-        return tf.nn.experimental.stateless_dropout(
-            inputs, rate=layer.rate, seed=seed, noise_shape=layer.noise_shape, rng_alg="philox"
-        )
-
-    for layer in layers:
-        object.__setattr__(layer, "call", partial(drop, layer))  # past Keras' tracking of attributes
-    try:
-        yield
-    finally:
-        for layer in layers:
-            object.__delattr__(layer, "call")
 
 
 @contextmanager
@@ -162,13 +151,3 @@ def _convolve_doubled(inputs: Any, kernel: Any) -> Any:
     summed = tf.einsum("apd,bqe,decf->pqcabf", taps, taps, kernel)  # (3, 3, c, 2, 2, f)
     summed = tf.reshape(summed, (3, 3, kernel.shape[2], 4 * kernel.shape[3]))
     return tf.nn.depth_to_space(tf.nn.conv2d(inputs, summed, strides=1, padding="SAME"), 2)
-
-
-def padded(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """With zeros behind each axis, up to this shape."""
-    return tf.pad(value, [(0, size - own) for size, own in zip(shape, value.shape, strict=True)])
-
-
-def cut(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Without what `padded` added."""
-    return tf.slice(value, [0] * len(shape), shape)

@@ -1,13 +1,13 @@
-"""One compiled program: the functions of an architecture and a shape of data, lent to every model that is alike.
+"""Which program a model and its data run: compiled for them, or before for others of which it is known that it fits.
 
-What a step computes is Keras' own `train_step` on the compiled model. The data lie on the device; a call runs a block
-of epochs, each with its own order of the rows, and gives back the metrics of every epoch.
+A program keeps nothing of the model that it was traced with, and is called with the variables of whichever model it
+runs for. Only a program for networks of all widths has a model, its own.
 """
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import keras
@@ -15,15 +15,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.func_graph import dismantle_func_graph
 
-from recipes.build import seeded
+from recipes.programs import PROGRAMS
+from recipes.training.alike import identity, lifted, looks, state_of, values_of
 from recipes.training.inputs import TrainingData, take
-from recipes.training.operations import cut, fused_adam, padded, philox_dropout, rearranged
-from recipes.training.sharing import lifted_constants, replaced, share_key, state_of, values_of
-from recipes.training.widening import dropout_places, lent, wide_config, widened
+from recipes.training.steps import MIXED, PLAIN, XLA, Compiled, Tracing, block, outputs
+from recipes.training.widening import Wide, wide_config, wide_key, widened
 
-# Three ways to run the same steps, by what they cost to compile and then by step; measured on small dense networks,
-# docs/engine.md. Convolutions on a CPU are slower under XLA than in plain graph mode.
-PLAIN, MIXED, XLA = "plain graph", "XLA for the full batches", "XLA"
+# Convolutions on a CPU are slower under XLA than in plain graph mode.
 MIXED_PAYS_AFTER_STEPS = 2_500  # some 0.6 s more to compile, 0.2 ms less a step
 XLA_PAYS_AFTER_STEPS = 30_000  # some 0.5 s more, for the last batch and the validation, 0.02 ms less a step
 # Of one run in a program that is shared by networks of all widths, and so, by a guess, by four runs: 1.5 s more to
@@ -33,8 +31,6 @@ _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "UpSampling", "RNN", "LSTM", "GRU", "Bidi
 
 MOST_BLOCK_EPOCHS = 256
 MOST_ORDERS = 4_000_000  # row numbers handed over with one block
-MOST_PROGRAMS = 16
-MOST_BYTES_TO_PERMUTE = 16_000_000  # below, each epoch copies its rows in order; above, each batch gathers its own
 
 Logs = dict[str, np.ndarray]
 
@@ -54,66 +50,61 @@ class Arrays:
 
 
 def build_variables(model: keras.Model, data: TrainingData) -> None:
-    """Create every variable by a look at one row, without a step: weights, metrics, optimizer."""
-    first = np.zeros(1, dtype=np.int32)
-    x, y, weight = (take(part, first) for part in (data.x, data.y, data.sample_weight))
+    """Create every variable that is not there yet: weights, metrics, optimizer.
+
+    By a symbolic look at one row: nothing is computed, so layers that count their calls or keep averages stay as they
+    are.
+    """
+    x, y, weight = (take(part, np.zeros(1, dtype=np.int32)) for part in (data.x, data.y, data.sample_weight))
     if isinstance(model, keras.Sequential) and not model.built:
         model.build((None, *x.shape[1:]))  # else the model would be built for one row
-    y_pred = model(keras.tree.map_structure(keras.ops.convert_to_tensor, x))
-    model.compute_loss(x, y, y_pred, weight)
-    model.compute_metrics(x, y, y_pred, weight)
-    model.reset_metrics()
+    parts = [part for part in (model._compile_loss, model._compile_metrics) if part is not None]
+    if not all(part.built for part in (*model._flatten_layers(), *parts)):
+        look = tf.function(partial(_look, model), autograph=False).get_concrete_function(*_specs((x, y, weight)))
+        dismantle_func_graph(look.graph)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
 
 
+def _look(model: keras.Model, x: Any, y: Any, weight: Any) -> None:
+    y_pred = model(x, training=False)
+    model.compute_loss(x, y, y_pred, weight, training=False)
+    model.compute_metrics(x, y, y_pred, weight)
+
+
+def _specs(arrays: Any) -> Any:
+    return keras.tree.map_structure(
+        lambda array: None if array is None else tf.TensorSpec(array.shape, array.dtype), arrays, none_is_leaf=True
+    )
+
+
 class Program:
-    """The compiled functions of one architecture and one shape of data, over the variables of the first such model.
+    """The compiled functions of one architecture and one shape of data.
 
     Args:
-        model: Whose variables they are.
         batch_size: Rows a step; `None` takes any, which only the plain graph can.
         block_epochs: Epochs a call, at most.
-        wide_way: For a program that is shared by networks of all widths the one way in which it runs; the model is
-            nobody's but the program's then.
+        wide: The network of all widths that it is for.
+        wide_way: The one way in which it runs then.
     """
 
     def __init__(
-        self, model: keras.Model, batch_size: int | None, block_epochs: int, *, wide_way: str | None = None
+        self, batch_size: int | None, block_epochs: int, *, wide: Wide | None = None, wide_way: str | None = None
     ) -> None:
-        self.model = model
         self.batch_size = batch_size
         self.block_epochs = block_epochs
-        self.wide_way = wide_way
-        self.is_wide = wide_way is not None
+        self.wide, self.wide_way = wide, wide_way
         self.usual_count = 1  # epochs of a block
-        self.state = state_of(model)
-        self.places = lifted_constants(model)
-        if self.is_wide:
-            self.places += [(layer, "rate") for layer in dropout_places(model)]
-        self.shapes = {name: tuple(value.shape) for name, value in model.get_metrics_result().items()}
         self.steps_seen = 0
-        self.lock = threading.Lock()
-        self.functions: dict[tuple[str, str], Any] = {}
-        self.steps: dict[tuple[str, bool], Any] = {}
+        self.functions: dict[tuple[str, str], Compiled] = {}
+        self.steps: dict[tuple[str, bool], Compiled] = {}
+        self._tracing = threading.Lock()
+        self._running = threading.Lock() if wide is not None else nullcontext()  # which has one place for numbers
 
-    def is_sound(self, shared: str | None) -> bool:
-        """Is its model still what it was compiled for? Its owner may have compiled it anew, or frozen a layer.
-
-        What is traced would go on to work, but a part or a way that is traced later would follow the new settings.
-        """
-        if shared is None or self.is_wide:  # found by the identity of all that matters; or nobody has the model
-            return True
-        same = [id(variable) for variable in state_of(self.model)] == [id(variable) for variable in self.state]
-        return same and share_key(self.model) == shared
-
-    def release(self) -> None:
-        """Free the graphs, of which TensorFlow by itself never lets go; the program is not usable afterwards."""
-        with self.lock:
-            self.functions.clear()
-            for step in self.steps.values():
-                dismantle_func_graph(step.graph)
-            self.steps.clear()
+    @property
+    def reads_others(self) -> bool:
+        """Did tracing meet something besides the model's variables, which no other model could bring along?"""
+        return any(part.reads_others for part in self.functions.values())
 
     def choose(self, model: keras.Model, num_steps: int, *, alone: bool = False) -> str:
         """Which way? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
@@ -134,161 +125,41 @@ class Program:
         self, part: str, how: str, model: keras.Model, arrays: Arrays, orders: np.ndarray, count: int, batch_size: int
     ) -> Logs:
         """Run a block for this model: `"train"`, `"validate"` or `"both"`; metrics by epoch, `(block_epochs, ...)`."""
-        if (part, how) not in self.functions:
-            block = self._block(part, how)
-            self.functions[part, how] = tf.function(block, autograph=False, jit_compile=how == XLA)
-        block = self.functions[part, how]
-        with self._numbers_of(model) as constants:
-            size = tf.constant(batch_size)
-            logs = block(constants, arrays.training, arrays.validation, tf.constant(orders), tf.constant(count), size)
-            return {name: value.numpy() for name, value in logs.items()}
+        values = self._run(part, how, model, arrays, tuple(map(tf.constant, (orders, count, batch_size))))
+        names = [*model.get_metrics_result()]
+        if part == "both" and arrays.validation is not None:
+            names += [f"val_{name}" for name in names]
+        return {name: value.numpy() for name, value in zip(names, values, strict=True)}
 
     def predict(self, model: keras.Model, arrays: Arrays) -> np.ndarray:
         """The outputs for all rows of `arrays.training`."""
-        if ("predict", PLAIN) not in self.functions:
-            self.functions["predict", PLAIN] = tf.function(self._outputs, autograph=False)
-        with self._numbers_of(model) as constants:
-            return self.functions["predict", PLAIN](constants, *arrays.training).numpy()
+        return self._run("predict", PLAIN, model, arrays, ()).numpy()
 
-    @contextmanager
-    def _numbers_of(self, model: keras.Model) -> Iterator[list[tf.Tensor]]:
-        """Within it, the program's variables hold this model's numbers; gives the model's constants.
-
-        Afterwards the model has what has become of them, and the program its own again. Where the program was
-        compiled for this very model nothing is copied.
-        """
-        state, values = self.state, values_of(lifted_constants(model))
-        if self.is_wide:
-            state, rates = lent(model, self.model, self.state)
-            values += [np.asarray(rate, dtype=np.float32) for rate in rates]
-        own = zip(state_of(model), state, strict=True)
-        pairs = [(mine.value, theirs.value) for mine, theirs in own if mine is not theirs]
-        before = [] if self.is_wide else [theirs.read_value() for _, theirs in pairs]
-        for mine, theirs in pairs:
-            theirs.assign(mine if mine.shape == theirs.shape else padded(mine, theirs.shape))
-        try:
-            yield [tf.constant(value) for value in values]
-        finally:
-            for mine, theirs in pairs:
-                mine.assign(theirs if mine.shape == theirs.shape else cut(theirs, mine.shape))
-            for (_, theirs), value in zip(pairs, before, strict=False):
-                theirs.assign(value)
-
-    def _outputs(self, constants: Any, x: tf.Tensor) -> tf.Tensor:
-        assert self.batch_size is not None, "programs for all widths do not predict"
-        full, rest = divmod(x.shape[0], self.batch_size)
-        parts = []
-
-        def outputs(rows: tf.Tensor) -> tf.Tensor:
-            with replaced(self.places, constants):
-                return self.model.predict_step((rows,))
-
-        if full:
-            batches = tf.reshape(x[: full * self.batch_size], (full, self.batch_size, *x.shape[1:]))
-            some = tf.map_fn(outputs, batches, fn_output_signature=self.model.outputs[0].dtype)
-            parts.append(tf.reshape(some, (full * self.batch_size, *some.shape[2:])))
-        if rest:
-            parts.append(outputs(x[full * self.batch_size :]))
-        return tf.concat(parts, axis=0)
-
-    def _block(self, part: str, how: str) -> Callable[..., dict[str, tf.Tensor]]:
-        """A function that runs `count` epochs, each in its own order."""
-
-        def block(
-            constants: Any, training: Any, validation: Any, orders: tf.Tensor, count: tf.Tensor, size: tf.Tensor
-        ) -> Any:
-            def passes(order: tf.Tensor) -> dict[str, Any]:
-                logs: dict[str, Any] = {}
-                if part != "validate":
-                    logs |= self._pass("train_step", how, constants, training, order, size)
-                if part != "train" and validation is not None:
-                    way = PLAIN if how == MIXED else how
-                    values = self._pass("test_step", way, constants, validation, None, size)
-                    logs |= {("val_" if part == "both" else "") + name: value for name, value in values.items()}
-                return logs
-
-            names = [*self.shapes] if part != "validate" else []
-            if part != "train" and validation is not None:
-                names += [("val_" if part == "both" else "") + name for name in self.shapes]
-            shapes = {name: self.shapes.get(name, self.shapes.get(name.removeprefix("val_"))) for name in names}
-            logs = {
-                name: tf.TensorArray(tf.float32, self.block_epochs, element_shape=shape)
-                for name, shape in shapes.items()
-            }
-
-            def epoch(number: tf.Tensor, logs: dict[str, tf.TensorArray]) -> Any:
-                values = passes(orders[number])
-                written = {name: array.write(number, tf.cast(values[name], tf.float32)) for name, array in logs.items()}
-                return number + 1, written
-
-            _, logs = tf.while_loop(lambda number, _: number < count, epoch, (tf.constant(0), logs))
-            return {name: array.stack() for name, array in logs.items()}
-
-        return block
-
-    def _pass(
-        self, name: str, how: str, constants: Any, arrays: Any, order: tf.Tensor | None, size: tf.Tensor
-    ) -> dict[str, Any]:
-        """One pass over the rows in batches, the last one smaller; the metrics at its end."""
-        tensors = tf.nest.flatten(arrays)
-        num_rows = tensors[0].shape[0]
-        self.model.reset_metrics()
-        if order is not None and sum(t.dtype.size * t.shape.num_elements() for t in tensors) <= MOST_BYTES_TO_PERMUTE:
-            arrays = tf.nest.map_structure(lambda t: tf.gather(t, order), arrays)
-            order = None
-
-        def batch(constants: Any, arrays: Any, order: Any, start: tf.Tensor, size: Any) -> None:
-            if order is None:
-                rows = tf.nest.map_structure(
-                    lambda t: tf.slice(t, [start] + [0] * (len(t.shape) - 1), [size, *t.shape[1:]]), arrays
-                )
-            else:
-                which = tf.slice(order, [start], [size])
-                rows = tf.nest.map_structure(lambda t: tf.gather(t, which), arrays)
-            self._step(name, how != PLAIN, constants, rows)
-
-        if self.batch_size is None:
-
-            def any_batch(start: tf.Tensor) -> tf.Tensor:
-                batch(constants, arrays, order, start, tf.minimum(size, num_rows - start))
-                return start + size
-
-            tf.while_loop(lambda start: start < num_rows, any_batch, [tf.constant(0)])
-            return self.model.get_metrics_result()
-        full, rest = divmod(num_rows, self.batch_size)
-
-        def full_batches(constants: Any, arrays: Any, order: Any) -> None:
-            def body(i: tf.Tensor) -> tf.Tensor:
-                batch(constants, arrays, order, i * self.batch_size, self.batch_size)
-                return i + 1
-
-            tf.while_loop(lambda i: i < full, body, [tf.constant(0)])
-
-        if full:
-            run = tf.function(full_batches, autograph=False, jit_compile=True) if how == MIXED else full_batches
-            run(constants, arrays, order)
-        if rest:
-            batch(constants, arrays, order, tf.constant(full * self.batch_size), rest)
-        return self.model.get_metrics_result()
-
-    def _step(self, name: str, fused: bool, constants: Any, rows: Any) -> None:
-        """Keras' own step on one batch. Traced once for any number of rows, then specialised by XLA for each."""
-        if (name, fused) not in self.steps:
-            model = self.model
-
-            def step(constants: Any, rows: Any) -> None:
-                faster_update = fused_adam(model) if fused else nullcontext()
-                dropout = philox_dropout(model) if self.is_wide else nullcontext()
-                with dropout, replaced(self.places, constants), rearranged(model), faster_update:
-                    getattr(model, name)(tuple(rows))
-
-            spec = tf.nest.map_structure(lambda t: tf.TensorSpec((None, *t.shape[1:]), t.dtype), rows)
-            held = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), constants)
-            self.steps[name, fused] = tf.function(step, autograph=False).get_concrete_function(held, spec)
-        self.steps[name, fused](*tf.nest.flatten((constants, rows)))
-
-
-PROGRAMS: OrderedDict[str, Program] = OrderedDict()  # shared, the least recently used one first
+    def _run(self, part: str, how: str, model: keras.Model, arrays: Arrays, numbers: tuple[tf.Tensor, ...]) -> Any:
+        """Call one of the functions for this model, traced if it has not been."""
+        if self.wide is None:
+            traced, state, places = model, state_of(model), lifted(model)
+            holding: AbstractContextManager[list[np.ndarray]] = nullcontext(values_of(places))
+        else:
+            traced, state, places = self.wide.model, self.wide.state, self.wide.places
+            holding = self.wide.numbers_of(model)
+        with self._running, holding as values:
+            constants = [tf.constant(value) for value in values]
+            arguments = (constants, arrays.training, arrays.validation or (), numbers)
+            tensors = tf.nest.flatten(arguments)
+            with self._tracing:
+                if (part, how) not in self.functions:
+                    tracing = Tracing(
+                        traced, state, places, self.batch_size, self.block_epochs, self.steps, self.wide is not None
+                    )
+                    body = outputs(tracing) if part == "predict" else block(tracing, part, how)
+                    self.functions[part, how] = Compiled(
+                        lambda *tensors: body(*tf.nest.pack_sequence_as(arguments, tensors)),
+                        [tf.TensorSpec(t.shape, t.dtype) for t in tensors],
+                        state,
+                        jit_compile=how == XLA,
+                    )
+            return self.functions[part, how](tensors, state)
 
 
 def program_for(
@@ -305,30 +176,48 @@ def program_for(
     block_epochs = 1
     if not with_callbacks:
         block_epochs = max(1, min(MOST_BLOCK_EPOCHS, MOST_ORDERS // arrays.num_rows))
-    wide = wide_config(model) if to_widen is not None else None
-    shared = share_key(model, wide)
-    if shared is None:  # kept with the model, and only until it is compiled or frozen anew
-        programs = model.__dict__.setdefault("_recipes_programs", {})
-        ids = [id(thing) for thing in (model.optimizer, *state_of(model), *model.trainable_variables)]
-        key = f"{ids} {arrays.shapes()} {batch_size} {block_epochs}"
-    else:
-        programs = PROGRAMS
-        key = f"{shared} {arrays.shapes()} {batch_size} {block_epochs}"
-    way = None
-    if wide is not None and to_widen is not None and shared is not None:
-        way = XLA if to_widen[1] >= XLA_PAYS_AFTER_STEPS_EACH else PLAIN
-        key = f"{shared} {arrays.shapes()} {batch_size if way == XLA else 'any'} {block_epochs} {way}"
-    if key in programs and programs[key].is_sound(shared):
-        if shared is not None:
-            PROGRAMS.move_to_end(key)
-        return programs[key], False
-    if way is not None and wide is not None and to_widen is not None:
-        with seeded(0):  # whose numbers mean nothing, and must take none from the user's
-            own = widened(model, wide)
-            build_variables(own, to_widen[0])
-        programs[key] = Program(own, batch_size if way == XLA else None, block_epochs, wide_way=way)
-    else:
-        programs[key] = Program(model, batch_size, block_epochs)
-    while len(PROGRAMS) > MOST_PROGRAMS:
-        PROGRAMS.popitem(last=False)[1].release()
-    return programs[key], True
+    shapes = f"{arrays.shapes()} {block_epochs}"
+    if to_widen is not None:
+        program, is_new = _for_all_widths(model, shapes, block_epochs, batch_size, *to_widen)
+        if program is not None:
+            return program, is_new
+    shared = identity(model)
+    if shared is not None:
+        key: Hashable = (shared, shapes, batch_size)
+        program = PROGRAMS.get(key)
+        if program is not None and not program.reads_others:
+            return program, False
+        if program is None:
+            program = Program(batch_size, block_epochs)
+            PROGRAMS.put(key, program)
+            return program, True
+    key = (looks(model), shapes, batch_size)
+    program = PROGRAMS.get(key, owner=model)
+    if program is not None:
+        return program, False
+    program = Program(batch_size, block_epochs)
+    PROGRAMS.put(key, program, owner=model)
+    return program, True
+
+
+def _for_all_widths(
+    model: keras.Model, shapes: str, block_epochs: int, batch_size: int, data: TrainingData, num_steps: int
+) -> tuple[Program | None, bool]:
+    """The program for networks of all widths, where there can be one, and whether it is new."""
+    config = wide_config(model)
+    like = None if config is None else wide_key(model, config)
+    if config is None or like is None:
+        return None, False
+    way = XLA if num_steps >= XLA_PAYS_AFTER_STEPS_EACH else PLAIN
+    size = batch_size if way == XLA else None
+    key = (like, shapes, size, way)
+    program = PROGRAMS.get(key)
+    if program is not None:
+        return program, False
+    own = widened(model, config)
+    build_variables(own, data)
+    if wide_key(own, config) != like:  # the model has something that its configuration does not say
+        return None, False
+    program = Program(size, block_epochs, wide=Wide(own), wide_way=way)
+    PROGRAMS.put(key, program)
+    return program, True

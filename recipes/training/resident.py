@@ -14,8 +14,9 @@ import tensorflow as tf
 from recipes.training.batches import epoch_order
 from recipes.training.engine import Outcome, Plan
 from recipes.training.inputs import TrainingData
-from recipes.training.program import PLAIN, Arrays, Logs, Program, build_variables, program_for
+from recipes.training.program import Arrays, Logs, Program, build_variables, program_for
 from recipes.training.resume import merged
+from recipes.training.steps import PLAIN
 
 BLOCK_SECONDS = 0.25  # a block is short enough to be shown and interrupted, long enough to hide the cost of a call
 
@@ -43,8 +44,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         first_epoch, way = plan.resume.epoch, plan.resume.way
     alone = plan.resume is not None  # its bits must not depend on what else this process has trained
     how = way or program.choose(model, (plan.epochs - first_epoch) * steps_per_epoch, alone=alone)
-    with program.lock:
-        last_epoch = _run(program, how, model, arrays, plan, callbacks, first_epoch)
+    last_epoch = _run(program, how, model, arrays, plan, callbacks, first_epoch)
     if plan.resume is not None:
         plan.resume.offer(model, plan.callbacks, last_epoch, history, how, finished=True)
         history = merged(plan.resume.history, history)
@@ -60,8 +60,7 @@ def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[st
     build_variables(model, data)
     arrays = Arrays((), _moved((data.x, data.y, data.sample_weight)), num_rows=1)
     program, _ = program_for(model, arrays, batch_size, with_callbacks=True)
-    with program.lock:
-        logs = program.call("validate", PLAIN, model, arrays, np.zeros((1, 1), dtype=np.int32), 1, batch_size)
+    logs = program.call("validate", PLAIN, model, arrays, np.zeros((1, 1), dtype=np.int32), 1, batch_size)
     return {name: _plain(values[0]) for name, values in logs.items()}
 
 
@@ -69,8 +68,7 @@ def predict(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
     """The one output of a built model on these rows, as Keras' `predict` gives it."""
     arrays = Arrays(_moved((x,)), None, num_rows=len(x))
     program, _ = program_for(model, arrays, batch_size, with_callbacks=True)
-    with program.lock:
-        return program.predict(model, arrays)
+    return program.predict(model, arrays)
 
 
 def _run(

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from recipes.training.alike import description
 from recipes.training.checkpoint import Checkpoint, digest_of
 from recipes.training.inputs import TrainingData
-from recipes.training.sharing import description
 
 History = dict[str, list[float]]
 _PLAIN = (bool, int, float, str, type(None))

@@ -8,9 +8,15 @@ rates, train in one program, which is compiled once. A search then pays for comp
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
+
+from recipes.training.alike import identity_but_widths, lifted, state_of, values_of
 
 LEAST_WIDTH = 128  # of the program's hidden layers; wider ones are rounded up to powers of two
 KEEPS_ZERO = ("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "tanh", "softsign", "linear")
@@ -64,9 +70,52 @@ def lent(
 
 def widened(model: keras.Model, config: dict[str, Any]) -> keras.Sequential:
     """The wider network, compiled as this one is; its own numbers mean nothing."""
-    wide = keras.Sequential.from_config(config)
-    wide.compile_from_config(model.get_compile_config())
-    return wide
+    made = keras.Sequential.from_config(_with_seeds(config))
+    made.compile_from_config(model.get_compile_config())
+    return made
+
+
+def wide_key(model: keras.Model, config: dict[str, Any]) -> str | None:
+    """Equal for models that differ in widths and dropout alone; `None` where that cannot be known."""
+    names = [layer["config"]["name"] for layer in config["layers"] if layer["class_name"] == "Dense"]
+    widths = {
+        layer["config"]["name"]: layer["config"]["units"]
+        for layer in config["layers"]
+        if layer["class_name"] == "Dense"
+    }
+    return identity_but_widths(model, [widths[name] for name in names[:-1]])
+
+
+def _with_seeds(config: Any) -> Any:
+    """The configuration with a seed wherever Keras would draw one from Python's global generator."""
+    if isinstance(config, dict):
+        return {name: 0 if name == "seed" and value is None else _with_seeds(value) for name, value in config.items()}
+    return [_with_seeds(item) for item in config] if isinstance(config, list) else config
+
+
+class Wide:
+    """The wider network of a program: a model of its own, which holds the numbers of a narrow one while it runs."""
+
+    def __init__(self, model: keras.Sequential) -> None:
+        self.model = model
+        self.state = state_of(model)
+        self.places = [*lifted(model), *((layer, "rate") for layer in dropout_places(model))]
+
+    @contextmanager
+    def numbers_of(self, model: keras.Model) -> Iterator[list[np.ndarray]]:
+        """Within it, the wider network holds this model's numbers; gives the constants that the program takes.
+
+        Afterwards the model has what has become of them.
+        """
+        state, rates = lent(model, self.model, self.state)
+        pairs = [(mine.value, theirs.value) for mine, theirs in zip(state_of(model), state, strict=True)]
+        for mine, theirs in pairs:
+            theirs.assign(mine if mine.shape == theirs.shape else padded(mine, theirs.shape))
+        try:
+            yield values_of(lifted(model)) + [np.asarray(rate, dtype=np.float32) for rate in rates]
+        finally:
+            for mine, theirs in pairs:
+                mine.assign(theirs if mine.shape == theirs.shape else cut(theirs, mine.shape))
 
 
 def _keeps_zero(options: dict[str, Any]) -> bool:
@@ -103,3 +152,13 @@ def _rates(model: keras.Model) -> list[float]:
         behind = layers[place + 1]
         rates.append(float(behind.rate) if type(behind) is keras.layers.Dropout else 0.0)
     return rates
+
+
+def padded(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """With zeros behind each axis, up to this shape."""
+    return tf.pad(value, [(0, size - own) for size, own in zip(shape, value.shape, strict=True)])
+
+
+def cut(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Without what `padded` added."""
+    return tf.slice(value, [0] * len(shape), shape)
