@@ -1,0 +1,332 @@
+"""A second model in a process trains as itself, whatever the first one was: compiled programs are shared by proof."""
+
+import gc
+import threading
+import warnings
+import weakref
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from pairs import Forgets, net, pairs
+from settings import X, Y, set_on, settings, subjects
+
+from recipes import clear_programs, fit
+from recipes.programs import PROGRAMS, Programs
+from recipes.training.alike import identity
+from recipes.training.inputs import TrainingData
+from recipes.training.program import build_variables
+
+PAIRS = pairs()
+QUICK = ("kernels left out of the decay", "closure of a activation", "regularizer whose configuration forgets",
+         "a method patched on an instance", "decay set after compile", "clipnorm after compile", "a layer used twice",
+         "one variable frozen")  # fmt: skip
+
+
+def weights(model):
+    return np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in model.variables if v.dtype != "uint32"])
+
+
+def trained(make, engine="resident", **options):
+    keras.utils.set_random_seed(1)  # of the layers that are made before the model is
+    with warnings.catch_warnings(action="ignore"):
+        run = fit(make(), X, Y, epochs=2, batch_size=16, verbose=0, engine=engine, **options)
+    assert run.engine.startswith("keras" if engine == "keras" else "resident")
+    return weights(run.model)
+
+
+def alike(a, b):
+    scale = max(1e-3, np.abs(b).max())
+    return np.allclose(a, b, atol=2e-5 * scale, equal_nan=True)
+
+
+class TestPairs:
+    """Two models that differ in something that hardly shows."""
+
+    @pytest.fixture(autouse=True)
+    def _empty(self):
+        clear_programs()
+
+    def in_turns(self, name, times):
+        first, second = PAIRS[name]
+        wanted = [trained(first, "keras"), trained(second, "keras")]
+        assert not alike(*wanted), f"{name}: the pair does not differ"
+        for order in ((0, 1), (1, 0)):
+            clear_programs()
+            for _ in range(times):
+                for i in order:
+                    found = trained(PAIRS[name][i])
+                    assert alike(found, wanted[i]), f"{name}: {np.abs(found - wanted[i]).max():.1e} off, {order}"
+
+    @pytest.mark.parametrize("name", QUICK)
+    def test_each_trains_as_itself(self, name):
+        self.in_turns(name, times=1)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", PAIRS)
+    def test_each_trains_as_itself_ten_times_in_turns(self, name):
+        self.in_turns(name, times=5)  # in both orders
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", PAIRS)
+    @pytest.mark.parametrize("way", ["search", "checkpoint"])
+    def test_also_in_a_search_and_when_resumed(self, name, way, tmp_path):
+        first, second = PAIRS[name]
+        clear_programs()
+        for i, make in enumerate((first, second, first)):
+            keras_own = trained(make, "keras")
+            if way == "search":
+                found = trained(make, "search")
+            else:
+                keras.utils.set_random_seed(1)
+                with warnings.catch_warnings(action="ignore"):
+                    fit(make(), X, Y, batch_size=16, verbose=0, checkpoint=tmp_path / str(i))
+                found = trained(make, checkpoint=tmp_path / str(i))
+            if "dropout" in name and way == "search":
+                continue  # which has its own random numbers there
+            assert alike(found, keras_own), name
+
+
+class TestEverySetting:
+    """Set after compiling, one attribute after the other, on every one of Keras' own objects."""
+
+    def compare(self, chosen):
+        tried = shared = trainings = refused = 0
+        seen = set()
+        for subject, name, other in chosen:
+
+            def make(subject=subject, name=name, other=other, change=True):
+                keras.utils.set_random_seed(1)
+                model = subject.make()
+                if change and not set_on(subject.find(model), name, other):
+                    raise ValueError(f"{name} cannot be set")
+                return model
+
+            try:
+                identities = [self.identity_of(make(change=change)) for change in (False, True)]
+            except Exception:  # Keras itself cannot build it so
+                refused += 1
+                continue
+            tried += 1
+            if identities[0] is None or identities[0] != identities[1]:
+                continue  # two programs
+            shared += 1
+            family = type(subject.find(subject.make())).__mro__[1].__name__
+            if (family, name) in seen:
+                continue  # the same attribute, on another class of the kind
+            seen.add((family, name))
+            try:
+                wanted = trained(make, "keras")
+            except Exception:
+                continue
+            trainings += 1
+            plain = lambda make=make: make(change=False)  # noqa: E731
+            for first, second in ((plain, make), (make, plain)):
+                clear_programs()
+                trained(first)
+                found = trained(second)
+                want = wanted if second is make else trained(plain, "keras")
+                assert alike(found, want), f"{subject.name}.{name} = {other!r}: {np.abs(found - want).max():.1e} off"
+        print(f"{tried} settings tried, {refused} that Keras refuses; programs shared in {shared}, {trainings} trained")
+        return tried, shared
+
+    def identity_of(self, model):
+        with warnings.catch_warnings(action="ignore"):
+            build_variables(model, TrainingData(X, Y, None, None, None, None, 0.0))
+        return identity(model)
+
+    def test_a_sample(self, rng):
+        found = subjects()
+        chosen = []
+        for i in rng.permutation(len(found))[:25]:
+            every = list(settings(found[i]))
+            chosen += [(found[i], *every[k]) for k in rng.permutation(len(every))[:6]]
+        tried, _ = self.compare(chosen)
+        assert tried > 80
+
+    @pytest.mark.slow
+    def test_all(self):
+        tried, shared = self.compare((subject, *setting) for subject in subjects() for setting in settings(subject))
+        assert tried > 4_000
+        assert shared > 500
+
+
+class TestSwitches:
+    """What is set for the whole process when a model trains belongs to that model alone."""
+
+    @pytest.mark.parametrize(
+        ("get", "put", "value", "make"),
+        [
+            (keras.config.epsilon, keras.config.set_epsilon, 0.2, lambda: net(loss="mean_absolute_percentage_error")),
+            (keras.config.dtype_policy, keras.config.set_dtype_policy, "mixed_bfloat16", lambda: net(layers.Dense(6))),
+        ],
+        ids=["epsilon", "mixed precision"],
+    )
+    def test_a_switch_between_two_models(self, get, put, value, make):
+        clear_programs()
+        before, wanted, found = get(), [], []
+        try:
+            for setting in (before, value, before):
+                put(setting)
+                wanted.append(trained(make, "keras"))
+                found.append(trained(make))
+        finally:
+            put(before)
+        tolerance = 2e-2 if value == "mixed_bfloat16" else 2e-5  # bfloat16 rounds to 8 bits
+        assert not np.allclose(wanted[0], wanted[1], atol=1e-4)
+        for a, b, atol in zip(found, wanted, (2e-5, tolerance, 2e-5), strict=True):
+            np.testing.assert_allclose(a, b, atol=atol)
+
+    def test_a_class_whose_method_was_replaced(self, monkeypatch):
+        clear_programs()
+        make = lambda: net(layers.LeakyReLU(0.1))  # noqa: E731
+        plain = [trained(make, "keras"), trained(make)]
+        monkeypatch.setattr(layers.LeakyReLU, "call", lambda self, x: 0.1 * x)
+        patched = [trained(make, "keras"), trained(make)]
+        monkeypatch.undo()
+        assert alike(*plain)
+        assert alike(*patched)
+        assert not alike(plain[1], patched[1])
+        assert alike(trained(make), plain[0])
+
+
+def test_models_that_differ_in_numbers_alone_share_one_program():
+    clear_programs()
+
+    def make(rate, seed):
+        keras.utils.set_random_seed(seed)
+        return net(layers.Dropout(0.2), optimizer=keras.optimizers.AdamW(rate, weight_decay=rate), metrics=["AUC"])
+
+    runs = [fit(make(rate, i), X, Y, verbose=0).engine for i, rate in enumerate((0.1, 0.2, 0.3))]
+    assert [("compiled before" in run) for run in runs] == [False, True, True]
+    assert len(PROGRAMS) == 1
+
+
+def test_metrics_are_called_by_the_names_of_the_model_that_trains():
+    clear_programs()
+    keras.backend.clear_session()
+    names = [set(fit(net(metrics=[keras.metrics.AUC()]), X, Y, verbose=0).history) for _ in range(2)]
+    assert names == [{"loss", "auc"}, {"loss", "auc_1"}]
+    assert len(PROGRAMS) == 1
+
+
+def test_settings_changed_between_two_runs_of_one_model_count():
+    """Also of a model that has its own program: Keras' own fit goes on with what it traced first."""
+    for make in (net, lambda: net(activation=lambda v: keras.ops.relu(v))):
+        model = make()
+        fit(model, X, Y, verbose=0)
+        model.optimizer.clipnorm = 0.0
+        before = weights(model)
+        model.optimizer.learning_rate = 0.0
+        fit(model, X, Y, verbose=0)
+        np.testing.assert_array_equal(weights(model)[:100], before[:100])
+
+
+def own():
+    return net(activation=lambda v: keras.ops.tanh(v))
+
+
+class TestNothingOfTheModelStays:
+    @pytest.mark.parametrize("make", [net, own], ids=["shared", "own"])
+    @pytest.mark.parametrize("engine", ["resident", "search", "keras"])
+    def test_a_model_ends_with_its_last_reference(self, make, engine):
+        model = make()
+        run = fit(model, X, Y, validation_split=0.2, verbose=0, engine=engine)
+        run.predict(X[:3])
+        run.evaluate(X[:5], Y[:5])
+        left = [weakref.ref(model), weakref.ref(model.optimizer), weakref.ref(model.layers[0])]
+        del model, run
+        gc.collect()
+        assert [reference() for reference in left] == [None] * 3
+
+    def test_what_was_patched_while_tracing_is_put_back_when_tracing_raises(self, monkeypatch):
+        class Breaks(layers.Layer):
+            def call(self, x, training=False):
+                if training and not keras.config.floatx() == "":
+                    raise RuntimeError("no")
+                return x
+
+        monkeypatch.setattr("recipes.training.program.MIXED_PAYS_AFTER_STEPS", 0)
+        model = net(layers.Rescaling(2.0), layers.Dropout(0.3), Breaks())
+        before = [dict(vars(part)) for part in (*model.layers, model.optimizer)]
+        with pytest.raises(RuntimeError, match="no"):
+            fit(model, X, Y, verbose=0)
+        for part, attributes in zip((*model.layers, model.optimizer), before, strict=True):
+            for name in ("call", "update_step", "activation", "scale"):
+                assert vars(part).get(name) is attributes.get(name), name
+
+    def test_two_threads_train_models_of_one_program_at_once(self):
+        clear_programs()
+        wanted = trained(net)
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(trained_alone())) for _ in range(4)]
+        models = [net() for _ in threads]
+
+        def trained_alone():
+            model = models.pop()
+            fit(model, X, Y, epochs=2, batch_size=16, verbose=0)
+            return weights(model)
+
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=120)
+        assert len(found) == 4
+        for one in found:
+            np.testing.assert_array_equal(one, wanted)
+
+    def test_the_cache_is_bounded_and_can_be_emptied(self):
+        held = Programs(most=2)
+        for key in "abc":
+            held.put(key, key.upper())
+        assert (held.get("a"), held.get("b"), held.get("c")) == (None, "B", "C")
+        fit(net(), X, Y, verbose=0)
+        model = own()
+        fit(model, X, Y, verbose=0)
+        clear_programs()
+        assert len(PROGRAMS) == 0
+        assert "compiled for this run" in fit(model, X, Y, verbose=0).engine
+
+
+class TestTheLook:
+    """Variables are created without running the user's layers."""
+
+    class Counts(layers.Layer):
+        def build(self, shape):
+            self.seen = self.add_weight(name="seen", shape=(), initializer="zeros", trainable=False)
+            self.mean = self.add_weight(name="mean", shape=(shape[-1],), initializer="zeros", trainable=False)
+
+        def call(self, x, training=False):
+            self.seen.assign_add(1.0)
+            if training:
+                self.mean.assign(0.9 * self.mean + 0.1 * keras.ops.mean(x, axis=0))
+            return x - self.mean
+
+    @pytest.mark.parametrize("engine", ["resident", "keras"])
+    def test_a_layer_that_keeps_state_ends_where_model_fit_ends(self, engine):
+        model, theirs = net(self.Counts()), net(self.Counts())
+        fit(model, X, Y, epochs=2, validation_data=(X[:20], Y[:20]), shuffle=False, verbose=0, engine=engine)
+        theirs.fit(X, Y, epochs=2, validation_data=(X[:20], Y[:20]), shuffle=False, verbose=0)
+        assert float(model.layers[1].seen.numpy()) == float(theirs.layers[1].seen.numpy()) == 2 * (2 + 1)
+        np.testing.assert_allclose(weights(model), weights(theirs), rtol=1e-5, atol=1e-6)
+
+    def test_of_a_subclassed_model_too(self):
+        class Two(keras.Model):
+            def __init__(self, counts):
+                super().__init__()
+                self.counts, self.head = counts, layers.Dense(1, "sigmoid")
+
+            def call(self, x, training=False):
+                return self.head(self.counts(x, training=training))
+
+        model = Two(self.Counts())
+        model.compile("sgd", "binary_crossentropy")
+        run = fit(model, X, Y, verbose=0)
+        assert run.engine.startswith("resident")
+        assert float(model.counts.seen.numpy()) == 2
+
+
+def test_a_regularizer_that_forgets_is_known_to_forget():
+    """The pair of that name rests on it."""
+    assert Forgets.from_config(Forgets(0.5).get_config()).factor != 0.5
