@@ -3,13 +3,13 @@
 import importlib
 import re
 import runpy
-import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from processes import run_python
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from recipes import build_model, fit, load_data
@@ -76,19 +76,15 @@ def test_rows_of_the_notebook(row, epochs, val_loss, mnist_folder, tmp_path, mon
 
 
 def test_super_resolution_beats_bicubic_by_a_decibel(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "super_resolution.py", "--out", tmp_path],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = run_python(ROOT / "examples" / "super_resolution.py", "--out", tmp_path, timeout=1800)
+    assert done.returncode == 0, done.stderr[-2000:]
     gain = float(re.search(r"gain of a tile: \+([\d.]+) dB on average", done.stdout)[1])
     assert gain >= 1
 
 
 def test_denoising_beats_the_filters(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "denoising.py", "--out", tmp_path],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = run_python(ROOT / "examples" / "denoising.py", "--out", tmp_path, timeout=1800)
+    assert done.returncode == 0, done.stderr[-2000:]
     levels = {name: float(level) for name, level in re.findall(r"^(\w+).*: ([\d.]+) dB$", done.stdout, re.MULTILINE)}
     assert levels["network"] >= max(levels["Gaussian"], levels["median"], levels["noisy"]) + 2
 

@@ -4,8 +4,6 @@ import itertools
 import json
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import refused
+from processes import MOST_SECONDS, RESTORE_CTRL_C, run_python
 
 from recipes import grok
 from recipes.cli import main
@@ -420,8 +419,8 @@ class TestRun:
         with refused(message):
             grok(**arguments)
 
-    def test_ctrl_c_keeps_what_is_there(self, tmp_path):
-        script = textwrap.dedent("""
+    def test_ctrl_c_keeps_what_is_there(self):
+        script = RESTORE_CTRL_C + textwrap.dedent("""
             import sys, threading, os, signal
             sys.path.insert(0, sys.argv[1])
             from test_grokking import QUICK
@@ -430,8 +429,7 @@ class TestRun:
             run = grok(**QUICK, stop=False, max_steps=10**8)
             print(run.interrupted, run.steps > 0, len(run.history["step"]) > 1)
         """)
-        command = [sys.executable, "-c", script, os.path.dirname(__file__)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_python("-c", script, os.path.dirname(__file__))
         assert done.stdout.split() == ["True"] * 3, done.stderr[-500:]
 
     def test_the_command_line(self, capsys, tmp_path):
@@ -458,7 +456,7 @@ class TestRun:
 
 @pytest.mark.slow
 class TestClaims:
-    def test_killed_at_any_moment_it_ends_with_the_same_bits(self, tmp_path):
+    def test_killed_at_any_moment_it_ends_with_the_same_bits(self, tmp_path, start_python):
         script = textwrap.dedent("""
             import hashlib, json, sys
             import numpy as np
@@ -469,17 +467,16 @@ class TestClaims:
         """)
 
         def start(folder):
-            command = [sys.executable, "-c", script, str(tmp_path / folder)]
-            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            return start_python("-c", script, tmp_path / folder)
 
-        whole = start("whole").communicate()[0]
+        whole = start("whole").communicate(timeout=MOST_SECONDS)[0]
         rng = np.random.default_rng(0)
         for seconds in rng.uniform(5, 14, 5):
             process = start("killed")
             time.sleep(seconds)
             process.send_signal(signal.SIGKILL)
-            process.communicate()
-        assert start("killed").communicate()[0] == whole != ""
+            process.communicate(timeout=MOST_SECONDS)
+        assert start("killed").communicate(timeout=MOST_SECONDS)[0] == whole != ""
 
     def test_random_labels_are_never_called_grokking(self):
         kinds = {grok("lecture", operation="random", seed=s, max_steps=3000, verbose=0).kind for s in range(20)}

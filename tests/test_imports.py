@@ -1,11 +1,11 @@
 """Imports point one way, and light packages stay light."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import run_python
 
 ROOT = Path(__file__).parents[1]
 
@@ -112,8 +112,8 @@ def test_heavy_imports_have_one_home():
 @pytest.mark.parametrize("package", ["cheatsheet", "recipes"])
 def test_importing_loads_neither_keras_nor_matplotlib(package):
     code = f"import {package}, sys; print([m for m in ('keras', 'tensorflow', 'matplotlib') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = run_python("-c", code)
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]
 
 
 def test_public_names_of_recipes_all_load():
