@@ -544,8 +544,10 @@ class TestMemory:
     @pytest.mark.parametrize("p", [None, 97, 113])
     def test_presets_and_usual_tables_fit(self, preset, p):
         plan = PRESETS[preset]
-        require_memory(plan.operation, p or plan.p, 0.5, plan.network, plan.batch_size, plan.max_steps)
-        require_memory("S5: xy", plan.p, 0.5, plan.network, plan.batch_size, plan.max_steps)
+        for operation in (plan.operation, "S5: xy"):
+            arguments = (operation, p or plan.p, 0.5, plan.network, plan.batch_size, plan.max_steps)
+            require_memory(*arguments)
+            assert run_bytes(*arguments) < FREE / 2
 
     @pytest.mark.usefixtures("no_table")
     def test_a_table_too_large_is_refused_before_it_is_made(self):
