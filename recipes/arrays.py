@@ -1,6 +1,8 @@
 """The inputs `x` as numbers that a network can take, or an error that says what is in the way."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,3 +138,16 @@ def require_whole(name: str, value: Any, least: int) -> None:
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
+
+
+def free_memory() -> float:
+    """Bytes of memory that a program may still take, caches that make room included; infinite where nobody says."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError, AttributeError):
+        return float("inf")

@@ -1,16 +1,18 @@
 """Every test starts from the same seed; figures need no screen; real MNIST where it is there."""
 
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import started_python
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,6 +46,21 @@ def _close_figures():
 
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def start_python():
+    """Starts Python with these arguments beside the test; whatever still runs at its end is killed."""
+    with ExitStack() as started:
+        yield lambda *arguments, **options: started.enter_context(started_python(*arguments, **options))
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C, which a process started in the background lacks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

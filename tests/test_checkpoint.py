@@ -3,8 +3,6 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 import warnings
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, refused
 from engines import IMAGES, X, Y, cnn
+from processes import MOST_SECONDS, run_python
 
 from recipes import fit
 from recipes.training import checkpoint as checkpoint_module
@@ -144,18 +143,14 @@ def test_killed_at_every_boundary_of_a_write(tmp_path):
         checkpoint = Checkpoint(folder, {})
         saved = checkpoint.load()
         step = saved.state["step"] if saved else 0
-        while step < 4:
+        while step < 20:
             step += 1
             checkpoint.save({"weights": np.full(1000, step)}, {"step": step})
             print(step, flush=True)
     """)
     for die_at in (*range(1, 9), 0):
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(tmp_path / "run"), str(die_at)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_python("-c", script, tmp_path / "run", str(die_at))
+        assert done.returncode == (-signal.SIGKILL if die_at else 0), done.stderr[-2000:]
         reported = [int(line) for line in done.stdout.split()]
         with Checkpoint(tmp_path / "run", {}) as checkpoint:
             saved = checkpoint.load()
@@ -163,7 +158,7 @@ def test_killed_at_every_boundary_of_a_write(tmp_path):
         assert step >= max(reported, default=0)
         if saved:
             np.testing.assert_array_equal(saved.arrays["weights"], np.full(1000, step))
-    assert step == 4
+    assert step == 20
 
 
 def dropout_model(**options):
@@ -302,7 +297,7 @@ def test_every_without_a_checkpoint_is_refused():
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path):
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, start_python):
     script = textwrap.dedent("""
         import sys
         sys.path.insert(0, sys.argv[1])
@@ -317,15 +312,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path):
     """)
 
     def start(folder):
-        command = [sys.executable, "-c", script, str(ROOT / "tests"), str(tmp_path / folder)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return start_python("-c", script, ROOT / "tests", tmp_path / folder)
 
-    whole = start("whole").communicate()[0]
+    whole = start("whole").communicate(timeout=MOST_SECONDS)[0]
     rng = np.random.default_rng(0)
     for seconds in rng.uniform(4, 12, 6):
         process = start("killed")
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
-    assert start("killed").communicate()[0] == whole != ""
+        process.communicate(timeout=MOST_SECONDS)
+    assert start("killed").communicate(timeout=MOST_SECONDS)[0] == whole != ""
     assert os.path.exists(tmp_path / "killed" / FILES[0])

@@ -1,7 +1,6 @@
 """python -m cheatsheet."""
 
-import subprocess
-import sys
+from processes import run_python
 
 from cheatsheet import TABLE
 from cheatsheet.__main__ import main
@@ -37,7 +36,7 @@ def test_every_rows_recipe_builds(capsys):
 
 
 def test_an_unknown_task_exits_with_2_and_the_answer():
-    done = subprocess.run([sys.executable, "-m", "cheatsheet", "binry"], capture_output=True, text=True, check=False)
+    done = run_python("-m", "cheatsheet", "binry")
     assert done.returncode == 2
     assert done.stderr.endswith("Did you mean 'binary'?\n")
     assert done.stdout == ""

@@ -1,11 +1,11 @@
 """Every example runs, quickly; the first in a process of its own, as a user starts it, the others in this one."""
 
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import run_python
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
@@ -20,7 +20,6 @@ def test_example(path, tmp_path, monkeypatch, capsys):
 
 
 def test_an_example_in_a_process_of_its_own(tmp_path):
-    command = [sys.executable, EXAMPLES[0], "--quick"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
+    done = run_python(EXAMPLES[0], "--quick", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip()

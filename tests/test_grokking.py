@@ -3,9 +3,8 @@
 import itertools
 import json
 import os
+import re
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 
@@ -14,10 +13,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import refused
+from processes import MOST_SECONDS, RESTORE_CTRL_C, run_python
 
 from recipes import grok
+from recipes.arrays import free_memory
 from recipes.cli import main
-from recipes.grokking.equations import COMMUTATIVE, MODULAR, OPERATIONS, equations
+from recipes.grokking.crossentropy import crossentropies
+from recipes.grokking.equations import COMMUTATIVE, MODULAR, OPERATIONS, equations, is_prime
 from recipes.grokking.fourier import (
     circle_order,
     circle_plane,
@@ -26,12 +28,15 @@ from recipes.grokking.fourier import (
     joining_order,
     restricted_and_excluded_loss,
 )
+from recipes.grokking.memory import require_memory, run_bytes
 from recipes.grokking.network import MLP, ONE_LAYER, PAPER, Network, flops_per_example
 from recipes.grokking.optimizer import Optimizer, matrices_of, orthogonalised
-from recipes.grokking.phases import is_sustained, next_evaluation, phases
+from recipes.grokking.phases import Circumstances, findings, is_sustained, next_evaluation, phases
+from recipes.grokking.run import PRESETS
 from recipes.grokking.shared import Batch, logits
 from recipes.grokking.steps import Trainer
 from recipes.plots import plot_embedding, plot_grokking
+from recipes.plots.grokking import four_moments, moment_name
 
 SMALL = {
     "paper": Network(width=16, num_heads=2, hidden=24),
@@ -250,6 +255,166 @@ def history(*rows):
     }
 
 
+def verdict(*rows, loss=1.0, **circumstances):
+    """Severity, message and advice of a run with these evaluations."""
+    of = {**history(*rows), "loss": [loss] * len(rows)}
+    (finding,) = findings(of, phases(of), Circumstances(**circumstances))
+    return finding.severity, finding.message, finding.fix
+
+
+class TestVerdict:
+    """Advice is given where it can help, and only there."""
+
+    CONFUSED = ((0, 0.0, 0.0), (100, 0.5, 0.01))
+    MEMORISED = ((0, 0.0, 0.0), (100, 1.0, 0.01))
+    LEARNT = tuple((100 + 25 * i, 1.0, 1.0) for i in range(5))
+    GO_ON = "go on: it was stopped with 900 steps left; "
+
+    @pytest.mark.parametrize(
+        ("rows", "circumstances", "fix"),
+        [
+            (MEMORISED, {}, "more steps, more weight_decay, or more train_fraction"),
+            (MEMORISED, {"weight_decay": 0.0}, "more steps, more weight_decay, or more train_fraction"),
+            (MEMORISED, {"weight_decay": 2.0}, "more steps or more train_fraction"),
+            (MEMORISED, {"train_fraction": 0.95}, "more steps or more weight_decay"),
+            (MEMORISED, {"train_fraction": 0.95, "weight_decay": 2.0}, "more steps"),
+            (MEMORISED, {"steps_left": 900}, GO_ON + "with checkpoint='folder' the same call can go on"),
+            (MEMORISED, {"steps_left": 900, "is_kept": True}, GO_ON + "the same call goes on from there"),
+            (MEMORISED, {"has_rule": False}, ""),
+            (MEMORISED, {"has_rule": False, "steps_left": 900}, ""),
+            (MEMORISED, {"loss": float("nan")}, "a smaller learning_rate"),
+            ((*MEMORISED, (110, 1.0, 0.995)), {}, "more steps, to see whether it stays there"),
+            ((*MEMORISED, (110, 0.3, 0.01)), {}, "more steps or a smaller learning_rate"),
+            ((*MEMORISED, (110, 0.3, 0.01)), {"weight_decay": 3.0},
+             "more steps, a smaller learning_rate, or less weight_decay"),
+            (CONFUSED, {}, "more steps or another learning_rate"),
+            (CONFUSED, {"weight_decay": 3.0}, "more steps, another learning_rate, or less weight_decay"),
+            (CONFUSED, {"steps_left": 900}, GO_ON + "with checkpoint='folder' the same call can go on"),
+            (CONFUSED, {"has_rule": False}, "more steps or another learning_rate"),
+            (CONFUSED, {"steps_left": 900, "loss": float("nan")}, "a smaller learning_rate"),
+            (LEARNT, {}, "for the delay: a smaller train_fraction or less weight_decay"),
+            (LEARNT, {"weight_decay": 0.0}, "for the delay: a smaller train_fraction"),
+            (LEARNT, {"steps_left": 900}, "for the delay: a smaller train_fraction or less weight_decay"),
+            (LEARNT, {"has_rule": False}, ""),
+            (((10, 1.0, 0.0), *LEARNT), {}, ""),
+        ],
+    )  # fmt: skip
+    def test_the_advice(self, rows, circumstances, fix):
+        assert verdict(*rows, **circumstances)[2] == fix
+
+    def test_random_answers_have_no_rule(self):
+        no_rule = " The answers are random: they can be memorised, but there is no rule to find."
+        assert verdict(*self.MEMORISED, has_rule=False) == (
+            "info",
+            "the training set was memorised at step 100, but at the end of 100 steps the validation accuracy is 1.0%."
+            + no_rule,
+            "",
+        )
+        severity, message, _ = verdict(*self.CONFUSED, has_rule=False)
+        assert severity == "warning"
+        assert message.endswith(no_rule)
+        _, message, _ = verdict(*self.LEARNT, has_rule=False)
+        assert message.endswith(no_rule + " So few validation equations were right by chance.")
+
+    def test_what_was_memorised_may_be_lost_again(self):
+        assert verdict(*self.MEMORISED, (110, 0.3, 0.01))[:2] == (
+            "warning",
+            "the training set was memorised at step 100, but at the end of 110 steps the training accuracy is back at "
+            "30.0%, and the validation accuracy is 1.0%.",
+        )
+
+    def test_a_loss_that_is_no_number(self):
+        assert verdict(*self.CONFUSED, loss=float("nan")) == (
+            "error",
+            "after 100 steps the training accuracy is 50.0%, the validation accuracy 1.0%. "
+            "The loss is no number any more.",
+            "a smaller learning_rate",
+        )
+
+    def test_a_run_knows_its_circumstances(self, tmp_path):
+        random = grok(**{**QUICK, "operation": "random"}, max_steps=600, learning_rate=0.01, weight_decay=0.0)
+        assert random.kind == "memorisation"
+        assert random.findings[0].fix == ""
+        assert "there is no rule to find" in random.verdict
+        assert grok(**QUICK, max_steps=1).findings[0].fix == "more steps or another learning_rate"
+        assert grok(**QUICK, max_steps=60, learning_rate=1e9).findings[0].fix == "a smaller learning_rate"
+
+    @pytest.mark.usefixtures("interruptible")
+    def test_an_interrupted_run_is_told_to_go_on(self, monkeypatch, tmp_path):
+        steps = Trainer.steps
+
+        def interrupted(self, state, first, last):
+            os.kill(os.getpid(), signal.SIGINT)
+            return steps(self, state, first, last)
+
+        monkeypatch.setattr(Trainer, "steps", interrupted)
+        run = grok(**QUICK, max_steps=1000, checkpoint=tmp_path)
+        assert run.interrupted
+        left = 1000 - run.steps
+        assert run.findings[0].fix == f"go on: it was stopped with {left} steps left; the same call goes on from there"
+
+
+class TestMoments:
+    """Which four evaluations the figure shows, and what it calls them."""
+
+    @staticmethod
+    def shown(*rows):
+        of = history(*rows)
+        return [(of["step"][at], moment_name(of, at)) for at in four_moments(of)]
+
+    def test_grokking(self):
+        rows = [(0, 0, 0), (100, 1, 0), (200, 1, 0), (300, 1, 0), *((k, 1, 1) for k in range(400, 501, 25))]
+        assert self.shown(*rows) == [
+            (0, "start"), (100, "memorised"), (200, "not generalised yet"), (400, "generalised")
+        ]  # fmt: skip
+
+    def test_comprehension(self):
+        learnt = [(k, 1, 1) for k in range(400, 501, 25)]
+        together = [(0, 0, 0), (200, 0, 0), *learnt]
+        assert self.shown(*together) == [(0, "start"), *[(400, "memorised, generalised")] * 3]
+        backwards = [(0, 0, 0), *((k, 0, 1) for k in range(100, 201, 25)), (400, 1, 1)]
+        assert self.shown(*backwards) == [
+            (0, "start"), (100, "generalised"), (200, "not memorised yet"), (400, "memorised, end")
+        ]  # fmt: skip
+        never = [(0, 0, 0), *((k, 0.5, 1) for k in range(100, 201, 25)), (400, 0.5, 1)]
+        assert self.shown(*never) == [
+            (0, "start"), (100, "generalised"), (200, "not memorised"), (400, "end, not memorised")
+        ]  # fmt: skip
+
+    def test_memorisation(self):
+        rows = [(0, 0, 0), (50, 0.5, 0), (100, 1, 0), (200, 1, 0), (400, 1, 0)]
+        assert self.shown(*rows) == [
+            (0, "start"), (100, "memorised"), (200, "not generalised"), (400, "end, not generalised")
+        ]  # fmt: skip
+
+    def test_confusion(self):
+        rows = [(0, 0, 0), (10, 0, 0), (20, 0.1, 0), (30, 0.1, 0)]
+        assert self.shown(*rows) == [
+            (0, "start"), (10, "not memorised"), (20, "not memorised"), (30, "end, not memorised")
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("accuracies", "names"),
+        [
+            ((0, 0), ["start", "start", "start", "end, not memorised"]),
+            ((0, 1), ["start", "memorised, end", "memorised, end", "memorised, end"]),
+            ((1, 1), ["start, memorised", "start, memorised", "end, not generalised", "end, not generalised"]),
+            ((0,), ["start"] * 4),
+        ],
+    )
+    def test_the_shortest_runs(self, accuracies, names):
+        shown = self.shown(*((step, accuracy, 0.0) for step, accuracy in enumerate(accuracies)))
+        assert [name for _, name in shown] == names
+
+    def test_the_titles_of_the_figure(self):
+        run = grok(**QUICK, max_steps=60)
+        assert run.kind == "confusion"
+        titles = [ax.get_title().split("\n")[0] for ax in plot_grokking(run)[1:]]
+        assert titles == [
+            "start: step 0", "not memorised: step 20", "not memorised: step 40", "end, not memorised: step 60"
+        ]  # fmt: skip
+
+
 class TestPhases:
     GROKKED = ((100, 1.0, 0.1), (400, 1.0, 0.99), *((400 + 25 * i, 1.0, 1.0) for i in range(1, 5)))
 
@@ -354,6 +519,101 @@ class TestFourier:
 QUICK = {"p": 11, "network": SMALL["mlp"], "batch_size": 24, "verbose": 0}  # compiles in a moment
 
 
+FREE = 2e9  # bytes of memory that the tests say are free
+
+
+class TestMemory:
+    @pytest.fixture(autouse=True)
+    def _little_memory(self, monkeypatch):
+        monkeypatch.setattr("recipes.grokking.memory.free_memory", lambda: FREE)
+        monkeypatch.setattr("recipes.grokking.equations.free_memory", lambda: FREE)
+
+    @staticmethod
+    def needed(p, operation="x+y", network=MLP):
+        return run_bytes(operation, p, 0.5, network, 512, 30_000)
+
+    @pytest.fixture
+    def no_table(self, monkeypatch):
+        def made(*arguments):
+            raise AssertionError("a table was made before its size was looked at")
+
+        monkeypatch.setattr("recipes.grokking.equations._modulo", made)
+        monkeypatch.setattr("recipes.grokking.equations._of_permutations", made)
+
+    @pytest.mark.parametrize("preset", PRESETS)
+    @pytest.mark.parametrize("p", [None, 97, 113])
+    def test_presets_and_usual_tables_fit(self, preset, p):
+        plan = PRESETS[preset]
+        for operation in (plan.operation, "S5: xy"):
+            arguments = (operation, p or plan.p, 0.5, plan.network, plan.batch_size, plan.max_steps)
+            require_memory(*arguments)
+            assert run_bytes(*arguments) < FREE / 2
+
+    @pytest.mark.usefixtures("no_table")
+    def test_a_table_too_large_is_refused_before_it_is_made(self):
+        with refused(
+            "x+y modulo p=9973 does not fit in the memory: evaluating its 99,460,729 equations takes about "
+            "15,882.1 GB, and 2.0 GB are free. Expected p=479 at most."
+        ):
+            grok(p=9973, train_fraction=0.5)
+        with refused(
+            "The 99,460,729 equations take 6.4 GB of memory, and 2.0 GB are free. Received: p=9973. "
+            "Expected a smaller p."
+        ):
+            equations("x+y", 9973)
+
+    @pytest.mark.usefixtures("no_table")
+    @pytest.mark.parametrize("operation", ["x+y", "x/y", "random"])
+    @pytest.mark.parametrize("p", [1009, 9973, 99_991, 10**18])
+    def test_the_p_that_would_fit_does(self, p, operation):
+        with pytest.raises(ValueError, match=r"Expected p=(\d+) at most\.$") as caught:
+            grok(operation=operation, p=p)
+        fitting = int(str(caught.value).split("p=")[-1].split()[0])
+        assert is_prime(fitting)
+        require_memory(operation, fitting, 0.5, MLP, 64, 30_000)
+        larger = next(q for q in range(fitting + 1, p) if is_prime(q))
+        with pytest.raises(ValueError, match=f"p={larger} does not fit"):
+            require_memory(operation, larger, 0.5, MLP, 64, 30_000)
+
+    @pytest.mark.usefixtures("no_table")
+    def test_where_no_p_would_fit(self, monkeypatch):
+        monkeypatch.setattr("recipes.grokking.memory.free_memory", lambda: 1e8)
+        mend = "Expected a smaller network or batch_size, or more free memory."
+        for arguments in ({"operation": "S5: xy"}, {"p": 5}):
+            with pytest.raises(ValueError, match=re.escape(mend)):
+                grok(**arguments)
+
+    @pytest.mark.parametrize("network", [MLP, ONE_LAYER, PAPER], ids=["mlp", "one layer", "paper"])
+    def test_all_logits_and_their_float64_are_counted(self, network):
+        for p in (53, 509, 9973):
+            assert self.needed(p, network=network) >= p * p * (p + 2) * (4 + 8)
+        assert self.needed(101) < self.needed(103) < self.needed(107)
+
+    def test_wrong_arguments_are_told_apart_from_large_ones(self):
+        with refused("p must be a prime number of at least 3. Received: p=91. Expected 53, 97 or 113, say."):
+            grok(p=91)
+        with refused("p must be a prime number of at least 3. Received: p=2.5. Expected 53, 97 or 113, say."):
+            grok(p=2.5)
+
+    def test_the_free_memory_is_a_number_of_bytes(self):
+        assert 1e6 < free_memory() < 1e15
+
+
+class TestCrossentropy:
+    def test_it_is_minus_the_logarithm_of_the_share(self, rng):
+        logits, answers = rng.normal(size=(20, 7)), rng.integers(0, 7, 20)
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        for given in (logits, logits.astype("float32")):
+            before = given.copy()
+            expected = -np.log(shares[np.arange(20), answers])
+            np.testing.assert_allclose(crossentropies(given, answers), expected, rtol=1e-5)
+            np.testing.assert_array_equal(given, before)
+
+    def test_losses_below_the_resolution_of_float32_are_kept(self):
+        found = crossentropies(np.array([[25.0, 0.0]], "float32"), np.array([0]))
+        np.testing.assert_allclose(found, np.exp(-25.0), rtol=1e-4)
+
+
 class TestRun:
     def test_the_fields_of_a_run(self):
         run = grok(**QUICK, max_steps=60)
@@ -420,8 +680,8 @@ class TestRun:
         with refused(message):
             grok(**arguments)
 
-    def test_ctrl_c_keeps_what_is_there(self, tmp_path):
-        script = textwrap.dedent("""
+    def test_ctrl_c_keeps_what_is_there(self):
+        script = RESTORE_CTRL_C + textwrap.dedent("""
             import sys, threading, os, signal
             sys.path.insert(0, sys.argv[1])
             from test_grokking import QUICK
@@ -430,8 +690,7 @@ class TestRun:
             run = grok(**QUICK, stop=False, max_steps=10**8)
             print(run.interrupted, run.steps > 0, len(run.history["step"]) > 1)
         """)
-        command = [sys.executable, "-c", script, os.path.dirname(__file__)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_python("-c", script, os.path.dirname(__file__))
         assert done.stdout.split() == ["True"] * 3, done.stderr[-500:]
 
     def test_the_command_line(self, capsys, tmp_path):
@@ -458,7 +717,27 @@ class TestRun:
 
 @pytest.mark.slow
 class TestClaims:
-    def test_killed_at_any_moment_it_ends_with_the_same_bits(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("p", "network"), [(53, "MLP"), (307, "MLP"), (307, "ONE_LAYER"), (97, "PAPER"), (307, "PAPER")]
+    )
+    def test_a_run_takes_the_memory_that_was_counted(self, p, network):
+        script = textwrap.dedent("""
+            import resource, sys
+            from recipes.grokking import network
+            from recipes.grokking.memory import run_bytes
+            from recipes.grokking.run import grok
+
+            p, chosen = int(sys.argv[1]), getattr(network, sys.argv[2])
+            with open("/proc/self/statm") as file:
+                before = int(file.read().split()[1]) * resource.getpagesize()
+            grok(p=p, network=chosen, max_steps=3, verbose=0)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+            print(peak / run_bytes("x+y", p, 0.5, chosen, 64, 3))
+        """)
+        done = run_python("-c", script, str(p), network)
+        assert 0.5 < float(done.stdout) < 2, done.stderr[-500:]
+
+    def test_killed_at_any_moment_it_ends_with_the_same_bits(self, tmp_path, start_python):
         script = textwrap.dedent("""
             import hashlib, json, sys
             import numpy as np
@@ -469,17 +748,16 @@ class TestClaims:
         """)
 
         def start(folder):
-            command = [sys.executable, "-c", script, str(tmp_path / folder)]
-            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            return start_python("-c", script, tmp_path / folder)
 
-        whole = start("whole").communicate()[0]
+        whole = start("whole").communicate(timeout=MOST_SECONDS)[0]
         rng = np.random.default_rng(0)
         for seconds in rng.uniform(5, 14, 5):
             process = start("killed")
             time.sleep(seconds)
             process.send_signal(signal.SIGKILL)
-            process.communicate()
-        assert start("killed").communicate()[0] == whole != ""
+            process.communicate(timeout=MOST_SECONDS)
+        assert start("killed").communicate(timeout=MOST_SECONDS)[0] == whole != ""
 
     def test_random_labels_are_never_called_grokking(self):
         kinds = {grok("lecture", operation="random", seed=s, max_steps=3000, verbose=0).kind for s in range(20)}

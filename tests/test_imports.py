@@ -1,11 +1,11 @@
 """Imports point one way, and light packages stay light."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import run_python
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,7 +20,8 @@ ORDER = {
         "training.resident", "training.with_keras", "training.inference", "training.run", "training.progress",
         "training.fit", "data",
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
-        "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
+        "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.crossentropy", "grokking.fourier",
+        "grokking.memory", "grokking.run",
         "tuning", "tuning.space", "tuning.journal", "tuning.problem", "tuning.trial", "tuning.oracles", "tuning.tuner",
         "tuning.schedule", "tuning.report", "tuning.workers", "tuning.tensorboard", "tuning.result", "tuning.arguments",
         "tuning.search",
@@ -116,8 +117,8 @@ def test_heavy_imports_have_one_home():
 @pytest.mark.parametrize("package", ["cheatsheet", "recipes"])
 def test_importing_loads_neither_keras_nor_matplotlib(package):
     code = f"import {package}, sys; print([m for m in ('keras', 'tensorflow', 'matplotlib') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = run_python("-c", code)
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]
 
 
 def test_public_names_of_recipes_all_load():

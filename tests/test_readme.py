@@ -1,6 +1,7 @@
 """The README tells the truth: its code runs, its table is the cheatsheet's, its files are there."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,16 +22,53 @@ def test_there_are_blocks():
     assert BLOCKS
 
 
+def says(comment, printed):
+    """Does the comment behind a `print` say what it prints? All of it, or up to the `...` that the comment ends in."""
+    text = printed.rstrip("\n")
+    if comment.endswith("..."):
+        start = comment.removesuffix("...").rstrip()
+        return bool(start) and text.startswith(start) and text != start
+    return text == comment
+
+
+@pytest.mark.parametrize(
+    ("comment", "printed", "is_said"),
+    [
+        ("4", "4\n", True),
+        ("4", "40\n", False),
+        ("4", "14\n", False),
+        ("stop ...", "stop near epoch 5\n", True),
+        ("stop ...", "do not stop\n", False),
+        ("stop ...", "stop\n", False),
+        ("stop", "stop near epoch 5\n", False),
+        ("...", "anything\n", False),
+        ("", "", True),
+    ],
+)
+def test_a_comment_says_all_or_the_start(comment, printed, is_said):
+    assert says(comment, printed) is is_said
+
+
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_block_runs_and_prints_what_it_says(number, capsys, tmp_path, monkeypatch):
+def test_block_runs_and_prints_what_it_says(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = {}
+    printed = {}  # by the line of the block whose own `print` it was
+
+    def recording(*values, sep=" ", end="\n"):
+        line = sys._getframe(1).f_lineno
+        printed[line] = printed.get(line, "") + sep.join(map(str, values)) + end
+
+    namespace = {"print": recording}
     for block in BLOCKS[: number + 1]:  # later blocks go on from earlier ones
-        capsys.readouterr()
+        printed.clear()
         exec(compile(block, f"README block {number + 1}", "exec"), namespace)
-    printed = capsys.readouterr().out
-    for expected in re.findall(r"^print.*  # (.*)$", BLOCKS[number], flags=re.MULTILINE):
-        assert expected.rstrip(".") in printed
+    lines = dict(enumerate(BLOCKS[number].splitlines(), 1))
+    calls = {i: line for i, line in lines.items() if line.lstrip().startswith("print(")}
+    assert set(printed) == set(calls)
+    for i, line in calls.items():
+        _, mark, comment = line.partition("  # ")
+        assert mark, f"nothing beside {line!r} says what it prints"
+        assert says(comment, printed[i]), f"{line!r} printed {printed[i]!r}"
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,18 @@ import runpy
 import signal
 import socket
 import subprocess
-import sys
 import textwrap
 import time
 from collections import Counter
 
 import numpy as np
 import pytest
+from processes import MOST_SECONDS, RESTORE_CTRL_C
 
 from recipes import tune
 from recipes.tuning.journal import RECORD
 
-SCRIPT = textwrap.dedent("""
+SCRIPT = RESTORE_CTRL_C + textwrap.dedent("""
     import json, sys
     import numpy as np
     from recipes import tune
@@ -36,28 +36,20 @@ SCRIPT = textwrap.dedent("""
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, start_python):
     """Starts the script; whatever still runs at the end is killed."""
-    path, started = tmp_path / "search.py", []
+    path = tmp_path / "search.py"
     path.write_text(SCRIPT)
 
     def start(*arguments, **environment):
-        command = [sys.executable, str(path), *map(str, arguments)]
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
-        process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, **options)
-        started.append(process)
-        return process
+        return start_python(path, *map(str, arguments), cwd=tmp_path, env={**os.environ, **environment})
 
-    yield start
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    return start
 
 
 def table(process):
     """What the script printed at its end."""
-    out, errors = process.communicate(timeout=300)
+    out, errors = process.communicate(timeout=MOST_SECONDS)
     assert process.returncode == 0, errors[-2000:]
     return json.loads(out.splitlines()[-1])
 
@@ -88,7 +80,7 @@ def killed_and_killed(start, tmp_path, kills, trials, tuner):
         assert process.stdout.readline() == "ready\n"
         time.sleep(rng.uniform(0.2, 2.0))
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=MOST_SECONDS)
     assert table(start(tmp_path / "killed", trials, 1, tuner)) == whole
     assert len(whole) == trials
     assert set(map(tuple, (sorted(c.items()) for c in events(tmp_path / "killed").values()))) == {
@@ -110,7 +102,8 @@ def test_thirty_kills_of_twenty_trials(start, tmp_path, tuner):
 def children(process):
     """The workers among the processes that it has started."""
     command = ["pgrep", "-P", str(process.pid), "-f", "spawn_main"]
-    return list(map(int, subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()))
+    found = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
+    return list(map(int, found.stdout.split()))
 
 
 def wait_for(condition, seconds=120):
@@ -141,7 +134,7 @@ def test_workers_end_with_their_chief(start, tmp_path):
     workers = wait_for(lambda: len(children(together)) == 2 and children(together))
     wait_for(lambda: list(tmp_path.glob(f"trial_*/{RECORD}")))
     together.send_signal(signal.SIGKILL)
-    together.communicate()
+    together.communicate(timeout=MOST_SECONDS)
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), seconds=10)
 
 
@@ -156,7 +149,7 @@ def test_a_chief_and_workers_at_an_address(start, tmp_path):
     workers = {name: start(tmp_path / "s", 20, 1, KERASTUNER_TUNER_ID=name, **address) for name in ("a", "b")}
     wait_for(lambda: len(list((tmp_path / "s").glob(f"trial_*/{RECORD}"))) >= 2)
     workers["a"].send_signal(signal.SIGKILL)
-    workers["a"].communicate()
+    workers["a"].communicate(timeout=MOST_SECONDS)
     start(tmp_path / "s", 20, 1, KERASTUNER_TUNER_ID="a", **address)
     found = table(chief)
     assert [row[0] for row in found] == list(range(20))

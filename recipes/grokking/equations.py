@@ -5,11 +5,13 @@ and `n + 1` the equals sign.
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from recipes.arrays import free_memory
 from recipes.training.batches import epoch_order
 
 Binary = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
@@ -36,6 +38,7 @@ PERMUTATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 RANDOM = "random"  # answers without a rule, which nothing can generalise
 OPERATIONS = (*MODULAR, *PERMUTATIONS, RANDOM)
 WITHOUT_ZERO = ("x/y", "x/y if y odd else x-y")  # y = 0 has no inverse
+TABLE_BYTES = 64  # for each equation, while a table is made
 COMMUTATIVE = ("x+y", "x^2+y^2", "x^2+xy+y^2", "x*y")
 
 
@@ -103,24 +106,21 @@ def equations(operation: str = "x/y", p: int = 97, train_fraction: float = 0.5, 
         seed: Of the division, and of the answers of `"random"`.
 
     Raises:
-        ValueError: for an unknown operation, a p that is no prime, a fraction that leaves one side empty.
+        ValueError: for an unknown operation, a p that is no prime, a fraction that leaves one side empty, and a table
+            that the free memory does not hold; all before the table is made.
     """
-    if operation not in OPERATIONS:
+    num_rows, num_train = table_size(operation, p, train_fraction)
+    if TABLE_BYTES * num_rows > free_memory():
         raise ValueError(
-            f"Unknown operation. Received: operation={operation!r}. Expected one of {', '.join(map(repr, OPERATIONS))}."
+            f"The {num_rows:,} equations take {TABLE_BYTES * num_rows / 1e9:,.1f} GB of memory, and "
+            f"{free_memory() / 1e9:,.1f} GB are free. Received: p={p}. Expected a smaller p."
         )
     if operation in PERMUTATIONS:
         num_symbols, x, y, answer = _of_permutations(operation)
-    else:
-        if not isinstance(p, int | np.integer) or p < 3 or any(p % d == 0 for d in range(2, int(p**0.5) + 1)):
-            raise ValueError(f"p must be a prime number of at least 3. Received: p={p!r}. Expected 53, 97 or 113, say.")
+    elif is_prime(p):
         num_symbols, x, y, answer = _modulo(operation, int(p), seed)
-    num_train = round(train_fraction * len(x))
-    if not 0 < num_train < len(x):
-        raise ValueError(
-            f"train_fraction is a share of the {len(x):,} equations, between 0 and 1. "
-            f"Received: train_fraction={train_fraction!r}, which leaves one side empty."
-        )
+    else:
+        raise ValueError(_not_prime(p))
     order = epoch_order(seed, 2**64 - 1, len(x))  # an epoch that no run reaches
     return Equations(
         operation,
@@ -131,6 +131,40 @@ def equations(operation: str = "x/y", p: int = 97, train_fraction: float = 0.5, 
         np.sort(order[:num_train]),
         np.sort(order[num_train:]),
     )
+
+
+def table_size(operation: str, p: int, train_fraction: float) -> tuple[int, int]:
+    """How many equations are there, and how many of them train? Counted, not made, so that p may be any.
+
+    Raises:
+        ValueError: for an unknown operation, a p that is no whole number of at least 3, a fraction that leaves one side
+            empty.
+    """
+    if operation not in OPERATIONS:
+        raise ValueError(
+            f"Unknown operation. Received: operation={operation!r}. Expected one of {', '.join(map(repr, OPERATIONS))}."
+        )
+    num_rows = math.factorial(5) ** 2
+    if operation not in PERMUTATIONS:
+        if not isinstance(p, int | np.integer) or p < 3:
+            raise ValueError(_not_prime(p))
+        num_rows = int(p) ** 2 - (int(p) if operation in WITHOUT_ZERO else 0)
+    num_train = round(train_fraction * num_rows) if 0 < train_fraction < 1 else 0
+    if not 0 < num_train < num_rows:
+        raise ValueError(
+            f"train_fraction is a share of the {num_rows:,} equations, between 0 and 1. "
+            f"Received: train_fraction={train_fraction!r}, which leaves one side empty."
+        )
+    return num_rows, num_train
+
+
+def is_prime(number: int) -> bool:
+    """Has this whole number of at least 2 no divisor but itself and 1?"""
+    return all(number % divisor for divisor in range(2, math.isqrt(number) + 1))
+
+
+def _not_prime(p: object) -> str:
+    return f"p must be a prime number of at least 3. Received: p={p!r}. Expected 53, 97 or 113, say."
 
 
 def _modulo(operation: str, p: int, seed: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:

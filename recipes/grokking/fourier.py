@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recipes.grokking.crossentropy import crossentropies
 from recipes.grokking.equations import Equations
 
 MULTIPLICATIVE = ("x/y", "x*y", "x/y if y odd else x-y")
@@ -106,16 +107,10 @@ def restricted_and_excluded_loss(
     strongest = 1 + np.argsort(power)[-num_frequencies:]
     kept[strongest] = waves[strongest]
     key_waves = np.fft.irfft(kept, n, axis=0)  # (answer's place, n)
-    restricted = _crossentropy(key_waves + means.mean(axis=0), np.arange(n))  # each answer has as many equations
+    restricted = crossentropies(key_waves + means.mean(axis=0), np.arange(n))  # each answer has as many equations
     train = np.isin(rows, table.train)
-    excluded = _crossentropy(logits[rows[train]][:, order] - key_waves[answers[train]], answers[train])
-    return restricted, excluded
-
-
-def _crossentropy(logits: np.ndarray, answers: np.ndarray) -> float:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    right = shifted[np.arange(len(answers)), answers]
-    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - right))
+    excluded = crossentropies(logits[rows[train]][:, order] - key_waves[answers[train]], answers[train])
+    return float(restricted.mean()), float(excluded.mean())
 
 
 def _generator(p: int) -> int:

@@ -10,6 +10,8 @@ from cheatsheet.finding import Finding
 KNOWN = 0.99  # accuracy that counts as having learnt a set, as in the paper
 SUSTAINED = 5  # evaluations in a row; a single one may be a passing peak
 GROKKING_RATIO = 3.0  # below, generalisation came along with memorisation
+MOST_DECAY = 2.0  # more decay than this keeps networks from memorising, or from staying there (docs/grokking.md)
+MOST_FRACTION = 0.9  # a larger share of the table leaves next to nothing to generalise to
 GROWTH = 1.1  # each evaluation comes 10 % later than the one before
 CLOSE = 25  # and so many steps later once the validation set is known, to see whether it stays
 
@@ -89,32 +91,91 @@ def describe(history: Mapping[str, Sequence[float]], chance: float) -> str:
     return "generalising"
 
 
-def findings(history: Mapping[str, Sequence[float]], found: Phases) -> list[Finding]:
-    """The verdict, as `diagnose` gives its own."""
+@dataclass(frozen=True)
+class Circumstances:
+    """What decides which advice can help a run.
+
+    Attributes:
+        has_rule: Whether the answers follow one; random ones do not.
+        train_fraction: Share of the table that trained.
+        weight_decay: Of the optimizer.
+        steps_left: Of the budget, where the run was interrupted before its end.
+        is_kept: Whether the same call goes on where it was stopped.
+    """
+
+    has_rule: bool = True
+    train_fraction: float = 0.5
+    weight_decay: float = 1.0
+    steps_left: int = 0
+    is_kept: bool = False
+
+
+def findings(history: Mapping[str, Sequence[float]], found: Phases, of: Circumstances) -> list[Finding]:
+    """The verdict, as `diagnose` gives its own, with advice that can help under these circumstances."""
+    where, text = _what_happened(history, found)
+    fix = _what_helps(history, found, of)
+    severity = "info" if found.generalised_at is not None or not fix else "warning"
+    if not of.has_rule:
+        text += " The answers are random: they can be memorised, but there is no rule to find."
+        if found.generalised_at is not None:
+            text += " So few validation equations were right by chance."
+    if not math.isfinite(_last_loss(history)):
+        severity, text = "error", f"{text} The loss is no number any more."
+    return [Finding(found.kind, severity, where, text, fix)]
+
+
+def _what_happened(history: Mapping[str, Sequence[float]], found: Phases) -> tuple[str, str]:
+    """At which steps, and what, in a sentence."""
     last = int(history["step"][-1])
     accuracy, val_accuracy = history["accuracy"][-1], history["val_accuracy"][-1]
     if found.kind == "grokking":
-        text = (
+        return f"steps {found.memorised_at}-{found.generalised_at}", (
             f"training accuracy reached {KNOWN:.0%} at step {found.memorised_at:,}, validation accuracy at step "
             f"{found.generalised_at:,} and stayed there: {found.delay_ratio:.1f} times as many steps."
         )
-        return [Finding("grokking", "info", f"steps {found.memorised_at}-{found.generalised_at}", text)]
     if found.kind == "comprehension":
         ratio = (
             "" if found.delay_ratio is None else f", {found.delay_ratio:.1f} times as many steps as the training set"
         )
         text = f"the validation set was learnt at step {found.generalised_at:,}{ratio}: without grokking's delay."
-        fix = "for the delay: a smaller train_fraction, less weight_decay"
-        return [Finding("comprehension", "info", f"step {found.generalised_at}", text, fix)]
-    where = f"steps 0-{last}"
+        return f"step {found.generalised_at}", text
     if found.kind == "memorisation":
-        text = (
+        back = "" if accuracy >= KNOWN else f"the training accuracy is back at {accuracy:.1%}, and "
+        return f"steps 0-{last}", (
             f"the training set was memorised at step {found.memorised_at:,}, but at the end of {count(last, 'step')} "
+            f"{back}the validation accuracy is {val_accuracy:.1%}."
         )
-        text += f"the validation accuracy is {val_accuracy:.1%}."
-        return [
-            Finding("memorisation", "warning", where, text, "more steps, more weight_decay, or more train_fraction")
-        ]
-    text = f"after {count(last, 'step')} the training accuracy is {accuracy:.1%}, "
-    text += f"the validation accuracy {val_accuracy:.1%}."
-    return [Finding("confusion", "warning", where, text, "more steps, or another learning_rate")]
+    return f"steps 0-{last}", (
+        f"after {count(last, 'step')} the training accuracy is {accuracy:.1%}, "
+        f"the validation accuracy {val_accuracy:.1%}."
+    )
+
+
+def _what_helps(history: Mapping[str, Sequence[float]], found: Phases, of: Circumstances) -> str:
+    """Which changes may bring this run on? None where all is well, or where nothing can."""
+    is_memorised = history["accuracy"][-1] >= KNOWN
+    if not math.isfinite(_last_loss(history)):
+        return "a smaller learning_rate"
+    if found.kind == "grokking" or (found.kind != "confusion" and not of.has_rule):
+        return ""
+    if found.kind == "comprehension":
+        return "for the delay: a smaller train_fraction" + (" or less weight_decay" if of.weight_decay else "")
+    if of.steps_left:
+        way = "the same call goes on from there" if of.is_kept else "with checkpoint='folder' the same call can go on"
+        return f"go on: it was stopped with {count(of.steps_left, 'step')} left; {way}"
+    if history["val_accuracy"][-1] >= KNOWN and is_memorised:
+        return "more steps, to see whether it stays there"
+    choices = ["more steps"]
+    if not is_memorised:
+        choices.append("a smaller learning_rate" if found.kind == "memorisation" else "another learning_rate")
+        choices += ["less weight_decay"] if of.weight_decay > MOST_DECAY else []
+    else:
+        choices += ["more weight_decay"] if of.weight_decay < MOST_DECAY else []
+        choices += ["more train_fraction"] if of.train_fraction < MOST_FRACTION else []
+    if len(choices) == 1:
+        return choices[0]
+    return f"{', '.join(choices[:-1])}{',' if len(choices) > 2 else ''} or {choices[-1]}"
+
+
+def _last_loss(history: Mapping[str, Sequence[float]]) -> float:
+    return history["loss"][-1] if "loss" in history else 0.0

@@ -12,11 +12,21 @@ import numpy as np
 
 from cheatsheet import Finding
 from recipes.arrays import require_whole
-from recipes.grokking.equations import Equations, equations
+from recipes.grokking.crossentropy import crossentropies
+from recipes.grokking.equations import RANDOM, Equations, equations
 from recipes.grokking.fourier import circle_order, fourier_power, gini, restricted_and_excluded_loss
+from recipes.grokking.memory import require_memory
 from recipes.grokking.network import MLP, PAPER, Network
 from recipes.grokking.optimizer import Optimizer, State
-from recipes.grokking.phases import Phases, describe, findings, is_sustained, next_evaluation, phases
+from recipes.grokking.phases import (
+    Circumstances,
+    Phases,
+    describe,
+    findings,
+    is_sustained,
+    next_evaluation,
+    phases,
+)
 from recipes.grokking.steps import Trainer
 from recipes.training.checkpoint import Checkpoint
 from recipes.training.interrupt import Interrupt
@@ -168,7 +178,8 @@ def grok(
         A `GrokRun`: `history`, `memorised_at`, `generalised_at`, `delay_ratio`, `verdict`, `model`, `plot()`.
 
     Raises:
-        ValueError: for unknown names and values out of range, before any work; for a checkpoint of another run.
+        ValueError: for unknown names, values out of range and a table that the free memory does not hold, before any
+            work; for a checkpoint of another run.
     """
     begin = time.perf_counter()
     if preset not in PRESETS:
@@ -181,6 +192,7 @@ def grok(
     plan = replace(plan, optimizer=replace(plan.optimizer, **_given(of_optimizer)))
     _require_ranges(plan, seed)
     seed = int(seed)
+    require_memory(plan.operation, plan.p, plan.train_fraction, plan.network, plan.batch_size, plan.max_steps)
     table = equations(plan.operation, plan.p, plan.train_fraction, seed)
     plan = replace(plan, batch_size=min(plan.batch_size, -(-len(table.train) // 2)))
     settings = {**asdict(plan), "seed": seed}
@@ -272,12 +284,21 @@ class _Run:
             embeddings=np.stack(self.embeddings),
             memorised_at=found.memorised_at,
             generalised_at=found.generalised_at,
-            findings=findings(self.history, found),
+            findings=findings(self.history, found, self._circumstances()),
             steps=self.step,
             seconds=before + time.perf_counter() - begin,
             steps_per_second=self.trained / self.training_seconds if self.training_seconds else float("nan"),
             settings=settings,
             interrupted=interrupt.requested,
+        )
+
+    def _circumstances(self) -> Circumstances:
+        return Circumstances(
+            has_rule=self.table.operation != RANDOM,
+            train_fraction=len(self.table.train) / len(self.table.x),
+            weight_decay=self.plan.optimizer.weight_decay,
+            steps_left=max(self.plan.max_steps - self.step, 0),
+            is_kept=self.checkpoint is not None,
         )
 
     def _train(self) -> None:
@@ -295,7 +316,7 @@ class _Run:
     def _evaluate(self) -> None:
         """Loss and accuracy on the whole table, and what the weights look like."""
         logits = self.trainer.outputs(self.state, np.arange(len(self.table.x)))
-        loss, right = _loss_and_right(logits, self.table.answer)
+        loss, right = crossentropies(logits, self.table.answer), logits.argmax(axis=1) == self.table.answer
         train, validation = self.table.train, self.table.validation
         embedding = self.trainer.embedding(self.state)
         values = {
@@ -335,11 +356,3 @@ class _Run:
         state = {"step": self.step, "seconds": self.seconds, "trained": self.trained,
                  "training_seconds": self.training_seconds, "history": self.history}  # fmt: skip
         self.checkpoint.save({**arrays, "embeddings": np.stack(self.embeddings)}, state)
-
-
-def _loss_and_right(logits: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Crossentropy of each equation, and whether the largest logit is the answer's; `(n,)` both."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    own = shifted[np.arange(len(answers)), answers]
-    # float64: a network without decay drives its loss below what float32 can add to 1
-    return np.log(np.exp(shifted.astype(np.float64)).sum(axis=1)) - own, logits.argmax(axis=1) == answers

@@ -1,5 +1,6 @@
 """Two figures of grokking: when it happened, and what became of the embedding."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from recipes.grokking.fourier import circle_order, circle_plane, joining_order
-from recipes.grokking.phases import phases
+from recipes.grokking.phases import GROKKING_RATIO, phases
 from recipes.plots.history import TRAIN, VALIDATION
 
 MIRRORED = "#8a8a2a"
@@ -38,13 +39,15 @@ def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
         )
     else:
         ax.plot(steps, history["val_accuracy"], "--", color=VALIDATION, label="validation")
-    for step, name in ((found.memorised_at, "memorised"), (found.generalised_at, "generalised")):
-        if step is not None:
-            ax.axvline(max(step, 1), color="0.6", linewidth=0.8, linestyle=":")
-            ax.annotate(
-                f"{name}\nat step {step:,}", (max(step, 1), 1.01), xycoords=("data", "axes fraction"), ha="center",
-                fontsize=POINTS, color="0.3",
-            )  # fmt: skip
+    events = ((found.memorised_at, "memorised"), (found.generalised_at, "generalised"))
+    learnt = sorted((step, name) for step, name in events if step is not None)
+    is_close = len(learnt) == 2 and learnt[1][0] < GROKKING_RATIO * learnt[0][0]  # their names would overlap
+    for (step, name), side in zip(learnt, ("right", "left") if is_close else ("center", "center"), strict=False):
+        ax.axvline(max(step, 1), color="0.6", linewidth=0.8, linestyle=":")
+        ax.annotate(
+            f"{name}\nat step {step:,}", (max(step, 1), 1.01), xycoords=("data", "axes fraction"), ha=side,
+            fontsize=POINTS, color="0.3",
+        )  # fmt: skip
     ax.set(xscale="log", xlabel="step", ylabel="accuracy", ylim=(-0.02, 1.05))
     norm = ax.twinx()
     norm.plot(steps, history["weight_norm"], color="0.75", linewidth=1)
@@ -96,7 +99,7 @@ def plot_embedding(
 
 
 def plot_grokking(run: Any, axes: Any = None) -> Any:
-    """The timeline, and below it the embedding at the start, when memorised, half-way and at the end.
+    """The timeline, and below it the embedding at four moments, whose titles say what had been learnt by then.
 
     Args:
         run: A `GrokRun`.
@@ -115,21 +118,43 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
     plot_timeline(run, axes[0])
     axes[0].set_title(f"{run.table.operation} modulo {run.table.num_symbols}: {run.kind}", loc="left")
     plane, frequency = circle_plane(run.embeddings[-1], order)
-    moments = four_moments(run)
-    size = 1.1 * max(np.abs(run.embeddings[at] @ plane).max() for at in moments.values())
-    for ax, (name, at) in zip(axes[1:], moments.items(), strict=True):
+    moments, history = four_moments(run.history), run.history
+    size = 1.1 * max(np.abs(run.embeddings[at] @ plane).max() for at in moments)
+    for ax, at in zip(axes[1:], moments, strict=True):
         plot_embedding(run, at, ax, plane=plane, frequency=frequency)
-        inequality = f"\nGini of its frequencies {run.history['gini'][at]:.2f}"
-        ax.set_title(f"{name}: step {int(run.history['step'][at]):,}{inequality}", fontsize=POINTS)
+        inequality = f"\nGini of its frequencies {history['gini'][at]:.2f}"
+        ax.set_title(f"{moment_name(history, at)}: step {int(history['step'][at]):,}{inequality}", fontsize=POINTS)
         ax.set(xlim=(-size, size), ylim=(-size, size))
     return axes
 
 
-def four_moments(run: Any) -> dict[str, int]:
-    """Which evaluations to show, by name."""
-    steps, found = np.array(run.history["step"]), phases(run.history)
+def four_moments(history: Mapping[str, Sequence[float]]) -> list[int]:
+    """Which evaluations to show, by their number.
+
+    The first one; that at which one set was learnt; half-way from there, on a logarithmic scale; and that at which the
+    other one was learnt, or the last. A third and two thirds of the evaluations where neither set was learnt.
+    """
+    steps, found = list(history["step"]), phases(history)
     last = len(steps) - 1
-    memorised = last // 3 if found.memorised_at is None else int(np.searchsorted(steps, found.memorised_at))
-    end = last if found.generalised_at is None else int(np.searchsorted(steps, found.generalised_at))
-    half_way = int(np.searchsorted(steps, np.sqrt(max(steps[memorised], 1) * max(steps[end], 1))))
-    return {"start": 0, "memorised": memorised, "plateau": half_way, "end": last}
+    known = sorted(steps.index(step) for step in (found.memorised_at, found.generalised_at) if step is not None)
+    if not known:
+        return [0, last // 3, 2 * last // 3, last]
+    first, end = known[0], known[1] if len(known) == 2 else last
+    half_way = int(np.searchsorted(steps, np.sqrt(max(steps[first], 1) * max(steps[end], 1))))
+    return [0, first, min(max(half_way, first), end), end]
+
+
+def moment_name(history: Mapping[str, Sequence[float]], at: int) -> str:
+    """What is true of this evaluation: what happened there, else what had not happened yet, or never did."""
+    found, step, last = phases(history), history["step"][at], history["step"][-1]
+    events = {"start": history["step"][0], "memorised": found.memorised_at, "generalised": found.generalised_at}
+    names = [name for name, when in events.items() if when == step]
+    if step == last and last != history["step"][0]:
+        names.append("end")
+    if not names or names == ["end"]:
+        for name in ("memorised", "generalised"):
+            when = events[name]
+            if when is None or step < when:
+                names.append(f"not {name}" + ("" if when is None else " yet"))
+                break
+    return ", ".join(names)
