@@ -50,7 +50,7 @@ class TestChoice:
         assert self.reason(model) == "keras: model.fit (the model is compiled with run_eagerly=True)"
 
     def test_data_beyond_the_memory_go_to_keras(self, monkeypatch):
-        monkeypatch.setattr("recipes.training.engine._free_memory", lambda: 1000.0)
+        monkeypatch.setattr("recipes.training.engine.free_memory", lambda: 1000.0)
         assert "exceed 50% of the free memory" in self.reason(mlp())
 
     def test_xla_where_it_pays_and_never_for_convolutions_on_a_cpu(self, monkeypatch):

@@ -645,16 +645,20 @@ class TestRun:
             np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
     def test_runs_that_differ_in_numbers_alone_compile_once(self):
-        from recipes.grokking import steps
-
-        steps._PROGRAMS.clear()
+        clear_programs()
         options = {**QUICK, "max_steps": 40}
         grok(**options)
         borrowed = grok(**options, learning_rate=0.01, weight_decay=0.3, seed=3)
-        assert len(steps._PROGRAMS) == 1
-        assert next(iter(steps._PROGRAMS.values()))[0].experimental_get_tracing_count() == 1
-        steps._PROGRAMS.clear()
+        assert len(PROGRAMS) == 1
+        clear_programs()
         assert grok(**options, learning_rate=0.01, weight_decay=0.3, seed=3).history == borrowed.history
+
+    def test_the_model_ends_with_its_last_reference(self):
+        run = grok(**QUICK, max_steps=20)
+        left = weakref.ref(run.model)
+        del run
+        gc.collect()
+        assert left() is None
 
     def test_numpy_s_numbers_will_do(self, tmp_path):
         run = grok(**{**QUICK, "p": np.int64(11)}, seed=np.int64(1), max_steps=np.int32(10), checkpoint=tmp_path)

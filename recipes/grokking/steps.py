@@ -3,9 +3,9 @@
 The weights, and the optimizer's two moments, are one flat vector each, so that the update is one pass over memory.
 """
 
-from collections import OrderedDict
+import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -14,12 +14,10 @@ import tensorflow as tf
 
 from recipes.grokking.equations import Equations
 from recipes.grokking.network import Network
-from recipes.grokking.optimizer import Optimizer, State, matrices_of
-from recipes.grokking.shared import Batch, crossentropy, logits
+from recipes.grokking.optimizer import Matrix, Optimizer, State, matrices_of
+from recipes.grokking.shared import Batch, Weights, crossentropy, logits
+from recipes.programs import PROGRAMS
 from recipes.training.batches import epoch_order
-
-MOST_PROGRAMS = 4  # compiled functions that are kept for further runs
-_PROGRAMS: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()  # the least recently used one first
 
 CHUNK_STEPS = 128  # so many steps' order is handed over at once, in whole epochs
 
@@ -54,27 +52,26 @@ class Trainer:
         self.constants = {v.path: tf.constant(np.asarray(v)) for v in model.non_trainable_weights}
         self.dtype = tf.as_dtype(self.variables[0].dtype)
         self.num_train = len(table.train)
-        self.full, self.rest = divmod(self.num_train, batch_size)
-        self.steps_per_epoch = self.full + bool(self.rest)
+        self.steps_per_epoch = -(-self.num_train // batch_size)
         self.chunk_epochs = max(1, CHUNK_STEPS // self.steps_per_epoch)
         self._train = [tf.constant(column[table.train]) for column in (table.x, table.y, table.answer)]
         self._rates = optimizer.rates(self.dtype)
-        self._matrices = matrices_of(self.variables) if optimizer.muon else []
         self.is_compiled = False
         self._orders: tuple[int, tf.Tensor | None] = (-1, None)
-        self._several, self._outputs = self._programs(jit_compile)
+        self._program = self._program_for(jit_compile)
 
-    def _programs(self, jit_compile: bool) -> tuple[Any, Any]:
+    def _program_for(self, jit_compile: bool) -> "Program":
         """The compiled functions; those of another run serve one with other split, seed, rate or decay."""
         alike = replace(self.optimizer, learning_rate=0.0, weight_decay=0.0)
-        key = (self.network, self.table.num_symbols, self.num_train, self.batch_size, alike, self.dtype, jit_compile)
-        if key not in _PROGRAMS:
-            several = tf.function(self._several_steps, autograph=False, jit_compile=jit_compile)
-            _PROGRAMS[key] = several, tf.function(self._logits, autograph=False, reduce_retracing=True)
-        _PROGRAMS.move_to_end(key)
-        while len(_PROGRAMS) > MOST_PROGRAMS:
-            _PROGRAMS.popitem(last=False)
-        return _PROGRAMS[key]
+        shapes = tuple((variable.path, tuple(variable.shape)) for variable in self.variables)
+        matrices = tuple(matrices_of(self.variables)) if self.optimizer.muon else ()
+        symbols, sizes = self.table.num_symbols, (self.num_train, self.batch_size)
+        key = (self.network, alike, shapes, matrices, symbols, sizes, self.dtype, jit_compile)
+        program = PROGRAMS.get(key)
+        if program is None:
+            program = Program(self.network, alike, shapes, matrices, symbols, *sizes, jit_compile)
+            PROGRAMS.put(key, program)
+        return program
 
     # The state.
 
@@ -99,9 +96,7 @@ class Trainer:
         return self.model
 
     def _split(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
-        sizes = [int(np.prod(variable.shape)) for variable in self.variables]
-        parts = tf.split(flat, sizes)
-        return {v.path: tf.reshape(part, v.shape) for v, part in zip(self.variables, parts, strict=True)}
+        return self._program.split(flat)
 
     # The steps.
 
@@ -112,7 +107,7 @@ class Trainer:
             count = min(self.steps_per_epoch * self.chunk_epochs - start, last - first)
             orders = self._chunk_order(chunk)
             numbers = map(tf.constant, (start, start + count, first))
-            state = self._several(state, self._train, self._rates, orders, *numbers)
+            state = self._program.several(state, self._train, self.constants, self._rates, orders, *numbers)
             self.is_compiled = True
             first += count
         return state
@@ -127,10 +122,60 @@ class Trainer:
             self._orders = (chunk, tf.constant(np.stack([self._order(epoch) for epoch in epochs])))
         return self._orders[1]
 
+    def gradient(self, flat: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """Of the mean crossentropy over these training rows, flat."""
+        return self._program.gradient(flat, self._train, self.constants, rows)
+
+    # The evaluation.
+
+    def outputs(self, state: State, rows: np.ndarray) -> np.ndarray:
+        """Logits `(rows, num_tokens)` of equations by their row in the table."""
+        x, y = (tf.constant(column[rows]) for column in (self.table.x, self.table.y))
+        return self._program.outputs(state["weights"], self.constants, x, y).numpy()
+
+
+@dataclass(frozen=True)
+class Program:
+    """The compiled functions of one network, optimizer and size. It holds no model, table or weights.
+
+    Attributes:
+        optimizer: Its rate and decay are arguments.
+        shapes: Path and shape of each trained variable, in the order of the flat vector.
+        matrices: What Muon moves.
+        num_symbols: Of the table.
+        num_train: Training rows.
+        batch_size: Examples a step.
+        jit_compile: Whether the steps go through XLA.
+        several: Several steps.
+        outputs: The logits of equations.
+    """
+
+    network: Network
+    optimizer: Optimizer
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    matrices: tuple[Matrix, ...]
+    num_symbols: int
+    num_train: int
+    batch_size: int
+    jit_compile: bool
+    several: Any = field(init=False, repr=False)
+    outputs: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        compiled = tf.function(self._several_steps, autograph=False, jit_compile=self.jit_compile)
+        object.__setattr__(self, "several", compiled)
+        object.__setattr__(self, "outputs", tf.function(self._logits, autograph=False, reduce_retracing=True))
+
+    def split(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The flat vector as the variables that it is made of, by path."""
+        parts = tf.split(flat, [math.prod(shape) for _, shape in self.shapes])
+        return {path: tf.reshape(part, shape) for (path, shape), part in zip(self.shapes, parts, strict=True)}
+
     def _several_steps(
         self,
         state: State,
         train: list[tf.Tensor],
+        constants: Weights,
         rates: tuple[tf.Tensor, tf.Tensor],
         orders: tf.Tensor,
         start: tf.Tensor,
@@ -138,41 +183,33 @@ class Trainer:
         first: tf.Tensor,
     ) -> State:
         """The state after the steps `start` to `end - 1` of a chunk, of which the first is `first` of the run."""
+        full, rest = divmod(self.num_train, self.batch_size)
+        steps_per_epoch = full + bool(rest)
 
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            order, within = orders[i // self.steps_per_epoch], i % self.steps_per_epoch
+            order, within = orders[i // steps_per_epoch], i % steps_per_epoch
 
             def step(size: int) -> State:
                 rows = tf.slice(order, [within * self.batch_size], [size])
-                gradient = self._gradient(state["weights"], train, rows)
-                return self.optimizer.update(state, gradient, first + i - start, rates, self._matrices)
+                gradient = self.gradient(state["weights"], train, constants, rows)
+                return self.optimizer.update(state, gradient, first + i - start, rates, self.matrices)
 
-            if not self.rest:
+            if not rest:
                 return i + 1, step(self.batch_size)
-            return i + 1, tf.cond(within < self.full, lambda: step(self.batch_size), lambda: step(self.rest))
+            return i + 1, tf.cond(within < full, lambda: step(self.batch_size), lambda: step(rest))
 
         return tf.while_loop(lambda i, _: i < end, body, (start, state))[1]
 
-    def gradient(self, flat: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """Of the mean crossentropy over these training rows, flat."""
-        return self._gradient(flat, self._train, rows)
-
-    def _gradient(self, flat: tf.Tensor, train: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+    def gradient(self, flat: tf.Tensor, train: list[tf.Tensor], constants: Weights, rows: tf.Tensor) -> tf.Tensor:
+        """Of the mean crossentropy over these rows, flat."""
         x, y, answer = (tf.gather(column, rows) for column in train)
-        parts = self._split(flat)
+        parts = self.split(flat)
         with tf.GradientTape() as tape:
             tape.watch(parts)
-            batch = Batch(x, y, self.table.num_symbols)
-            loss = crossentropy(logits(self.network, {**parts, **self.constants}, batch), answer)
+            batch = Batch(x, y, self.num_symbols)
+            loss = crossentropy(logits(self.network, {**parts, **constants}, batch), answer)
         found = tape.gradient(loss, parts, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return tf.concat([tf.reshape(found[variable.path], (-1,)) for variable in self.variables], axis=0)
+        return tf.concat([tf.reshape(found[path], (-1,)) for path, _ in self.shapes], axis=0)
 
-    # The evaluation.
-
-    def outputs(self, state: State, rows: np.ndarray) -> np.ndarray:
-        """Logits `(rows, num_tokens)` of equations by their row in the table."""
-        return self._outputs(state["weights"], tf.constant(self.table.x[rows]), tf.constant(self.table.y[rows])).numpy()
-
-    def _logits(self, flat: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        weights: dict[str, Any] = {**self._split(flat), **self.constants}
-        return tf.transpose(logits(self.network, weights, Batch(x, y, self.table.num_symbols)))
+    def _logits(self, flat: tf.Tensor, constants: Weights, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        return tf.transpose(logits(self.network, {**self.split(flat), **constants}, Batch(x, y, self.num_symbols)))

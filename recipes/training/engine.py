@@ -4,13 +4,13 @@ An engine is a module with `train(model, data, plan) -> Outcome`. Two exist: `re
 `with_keras.py` (`model.fit`, any backend); one for Keras' JAX backend would stand beside them.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
+from recipes.arrays import free_memory
 from recipes.training.inputs import TrainingData
 from recipes.training.interrupt import Interrupt
 from recipes.training.resume import Resume
@@ -92,7 +92,7 @@ def _obstacle(model: keras.Model, data: TrainingData, plan: Plan) -> str | None:
     for callback in plan.callbacks:
         if acts_on_batches(callback):
             return f"{type(callback).__name__} acts on batches"
-    size, free = data.num_bytes, _free_memory()
+    size, free = data.num_bytes, free_memory()
     if size > MEMORY_SHARE * free:
         return f"the data ({size / 1e9:.1f} GB) exceed {MEMORY_SHARE:.0%} of the free memory ({free / 1e9:.1f} GB)"
     return None
@@ -125,11 +125,3 @@ def acts_on_batches(callback: keras.callbacks.Callback) -> bool:
 
 def _profiles(callback: Any) -> bool:
     return bool(getattr(callback, "_start_batch", 0) or getattr(callback, "_stop_batch", 0))
-
-
-def _free_memory() -> float:
-    """Bytes of memory that are free now; unlimited where the system does not say."""
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (ValueError, OSError, AttributeError):
-        return float("inf")

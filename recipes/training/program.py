@@ -21,13 +21,14 @@ from recipes.training.inputs import TrainingData, take
 from recipes.training.steps import MIXED, PLAIN, XLA, Compiled, Tracing, block, outputs
 from recipes.training.widening import Wide, wide_config, wide_key, widened
 
-# Convolutions on a CPU are slower under XLA than in plain graph mode.
 MIXED_PAYS_AFTER_STEPS = 2_500  # some 0.6 s more to compile, 0.2 ms less a step
 XLA_PAYS_AFTER_STEPS = 30_000  # some 0.5 s more, for the last batch and the validation, 0.02 ms less a step
 # Of one run in a program that is shared by networks of all widths, and so, by a guess, by four runs: 1.5 s more to
 # compile against 0.25 ms less a step.
 XLA_PAYS_AFTER_STEPS_EACH = 1_500
-_NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "UpSampling", "RNN", "LSTM", "GRU", "Bidirectional")
+# A loop over time under XLA: some 2 s more to compile, 2 ms less a step for 16 units and 20 steps; nothing for 128.
+RECURRENT_PAYS_AFTER_STEPS, MOST_RECURRENT_UNITS = 1_000, 64
+_NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "UpSampling")  # slower there than in plain graph mode
 
 MOST_BLOCK_EPOCHS = 256
 MOST_ORDERS = 4_000_000  # row numbers handed over with one block
@@ -110,8 +111,11 @@ class Program:
         """Which way? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
         self.steps_seen += num_steps
         on_cpu = not tf.config.list_logical_devices("GPU")
-        names = [type(layer).__name__ for layer in model._flatten_layers(include_self=False)]
-        if on_cpu and any(part in name for name in names for part in _NOT_FOR_XLA_ON_CPU):
+        layers = [*model._flatten_layers(include_self=False)]
+        if on_cpu and any(part in type(layer).__name__ for layer in layers for part in _NOT_FOR_XLA_ON_CPU):
+            return PLAIN
+        units = [_recurrent_units(layer) for layer in layers if isinstance(layer, keras.layers.RNN)]
+        if on_cpu and units and max(units) > MOST_RECURRENT_UNITS:
             return PLAIN
         if self.wide_way is not None:
             return self.wide_way
@@ -119,7 +123,8 @@ class Program:
         steps = num_steps if alone else self.steps_seen
         if XLA in ways or steps >= XLA_PAYS_AFTER_STEPS:
             return XLA
-        return MIXED if MIXED in ways or steps >= MIXED_PAYS_AFTER_STEPS else PLAIN
+        pays = RECURRENT_PAYS_AFTER_STEPS if units else MIXED_PAYS_AFTER_STEPS
+        return MIXED if MIXED in ways or steps >= pays else PLAIN
 
     def call(
         self, part: str, how: str, model: keras.Model, arrays: Arrays, orders: np.ndarray, count: int, batch_size: int
@@ -160,6 +165,11 @@ class Program:
                         jit_compile=how == XLA,
                     )
             return self.functions[part, how](tensors, state)
+
+
+def _recurrent_units(layer: keras.layers.RNN) -> int:
+    """Width of its state; of stacked cells the largest."""
+    return max(keras.tree.flatten(layer.state_size))
 
 
 def program_for(
