@@ -11,7 +11,8 @@ from cheatsheet.arrays import count
 from cheatsheet.head import Head
 from recipes.arrays import as_features, input_shape_of, require_channels_last
 from recipes.bodies.autoencoders import MAKERS, PRESETS, Parts, Shape
-from recipes.build import compile_head, seeded
+from recipes.build import compile_head
+from recipes.seeds import seeded
 
 # What each kind takes beside its input, and the defaults.
 KINDS: dict[str, dict[str, Any]] = {

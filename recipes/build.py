@@ -4,10 +4,8 @@ The one place that compiles from a `Head`.
 """
 
 import inspect
-import random
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -21,6 +19,7 @@ from cheatsheet.table import canonical_loss
 from recipes.arrays import as_features, input_shape_of, moments, require_channels_last, require_float32_spread
 from recipes.bodies import BODIES
 from recipes.losses import Pinball, sign_accuracy
+from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
 UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
@@ -67,7 +66,10 @@ def build_model(
         learning_rate: For an optimizer given by name; Keras' default when missing. With an output scale, that of
             `"sgd"` is meant for standardised y: the raw gradient grows with y's unit, which adaptive optimizers
             undo and plain descent does not.
-        seed: Makes the initial weights and dropout repeatable.
+        seed: Makes the initial weights and dropout repeatable: of all layers that are constructed here without a seed
+            of their own, also by a `body` function, nested models and built layers included. Python's and NumPy's
+            generators are left alone, so what a `body` function draws from them itself, and an initializer object
+            that was made before, are not seeded by it.
         **body_options: What the body takes, such as `units=(64, 32)`, `hidden_activation="relu"`, `dropout=0.2`,
             `filters=(32, 64)`, `kernel_size=3`.
 
@@ -121,23 +123,6 @@ def compile_head(
         loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
         metrics=[sign_accuracy if name == "sign_accuracy" else name for name in head.metrics],
     )
-
-
-@contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Layers built inside draw their own seeds from this one; Python's global generator is left as it was.
-
-    Keras' initializers and dropout take `seed=None` from Python's `random` when they are constructed.
-    """
-    if seed is None:
-        yield
-        return
-    state = random.getstate()
-    random.seed(int(seed))
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def _head_for(

@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "cheatsheet": ["finding", "arrays", "table", "targets", "head", "chance", "__main__"],
     "recipes": [
-        "losses", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build", "autoencoder",
-        "diagnose", "training", "training.checkpoint", "training.batches", "training.targets", "training.inputs",
-        "training.interrupt", "training.widening", "training.sharing", "training.resume", "training.engine",
-        "training.operations", "training.program", "training.resident", "training.with_keras", "training.inference",
-        "training.run", "training.progress", "training.fit", "data",
+        "losses", "seeds", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build",
+        "autoencoder", "diagnose", "training", "training.checkpoint", "training.batches", "training.targets",
+        "training.inputs", "training.interrupt", "training.widening", "training.sharing", "training.resume",
+        "training.engine", "training.operations", "training.program", "training.resident", "training.with_keras",
+        "training.inference", "training.run", "training.progress", "training.fit", "data",
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
         "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
         "tuning", "tuning.space", "tuning.journal", "tuning.problem", "tuning.trial", "tuning.oracles", "tuning.tuner",

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import inspect
+import random
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import numpy as np
 from keras_tuner import HyperModel, HyperParameters
 
 from recipes.autoencoder import build_autoencoder
-from recipes.build import build_model, seeded
+from recipes.build import build_model
 from recipes.training.checkpoint import digest_of
 from recipes.training.inputs import prepare
 from recipes.training.resume import plain_attributes
@@ -132,14 +133,18 @@ class Problem:
 
 @contextmanager
 def all_seeded(seed: int) -> Iterator[None]:
-    """Within it, Python's and NumPy's global generators start from this seed; afterwards they are as before."""
-    state = np.random.get_state()  # noqa: NPY002 - the user's code may draw from it
+    """Within it, Python's and NumPy's global generators start from this seed; afterwards they are as before.
+
+    For the user's own code alone, which may draw from them, and whose layers do.
+    """
+    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's code may draw from it
+    random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
-        with seeded(seed):
-            yield
+        yield
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        random.setstate(state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def seed_of(seed: int, number: int, execution: int) -> int:
