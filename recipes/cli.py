@@ -63,7 +63,7 @@ def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--tuner", default="random", help="random, bayesian, hyperband or grid (default: %(default)s)")
     command.add_argument("--space", help="architecture or training (default: both)")
     command.add_argument("--autoencoder", action="store_true", help="leave y out")
-    command.add_argument("--objective", default="val_loss")
+    command.add_argument("--objective", help="(default: val_loss; for grokking steps_to_generalise)")
     for name, default in (("epochs", 50), ("executions-per-trial", 1), ("batch-size", 32), ("workers", 1), ("seed", 0)):
         command.add_argument(f"--{name}", type=int, default=default, help="(default: %(default)s)")
     command.add_argument("--max-trials", type=int)

@@ -20,9 +20,9 @@ ORDER = {
         "training.inference", "training.run", "training.progress", "training.fit", "data",
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
         "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.fourier", "grokking.run",
-        "tuning", "tuning.space", "tuning.journal", "tuning.problem", "tuning.trial", "tuning.oracles", "tuning.tuner",
-        "tuning.schedule", "tuning.report", "tuning.workers", "tuning.tensorboard", "tuning.result", "tuning.arguments",
-        "tuning.search",
+        "tuning", "tuning.space", "tuning.journal", "tuning.folder", "tuning.identity", "tuning.problem",
+        "tuning.trial", "tuning.oracles", "tuning.tuner", "tuning.schedule", "tuning.report", "tuning.workers",
+        "tuning.tensorboard", "tuning.result", "tuning.arguments", "tuning.search",
         "plots.history", "plots.autoencoder", "plots.grokking", "plots.search", "plots", "cli", "__main__",
     ],
 }  # fmt: skip

@@ -137,9 +137,9 @@ def test_two_workers_one_of_them_killed(start, tmp_path):
 
 @pytest.mark.slow
 def test_workers_end_with_their_chief(start, tmp_path):
-    together = start(tmp_path, 200, 2)
+    together = start(tmp_path / "s", 200, 2)
     workers = wait_for(lambda: len(children(together)) == 2 and children(together))
-    wait_for(lambda: list(tmp_path.glob(f"trial_*/{RECORD}")))
+    wait_for(lambda: list(tmp_path.glob(f"s/trial_*/{RECORD}")))
     together.send_signal(signal.SIGKILL)
     together.communicate()
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), seconds=10)
