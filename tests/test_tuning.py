@@ -426,6 +426,8 @@ class TestFailures:
         assert json.loads(capsys.readouterr().out)[0]["status"] == "completed"
         assert main([*options, "--seed", "1"]) == 2
         assert "seed was 0, now 1" in capsys.readouterr().err
+        assert main([*options, "--out", str(tmp_path / "data.npz")]) == 2  # before any work
+        assert f"--out {tmp_path / 'data.npz'} is a file. Name a folder." in capsys.readouterr().err
         assert main([*options[:-1], str(tmp_path / "t"), "--objective", "val_mean_absolute_error"]) == 2
         assert "is not among what is measured" in capsys.readouterr().err
 
@@ -895,3 +897,32 @@ def test_tensorboard_opens_what_is_written(tmp_path):
     top = EventAccumulator(str(tmp_path / "t"))
     top.Reload()
     assert "_hparams_/experiment" in top.PluginTagToContent("hparams")
+
+
+def test_curves_are_replaced_where_a_search_was_started_anew_and_refused_where_it_is_another(tmp_path):
+    heights = [1.0]
+
+    class Model(keras_tuner.HyperModel):
+        def build(self, hp):
+            hp.Int("a", 1, 100)
+            return nothing()
+
+        def fit(self, hp, model, *args, **kwargs):
+            return {"val_loss": heights}
+
+    options = {"epochs": 1, "directory": tmp_path / "s", "tensorboard": tmp_path / "t", "verbose": 0}
+    tune(X, Y, hypermodel=Model(), max_trials=2, **options)
+    first, second = (tmp_path / "t" / f"trial_000{i}" / "execution-0" for i in (0, 1))
+    before = sorted(first.iterdir())
+    tune(X, Y, hypermodel=Model(), max_trials=2, **options)
+    assert sorted(first.iterdir()) == before
+    heights[0] = 2.0  # what no digest of the code sees
+    (first / "notes.txt").write_text("mine")
+    tune(X, Y, hypermodel=Model(), max_trials=1, overwrite=True, **options)
+    assert not set(before) & set(first.iterdir())
+    assert (first / "notes.txt").read_text() == "mine"
+    assert not second.exists()
+    tune(X, Y, hypermodel=Model(), max_trials=1, overwrite=True, **{**options, "batch_size": 8})  # in place of that one
+    with refused(f"{tmp_path / 't'} holds the curves of another search. Name another folder for tensorboard."):
+        tune(X, Y, hypermodel=Model(), max_trials=1, **{**options, "directory": tmp_path / "u"}, seed=1)
+    assert not (tmp_path / "u").exists()

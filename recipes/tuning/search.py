@@ -25,7 +25,7 @@ from recipes.tuning.oracles import TUNERS, make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.report import Report
 from recipes.tuning.result import Search
-from recipes.tuning.tensorboard import write_tensorboard
+from recipes.tuning.tensorboard import require_own_curves, write_tensorboard
 from recipes.tuning.tuner import explored, work
 
 DEFAULT_TRIALS = 30  # of a random or Bayesian search
@@ -132,6 +132,9 @@ def _search(
     settings = _settings(problem, tuner)
     folder = Path(directory) if directory is not None else Path("runs") / f"tune-{_short_digest(settings)}"
     require_own(folder)
+    if tensorboard is not None and role != "worker":
+        replaced = settings_in(folder) if overwrite else None
+        require_own_curves(Path(tensorboard), [_short_digest(of) for of in (settings, replaced) if of is not None])
     with ExitStack() as opened:
         folder.mkdir(parents=True, exist_ok=True)
         if role != "worker":
@@ -170,7 +173,9 @@ def _search(
                 report.close()
         trials = tuple(journal.trials())
     if tensorboard is not None and role != "worker":
-        write_tensorboard(Path(tensorboard), trials, oracle.get_space().space, problem.objective)
+        write_tensorboard(
+            Path(tensorboard), _short_digest(settings), trials, oracle.get_space().space, problem.objective
+        )
     found = Search(trials, problem, folder, interrupt.requested)
     if not found.completed and not interrupt.requested and role != "worker":
         raise RuntimeError(_no_trial(found))
