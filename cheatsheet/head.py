@@ -107,7 +107,8 @@ def _activation(row: Row, activation: str | None, target: np.ndarray | None) -> 
 
 
 def _width(row: Row, num_classes: int | None, target: np.ndarray | None) -> int:
-    if num_classes is not None and (not isinstance(num_classes, int | np.integer) or num_classes < 1):
+    is_whole_number = isinstance(num_classes, int | np.integer) and not isinstance(num_classes, bool)
+    if num_classes is not None and (not is_whole_number or num_classes < 1):
         raise ValueError(f"num_classes must be a whole number of at least 1. Received: num_classes={num_classes!r}.")
     if row.units == "one":
         return _width_of_one(row, num_classes, target)

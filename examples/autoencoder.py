@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--data", choices=LATENT, default="digits")
     parser.add_argument("--reproduce", action="store_true", help="the notebook's table; takes --rows, --seeds, ...")
     parser.add_argument("--quick", action="store_true", help="a few epochs only")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options, others = parser.parse_known_args()
     if options.reproduce:
         import autoencoder_rows

@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rows", default=",".join(ROWS), help="such as 1,5; the rows that they go on from come along")
     parser.add_argument("--seeds", default="0", help="such as 0,1,2")
     parser.add_argument("--runs", type=Path, default=Path("runs/autoencoder"), help="folder for the states of the runs")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     parser.add_argument("--quick", action="store_true", help="a few epochs of rows 1-4 on the 8x8 digits")
     options = parser.parse_args(arguments)
     if options.quick:

@@ -13,7 +13,7 @@ from recipes import build_model, fit, load_data
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few epochs only")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options = parser.parse_args()
 
     data = load_data("breast_cancer")

@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=Path("runs/grokking_sweeps"), help="folder for the states")
     parser.add_argument("--quick", action="store_true", help="a short run of each sweep")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options = parser.parse_args()
     some = slice(0, 1) if options.quick else slice(None)
     budget = 30 if options.quick else BUDGET

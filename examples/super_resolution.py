@@ -28,7 +28,7 @@ GREY = np.array([0.299, 0.587, 0.114], np.float32)  # luma of ITU-R BT.601
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one epoch only")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options = parser.parse_args()
 
     photographs = (load_data("photographs").x @ GREY)[..., None]  # (2, 427, 640, 1)

@@ -15,7 +15,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=30, help="how many networks to try")
     parser.add_argument("--quick", action="store_true", help="two networks, two epochs")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options = parser.parse_args()
 
     x, y = load_data("breast_cancer")

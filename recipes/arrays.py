@@ -1,7 +1,8 @@
 """The inputs `x` as numbers that a network can take, or an error that says what is in the way."""
 
+import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,8 @@ def require_channels_last(shape: tuple[int, ...]) -> None:
 
 
 def _as_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
-    sizes = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-    if not sizes or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes):
+    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
+    if not sizes or not all(is_whole(size, 1) for size in sizes):
         raise ValueError(
             f"input_shape must be the shape of one example, in whole numbers of at least 1. "
             f"Received: input_shape={input_shape!r}. Expected something like (30,) or (28, 28, 1)."
@@ -130,13 +131,23 @@ def moments(array: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(std > 1e-9 * np.abs(mean), std, 1.0)
 
 
+def is_whole(value: Any, least: int) -> bool:
+    """Is this a whole number of at least this much? `True` and `False` are none, though Python counts with them."""
+    if isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return operator.index(value) >= least
+    except TypeError:
+        return False
+
+
 def require_whole(name: str, value: Any, least: int) -> None:
-    """Is this a whole number of at least this much?
+    """Refuse what is not a whole number of at least this much.
 
     Raises:
-        ValueError: where it is not.
+        ValueError: saying so.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+    if not is_whole(value, least):
         raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
 
 
@@ -151,3 +162,18 @@ def free_memory() -> float:
         return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError, AttributeError):
         return float("inf")
+
+
+def as_widths(name: str, values: Any) -> tuple[int, ...]:
+    """A sequence of whole numbers of at least 1, one for each layer, as Keras takes them: NumPy's it does not.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    is_sequence = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str | bytes)
+    if not is_sequence or not all(is_whole(value, 1) for value in values):
+        raise ValueError(
+            f"{name} must be a sequence of whole numbers of at least 1, one for each layer. "
+            f"Received: {name}={values!r}. Expected something like (64, 32)."
+        )
+    return tuple(int(value) for value in values)

@@ -9,9 +9,10 @@ import numpy as np
 import cheatsheet
 from cheatsheet.arrays import count
 from cheatsheet.head import Head
-from recipes.arrays import as_features, input_shape_of, require_channels_last
+from recipes.arrays import as_features, as_widths, input_shape_of, require_channels_last, require_whole
 from recipes.bodies.autoencoders import MAKERS, PRESETS, Parts, Shape
-from recipes.build import compile_head, seeded
+from recipes.build import Rate, compile_head
+from recipes.seeds import seeded
 
 # What each kind takes beside its input, and the defaults.
 KINDS: dict[str, dict[str, Any]] = {
@@ -37,7 +38,7 @@ def build_autoencoder(
     loss: str | None = None,
     activation: str | None = None,
     optimizer: str | keras.optimizers.Optimizer | None = None,
-    learning_rate: float | None = None,
+    learning_rate: Rate | None = None,
     seed: int | None = None,
 ) -> keras.Sequential:
     """Which compiled model squeezes an example into a code and restores it, cleans it or enlarges it?
@@ -70,7 +71,7 @@ def build_autoencoder(
         loss: `"binary_crossentropy"` or `"mean_squared_error"`; by the range of `x` when missing.
         activation: Another last activation.
         optimizer: Name of a Keras optimizer, or one; `"adam"` when missing.
-        learning_rate: For an optimizer given by name.
+        learning_rate: For an optimizer given by name: a number, or one of `keras.optimizers.schedules`.
         seed: Makes the initial weights and the noise repeatable.
 
     Returns:
@@ -117,7 +118,7 @@ def _assembled(
     parts: Parts,
     head: Head,
     optimizer: str | keras.optimizers.Optimizer,
-    learning_rate: float | None,
+    learning_rate: Rate | None,
 ) -> keras.Sequential:
     encoder = _part("encoder", shape, parts[0])
     decoder = _part("decoder", encoder.output_shape[1:], parts[1])
@@ -142,7 +143,7 @@ def _build_preset(
     loss: str | None,
     activation: str | None,
     optimizer: str | keras.optimizers.Optimizer | None,
-    learning_rate: float | None,
+    learning_rate: Rate | None,
     seed: int | None,
 ) -> keras.Sequential:
     if name not in PRESETS:
@@ -182,18 +183,14 @@ def _options(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         if name not in KINDS[kind]:
             raise ValueError(f"kind={kind!r} has no {name}. It takes {', '.join(KINDS[kind])}.")
     options = {**KINDS[kind], **given}
-    for name in ("latent", "scale"):
-        least = 1 if name == "latent" else 2
-        if name in options and (not isinstance(options[name], int | np.integer) or options[name] < least):
-            raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={options[name]!r}.")
+    for name, least in (("latent", 1), ("scale", 2)):
+        if name in options:
+            require_whole(name, options[name], least)
+            options[name] = int(options[name])
     for name in ("units", "filters"):
-        values = options.get(name, (1,))
-        if isinstance(values, int) or any(not isinstance(v, int | np.integer) or v < 1 for v in values):
-            raise ValueError(
-                f"{name} must be a sequence of whole numbers of at least 1, one for each layer. "
-                f"Received: {name}={values!r}. Expected something like (64, 32)."
-            )
-    if not options.get("filters", (1,)):
+        if name in options:
+            options[name] = as_widths(name, options[name])
+    if options.get("filters") == ():
         raise ValueError(f"kind={kind!r} needs at least one layer. Received: filters=(). Pass filters=(16,), say.")
     noise = options.get("noise", 1.0)
     if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 < noise <= 1:

@@ -4,12 +4,10 @@ The one place that compiles from a `Head`.
 """
 
 import inspect
-import random
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -18,9 +16,18 @@ import cheatsheet
 from cheatsheet.arrays import count
 from cheatsheet.head import QUANTILES, Head
 from cheatsheet.table import canonical_loss
-from recipes.arrays import as_features, input_shape_of, moments, require_channels_last, require_float32_spread
+from recipes.arrays import (
+    as_features,
+    as_widths,
+    input_shape_of,
+    moments,
+    require_channels_last,
+    require_float32_spread,
+    require_whole,
+)
 from recipes.bodies import BODIES
 from recipes.losses import Pinball, sign_accuracy
+from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
 UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
@@ -29,6 +36,7 @@ UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
 _OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes"}
 
 Body = str | Callable[..., list[keras.Layer]]
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 def build_model(
@@ -43,7 +51,7 @@ def build_model(
     activation: str | None = None,
     quantiles: Sequence[float] = QUANTILES,
     optimizer: str | keras.optimizers.Optimizer = "adam",
-    learning_rate: float | None = None,
+    learning_rate: Rate | None = None,
     seed: int | None = None,
     **body_options: Any,
 ) -> keras.Sequential:
@@ -64,10 +72,14 @@ def build_model(
         activation: Another last activation; `"lecture"` is the slide's, to the letter.
         quantiles: The quantiles of `task="quantile"`.
         optimizer: Name of a Keras optimizer, or one.
-        learning_rate: For an optimizer given by name; Keras' default when missing. With an output scale, that of
+        learning_rate: For an optimizer given by name: a number, or one of `keras.optimizers.schedules`; Keras' default
+            when missing. With an output scale, that of
             `"sgd"` is meant for standardised y: the raw gradient grows with y's unit, which adaptive optimizers
             undo and plain descent does not.
-        seed: Makes the initial weights and dropout repeatable.
+        seed: Makes the initial weights and dropout repeatable: of all layers that are constructed here without a seed
+            of their own, also by a `body` function, nested models and built layers included. Python's and NumPy's
+            generators are left alone, so what a `body` function draws from them itself, and an initializer object
+            that was made before, are not seeded by it.
         **body_options: What the body takes, such as `units=(64, 32)`, `hidden_activation="relu"`, `dropout=0.2`,
             `filters=(32, 64)`, `kernel_size=3`.
 
@@ -103,7 +115,7 @@ def build_model(
         compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss)
     if scale and isinstance(optimizer, str) and isinstance(model.optimizer, keras.optimizers.SGD):
         power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
-        model.optimizer.learning_rate = float(model.optimizer.learning_rate) / float(np.max(scale[0].scale)) ** power
+        _divide_learning_rate(model.optimizer, float(np.max(scale[0].scale)) ** power)
     return model
 
 
@@ -112,7 +124,7 @@ def compile_head(
     head: Head,
     *,
     optimizer: str | keras.optimizers.Optimizer = "adam",
-    learning_rate: float | None = None,
+    learning_rate: Rate | None = None,
     loss: str | keras.losses.Loss | None = None,
 ) -> None:
     """Compile a model with the loss and the metrics of its head; a Keras loss object given as `loss` wins."""
@@ -121,23 +133,6 @@ def compile_head(
         loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
         metrics=[sign_accuracy if name == "sign_accuracy" else name for name in head.metrics],
     )
-
-
-@contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Layers built inside draw their own seeds from this one; Python's global generator is left as it was.
-
-    Keras' initializers and dropout take `seed=None` from Python's `random` when they are constructed.
-    """
-    if seed is None:
-        yield
-        return
-    state = random.getstate()
-    random.seed(int(seed))
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def _head_for(
@@ -157,7 +152,7 @@ def _head_for(
 
 
 def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | None) -> Callable[..., list[keras.Layer]]:
-    """The body's function, after a look at its name, its options and the image's size."""
+    """The body's function, after a look at its name, its options, which become plain numbers, and the image's size."""
     if callable(body):
         return body
     if body not in BODIES:
@@ -175,14 +170,16 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
                 f"build_model has no argument {name!r} with body={body!r}, which takes {', '.join(known)}.{hint}"
             )
     for name in ("units", "filters"):
-        values = options.get(name, ())
-        if isinstance(values, int) or any(not isinstance(v, int | np.integer) or v < 1 for v in values):
-            raise ValueError(
-                f"{name} must be a sequence of whole numbers of at least 1, one for each layer. "
-                f"Received: {name}={values!r}. Expected something like (64, 32)."
-            )
+        if name in options:
+            options[name] = as_widths(name, options[name])
+    if "kernel_size" in options:
+        size = options["kernel_size"]  # of a square, or (height, width)
+        sides = size if isinstance(size, tuple | list) and len(size) == 2 else (size,)
+        for side in sides:
+            require_whole("kernel_size", side, 1)
+        options["kernel_size"] = tuple(int(side) for side in sides) if len(sides) > 1 else int(size)
     dropout = options.get("dropout", 0.0)
-    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout is a fraction, 0 <= dropout < 1. Received: dropout={options['dropout']!r}.")
     if body == "cnn" and shape is not None:
         _require_image(shape, len(options.get("filters", known["filters"].default)))
@@ -261,7 +258,7 @@ def _loss(head: Head) -> str | keras.losses.Loss:
     return Pinball(head.quantiles) if head.loss == "pinball" else head.loss
 
 
-def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: float | None) -> keras.optimizers.Optimizer:
+def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: Rate | None) -> keras.optimizers.Optimizer:
     if not isinstance(optimizer, str):
         if learning_rate is not None:
             raise ValueError(
@@ -278,8 +275,47 @@ def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: float
         raise ValueError(
             f"Unknown optimizer. Received: optimizer={optimizer!r}. Expected one of {', '.join(names)}.{hint}"
         ) from None
-    if learning_rate is not None:
-        if not np.isfinite(learning_rate) or learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive. Received: learning_rate={learning_rate!r}.")
-        made.learning_rate = float(learning_rate)
+    if learning_rate is None:
+        return made
+    if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        return type(made)(learning_rate=learning_rate)
+    if not isinstance(learning_rate, int | float | np.number) or isinstance(learning_rate, bool):
+        raise ValueError(
+            f"learning_rate is a number, or one of keras.optimizers.schedules. Received: {_in_short(learning_rate)}."
+        )
+    if not np.isfinite(learning_rate) or learning_rate <= 0:
+        raise ValueError(f"learning_rate must be positive. Received: learning_rate={learning_rate!r}.")
+    made.learning_rate = float(learning_rate)
     return made
+
+
+def _in_short(value: Any) -> str:
+    """A value where its text is short, else its type."""
+    return repr(value) if isinstance(value, str | bool | list | tuple) else type(value).__name__
+
+
+@keras.saving.register_keras_serializable("recipes")
+class DividedSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule with every rate divided by the same number."""
+
+    def __init__(self, schedule: Any, divisor: float) -> None:
+        super().__init__()
+        self.schedule = keras.saving.deserialize_keras_object(schedule) if isinstance(schedule, dict) else schedule
+        self.divisor = float(divisor)
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of this step."""
+        return self.schedule(step) / self.divisor
+
+    def get_config(self) -> dict[str, Any]:
+        """What a saved model keeps of it."""
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "divisor": self.divisor}
+
+
+def _divide_learning_rate(optimizer: keras.optimizers.Optimizer, divisor: float) -> None:
+    """Have every step of this optimizer smaller by this factor, also where a schedule gives the rate."""
+    rate = optimizer._learning_rate
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        optimizer.learning_rate = DividedSchedule(rate, divisor)
+    else:
+        optimizer.learning_rate = float(rate) / divisor

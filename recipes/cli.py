@@ -16,6 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_tune(commands)
     options = parser.parse_args(arguments)
     try:
+        if options.out is not None and options.out.exists() and not options.out.is_dir():
+            raise ValueError(f"--out {options.out} is a file. Name a folder.")
         return options.run(options)
     except (ValueError, OSError) as error:
         print(f"recipes {options.command}: {error}", file=sys.stderr)
@@ -39,7 +41,7 @@ def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--checkpoint", help="folder; the same command goes on from there")
     command.add_argument("--json", action="store_true", help="print the fields of the run as JSON")
-    command.add_argument("--out", type=Path, help="folder for the figure")
+    command.add_argument("--out", type=Path, help="folder for the figure grokking.png, which replaces an earlier one")
     command.set_defaults(run=_grok)
 
 
@@ -63,15 +65,15 @@ def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--tuner", default="random", help="random, bayesian, hyperband or grid (default: %(default)s)")
     command.add_argument("--space", help="architecture or training (default: both)")
     command.add_argument("--autoencoder", action="store_true", help="leave y out")
-    command.add_argument("--objective", default="val_loss")
+    command.add_argument("--objective", help="(default: val_loss; for grokking steps_to_generalise)")
     for name, default in (("epochs", 50), ("executions-per-trial", 1), ("batch-size", 32), ("workers", 1), ("seed", 0)):
         command.add_argument(f"--{name}", type=int, default=default, help="(default: %(default)s)")
     command.add_argument("--max-trials", type=int)
     command.add_argument("--directory", help="folder of the search")
-    command.add_argument("--overwrite", action="store_true", help="delete an earlier search in it")
+    command.add_argument("--overwrite", action="store_true", help="delete an earlier search in it, and nothing else")
     command.add_argument("--tensorboard", help="folder for TensorBoard")
     command.add_argument("--json", action="store_true", help="print the table as JSON")
-    command.add_argument("--out", type=Path, help="folder for the figure")
+    command.add_argument("--out", type=Path, help="folder for the figure search.png, which replaces an earlier one")
     command.set_defaults(run=_tune)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from recipes.arrays import require_whole
+
 FOLDER_VARIABLE = "RECIPES_DATA"
 DIGIT_MAXIMUM = 16.0  # scikit-learn's digits count ink in 4x4 blocks
 PIXEL_MAXIMUM = 255.0
@@ -129,13 +131,15 @@ def cut_tiles(images: np.ndarray, size: int, step: int | None = None) -> np.ndar
     Raises:
         ValueError: where no tile fits.
     """
-    step = step or size
-    height, width = images.shape[1:3]
-    if images.ndim != 4 or not 1 <= size <= min(height, width) or step < 1:
+    require_whole("size", size, 1)
+    step = size if step is None else step
+    require_whole("step", step, 1)
+    if images.ndim != 4 or size > min(images.shape[1:3]):
         raise ValueError(
             f"images have shape {images.shape}. Expected (n, height, width, channels) with sides of at least "
-            f"size={size}, and step of at least 1."
+            f"size={size}."
         )
+    height, width = images.shape[1:3]
     corners = [(y, x) for y in range(0, height - size + 1, step) for x in range(0, width - size + 1, step)]
     tiles = [images[:, y : y + size, x : x + size] for y, x in corners]
     return np.stack(tiles, axis=1).reshape(-1, size, size, images.shape[3])

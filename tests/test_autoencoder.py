@@ -157,6 +157,23 @@ def test_sides_and_channels(shape):
             "binary_crossentropy expects values in [0, 1], but they run from 0 to 255. "
             "Scale them (divide by 255, say), or use loss='mean_squared_error', activation='linear'.",
         ),
+        (
+            {"input_shape": (8, 8, 1), "latent": True},
+            "latent must be a whole number of at least 1. Received: latent=True.",
+        ),
+        (
+            {"kind": "super_resolution", "input_shape": (8, 8, 1), "scale": True},
+            "scale must be a whole number of at least 2. Received: scale=True.",
+        ),
+        (
+            {"kind": "dense", "input_shape": (8,), "units": (True,)},
+            "units must be a sequence of whole numbers of at least 1, one for each layer. "
+            "Received: units=(True,). Expected something like (64, 32).",
+        ),
+        (
+            {"input_shape": (8, 8, 1), "learning_rate": [0.1]},
+            "learning_rate is a number, or one of keras.optimizers.schedules. Received: [0.1].",
+        ),
         ({"input_shape": (8, 8, 1), "latent": 0}, "latent must be a whole number of at least 1. Received: latent=0."),
         (
             {"kind": "super_resolution", "input_shape": (8, 8, 1), "scale": 1},
@@ -199,6 +216,15 @@ def test_sides_and_channels(shape):
 def test_refusals(arguments, message):
     with refused(message):
         build_autoencoder(**arguments)
+
+
+def test_a_schedule_is_a_learning_rate():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.01])
+    model = build_autoencoder(
+        "conv", input_shape=(8, 8, 1), filters=np.array([3, 2]), latent=np.int64(2), learning_rate=schedule, seed=0
+    )
+    fit(model, DIGITS[:8], epochs=4, batch_size=8, verbose=0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
 
 
 def test_values_beyond_the_heads_range_are_refused_before_training():

@@ -285,6 +285,70 @@ def test_refusals(arguments, message):
         build_model(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"units": (True,)}, "units must be a sequence of whole numbers of at least 1, one for each layer. "
+         "Received: units=(True,). Expected something like (64, 32)."),
+        ({"units": None}, "units must be a sequence of whole numbers of at least 1, one for each layer. "
+         "Received: units=None. Expected something like (64, 32)."),
+        ({"units": "64"}, "units must be a sequence of whole numbers of at least 1, one for each layer. "
+         "Received: units='64'. Expected something like (64, 32)."),
+        ({"body": "cnn", "filters": (8, np.True_)},
+         "filters must be a sequence of whole numbers of at least 1, one for each layer. "
+         f"Received: filters=(8, {np.True_!r}). Expected something like (64, 32)."),
+        ({"body": "cnn", "kernel_size": True},
+         "kernel_size must be a whole number of at least 1. Received: kernel_size=True."),
+        ({"body": "cnn", "kernel_size": (3, 0)},
+         "kernel_size must be a whole number of at least 1. Received: kernel_size=0."),
+        ({"dropout": False}, "dropout is a fraction, 0 <= dropout < 1. Received: dropout=False."),
+        ({"input_shape": True},
+         "input_shape must be the shape of one example, in whole numbers of at least 1. "
+         "Received: input_shape=True. Expected something like (30,) or (28, 28, 1)."),
+        ({"input_shape": (True, 2)},
+         "input_shape must be the shape of one example, in whole numbers of at least 1. "
+         "Received: input_shape=(True, 2). Expected something like (30,) or (28, 28, 1)."),
+        ({"task": "multilabel", "num_classes": True},
+         "num_classes must be a whole number of at least 1. Received: num_classes=True."),
+        ({"learning_rate": "fast"},
+         "learning_rate is a number, or one of keras.optimizers.schedules. Received: 'fast'."),
+        ({"learning_rate": True}, "learning_rate is a number, or one of keras.optimizers.schedules. Received: True."),
+        ({"learning_rate": {"rate": 1}},
+         "learning_rate is a number, or one of keras.optimizers.schedules. Received: dict."),
+        ({"learning_rate": float("nan")}, "learning_rate must be positive. Received: learning_rate=nan."),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_not_taken_for_one(arguments, message):
+    with refused(message):
+        build_model(**{"task": "binary", **arguments})
+
+
+def test_numpys_whole_numbers_are_whole():
+    model = build_model("binary", input_shape=np.int64(4), units=np.array([5, 3]))
+    assert [layer.units for layer in model.layers if hasattr(layer, "units")] == [5, 3, 1]
+    model = build_model("binary", input_shape=(8, 8, 1), body="cnn", kernel_size=(np.int64(3), 5))
+    assert model.get_layer("conv_1").kernel_size == (3, 5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_schedule_is_a_learning_rate(optimizer, tmp_path):
+    def schedule():
+        return keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)
+
+    model = build_model("binary", input_shape=(3,), optimizer=optimizer, learning_rate=schedule())
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+    model.optimizer.iterations.assign(10)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.05)
+    y = DIABETES.y[:, None]
+    scaled = build_model(x=DIABETES.x, y=y, optimizer=optimizer, learning_rate=schedule(), seed=0)
+    fit(scaled, DIABETES.x, y, epochs=2, batch_size=256, verbose=0)  # 4 steps
+    by = y.std() ** 2 if optimizer == "sgd" else 1.0  # the raw gradient grows with the square of y's unit
+    assert float(scaled.optimizer.learning_rate) == pytest.approx(0.1 * 0.5**0.4 / by, rel=1e-4)
+    scaled.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert float(again.optimizer.learning_rate) == pytest.approx(float(scaled.optimizer.learning_rate))
+
+
 def test_a_misspelt_argument_is_answered():
     with refused(
         "build_model has no argument 'droput' with body='mlp', which takes units, hidden_activation, dropout. "

@@ -76,6 +76,49 @@ def test_no_flipped_bit_goes_unnoticed(tmp_path):
         assert saved.state["step"] == 2 or "Damaged" in str(caught[0].message)
 
 
+def test_files_of_other_names_are_somebody_elses(tmp_path):
+    mine = ("state-backup.npz.1.tmp", "state-0.npz.old.tmp", "state-2.npz.3.tmp", "notes.txt", "state-1.npz.3.tmp.gz")
+    for name in (*mine, "state-1.npz.3.tmp"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "state-0.npz.7.tmp").mkdir()  # no file of ours
+    keras.utils.set_random_seed(0)
+    fit(dropout_model(), X, Y, epochs=2, checkpoint=tmp_path, verbose=0)
+    assert all((tmp_path / name).read_text() == "mine" for name in mine)
+    assert not (tmp_path / "state-1.npz.3.tmp").exists()
+    assert (tmp_path / "state-0.npz.7.tmp").is_dir()
+
+
+def test_an_array_file_of_the_users_is_not_written_over(tmp_path):
+    np.savez(tmp_path / "state-0.npz", weights=np.arange(3))
+    before = (tmp_path / "state-0.npz").read_bytes()
+    with refused(
+        f"No state can be read: {tmp_path / 'state-0.npz'} (it is no checkpoint's). "
+        "Name another folder, or delete these files to start anew."
+    ):
+        fit(dropout_model(), X, Y, epochs=2, checkpoint=tmp_path, verbose=0)
+    assert (tmp_path / "state-0.npz").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "state-0.npz"]
+
+
+def test_a_state_is_removed_without_what_else_lies_there(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name, 1, 2)
+    (tmp_path / "b" / "notes.txt").write_text("mine")
+    for name in ("a", "b"):
+        checkpoint_module.remove_state(tmp_path / name)
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["b", "b/notes.txt"]
+
+
+def test_a_damaged_state_is_not_copied_where_the_one_before_is_whole(tmp_path):
+    write(tmp_path / "a", 1, 2)
+    (tmp_path / "a" / FILES[0]).write_bytes(b"")  # the newest
+    with pytest.warns(UserWarning, match="Damaged, so the state before is taken"):
+        checkpoint_module.copy_state(tmp_path / "a", tmp_path / "b")
+    assert read(tmp_path / "b").state["step"] == 1
+    checkpoint_module.copy_state(tmp_path / "nowhere", tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_both_damaged_is_an_error(tmp_path):
     write(tmp_path, 1, 2)
     for name in FILES:

@@ -47,10 +47,13 @@ def test_photographs_and_their_tiles():
     np.testing.assert_array_equal(tiles[60], data.x[1, :64, :64])
     assert cut_tiles(data.x, 64, step=32).shape[0] == 2 * 12 * 19
     with refused(
-        "images have shape (2, 427, 640, 3). Expected (n, height, width, channels) with sides of at least size=500, "
-        "and step of at least 1."
+        "images have shape (2, 427, 640, 3). Expected (n, height, width, channels) with sides of at least size=500."
     ):
         cut_tiles(data.x, 500)
+    with refused("size must be a whole number of at least 1. Received: size=True."):
+        cut_tiles(data.x, True)
+    with refused("step must be a whole number of at least 1. Received: step=0."):
+        cut_tiles(data.x, 64, step=0)
 
 
 def test_diabetes_comes_in_raw_units():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recipes import build_model, fit, load_data
 from recipes.training.batches import epoch_order, split_rows
-from recipes.training.progress import ProgressLine
+from recipes.training.progress import LiveLine, ProgressLine
 from recipes.training.targets import encode_target
 
 WINE = load_data("wine")
@@ -302,6 +302,22 @@ class TestProgress:
             "epoch 4/6  loss 0.5  val_loss 0.25  2 steps/s  12 s left",
             "epoch 6/6  loss 0.5  val_loss 0.25  2 steps/s  in 36 s",
         ]
+
+    def test_before_it_is_started_a_line_is_as_in_a_log(self):
+        now, stream = [0.0], io.StringIO()
+        line = LiveLine(stream, clock=lambda: now[0])
+        line.close()
+        line.show("too soon")
+        now[0] = 11.0
+        line.show("first")
+        line.show("last", last=True)
+        line.close()
+        assert stream.getvalue() == "first\nlast\n"
+        progress = ProgressLine(epochs=1, steps_per_epoch=10, stream=stream, clock=lambda: now[0])
+        now[0] = 12.0
+        progress.on_epoch_end(0, {"loss": 0.5})
+        progress.close()
+        assert stream.getvalue().endswith("epoch 1/1  loss 0.5  10 steps/s  in 1 s\n")
 
     def test_verbose_0_is_silent(self, capsys):
         fit(build_model(x=WINE.x, y=WINE.y), *WINE, verbose=0)

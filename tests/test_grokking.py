@@ -1,5 +1,6 @@
 """Grokking: the tables, the exactness of the fast step, the phases, and runs that survive being killed."""
 
+import gc
 import itertools
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import signal
 import textwrap
 import time
+import weakref
 
 import keras
 import numpy as np
@@ -15,7 +17,7 @@ import tensorflow as tf
 from conftest import refused
 from processes import MOST_SECONDS, RESTORE_CTRL_C, run_python
 
-from recipes import grok
+from recipes import clear_programs, grok
 from recipes.arrays import free_memory
 from recipes.cli import main
 from recipes.grokking.crossentropy import crossentropies
@@ -37,6 +39,7 @@ from recipes.grokking.shared import Batch, logits
 from recipes.grokking.steps import Trainer
 from recipes.plots import plot_embedding, plot_grokking
 from recipes.plots.grokking import four_moments, moment_name
+from recipes.programs import PROGRAMS
 
 SMALL = {
     "paper": Network(width=16, num_heads=2, hidden=24),

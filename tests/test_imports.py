@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "cheatsheet": ["finding", "arrays", "table", "targets", "head", "chance", "__main__"],
     "recipes": [
-        "losses", "programs", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build",
+        "losses", "seeds", "programs", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build",
         "autoencoder", "diagnose", "training", "training.checkpoint", "training.batches", "training.targets",
         "training.inputs", "training.interrupt", "training.operations", "training.alike", "training.resume",
         "training.engine", "training.widening", "training.noise", "training.steps", "training.program",
@@ -22,9 +22,9 @@ ORDER = {
         "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
         "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.crossentropy", "grokking.fourier",
         "grokking.memory", "grokking.run",
-        "tuning", "tuning.space", "tuning.journal", "tuning.problem", "tuning.trial", "tuning.oracles", "tuning.tuner",
-        "tuning.schedule", "tuning.report", "tuning.workers", "tuning.tensorboard", "tuning.result", "tuning.arguments",
-        "tuning.search",
+        "tuning", "tuning.space", "tuning.journal", "tuning.folder", "tuning.identity", "tuning.problem",
+        "tuning.trial", "tuning.oracles", "tuning.tuner", "tuning.schedule", "tuning.report", "tuning.workers",
+        "tuning.tensorboard", "tuning.result", "tuning.arguments", "tuning.search",
         "plots.history", "plots.autoencoder", "plots.grokking", "plots.search", "plots", "cli", "__main__",
     ],
 }  # fmt: skip

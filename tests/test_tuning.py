@@ -1,22 +1,35 @@
 """Searches: what is searched, what is recorded, that they go on where they stopped, and what they conclude."""
 
+import functools
 import json
 import math
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import threading
 
 import keras
 import keras_tuner
 import numpy as np
 import pytest
 from conftest import refused
+from keras_tuner import errors
 
 from recipes import build_model, load_data, tune
 from recipes.cli import main
+from recipes.training.checkpoint import Checkpoint
+from recipes.training.inputs import prepare
+from recipes.tuning import journal as journal_module
+from recipes.tuning.identity import described_callback, digest_of_code
 from recipes.tuning.journal import RECORD, Execution, Journal, Trial
 from recipes.tuning.oracles import TUNERS, make_oracle
 from recipes.tuning.problem import seed_of
 from recipes.tuning.result import Search
 from recipes.tuning.schedule import brackets_of, totals
 from recipes.tuning.space import OF_BODY, ask, entries_of
+from recipes.tuning.trial import inherit
 
 X = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
 Y = (X[:, 0] + X[:, 1] > 0).astype("int32")
@@ -157,6 +170,18 @@ class TestJournal:
             assert journal.read(7).executions == ()
         journal.append(7, {"execution": vars(self.EXECUTION)})  # takes the place of the torn one
         assert path.read_bytes() == whole
+
+    @pytest.mark.parametrize("share", [0.0, 0.5])
+    def test_a_short_write_is_gone_on_with(self, tmp_path, monkeypatch, share):
+        self.written(tmp_path / "whole")
+        write = os.write
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                journal_module.os, "write", lambda handle, data: write(handle, data[: 1 + int(len(data) * share)])
+            )
+            self.written(tmp_path / "short")
+        whole, short = ((tmp_path / name / "trial_0007" / RECORD).read_bytes() for name in ("whole", "short"))
+        assert short == whole
 
     def test_a_flipped_bit_is_named(self, tmp_path):
         journal = self.written(tmp_path)
@@ -401,8 +426,302 @@ class TestFailures:
         assert json.loads(capsys.readouterr().out)[0]["status"] == "completed"
         assert main([*options, "--seed", "1"]) == 2
         assert "seed was 0, now 1" in capsys.readouterr().err
+        assert main([*options, "--out", str(tmp_path / "data.npz")]) == 2  # before any work
+        assert f"--out {tmp_path / 'data.npz'} is a file. Name a folder." in capsys.readouterr().err
         assert main([*options[:-1], str(tmp_path / "t"), "--objective", "val_mean_absolute_error"]) == 2
         assert "is not among what is measured" in capsys.readouterr().err
+
+
+class TestFolder:
+    """A search deletes its own files alone, and is kept where nothing else is."""
+
+    KEPT = ("notes.txt", "results.json", "notes.tmp", "trial_1/record.jsonl", "trial_abc/record.jsonl",
+            "trial_0000/notes.txt", "trial_0000/state-0/mine.npz", "trial_0000/state-of-the-art/model.keras",
+            "trial_0001/search.json.12.tmp.bak", "trial_0007", "search.json.tmp", "data/oracle.json.7.tmp")  # fmt: skip
+
+    @staticmethod
+    def content(folder):
+        return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_a_folder_of_other_things_is_refused_before_anything_is_written(self, tmp_path, monkeypatch, overwrite):
+        for name in ("a.json", "b.tmp", "c.py", "d/e.txt", "trial_0000/trial.json", "tuner0.json"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("{}")
+        before = self.content(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        with refused(
+            ". holds a.json, b.tmp, c.py, d/, trial_0000/ and 1 more, but no search. "
+            "A search is kept in a folder of its own: name an empty or a new directory."
+        ):
+            tune(X, Y, directory=".", overwrite=overwrite, max_trials=1, **QUICK)
+        assert self.content(tmp_path) == before
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_another_programs_search_json_is_refused(self, tmp_path, overwrite):
+        for text in ('{"query": "cats"}', "no json", "[1]"):
+            (tmp_path / "search.json").write_text(text)
+            with refused(f"{tmp_path / 'search.json'} is no search's. Name an empty or a new directory."):
+                tune(X, Y, directory=tmp_path, overwrite=overwrite, max_trials=1, **QUICK)
+            assert self.content(tmp_path) == {"search.json": text.encode()}
+
+    def test_a_file_is_no_folder(self, tmp_path):
+        (tmp_path / "s").write_text("mine")
+        with refused(f"{tmp_path / 's'} is a file. A search is kept in a folder: name an empty or a new one."):
+            tune(X, Y, directory=tmp_path / "s", overwrite=True, max_trials=1, **QUICK)
+
+    def test_a_worker_writes_nothing_into_a_folder_of_other_things_either(self, tmp_path, monkeypatch):
+        (tmp_path / "notes.txt").write_text("mine")
+        for name, value in (("IP", "127.0.0.1"), ("PORT", "1")):
+            monkeypatch.setenv(f"KERASTUNER_ORACLE_{name}", value)
+        monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker-0")
+        with pytest.raises(ValueError, match=r"holds notes.txt, but no search"):
+            tune(X, Y, directory=tmp_path, max_trials=1, **QUICK)
+        assert self.content(tmp_path) == {"notes.txt": b"mine"}
+
+    def test_what_is_there_before_the_search_is_begun_is_no_other_thing(self, tmp_path):
+        for name in ("lock", "worker-0.alive", "search.json.17.tmp"):  # of workers that were first, and of a kill
+            (tmp_path / name).touch()
+        tune(X, Y, directory=tmp_path, max_trials=1, **QUICK)
+        assert not (tmp_path / "search.json.17.tmp").exists()
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_files_that_are_not_its_own_stay(self, tmp_path, overwrite):
+        tune(X, Y, max_trials=3, directory=tmp_path, **QUICK)
+        for name in self.KEPT:
+            if (path := tmp_path / name).name == "trial_0007":
+                path.write_text("mine")  # a file, not a folder
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("mine")
+        leftovers = ("oracle.json.7.tmp", "trial_0001/trial.json.7.tmp", "trial_0001/state-9/state-0.npz.7.tmp")
+        for name in leftovers:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("torn")
+        options = {**QUICK, "epochs": 1} if overwrite else QUICK
+        found = tune(X, Y, max_trials=1 if overwrite else 3, directory=tmp_path, overwrite=overwrite, **options)
+        now = self.content(tmp_path)
+        assert {name: now.get(name) for name in self.KEPT} == dict.fromkeys(self.KEPT, b"mine")
+        assert not set(leftovers[:2]) & set(now)
+        assert len(found.trials) == (1 if overwrite else 3)
+        if overwrite:  # of the three that were there, what is somebody else's
+            assert {name for name in now if name.startswith(("trial_0001", "trial_0002"))} == {
+                "trial_0001/search.json.12.tmp.bak"
+            }
+            assert not (tmp_path / "trial_0002").exists()
+
+    def test_states_that_nobody_needs_are_let_go_and_nothing_else(self, tmp_path):
+        tune(X, Y, max_trials=1, directory=tmp_path, **QUICK)
+        mine = [tmp_path / "trial_0000" / name for name in ("state-of-mind", "state-0/mine.npz")]
+        for path in mine:
+            path.write_text("mine")
+        found = tune(X, Y, max_trials=7, directory=tmp_path, **QUICK)
+        kept = {t.number for t in found.completed[:3]}
+        assert all(path.read_text() == "mine" for path in mine)
+        for t in found.trials:
+            assert (tmp_path / f"trial_{t.id}" / "state-0" / "lock").exists() == (t.number in kept)
+
+    def test_what_is_inherited_takes_no_place_of_other_files(self, tmp_path):
+        with Checkpoint(tmp_path / "a" / "state-0", {}) as kept:
+            for i in range(3):
+                kept.save({"weights": np.full(3, i)}, {"step": i})
+        (tmp_path / "a" / "state-0" / "mine.npz").write_text("mine")
+        (tmp_path / "b" / "state-0").mkdir(parents=True)
+        (tmp_path / "b" / "state-0" / "yours.npz").write_text("yours")
+        for _ in range(2):  # the second time it is there
+            inherit(tmp_path / "a", tmp_path / "b", 2)
+        with Checkpoint(tmp_path / "b" / "state-0", {}) as kept:
+            assert kept.load().state["step"] == 2
+        assert {p.name for p in (tmp_path / "b" / "state-0").iterdir()} == {"lock", "state-1.npz", "yours.npz"}
+        assert [p.name for p in (tmp_path / "b").iterdir()] == ["state-0"]
+
+
+class TestFatal:
+    """keras-tuner's own errors mean what they mean there."""
+
+    @pytest.mark.parametrize(
+        "kind", [errors.FatalError, errors.FatalValueError, errors.FatalTypeError, errors.FatalRuntimeError]
+    )
+    @pytest.mark.parametrize("place", ["build", "fit"])
+    def test_a_fatal_error_ends_the_search_which_goes_on_later(self, kind, place, tmp_path):
+        disk = {"is_full": True}
+
+        class Model(keras_tuner.HyperModel):
+            def build(self, hp):
+                hp.Int("a", 1, 100)
+                self.meet("build")
+                return nothing()
+
+            def fit(self, hp, model, *args, **kwargs):
+                self.meet("fit")
+                return {"val_loss": [float(hp.get("a"))]}
+
+            def meet(self, where):
+                if where == place and disk["is_full"] and len(list(tmp_path.glob("s/trial_*"))) == 3:
+                    raise kind("the disk is full")
+
+        options = {"max_trials": 5, "epochs": 1, "directory": tmp_path / "s", "verbose": 0}
+        with refused("the disk is full", kind):
+            tune(X, Y, hypermodel=Model(), **options)
+        assert [t.status for t in Journal(tmp_path / "s").trials()] == ["completed", "completed", "running"]
+        disk["is_full"] = False
+        found = tune(X, Y, hypermodel=Model(), **options)
+        assert scores(found) == scores(tune(X, Y, hypermodel=Model(), **{**options, "directory": tmp_path / "t"}))
+        assert {t.status for t in found.trials} == {"completed"}
+
+    def test_a_failed_trial_is_marked_as_failed(self, tmp_path):
+        def build(hp):
+            if hp.Int("a", 0, 9) % 2:
+                raise errors.FailedTrialError("too slow")
+            return nothing()
+
+        found = tune(X, Y, hypermodel=build, max_trials=6, epochs=1, directory=tmp_path, verbose=0)
+        assert {t.hyperparameters["a"] % 2 for t in found.trials if t.status == "failed"} == {1}
+        assert {t.hyperparameters["a"] % 2 for t in found.completed} == {0}
+        assert {t.error[:35] for t in found.trials if t.error} == {"FailedTrialError: too slow (test_tu"}
+
+    @pytest.mark.parametrize("tuner", TUNERS)
+    def test_a_default_configuration_that_is_given_up_does_not_end_the_search(self, tuner, tmp_path):
+        def build(hp):
+            depth = hp.Choice("depth", [9, 1, 2])  # the first is the default
+            if depth == 9:
+                raise errors.FailedTrialError("too deep")
+            with hp.conditional_scope("depth", [2]):
+                hp.Choice("width", [4, 8])
+            return nothing()
+
+        options = {"hypermodel": build, "tuner": tuner, "epochs": 2, "verbose": 0}
+        if tuner != "hyperband":
+            options["max_trials"] = 8
+        found = tune(X, Y, directory=tmp_path / "a", **options)
+        assert {t.status for t in found.trials if t.hyperparameters.get("depth") == 9} <= {"failed"}
+        assert {t.status for t in found.trials if t.hyperparameters.get("depth") in (1, 2)} == {"completed"}
+        assert all(("width" in t.hyperparameters) == (t.hyperparameters["depth"] == 2) for t in found.completed)
+        assert scores(tune(X, Y, directory=tmp_path / "a", **options)) == scores(found)
+
+    def test_fatal_at_the_first_look_leaves_nothing_behind(self, tmp_path):
+        def build(hp):
+            raise errors.FatalError("no data")
+
+        with refused("no data", errors.FatalError):
+            tune(X, Y, hypermodel=build, max_trials=6, epochs=1, directory=tmp_path / "s", verbose=0)
+        assert not (tmp_path / "s").exists()
+
+
+class Halving(keras.callbacks.Callback):
+    def __init__(self, **attributes):
+        super().__init__()
+        vars(self).update(attributes)
+
+
+class TestCallbacks:
+    @pytest.mark.parametrize(
+        ("before", "after", "difference"),
+        [
+            (lambda: keras.callbacks.EarlyStopping(min_delta=0.1), lambda: keras.callbacks.EarlyStopping(min_delta=0.5),
+             "EarlyStopping.min_delta was 0.1, now 0.5"),
+            (lambda: Halving(_factor=2.0), lambda: Halving(_factor=3.0), "Halving._factor was 2.0, now 3.0"),
+            (lambda: Halving(steps=[1, {"at": (2, 3)}]), lambda: Halving(steps=[1, {"at": (2, 4)}]),
+             'Halving.steps was [1, {"at": [2, 3]}], now [1, {"at": [2, 4]}]'),
+            (lambda: Halving(rates=np.arange(3)), lambda: Halving(rates=np.arange(3.0)), "Halving.rates was "),
+            (lambda: [Halving(a=1), Halving(a=1)], lambda: [Halving(a=1), Halving(a=2)], "Halving 2.a was 1, now 2"),
+            (lambda: keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+             lambda: keras.callbacks.LearningRateScheduler(lambda epoch: 0.2), "LearningRateScheduler.schedule was "),
+            (lambda: keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+             lambda: keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs),
+             "LambdaCallback.on_epoch_end was "),
+            (lambda: Halving(), lambda: [], 'callbacks was [["Halving", {'),
+            (lambda: Halving(schedule=keras.optimizers.schedules.CosineDecay(0.1, 10)),
+             lambda: Halving(schedule=keras.optimizers.schedules.CosineDecay(0.2, 10)), "Halving.schedule was "),
+        ],
+    )  # fmt: skip
+    def test_a_changed_callback_is_a_changed_search(self, before, after, difference, tmp_path):
+        tune(X, Y, callbacks=before(), directory=tmp_path, max_trials=1, **QUICK)
+        with pytest.raises(ValueError, match=re.escape(f"{tmp_path} holds another search: {difference}")):
+            tune(X, Y, callbacks=after(), directory=tmp_path, max_trials=1, **QUICK)
+        tune(X, Y, callbacks=before(), directory=tmp_path, max_trials=1, **QUICK)  # the same again
+
+    def test_what_cannot_be_said_is_named_by_its_type_and_the_model_is_left_out(self):
+        callback = Halving(lock=threading.Lock(), inner=Halving(), names={"b", "a"}, best=math.inf, worst=math.nan)
+        callback.set_model(nothing())
+        callback.teacher = nothing()
+        kind, attributes = described_callback(callback)
+        digest = attributes.pop("its code")
+        assert (kind, len(digest)) == ("Halving", 16)
+        assert attributes == {
+            "best": "inf",
+            "inner": ["a", f"{Halving.__module__}.Halving"],
+            "lock": ["a", "_thread.lock"],
+            "names": ["a", "b"],
+            "worst": "nan",
+        }
+        json.dumps(attributes, allow_nan=False)
+
+    def test_the_words_are_the_same_in_every_process(self):
+        script = textwrap.dedent("""
+            import functools, json, keras, numpy as np
+            from recipes.tuning.identity import described_callback, digest_of_code
+            def near(epoch): return epoch in {"a", "b", "c"}
+            callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, l: e in {"x", "y", "z"}, on_train_end=near)
+            callback.things = {"p", "q", "r"}, frozenset("xyz"), object(), np.arange(3), functools.partial(near, 3)
+            print(json.dumps([described_callback(callback), digest_of_code(near)]))
+        """)
+        found = {
+            subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
+                           env={**os.environ, "PYTHONHASHSEED": str(seed)}).stdout
+            for seed in (1, 2)
+        }  # fmt: skip
+        assert len(found) == 1
+        assert "0x" not in found.pop()
+
+    def test_code_is_told_apart_by_what_it_does(self):
+        def one(hp, width=3):
+            return width  # a comment
+
+        first = digest_of_code(one)
+
+        def one(hp, width=3):
+            return width
+
+        assert digest_of_code(one) == first
+        two = (lambda hp: 1, lambda hp: 2)  # on one line
+        assert digest_of_code(two[0]) != digest_of_code(two[1])
+        assert digest_of_code(functools.partial(one, width=4)) != digest_of_code(functools.partial(one, width=5))
+        typed = {}
+        exec("def f(hp): return 1", typed)  # as in a session without a source
+        before = digest_of_code(typed["f"])
+        exec("def f(hp): return 2", typed)
+        assert digest_of_code(typed["f"]) != before
+
+
+class TestTask:
+    def test_it_is_decided_once_from_the_whole_of_y(self, tmp_path):
+        y = np.repeat([3, 4, 5], 10)  # thirty rows are enough to be taken for classes, the 24 that train are not
+        x = np.random.default_rng(0).normal(size=(30, 4)) + y[:, None]
+        options = {"max_trials": 1, "epochs": 2, "space": "training", "verbose": 0}
+        found = tune(x, y, directory=tmp_path / "a", **options)
+        assert found.problem.task == "multiclass"
+        assert "val_accuracy" in found.trials[0].executions[0].history
+        assert found.best_model.output_shape == (None, 3)
+        assert tune(x, y, objective="val_accuracy", directory=tmp_path / "b", **options).completed
+
+    @pytest.mark.parametrize(
+        ("y", "task"),
+        [
+            (Y, None),
+            (np.where(Y, 0.9, 0.2).astype("float32"), "binary"),  # probabilities
+            (np.array(["a", "b", "c", "d"])[X.argmax(1)], None),
+            (np.eye(4)[X.argmax(1)], None),
+            (np.eye(4)[X.argmax(1)] * 0.9 + 0.025, None),  # distributions
+            (X[:, 0], None),
+        ],
+    )
+    def test_rows_are_divided_as_fit_divides_them(self, y, task, tmp_path):
+        problem = tune(X, y, task, max_trials=1, epochs=1, space="training", directory=tmp_path, verbose=0).problem
+        model = build_model(task, x=X, y=y)
+        data = prepare(model, X, y, validation_split=0.2, seed=0)
+        np.testing.assert_array_equal(problem.x, data.x)
+        np.testing.assert_array_equal(problem.validation[0], data.validation[0])
 
 
 class TestKinds:
@@ -431,6 +750,17 @@ class TestKinds:
         assert 0 < best.score <= 2 * budget
         assert best.executions[0].history["steps_to_generalise"][0] == best.score
         assert found.best_model.count_params() == best.parameters
+
+    def test_grokking_by_another_objective(self, tmp_path):
+        space = {"p": 11, "learning_rate": [0.01, 0.003], "weight_decay": 1.0}
+        options = {"body": "grokking", "space": space, "tuner": "grid", "epochs": 4, "verbose": 0}
+        found = tune(objective="val_loss", directory=tmp_path / "a", **options)
+        assert found.problem.objective == "val_loss"
+        assert found.best_trial.score == min(found.best_trial.executions[0].history["val_loss"])
+        named = tune(objective="steps_to_generalise", directory=tmp_path / "b", **options)
+        assert scores(named) == scores(tune(directory=tmp_path / "c", **options))
+        with pytest.raises(ValueError, match=r"^objective='val_mean_squared_error' is not among what is measured: "):
+            tune(objective="val_mean_squared_error", directory=tmp_path / "d", **options)
 
     def test_a_keras_tuner_user_s_build_is_taken_as_it_is(self, tmp_path):
         def build(hp):
@@ -567,3 +897,32 @@ def test_tensorboard_opens_what_is_written(tmp_path):
     top = EventAccumulator(str(tmp_path / "t"))
     top.Reload()
     assert "_hparams_/experiment" in top.PluginTagToContent("hparams")
+
+
+def test_curves_are_replaced_where_a_search_was_started_anew_and_refused_where_it_is_another(tmp_path):
+    heights = [1.0]
+
+    class Model(keras_tuner.HyperModel):
+        def build(self, hp):
+            hp.Int("a", 1, 100)
+            return nothing()
+
+        def fit(self, hp, model, *args, **kwargs):
+            return {"val_loss": heights}
+
+    options = {"epochs": 1, "directory": tmp_path / "s", "tensorboard": tmp_path / "t", "verbose": 0}
+    tune(X, Y, hypermodel=Model(), max_trials=2, **options)
+    first, second = (tmp_path / "t" / f"trial_000{i}" / "execution-0" for i in (0, 1))
+    before = sorted(first.iterdir())
+    tune(X, Y, hypermodel=Model(), max_trials=2, **options)
+    assert sorted(first.iterdir()) == before
+    heights[0] = 2.0  # what no digest of the code sees
+    (first / "notes.txt").write_text("mine")
+    tune(X, Y, hypermodel=Model(), max_trials=1, overwrite=True, **options)
+    assert not set(before) & set(first.iterdir())
+    assert (first / "notes.txt").read_text() == "mine"
+    assert not second.exists()
+    tune(X, Y, hypermodel=Model(), max_trials=1, overwrite=True, **{**options, "batch_size": 8})  # in place of that one
+    with refused(f"{tmp_path / 't'} holds the curves of another search. Name another folder for tensorboard."):
+        tune(X, Y, hypermodel=Model(), max_trials=1, **{**options, "directory": tmp_path / "u"}, seed=1)
+    assert not (tmp_path / "u").exists()

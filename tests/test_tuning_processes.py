@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import signal
 import socket
@@ -128,11 +129,62 @@ def test_two_workers_one_of_them_killed(start, tmp_path):
     assert not list((tmp_path / "together").glob("*.alive"))
 
 
+FATAL = textwrap.dedent("""
+    import pathlib, sys
+    import keras, keras_tuner
+    import numpy as np
+    from keras_tuner import errors
+    from recipes import tune
+
+    class Full(errors.FatalValueError):
+        pass
+
+    def build(hp):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Int("units", 1, 90)),
+                                  keras.layers.Dense(1)])
+        model.compile("sgd", "mean_squared_error")
+        if pathlib.Path("full").exists() and len(list(pathlib.Path("s").glob("trial_*"))) > 2:
+            raise Full("the disk is full")
+        return model
+
+    x = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
+    if __name__ == "__main__":
+        kind = keras_tuner.Objective(sys.argv[2], "min")
+        try:
+            found = tune(x, x[:, 0], hypermodel=build, max_trials=6, epochs=2, directory="s", workers=int(sys.argv[1]),
+                         objective=kind, verbose=0)
+            print(len(found.completed), len(found.trials))
+        except ValueError as error:
+            print(type(error).__name__, error, *getattr(error, "__notes__", []), sep=" | ")
+""")
+
+
+def test_a_fatal_error_in_a_worker_ends_the_search_which_goes_on_later(start, tmp_path):
+    (tmp_path / "search.py").write_text(FATAL)
+    (tmp_path / "full").touch()
+    out, errors = start(2, "val_loss").communicate(timeout=300)
+    assert re.fullmatch(r"FatalValueError \| the disk is full \| in worker-[01]\n", out), errors[-2000:]
+    assert all(
+        set(record) in ({"started"}, {"started", "execution", "ended"}) for record in events(tmp_path / "s").values()
+    )
+    (tmp_path / "full").unlink()
+    out, errors = start(2, "val_loss").communicate(timeout=300)
+    assert out == "6 6\n", errors[-2000:]
+    assert not list((tmp_path / "s").glob("*.fatal.json"))
+
+
+@pytest.mark.slow
+def test_an_objective_that_no_worker_measures_ends_the_search(start, tmp_path):
+    (tmp_path / "search.py").write_text(FATAL)
+    out, errors = start(2, "val_bliss").communicate(timeout=300)
+    assert out.startswith("NotMeasured | objective='val_bliss' is not among what is measured: loss, val_loss."), errors
+
+
 @pytest.mark.slow
 def test_workers_end_with_their_chief(start, tmp_path):
-    together = start(tmp_path, 200, 2)
+    together = start(tmp_path / "s", 200, 2)
     workers = wait_for(lambda: len(children(together)) == 2 and children(together))
-    wait_for(lambda: list(tmp_path.glob(f"trial_*/{RECORD}")))
+    wait_for(lambda: list(tmp_path.glob(f"s/trial_*/{RECORD}")))
     together.send_signal(signal.SIGKILL)
     together.communicate(timeout=MOST_SECONDS)
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), seconds=10)
@@ -155,6 +207,20 @@ def test_a_chief_and_workers_at_an_address(start, tmp_path):
     assert [row[0] for row in found] == list(range(20))
     assert {row[3] for row in found} == {"completed"}
     assert all(count == {"started": 1, "execution": 1, "ended": 1} for count in events(tmp_path / "s").values())
+
+
+@pytest.mark.slow
+def test_a_fatal_error_in_a_worker_elsewhere_reaches_the_chief(start, tmp_path):
+    (tmp_path / "search.py").write_text(FATAL)
+    (tmp_path / "full").touch()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": port}
+    chief = start(1, "val_loss", KERASTUNER_TUNER_ID="chief", **address)
+    worker = start(1, "val_loss", KERASTUNER_TUNER_ID="a", **address)
+    outs = [process.communicate(timeout=300)[0] for process in (worker, chief)]
+    assert outs == ["Full | the disk is full\n", "FatalValueError | the disk is full | in a\n"]
 
 
 @pytest.mark.slow

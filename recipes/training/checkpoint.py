@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 import warnings
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ except ImportError:  # not on Windows, where two runs in one folder are not noti
 
 FILES = ("state-0.npz", "state-1.npz")
 MOST_COST = 0.01  # share of the time that writing may take when nobody says how often
+_LEFTOVER = re.compile(r"state-[01]\.npz\.\d+\.tmp")  # as `write_atomically` names it
+_OWN = re.compile(rf"lock|state-[01]\.npz|{_LEFTOVER.pattern}")  # all that is ever written in a folder
 _SETTINGS, _STATE, _CHECKSUM = "settings.json", "state.json", "sha256"
 
 
@@ -55,8 +58,7 @@ class Checkpoint:
         self._serial = 0
         self._cost, self._written = 0.0, time.monotonic()
         self._lock = locked(self.folder)
-        for leftover in self.folder.glob("state-*.npz.*.tmp"):  # of a process that was killed while it wrote
-            leftover.unlink(missing_ok=True)
+        remove_files(self.folder, _LEFTOVER)  # of a process that was killed while it wrote
 
     def __enter__(self) -> "Checkpoint":
         return self
@@ -75,24 +77,10 @@ class Checkpoint:
         Raises:
             ValueError: where the run that wrote had other settings, naming them; where both files are damaged.
         """
-        found, damaged = [], []
-        for name in FILES:
-            path = self.folder / name
-            if not path.exists():
-                continue
-            try:
-                found.append(_read(path))
-            except Exception as error:  # whatever a flipped bit makes of a zip file
-                damaged.append(f"{path} ({error})")
-        if damaged and not found:
-            raise ValueError(
-                f"No state can be read: {'; '.join(damaged)}. Delete the folder {self.folder} to start anew."
-            )
-        if damaged:
-            warnings.warn(f"Damaged, so the state before is taken: {damaged[0]}.", stacklevel=3)
-        if not found:
+        newest = _newest(self.folder)
+        if newest is None:
             return None
-        settings, saved = max(found, key=lambda pair: pair[1].state["serial"])
+        _, settings, saved = newest
         differences = differing(settings, self.settings)
         if differences:
             raise ValueError(
@@ -118,6 +106,28 @@ class Checkpoint:
     def is_due(self) -> bool:
         """Has so much time passed since the last state that writing one costs next to nothing?"""
         return time.monotonic() - self._written >= self._cost / MOST_COST
+
+
+def copy_state(folder: Path, target: Path) -> None:
+    """Have the last state of one folder in another too, whole or not at all; none where the first never wrote."""
+    newest = _newest(folder)
+    if newest is not None:
+        target.mkdir(parents=True, exist_ok=True)
+        write_atomically(target / newest[0].name, newest[0].read_bytes())
+
+
+def remove_state(folder: Path) -> None:
+    """Delete what checkpoints wrote in this folder, and the folder itself where nothing else lies in it."""
+    remove_files(folder, _OWN)
+    with contextlib.suppress(OSError):  # it is not empty, or only a link
+        folder.rmdir()
+
+
+def remove_files(folder: Path, names: re.Pattern[str]) -> None:
+    """Delete the files of a folder that have one of these names; whatever else lies there is somebody else's."""
+    for path in list(folder.iterdir()):
+        if names.fullmatch(path.name) and not path.is_dir():
+            path.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
@@ -153,9 +163,30 @@ def flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def _newest(folder: Path) -> tuple[Path, dict[str, Any], Saved] | None:
+    """The file that was written last among those that are whole, its settings, and what it holds."""
+    found, damaged = [], []
+    for path in (folder / name for name in FILES):
+        if not path.exists():
+            continue
+        try:
+            found.append((path, *_read(path)))
+        except Exception as error:  # whatever a flipped bit makes of a zip file
+            damaged.append(f"{path} ({error})")
+    if damaged and not found:
+        raise ValueError(
+            f"No state can be read: {'; '.join(damaged)}. Name another folder, or delete these files to start anew."
+        )
+    if damaged:
+        warnings.warn(f"Damaged, so the state before is taken: {damaged[0]}.", stacklevel=4)
+    return max(found, key=lambda entry: entry[2].state["serial"]) if found else None
+
+
 def _read(path: Path) -> tuple[dict[str, Any], Saved]:
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         held = {name: file[name] for name in file.files}
+    if not {_SETTINGS, _STATE, _CHECKSUM} <= held.keys():
+        raise ValueError("it is no checkpoint's")
     if bytes(held.pop(_CHECKSUM)) != bytes(_checksum(held)):
         raise ValueError("its checksum does not fit")
     settings, state = (json.loads(held.pop(name).tobytes()) for name in (_SETTINGS, _STATE))

@@ -22,6 +22,7 @@ class LiveLine:
         self.clock = clock
         self.live: Live | None = None
         self.line = ""
+        self.shown = clock()
 
     def start(self) -> None:
         """Show that something has begun."""
@@ -68,6 +69,7 @@ class ProgressLine(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.clock = clock
         self.line = LiveLine(stream, clock)
+        self.start = clock()
         self.first: int | None = None  # epoch, where a run goes on
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:

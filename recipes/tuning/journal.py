@@ -8,6 +8,7 @@ has ended. A line that a kill cut off is no line.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 from recipes.training.checkpoint import flush_folder
 
 RECORD = "record.jsonl"
+TRIAL_FOLDER = re.compile(r"trial_(\d{4,})")
 _CHECKSUM_LENGTH = 16
 
 
@@ -135,7 +137,9 @@ class Journal:
             end = _end_of_whole_lines(path)
             os.ftruncate(handle, end)  # what a kill cut off
             os.lseek(handle, end, os.SEEK_SET)
-            os.write(handle, _line(event))
+            left = memoryview(_line(event))
+            while left:  # a call may write less than it is given
+                left = left[os.write(handle, left) :]
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -151,8 +155,8 @@ class Journal:
 
     def trials(self) -> list[Trial]:
         """All of them, by number."""
-        numbers = sorted(int(path.parent.name.removeprefix("trial_")) for path in self.folder.glob(f"trial_*/{RECORD}"))
-        found = [self.read(number) for number in numbers]
+        names = (TRIAL_FOLDER.fullmatch(path.parent.name) for path in self.folder.glob(f"trial_*/{RECORD}"))
+        found = [self.read(number) for number in sorted(int(name[1]) for name in names if name)]
         return [trial for trial in found if trial is not None]
 
 
@@ -188,7 +192,7 @@ def _trial(number: int, events: Iterable[dict[str, Any]]) -> Trial:
     ended: dict[str, Any] = next((event["ended"] for event in later if "ended" in event), {"status": "running"})
     return Trial(
         number,
-        started["started"],
+        {**started["started"], **ended.get("values", {})},
         ended["status"],
         executions,
         ended.get("error", ""),

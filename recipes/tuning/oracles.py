@@ -6,7 +6,6 @@ from it, and keras-tuner's own files are written beside it, each whole at every 
 """
 
 import json
-import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from keras_tuner.engine import trial as keras_trial
 from scipy.optimize import minimize
 
 from recipes.training.checkpoint import write_atomically
+from recipes.tuning.folder import let_go
 from recipes.tuning.journal import Journal, Trial, trial_id
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
@@ -138,8 +138,7 @@ class _Recorded:
             needed |= {entry["id"] for entries in bracket["rounds"] for entry in entries}
         for other in self.end_order:
             if other not in needed and other not in self.let_go:
-                for state in self.journal.folder_of(int(other)).glob("state-*"):
-                    shutil.rmtree(state, ignore_errors=True)
+                let_go(self.journal.folder_of(int(other)))
                 self.let_go.add(other)
         self.save()  # keras-tuner does so before it takes the trial off its list of running ones
 

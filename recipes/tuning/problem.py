@@ -1,9 +1,6 @@
 """What all trials of a search have in common: the data, what is built from a configuration, and how it is trained."""
 
-import ast
-import hashlib
-import inspect
-import textwrap
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 from keras_tuner import HyperModel, HyperParameters
+from keras_tuner.errors import FailedTrialError
 
 from recipes.autoencoder import build_autoencoder
-from recipes.build import build_model, seeded
+from recipes.build import build_model
 from recipes.training.checkpoint import digest_of
 from recipes.training.inputs import prepare
-from recipes.training.resume import plain_attributes
+from recipes.tuning.identity import described_callback, digest_of_code
 from recipes.tuning.space import Entries, ask
 
 
@@ -29,7 +27,8 @@ class Problem:
         x: Training inputs; `None` for grokking, which has its own tables.
         y: Training targets; `None` for an autoencoder.
         validation: `(x, y)`, or `None` for grokking.
-        task: The cheatsheet's task; from `y` when missing.
+        task: The cheatsheet's task: as given, or decided once from all of `y`; `None` without `y`.
+        task_given: As the user said it.
         body: One of `space.OF_BODY`; `""` where `hypermodel` builds.
         entries: What is searched.
         hypermodel: The user's own: a function of `hp` that gives a compiled model, or a keras-tuner `HyperModel`.
@@ -48,6 +47,7 @@ class Problem:
     y: Any = field(repr=False)
     validation: tuple[Any, Any] | None = field(repr=False)
     task: str | None
+    task_given: str | None
     body: str
     entries: Entries
     hypermodel: Any
@@ -71,12 +71,17 @@ class Problem:
     def check(self) -> None:
         """Can the first configuration of the space be built, and trained on these data?
 
+        A first configuration that the user's own code gives up says nothing of the others.
+
         Raises:
             ValueError: as `build_model` and `fit` say it, and whatever the user's own code raises.
         """
         if self.body == "grokking":
             return
-        model = self.build(HyperParameters(), 0)
+        try:
+            model = self.build(HyperParameters(), 0)
+        except FailedTrialError:
+            return
         if self.own_fit is None:
             prepare(model, self.x, self.y, validation_data=self.validation_data)
 
@@ -116,30 +121,34 @@ class Problem:
         arrays = keras.tree.flatten((self.retrain, self.validation if self.split is None else None))
         return {
             "data": None if self.x is None else digest_of(*map(_for_digest, arrays)),
-            "task": self.task,
+            "task": self.task_given,
             "validation_split": self.split,
             "body": self.body,
             "space": {name: list(entry) if isinstance(entry, tuple) else entry for name, entry in self.entries.items()},
-            "hypermodel": _digest_of_code(self.hypermodel),
+            "hypermodel": digest_of_code(self.hypermodel),
             "objective": f"{self.direction} {self.objective}",
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "executions_per_trial": self.executions,
             "seed": self.seed,
-            "callbacks": [[type(callback).__name__, plain_attributes(callback)] for callback in self.callbacks],
+            "callbacks": [described_callback(callback) for callback in self.callbacks],
         }
 
 
 @contextmanager
 def all_seeded(seed: int) -> Iterator[None]:
-    """Within it, Python's and NumPy's global generators start from this seed; afterwards they are as before."""
-    state = np.random.get_state()  # noqa: NPY002 - the user's code may draw from it
+    """Within it, Python's and NumPy's global generators start from this seed; afterwards they are as before.
+
+    For the user's own code alone, which may draw from them, and whose layers do.
+    """
+    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's code may draw from it
+    random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
-        with seeded(seed):
-            yield
+        yield
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        random.setstate(state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def seed_of(seed: int, number: int, execution: int) -> int:
@@ -180,18 +189,3 @@ def _autoencoder(problem: Problem, values: dict[str, Any], **options: Any) -> ke
 def _for_digest(array: Any) -> np.ndarray:
     array = np.asarray(array)
     return array.astype(str) if array.dtype.kind == "O" else array
-
-
-def _digest_of_code(hypermodel: Any) -> str | None:
-    """A short text that changes with the code of a function or class, but not with its comments and layout.
-
-    `None` where there is no source to read, in an interactive session, and where there is no such code.
-    """
-    if hypermodel is None:
-        return None
-    code = hypermodel if inspect.isroutine(hypermodel) else type(hypermodel)
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except (OSError, TypeError, SyntaxError):
-        return getattr(code, "__qualname__", None)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]

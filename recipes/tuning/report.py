@@ -21,6 +21,7 @@ class Report:
         self.most = max_trials
         self.num_trials, self.num_epochs = schedule.totals(oracle, max_trials, problem.epochs)
         self.epochs = 0  # trained in this call
+        self.begin, self.before = time.perf_counter(), 0  # until `start` says better
         self.failures: set[str] = set()
 
     def start(self, folder: Path) -> None:

@@ -1,31 +1,33 @@
 """`tune`: a search that finishes, goes on where it stopped, and says what it found."""
 
+import contextlib
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
+from keras_tuner.errors import FailedTrialError
 
 from recipes.arrays import require_whole
-from recipes.training.checkpoint import differing, locked, unlock, write_atomically
+from recipes.training.checkpoint import locked, unlock, write_atomically
 from recipes.training.interrupt import Interrupt
 from recipes.training.progress import LiveLine
 from recipes.tuning import workers
 from recipes.tuning.arguments import problem_of
+from recipes.tuning.folder import SETTINGS, clear, remove_leftovers, require_own, settings_in
+from recipes.tuning.identity import difference
 from recipes.tuning.journal import Journal, Trial, without_bookkeeping
 from recipes.tuning.oracles import TUNERS, make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.report import Report
 from recipes.tuning.result import Search
-from recipes.tuning.tensorboard import write_tensorboard
+from recipes.tuning.tensorboard import require_own_curves, write_tensorboard
 from recipes.tuning.tuner import explored, work
 
-SETTINGS = "search.json"
 DEFAULT_TRIALS = 30  # of a random or Bayesian search
 
 
@@ -40,7 +42,7 @@ def tune(
     epochs: int = 50,
     space: str | Mapping[str, Any] | None = None,
     hypermodel: Any = None,
-    objective: Any = "val_loss",
+    objective: Any = None,
     executions_per_trial: int = 1,
     validation_data: Any = None,
     validation_split: float = 0.2,
@@ -73,15 +75,19 @@ def tune(
             size), `None` for both, or a dictionary such as
             `{"units": [16, 64], "dropout": (0.0, 0.5), "learning_rate": (1e-4, 1e-2, "log")}`.
         hypermodel: A function of `hp` that gives a compiled model, or a `keras_tuner.HyperModel`, in place of `body`
-            and `space`.
+            and `space`. Where its code has changed, a search is another one; what its code reads or calls (a helper
+            function, a value around it, a global, an attribute of the `HyperModel`) is not looked at, so after a change
+            of these say `overwrite=True`. keras-tuner's `FailedTrialError` marks its trial as failed, `FatalError` ends
+            the search.
         objective: Name in the history, or a `keras_tuner.Objective`. The score is its best value over the epochs.
+            `"val_loss"` when missing; for grokking `"steps_to_generalise"`.
         executions_per_trial: Trainings of each configuration; their mean counts.
         validation_data: `(x, y)` to validate on, instead of a part of x.
         validation_split: Share of the rows to validate on: shuffled, and stratified for classes; the same for all.
         batch_size: Rows a step, unless it is searched.
         callbacks: Keras callbacks, such as `EarlyStopping`; each training gets copies.
         directory: Folder of the search; by default one in `runs/` whose name depends on the data and the settings.
-        overwrite: Delete an earlier search in it.
+        overwrite: Delete an earlier search in it, which means its own files and nothing else.
         workers: Processes on this machine. On several machines, the environment variables KERASTUNER_ORACLE_IP,
             KERASTUNER_ORACLE_PORT and KERASTUNER_TUNER_ID ("chief", or the worker's own) say who does what.
         seed: Of the choices, the split, the weights and the order of the batches.
@@ -93,7 +99,8 @@ def tune(
 
     Raises:
         ValueError: for arguments that do not fit, before any work; for a folder that holds another search, naming the
-            difference.
+            difference, or that holds other things and no search.
+        keras_tuner.errors.FatalError: where the user's own code raises it; the same call goes on with that trial.
         RuntimeError: where no configuration could be trained, with the first cause.
         BlockingIOError: where another process has the folder open.
     """
@@ -124,6 +131,10 @@ def _search(
     role = workers.role()
     settings = _settings(problem, tuner)
     folder = Path(directory) if directory is not None else Path("runs") / f"tune-{_short_digest(settings)}"
+    require_own(folder)
+    if tensorboard is not None and role != "worker":
+        replaced = settings_in(folder) if overwrite else None
+        require_own_curves(Path(tensorboard), [_short_digest(of) for of in (settings, replaced) if of is not None])
     with ExitStack() as opened:
         folder.mkdir(parents=True, exist_ok=True)
         if role != "worker":
@@ -142,7 +153,8 @@ def _search(
         if role == "worker":
             name = os.environ["KERASTUNER_TUNER_ID"]
             opened.enter_context(workers.alive(folder, name))
-            work(problem, reached, journal, interrupt, worker=name)
+            with workers.telling(folder, name):
+                work(problem, reached, journal, interrupt, worker=name)
         else:
             oracle.restore()
             oracle.save()
@@ -161,7 +173,9 @@ def _search(
                 report.close()
         trials = tuple(journal.trials())
     if tensorboard is not None and role != "worker":
-        write_tensorboard(Path(tensorboard), trials, oracle.get_space().space, problem.objective)
+        write_tensorboard(
+            Path(tensorboard), _short_digest(settings), trials, oracle.get_space().space, problem.objective
+        )
     found = Search(trials, problem, folder, interrupt.requested)
     if not found.completed and not interrupt.requested and role != "worker":
         raise RuntimeError(_no_trial(found))
@@ -172,7 +186,8 @@ def _settings(problem: Problem, tuner: str) -> dict[str, Any]:
     settings = {"tuner": tuner, **problem.settings()}
     if problem.hypermodel is not None:
         hp = keras_tuner.HyperParameters()
-        problem.declare(hp)
+        with contextlib.suppress(FailedTrialError):  # what it asked for until then
+            problem.declare(hp)
         settings["space"] = [keras_tuner.engine.hyperparameters.serialize(parameter) for parameter in hp.space]
     return json.loads(json.dumps(settings, default=str))
 
@@ -183,21 +198,18 @@ def _short_digest(settings: Mapping[str, Any]) -> str:
 
 def _open(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
     """Make the folder this search's, or see that it is."""
-    path = folder / SETTINGS
     if overwrite:
-        for old in (*folder.glob("trial_*"), *folder.glob("*.json")):
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-    for leftover in folder.rglob("*.tmp"):  # of a process that was killed while it wrote
-        leftover.unlink(missing_ok=True)
-    if path.exists():
-        differences = differing(json.loads(path.read_text()), settings)
-        if differences:
-            raise ValueError(
-                f"{folder} holds another search: {differences}. "
-                "Go on with the same settings, name another directory, or start anew with overwrite=True."
-            )
-    else:
-        write_atomically(path, json.dumps(settings, indent=1).encode())
+        clear(folder)
+    remove_leftovers(folder)
+    workers.forget(folder)
+    before = None if overwrite else settings_in(folder)
+    if before is None:
+        write_atomically(folder / SETTINGS, json.dumps(settings, indent=1).encode())
+    elif differences := difference(before, settings):
+        raise ValueError(
+            f"{folder} holds another search: {differences}. "
+            "Go on with the same settings, name another directory, or start anew with overwrite=True."
+        )
 
 
 def _no_trial(found: Search) -> str:

@@ -1,6 +1,9 @@
 """A search as TensorBoard shows it: the curves of every training, and the table of hyperparameters."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,33 +11,84 @@ import tensorflow as tf
 from keras_tuner.engine import hyperparameters as hp_types
 from tensorboard.plugins.hparams import api
 
-from recipes.tuning.journal import Trial
+from recipes.training.checkpoint import write_atomically
+from recipes.tuning.journal import Execution, Trial
+
+CURVES = "curves.json"  # which search, and which files are of which training
 
 
-def write_tensorboard(folder: Path, trials: Iterable[Trial], space: Sequence[Any], objective: str) -> None:
+def require_own_curves(folder: Path, searches: Collection[str]) -> None:
+    """May the curves of this search, or of that which it replaces, be written here? Others would lie over them.
+
+    Raises:
+        ValueError: where those of another search are here.
+    """
+    if (known := _known(folder)) is not None and known["search"] not in searches:
+        raise ValueError(f"{folder} holds the curves of another search. Name another folder for tensorboard.")
+
+
+def write_tensorboard(folder: Path, search: str, trials: Iterable[Trial], space: Sequence[Any], objective: str) -> None:
     """Write scalars and HParams of every trained trial; `tensorboard --logdir folder` opens them.
+
+    What has been written stays, unless the search was started anew: then its own files are replaced, and no others.
 
     Args:
         folder: Made where it is missing; each training has a folder `trial_0007/execution-0` of its own in it.
+        search: What the search is known by.
         trials: Of the search.
         space: keras-tuner's hyperparameters.
         objective: Name of the score.
     """
+    before = (_known(folder) or {"executions": {}})["executions"]
     domains = {parameter.name: api.HParam(parameter.name, _domain(parameter)) for parameter in space}
     with tf.summary.create_file_writer(str(folder)).as_default():
         api.hparams_config(hparams=list(domains.values()), metrics=[api.Metric(f"best_{objective}")])
+    now = {}
     for trial in trials:
         for i, execution in enumerate(trial.executions):
-            place = folder / f"trial_{trial.id}" / f"execution-{i}"
-            if place.exists():
+            name = f"trial_{trial.id}/execution-{i}"
+            place, was = folder / name, before.pop(name, None)
+            digest = _digest(trial, execution)
+            if place.exists() and (was is None or was["digest"] == digest):
+                now[name] = was or {"digest": digest, "files": []}
                 continue
+            _remove(place, was)
+            others = set(_names(place))
             with tf.summary.create_file_writer(str(place)).as_default():
                 known = {name: value for name, value in trial.hyperparameters.items() if name in domains}
                 api.hparams(known, trial_id=f"{trial.id}-{i}")
                 tf.summary.scalar(f"best_{objective}", execution.score, step=0)
-                for name, values in execution.history.items():
+                for quantity, values in execution.history.items():
                     for epoch, value in enumerate(values):
-                        tf.summary.scalar(f"epoch_{name}", value, step=epoch)
+                        tf.summary.scalar(f"epoch_{quantity}", value, step=epoch)
+            now[name] = {"digest": digest, "files": sorted(set(_names(place)) - others)}
+    for name, was in before.items():  # of trials that are no more
+        _remove(folder / name, was)
+    write_atomically(folder / CURVES, json.dumps({"search": search, "executions": now}).encode())
+
+
+def _known(folder: Path) -> dict[str, Any] | None:
+    """Whose curves are here, and in which files; `None` where nothing says so."""
+    path = folder / CURVES
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _digest(trial: Trial, execution: Execution) -> str:
+    text = json.dumps([trial.hyperparameters, execution.score, execution.history])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _names(place: Path) -> list[str]:
+    return [path.name for path in place.iterdir()] if place.is_dir() else []
+
+
+def _remove(place: Path, written: dict[str, Any] | None) -> None:
+    """Delete the files that were written here, and the folders that this leaves empty."""
+    for name in written["files"] if written else ():
+        (place / name).unlink(missing_ok=True)
+    for folder in (place, place.parent) if written else ():
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _domain(parameter: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 
 from recipes.diagnose import diagnose
-from recipes.training.checkpoint import FILES
+from recipes.training.checkpoint import FILES, copy_state
 from recipes.training.fit import fit
 from recipes.training.inputs import examples
 from recipes.training.run import Run
@@ -107,13 +106,9 @@ def train_by_own_fit(problem: Problem, hp: Any, epochs: int, seed: int) -> tuple
 def inherit(parent: Path, folder: Path, executions: int) -> None:
     """Begin where another trial ended: its states, weights and optimizer's too, as Hyperband promotes it."""
     for execution in range(executions):
-        target = folder / f"state-{execution}"
-        if (parent / f"state-{execution}").is_dir() and not any((target / name).exists() for name in FILES):
-            unfinished = folder / f"inherited-{execution}"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(parent / f"state-{execution}", unfinished)
-            unfinished.rename(target)
+        source, target = (place / f"state-{execution}" for place in (parent, folder))
+        if source.is_dir() and not any((target / name).exists() for name in FILES):
+            copy_state(source, target)
 
 
 def grok_run(

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.errors import FailedTrialError, FatalError
 
 from recipes.training.interrupt import Interrupt
 from recipes.tuning.journal import Journal
@@ -18,6 +19,7 @@ from recipes.tuning.trial import NotMeasured, Stopped, execute, inherit
 
 IDLE_SECONDS = 0.1  # until an oracle that waits for other workers is asked again
 MOST_ERROR_CHARACTERS = 500
+ENDING = (Stopped, NotMeasured, FatalError)  # which end the search, not the trial alone
 
 
 class _Explorer(BaseTuner):
@@ -27,13 +29,24 @@ class _Explorer(BaseTuner):
         """The oracle is rebuilt from the journal, not from keras-tuner's files."""
         self._populate_initial_space()
 
+    def _populate_initial_space(self) -> None:
+        """Where the user's code gives a configuration up, what it asked for until then; the trials show the rest."""
+        with contextlib.suppress(FailedTrialError):
+            super()._populate_initial_space()
+
 
 def explored(oracle: Any, problem: Problem, folder: Path) -> Any:
     """The oracle once it knows the space; where keras-tuner's environment variables name a chief, a line to it."""
+
+    def declare(hp: Any) -> None:
+        try:
+            problem.declare(hp)
+        except FailedTrialError:
+            oracle.update_space(hp)
+            raise
+
     with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
-        return _Explorer(
-            oracle, problem.declare, directory=str(folder.absolute().parent), project_name=folder.name
-        ).oracle
+        return _Explorer(oracle, declare, directory=str(folder.absolute().parent), project_name=folder.name).oracle
 
 
 def work(
@@ -52,6 +65,10 @@ def work(
         interrupt: Ends the work between two trainings, or in one, which is then trained anew the next time.
         worker: Name under which the oracle knows this process; one that takes up work again has its old name.
         on_end: Called with the number of each trial that has ended.
+
+    Raises:
+        FatalError: where the user's code raises keras-tuner's; its trial has not ended, and is taken up the next time.
+        NotMeasured: where the history does not hold the objective.
     """
     while not interrupt.requested:
         trial = oracle.create_trial(worker)
@@ -104,12 +121,15 @@ def _run(problem: Problem, trial: Any, journal: Journal) -> None:
             for execution in range(len(recorded.executions), problem.executions):
                 done = execute(problem, hp, root, execution, journal.folder_of(number))
                 journal.append(number, {"execution": vars(done)})
-        except (Stopped, NotMeasured):
+        except ENDING:  # the trial is not over: the same call takes it up again
             raise
         except Exception as error:  # whatever a user's code may raise
             ended = {"status": "failed", "error": _describe(error)}
         new = [parameter for parameter in hp.space if parameter.name not in before]
         ended["space"] = [{"class_name": type(p).__name__, "config": p.get_config()} for p in new]
+        ended["values"] = {
+            parameter.name: hp.values[parameter.name] for parameter in new if parameter.name in hp.values
+        }
         journal.append(number, {"ended": ended})
         recorded = journal.read(number)
         assert recorded is not None

@@ -5,9 +5,12 @@ that dies is started again under its own name, so that the chief gives it the sa
 that has not been heard of for two minutes loses its trial to the next that asks.
 """
 
+import json
 import multiprocessing
 import os
+import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+from keras_tuner import errors
 from keras_tuner.src import protos
 from keras_tuner.src.distribute import utils
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
+from recipes.training.checkpoint import remove_files, write_atomically
 from recipes.training.interrupt import Interrupt
 from recipes.tuning.journal import Journal
 from recipes.tuning.oracles import make_oracle
 from recipes.tuning.problem import Problem
+from recipes.tuning.trial import NotMeasured
 from recipes.tuning.tuner import explored, work
 
 LOOPBACK = "127.0.0.1"
@@ -32,7 +38,19 @@ LOOK_SECONDS = 0.2  # how often the chief looks after its workers
 BEAT_SECONDS = 5.0  # how often a worker shows that it lives
 SILENT_SECONDS = 120.0  # after which a worker counts as dead
 ENOUGH_SECONDS = 30.0  # for a worker to come to a clean end
+ENDS = 3  # exit code of a worker that ends the search
 MOST_DEATHS = 3  # of a process in one trial, which then counts as failed
+_TOLD = ".fatal.json"  # behind a worker's name: why it ended the search
+_KINDS: dict[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.FatalValueError,
+        errors.FatalTypeError,
+        errors.FatalRuntimeError,
+        errors.FatalError,
+        NotMeasured,
+    )
+}
 _ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
 
 
@@ -44,10 +62,15 @@ def role() -> str:
 
 
 def serve(oracle: Any, journal: Journal, interrupt: Interrupt, on_end: Callable[[int], None]) -> None:
-    """Be the chief at the address of the environment variables, until every trial has ended."""
+    """Be the chief at the address of the environment variables, until every trial has ended.
+
+    Raises:
+        FatalError, NotMeasured: where a worker met what ends the search.
+    """
     with _served(oracle, f"{os.environ[_ADDRESS[0]]}:{os.environ[_ADDRESS[1]]}", on_end) as servicer:
         while not interrupt.requested and not _is_done(oracle, servicer):
             time.sleep(LOOK_SECONDS)
+            _raise_told(journal.folder)
             for name in list(oracle.tuner_ids):
                 if _silent_for(journal.folder, name) > SILENT_SECONDS:
                     _take_back(oracle, name)
@@ -67,6 +90,7 @@ def run(
 
     Raises:
         RuntimeError: where processes cannot be started.
+        FatalError, NotMeasured: where a worker met what ends the search.
     """
     spawn = multiprocessing.get_context("spawn")  # a process with TensorFlow's threads cannot be forked
     deaths: dict[str, int] = {}
@@ -81,10 +105,10 @@ def run(
 
         processes = {name: start(name) for name in (f"worker-{i}" for i in range(num_workers))}
         try:
-            told = False
+            told = ending = False
             while processes and not _is_done(oracle, servicer):
                 time.sleep(LOOK_SECONDS)
-                if interrupt.requested and not told:  # Ctrl-C in a terminal has told them, a signal to us has not
+                if (interrupt.requested or ending) and not told:  # Ctrl-C in a terminal has told them, nothing else has
                     told = True
                     for process in processes.values():
                         os.kill(process.pid, signal.SIGINT)
@@ -92,9 +116,10 @@ def run(
                     if process.is_alive():
                         continue
                     ended_well = process.exitcode == 0
+                    ending |= process.exitcode == ENDS
                     process.join()
                     del processes[name]
-                    if ended_well or interrupt.requested:
+                    if ended_well or interrupt.requested or ending:
                         continue
                     trial = oracle.ongoing_trials.get(name)
                     key = name if trial is None else trial.trial_id
@@ -114,6 +139,7 @@ def run(
                 if process.is_alive():
                     process.terminate()
                     process.join()
+    _raise_told(journal.folder)
 
 
 class _Servicer(OracleServicer):
@@ -192,8 +218,36 @@ def _be_worker(
     _end_with(chief)
     os.environ.update(zip(_ADDRESS, (*address, name), strict=True))
     oracle = make_oracle(tuner, keras_tuner.Objective(problem.objective, problem.direction), **options)
-    with Interrupt() as interrupt, alive(folder, name):
-        work(problem, explored(oracle, problem, folder), Journal(folder), interrupt, worker=name)
+    try:
+        with Interrupt() as interrupt, alive(folder, name), telling(folder, name):
+            work(problem, explored(oracle, problem, folder), Journal(folder), interrupt, worker=name)
+    except tuple(_KINDS.values()):
+        sys.exit(ENDS)
+
+
+@contextmanager
+def telling(folder: Path, name: str) -> Iterator[None]:
+    """Within it, an error that ends the search is written down for the chief before it is raised."""
+    try:
+        yield
+    except tuple(_KINDS.values()) as error:
+        kind = next(kind.__name__ for kind in type(error).__mro__ if kind in _KINDS.values())
+        write_atomically(folder / f"{name}{_TOLD}", json.dumps({"kind": kind, "message": str(error)}).encode())
+        raise
+
+
+def forget(folder: Path) -> None:
+    """Delete what workers told before: whoever goes on with a search tries again."""
+    remove_files(folder, re.compile(rf".+{re.escape(_TOLD)}(\.\d+\.tmp)?"))
+
+
+def _raise_told(folder: Path) -> None:
+    """Raise what a worker met that ends the search."""
+    for path in sorted(folder.glob(f"*{_TOLD}")):
+        told = json.loads(path.read_text())
+        error = _KINDS[told["kind"]](told["message"])
+        error.add_note(f"in {path.name.removesuffix(_TOLD)}")
+        raise error
 
 
 def _end_with(parent: int) -> None:
