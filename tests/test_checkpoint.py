@@ -366,3 +366,10 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, start_pyt
         process.communicate(timeout=MOST_SECONDS)
     assert start("killed").communicate(timeout=MOST_SECONDS)[0] == whole != ""
     assert os.path.exists(tmp_path / "killed" / FILES[0])
+
+
+def test_steps_of_a_resumed_run_are_those_of_all_its_parts(tmp_path):
+    for engine in ("resident", "keras"):
+        parts = [fit(dropout_model(), X, Y, epochs=n, checkpoint=tmp_path / engine, engine=engine, verbose=0)
+                 for n in (2, 5, 5)]  # fmt: skip
+        assert [run.steps for run in parts] == [12, 30, 30]

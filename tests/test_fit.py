@@ -410,3 +410,85 @@ def test_one_class_only():
 def test_an_uncompiled_model():
     with refused("The model is not compiled. Call model.compile(...) first, or build it with build_model."):
         fit(keras.Sequential([keras.layers.Dense(1)]), X, Y)
+
+
+class TestWhatOutputsMean:
+    """A model's outputs keep the labels that they were trained on."""
+
+    def model(self, loss="binary_crossentropy", last="sigmoid", units=1):
+        made = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, last)])
+        made.compile("adam", loss)
+        return made
+
+    def data(self, labels):
+        x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+        return x, np.asarray(labels)[(x[:, 0] > 0).astype(int) * (len(labels) - 1)]
+
+    def test_other_labels_are_refused(self):
+        model = self.model()
+        x, y = self.data(["b", "c"])
+        fit(model, x, y, verbose=0)
+        with refused(
+            "y holds labels that this model was not trained on: 'a'. Its outputs mean 'b', 'c' since an earlier fit. "
+            "Train another model, or pass refit=True to have its outputs mean the labels of y from now on."
+        ):
+            fit(model, *self.data(["a", "b"]), verbose=0)
+        assert fit(model, x, y, verbose=0).classes == ("b", "c")
+
+    def test_some_of_the_labels_keep_their_outputs(self):
+        model = self.model("sparse_categorical_crossentropy", "softmax", 3)
+        x, _ = self.data(["a", "c"])
+        fit(model, x, np.resize(["a", "b", "c"], 40), verbose=0)
+        run = fit(model, x, np.resize(["b", "c"], 40), verbose=0)
+        assert run.classes == ("a", "b", "c")
+
+    def test_numbers_after_text_are_refused(self):
+        model = self.model()
+        fit(model, *self.data(["b", "c"]), verbose=0)
+        with pytest.raises(ValueError, match=r"not trained on: 0, 1\. Its outputs mean 'b', 'c'"):
+            fit(model, *self.data([0, 1]), verbose=0)
+
+    def test_one_hot_rows_keep_the_names(self):
+        model = self.model("categorical_crossentropy", "softmax", 2)
+        x, y = self.data(["b", "c"])
+        fit(model, x, y, verbose=0)
+        assert fit(model, x, np.eye(2)[(y == "c").astype(int)], verbose=0).classes == ("b", "c")
+
+    def test_refit_forgets(self):
+        model = self.model()
+        fit(model, *self.data(["b", "c"]), verbose=0)
+        assert fit(model, *self.data(["a", "b"]), refit=True, verbose=0).classes == ("a", "b")
+        assert fit(model, *self.data(["a", "b"]), verbose=0).classes == ("a", "b")
+
+    @pytest.mark.parametrize(
+        ("loss", "last", "middle"),
+        [
+            (keras.losses.BinaryCrossentropy(from_logits=True), "linear", 0.0),
+            (keras.losses.BinaryCrossentropy(), "sigmoid", 0.5),
+            ("hinge", "tanh", 0.0),
+        ],
+        ids=["logits", "probabilities", "hinge"],
+    )
+    def test_labels_are_cut_where_the_loss_says(self, loss, last, middle):
+        model = self.model(loss, last)
+        x, y = self.data(["b", "c"])
+        run = fit(model, x, y, verbose=0)
+        outputs = run.predict(x)[:, 0]
+        assert (run.predict_labels(x) == np.where(outputs > middle, "c", "b")).all()
+        between = (outputs > min(middle, 0.0)) & (outputs <= 0.5)
+        assert between.any()  # where a cut at one half would give another label
+
+    def test_a_layer_frozen_after_compiling_is_frozen_and_said(self):
+        model = self.model()
+        x, y = self.data([0, 1])
+        fit(model, x, y, verbose=0)
+        model.layers[0].trainable = False
+        before = model.layers[0].get_weights()[0]
+        name = model.layers[0].name
+        with pytest.warns(UserWarning, match="trainable") as caught:
+            fit(model, x, y, verbose=0)
+        assert [str(warning.message) for warning in caught if "changed" in str(warning.message)] == [
+            f"trainable was changed after compile(), of {name}: this run follows it, model.fit may not. "
+            "Call compile() again to have both do the same."
+        ]
+        np.testing.assert_array_equal(model.layers[0].get_weights()[0], before)

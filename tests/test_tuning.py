@@ -5,8 +5,6 @@ import json
 import math
 import os
 import re
-import subprocess
-import sys
 import textwrap
 import threading
 
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import refused
 from keras_tuner import errors
+from processes import run_python
 
 from recipes import build_model, load_data, tune
 from recipes.cli import main
@@ -667,8 +666,7 @@ class TestCallbacks:
             print(json.dumps([described_callback(callback), digest_of_code(near)]))
         """)
         found = {
-            subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
-                           env={**os.environ, "PYTHONHASHSEED": str(seed)}).stdout
+            run_python("-c", script, env={**os.environ, "PYTHONHASHSEED": str(seed)}).stdout
             for seed in (1, 2)
         }  # fmt: skip
         assert len(found) == 1

@@ -91,6 +91,17 @@ def test_a_padded_network_draws_the_dropout_that_it_draws_alone(monkeypatch):
     assert [used.wide is not None for used in PROGRAMS] == [False, True]
 
 
+def test_a_run_goes_on_in_the_way_in_which_it_began(tmp_path, monkeypatch):
+    """Fewer epochs than before would by themselves not pay for XLA."""
+    monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 24)
+    begun, again = (
+        fit(two_layers(), X, Y, epochs=epochs, checkpoint=tmp_path, engine="search", verbose=0) for epochs in (4, 3)
+    )
+    assert "XLA" in begun.engine
+    assert "XLA" in again.engine
+    assert again.history == begun.history
+
+
 def test_widths_rates_decays_and_batch_sizes_compile_once():
     engines = []
     for widths, rate, decay, size in (((16, 5), 0.1, 0.01, 16), ((100, 7), 0.0, 0.5, 64), ((1, 128), 0.2, 1e-4, 7)):

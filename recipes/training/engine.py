@@ -4,6 +4,7 @@ An engine is a module with `train(model, data, plan) -> Outcome`. Two exist: `re
 `with_keras.py` (`model.fit`, any backend); one for Keras' JAX backend would stand beside them.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +85,8 @@ def _obstacle(model: keras.Model, data: TrainingData, plan: Plan) -> str | None:
         return f"Keras' backend is {keras.backend.backend()}, and the resident engine needs tensorflow"
     if model.run_eagerly:
         return "the model is compiled with run_eagerly=True"
+    if "tensorflow" in sys.modules and sys.modules["tensorflow"].config.functions_run_eagerly():
+        return "TensorFlow is told to run functions eagerly"
     for name in ("train_step", "test_step", "fit", "make_train_function", "make_test_function"):
         if getattr(type(model), name) is not getattr(keras.Model, name):
             return f"{type(model).__name__} has its own {name}"

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,8 +20,9 @@ from recipes.training.inference import predict
 from recipes.training.inputs import TrainingData, is_stream, pass_on, prepare
 from recipes.training.interrupt import Interrupt
 from recipes.training.progress import ProgressLine
-from recipes.training.resume import Resume, settings_of
+from recipes.training.resume import Resume, settings_of, steps_of
 from recipes.training.run import Run
+from recipes.training.signature import remember_classes
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
@@ -41,6 +43,7 @@ def fit(
     seed: int = 0,
     verbose: str | int = "auto",
     engine: str = "auto",
+    refit: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
 ) -> Run:
@@ -70,6 +73,8 @@ def fit(
             `"auto"` takes the first wherever it can. Same mathematics, same order of the rows. `"search"` is `"auto"`
             for one of many runs: networks that differ in widths, rates and decay then share what is compiled, at the
             price of other random numbers in dropout.
+        refit: Whether the outputs may come to mean other labels. Without it, a model that was trained on labels b and c
+            keeps them: labels a and b are refused, since its output for c would silently become that for b.
         checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
             stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
             from the end of the last.
@@ -109,12 +114,13 @@ def fit(
             validation_data=validation_data,
             validation_split=validation_split,
             seed=seed,
+            refit=refit,
         )
         steps_per_epoch = -(-data.num_rows // batch_size)
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
     line = ProgressLine(epochs=epochs, steps_per_epoch=steps_per_epoch) if verbose else None
-    steps_before = _steps_of(model)
+    steps_before = steps_of(model)
     with ExitStack() as opened:
         interrupt = opened.enter_context(Interrupt())
         plan = Plan(
@@ -127,6 +133,8 @@ def fit(
             interrupt=interrupt,
         )
         name, reason = choose(engine, model, data, plan)
+        if name != "keras":  # which says so itself
+            _say_what_was_frozen(model)
         resume = None
         if checkpoint is not None:
             settings = settings_of(
@@ -141,6 +149,7 @@ def fit(
         finally:
             if line is not None:
                 line.close()
+    remember_classes(model, data.classes)
     history = outcome.history
     spread = _spread(model, data, history) if y is None else None
     findings = diagnose(history, chance=data.chance, least=data.least, spread=spread) if history.get("loss") else []
@@ -151,7 +160,7 @@ def fit(
         engine=f"{outcome.engine} ({reason})",
         seed=seed,
         seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
-        steps=_steps_of(model) - steps_before,
+        steps=steps_of(model) - (resume.first_steps if resume else steps_before),
         classes=data.classes,
         chance=data.chance,
         least=data.least,
@@ -176,9 +185,18 @@ def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequen
     return float(np.var(outputs, axis=0, dtype=np.float64).sum()) / variance if variance > 0 else None
 
 
-def _steps_of(model: keras.Model) -> int:
-    """How many batches its optimizer has seen."""
-    return int(model.optimizer.iterations) if model.optimizer is not None else 0
+def _say_what_was_frozen(model: keras.Model) -> None:
+    """A layer that was frozen after compiling is frozen here, while Keras' own loop may go on with what it traced."""
+    compiled = getattr(model, "_compiled_trainable_state", {})
+    changed = [
+        layer.name for layer in model._flatten_layers() if compiled.get(layer, layer.trainable) != layer.trainable
+    ]
+    if changed:
+        warnings.warn(
+            f"trainable was changed after compile(), of {', '.join(changed)}: this run follows it, model.fit may not. "
+            "Call compile() again to have both do the same.",
+            stacklevel=3,
+        )
 
 
 def _engine(name: str) -> Train:

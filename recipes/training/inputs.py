@@ -13,7 +13,8 @@ from cheatsheet.chance import chance_loss, least_loss
 from cheatsheet.table import TABLE, canonical_loss
 from recipes.arrays import as_features
 from recipes.training.batches import split_rows
-from recipes.training.targets import COMPARES_SHAPES, OF_NUMBERS, Classes, encode_target
+from recipes.training.signature import classes_of
+from recipes.training.targets import COMPARES_SHAPES, OF_NUMBERS, Classes, UnknownLabels, encode_target
 
 Weights = np.ndarray | None
 # What a last activation can give.
@@ -67,6 +68,7 @@ def prepare(
     validation_data: Any = None,
     validation_split: float = 0.0,
     seed: int = 0,
+    refit: bool = False,
 ) -> TrainingData:
     """Which arrays does the engine train on? The arguments are those of `fit`.
 
@@ -82,7 +84,7 @@ def prepare(
         raise ValueError(f"validation_split is a fraction, 0 <= validation_split < 1. Received: {validation_split!r}.")
     if class_weight is not None and sample_weight is not None:
         raise ValueError("class_weight and sample_weight are both given. Expected one of them; multiply them yourself.")
-    inputs, targets, classes = examples(model, x, y, None)
+    inputs, targets, classes = _with_classes(model, x, y, None if refit else classes_of(model))
     weights = _sample_weight(sample_weight, num_rows_of(inputs))
     by_class = None if class_weight is None else _class_weights(class_weight, targets, classes)
     validation = None
@@ -98,6 +100,20 @@ def prepare(
     watched, weighted = (targets, weights) if validation is None else validation[1:]
     chance, least = (None, 0.0) if weighted is not None else _yardsticks(model, watched)
     return TrainingData(inputs, targets, weights, validation, classes, chance, least)
+
+
+def _with_classes(model: keras.Model, x: Any, y: Any, before: Classes | None) -> tuple[Any, Any, Classes | None]:
+    """Checked inputs, encoded targets and the classes; those of an earlier `fit` stay what the outputs mean."""
+    try:
+        inputs, targets, found = examples(model, x, y, before)
+    except UnknownLabels as error:
+        raise ValueError(
+            f"y holds labels that this model was not trained on: {show_values(error.strange)}. Its outputs mean "
+            f"{show_values(np.asarray(error.classes))} since an earlier fit. "
+            "Train another model, or pass refit=True to have its outputs mean the labels of y from now on."
+        ) from None
+    same_columns = before is not None and found == tuple(range(len(before)))  # one-hot rows, which have no names
+    return inputs, targets, before if same_columns else found
 
 
 def is_stream(x: Any) -> bool:
@@ -327,6 +343,13 @@ def loss_name(model: keras.Model) -> str | None:
     if isinstance(loss, list | tuple | Mapping) or loss is None:
         return None
     return canonical_loss(str(getattr(loss, "name", None) or getattr(loss, "__name__", "")))
+
+
+def middle_of(model: keras.Model) -> float:
+    """Above which output is it the second of two classes? The compiled loss says what the output means."""
+    loss = model.loss
+    from_logits = getattr(loss, "from_logits", False) or getattr(loss, "_fn_kwargs", {}).get("from_logits", False)
+    return 0.0 if from_logits or loss_name(model) in ("hinge", "squared_hinge") else 0.5
 
 
 def _yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:

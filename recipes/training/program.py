@@ -7,6 +7,7 @@ runs for. Only a program for networks of all widths has a model, its own.
 import threading
 from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -77,6 +78,21 @@ def _specs(arrays: Any) -> Any:
     return keras.tree.map_structure(
         lambda array: None if array is None else tf.TensorSpec(array.shape, array.dtype), arrays, none_is_leaf=True
     )
+
+
+@dataclass(frozen=True)
+class ToWiden:
+    """One of many runs of networks that differ in widths and rates, so that a program for all of them pays.
+
+    Attributes:
+        data: For the look that creates variables.
+        num_steps: Of this run.
+        way: In which an earlier part of the run was compiled; it is kept, whatever the number of steps is now.
+    """
+
+    data: TrainingData
+    num_steps: int
+    way: str | None = None
 
 
 class Program:
@@ -177,18 +193,18 @@ def program_for(
     arrays: Arrays,
     batch_size: int,
     with_callbacks: bool,
-    to_widen: tuple[TrainingData, int] | None = None,
+    to_widen: ToWiden | None = None,
 ) -> tuple[Program, bool]:
     """The program for this model and these shapes, and whether it is new.
 
-    With data and a number of steps to widen for, it is one for networks of all widths, where there can be one.
+    With `to_widen` it is one for networks of all widths, where there can be one.
     """
     block_epochs = 1
     if not with_callbacks:
         block_epochs = max(1, min(MOST_BLOCK_EPOCHS, MOST_ORDERS // arrays.num_rows))
     shapes = f"{arrays.shapes()} {block_epochs}"
     if to_widen is not None:
-        program, is_new = _for_all_widths(model, shapes, block_epochs, batch_size, *to_widen)
+        program, is_new = _for_all_widths(model, shapes, block_epochs, batch_size, to_widen)
         if program is not None:
             return program, is_new
     shared = identity(model)
@@ -211,21 +227,21 @@ def program_for(
 
 
 def _for_all_widths(
-    model: keras.Model, shapes: str, block_epochs: int, batch_size: int, data: TrainingData, num_steps: int
+    model: keras.Model, shapes: str, block_epochs: int, batch_size: int, to_widen: ToWiden
 ) -> tuple[Program | None, bool]:
     """The program for networks of all widths, where there can be one, and whether it is new."""
     config = wide_config(model)
     like = None if config is None else wide_key(model, config)
     if config is None or like is None:
         return None, False
-    way = XLA if num_steps >= XLA_PAYS_AFTER_STEPS_EACH else PLAIN
+    way = to_widen.way or (XLA if to_widen.num_steps >= XLA_PAYS_AFTER_STEPS_EACH else PLAIN)
     size = batch_size if way == XLA else None
     key = (like, shapes, size, way)
     program = PROGRAMS.get(key)
     if program is not None:
         return program, False
     own = widened(model, config)
-    build_variables(own, data)
+    build_variables(own, to_widen.data)
     if wide_key(own, config) != like:  # the model has something that its configuration does not say
         return None, False
     program = Program(size, block_epochs, wide=Wide(own), wide_way=way)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from recipes.training.batches import epoch_order
 from recipes.training.engine import Outcome, Plan
 from recipes.training.inputs import TrainingData
-from recipes.training.program import Arrays, Logs, Program, build_variables, program_for
+from recipes.training.program import Arrays, Logs, Program, ToWiden, build_variables, program_for
 from recipes.training.resume import merged
 from recipes.training.steps import PLAIN
 
@@ -27,7 +27,9 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     arrays = _on_device(data)
     with_callbacks = bool(plan.callbacks)
     steps_per_epoch = -(-data.num_rows // plan.batch_size)
-    to_widen = (data, plan.epochs * steps_per_epoch) if plan.widen else None
+    to_widen = None
+    if plan.widen:
+        to_widen = ToWiden(data, plan.epochs * steps_per_epoch, plan.resume.way if plan.resume is not None else None)
     program, is_new = program_for(model, arrays, plan.batch_size, with_callbacks, to_widen)
     callbacks = keras.callbacks.CallbackList(
         plan.callbacks, add_history=True, model=model, epochs=plan.epochs, steps=steps_per_epoch
@@ -72,10 +74,10 @@ def predict(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def _run(
-    program: "Program",
+    program: Program,
     how: str,
     model: keras.Model,
-    arrays: "Arrays",
+    arrays: Arrays,
     plan: Plan,
     callbacks: keras.callbacks.CallbackList,
     first_epoch: int,

@@ -28,6 +28,7 @@ class Resume:
         way: How the engine compiled, which the bits of the weights depend on; `None` for a new run.
         stopped: Whether the run had come to its end by itself (early stopping).
         seconds: Spent on these epochs.
+        first_steps: Batches that the model had seen before the run.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Resume:
         self.seconds: float = state.get("seconds", 0.0)
         self._start = time.monotonic()
         self._last_epoch = self.epoch
+        self.first_steps: int = state.get("first_steps", steps_of(model))
         self._first_rate = state.get("first_rate", _rate(model))
         if _rate(model) not in (
             self._first_rate,
@@ -120,6 +122,7 @@ class Resume:
                     {name: v for name, v in plain_attributes(callback).items() if v != fresh.get(name, self)}
                     for callback, fresh in zip(callbacks, self._fresh, strict=True)
                 ],
+                "first_steps": self.first_steps,
                 "first_rate": self._first_rate,
                 "rate": _rate(model),
             },
@@ -136,6 +139,11 @@ def _as_saved(variable: keras.Variable) -> np.ndarray:
     """Its numbers, in a type that NumPy's files know: bfloat16 as float32, which holds each of them."""
     array = np.asarray(variable)
     return array if array.dtype.kind in "biufc" else array.astype(np.float32)
+
+
+def steps_of(model: keras.Model) -> int:
+    """How many batches its optimizer has seen."""
+    return int(model.optimizer.iterations) if model.optimizer is not None else 0
 
 
 def _rate(model: keras.Model) -> float | None:

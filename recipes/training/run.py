@@ -8,7 +8,7 @@ import numpy as np
 
 from cheatsheet import Finding
 from recipes.training.inference import evaluate, predict
-from recipes.training.inputs import loss_name
+from recipes.training.inputs import middle_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Run:
         engine: The engine that ran, and why it was chosen.
         seed: Of the validation split and the order of the batches.
         seconds: Wall time from call to return; with a checkpoint, that of the earlier calls too.
-        steps: Number of batches trained on.
+        steps: Number of batches trained on; with a checkpoint, in the earlier calls too.
         classes: The label of each class in the order of the outputs; `None` for numbers.
         chance: Loss of the best constant guess on the target that the verdict is about (validation where there is
             one); `None` for a loss without a row.
@@ -75,8 +75,7 @@ class Run:
         outputs = self.predict(x)
         if outputs.shape[1] > 1:
             return np.asarray(self.classes)[outputs.argmax(axis=1)]
-        middle = 0.0 if loss_name(self.model) in ("hinge", "squared_hinge") else 0.5
-        return np.asarray(self.classes)[(outputs[:, 0] > middle).astype(int)]
+        return np.asarray(self.classes)[(outputs[:, 0] > middle_of(self.model)).astype(int)]
 
     def evaluate(self, x: Any, y: Any = None) -> dict[str, Any]:
         """Loss and metrics on other rows, with labels named as in training."""

@@ -20,6 +20,22 @@ OF_NUMBERS = {row.loss for row in TABLE if row.task in ("regression", "quantile"
 COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
 
 
+class UnknownLabels(ValueError):
+    """Labels that are not among the classes found before.
+
+    Attributes:
+        strange: These labels.
+        classes: Those found before.
+    """
+
+    def __init__(self, strange: np.ndarray, classes: Classes) -> None:
+        self.strange, self.classes = strange, classes
+        super().__init__(
+            f"y holds labels that the training target lacks: {show_values(strange)}. "
+            f"Expected {show_values(np.asarray(classes))}."
+        )
+
+
 def encode_target(
     y: Any, loss: str, units: int | None, classes: Classes | None = None
 ) -> tuple[np.ndarray, Classes | None]:
@@ -138,13 +154,12 @@ def _classes_of(array: np.ndarray, units: int | None) -> Classes:
 def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
     """Index of each label in `classes`, which are sorted."""
     known = np.asarray(classes)
+    if (known.dtype.kind == "U") != (array.dtype.kind == "U"):  # text against numbers
+        raise UnknownLabels(np.unique(array), classes)
     position = np.searchsorted(known, array)
     strange = known[np.minimum(position, len(known) - 1)] != array
     if strange.any():
-        raise ValueError(
-            f"y holds labels that the training target lacks: {show_values(np.unique(array[strange]))}. "
-            f"Expected {show_values(known)}."
-        )
+        raise UnknownLabels(np.unique(array[strange]), classes)
     return position
 
 
