@@ -59,6 +59,21 @@ class TestSameMathematics:
         assert float(keras.activations.get(activation)(keras.ops.zeros(1))[0]) == 0
         compare(lambda: two_layers(activation=activation), X, Y, engine="search", rtol=1e-4, epochs=2)
 
+    def test_dropout_of_the_program_s_own_width_draws_the_same_numbers(self, monkeypatch):
+        """In the plain graph, where they are Keras' own."""
+        monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 10**9)
+        runs = []
+        for engine in ("resident", "search"):
+            keras.utils.set_random_seed(1)
+            runs.append(fit(two_layers((128,), rate=0.4), X, Y, engine=engine, epochs=2, verbose=0))
+        np.testing.assert_allclose(runs[0].history["loss"], runs[1].history["loss"], rtol=1e-5)
+        assert [used.wide is not None for used in PROGRAMS] == [False, True]
+
+    def test_rates_that_are_0_and_others_compile_once(self):
+        for rate in (0.0, 0.3):
+            fit(two_layers(extra=(layers.Dropout(rate),)), X, Y, engine="search", verbose=0)
+        assert len(PROGRAMS) == 1
+
     def test_scales_of_input_and_output(self):
         x, y = load_data("diabetes")
         make = lambda: build_model("regression", x=x[:64], y=y[:64], units=(20, 10), seed=1)  # noqa: E731

@@ -147,8 +147,9 @@ def identity_but_widths(model: keras.Sequential, widths: Sequence[int]) -> str |
         return None
     walk = _Walk(names=_reads_names(model), model=model, free=[*between, layers[dense[-1]]])
     try:
-        if any(_of_dropout(layer) != _of_dropout(keras.layers.Dropout(0.5, seed=0)) for layer in dropouts):
-            return None
+        for layer in dropouts:  # which without a rate have no seeds
+            if _of_dropout(layer) != _of_dropout(keras.layers.Dropout(0.5 if layer.rate else 0.0, seed=0)):
+                return None
         walk.model(model)
         walk.value([layer for layer in layers if layer not in dropouts])
     except (_Unknown, RecursionError):
@@ -162,6 +163,16 @@ def _of_dropout(layer: keras.layers.Dropout) -> list[str]:
     walk = _Walk(names=False, free=[layer])
     walk.value(layer)
     return walk.tokens
+
+
+def is_keras_own(model: keras.Model) -> bool:
+    """Are model, layers, loss and metrics all of Keras' making, so that to run a loss or a metric changes nothing?"""
+    user = model._compile_metrics
+    given = (model.loss, user and user._user_metrics, user and user._user_weighted_metrics)
+    parts = [part for part in keras.tree.flatten(given) if part is not None and not isinstance(part, str)]
+    kinds: list[Any] = [type(part) for part in (model, *model._flatten_layers())]
+    kinds += [part if inspect.isfunction(part) else type(part) for part in parts]
+    return all((kind.__module__ or "").startswith("keras.src.") for kind in kinds)
 
 
 def state_of(model: keras.Model) -> list[keras.Variable]:

@@ -60,8 +60,34 @@ def normal(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
 def hashed_noise(model: keras.Model) -> Iterator[None]:
     """Within it, Keras' own dropout and noise layers draw their numbers here; a rate may be a tensor."""
     layers = [layer for layer in model._flatten_layers() if type(layer) in _CALLS and hasattr(layer, "seed_generator")]
+    with _called(layers, _call):
+        yield
+
+
+@contextmanager
+def philox_dropout(model: keras.Model) -> Iterator[None]:
+    """Within it, the rate of a `Dropout` may be a tensor; its numbers are Keras' own of the plain graph.
+
+    Keras' layer asks in Python whether the rate is 0. Outside XLA one operation draws what takes thirty here.
+    """
+    layers = [layer for layer in model._flatten_layers() if type(layer) is keras.layers.Dropout]
+
+    def drop(layer: keras.Layer, inputs: Any, training: bool = False) -> Any:
+        if not training or not hasattr(layer, "seed_generator"):
+            return inputs
+        seed = tf.cast(tf.math.floormod(layer.seed_generator.next(), tf.int32.max - 1), tf.int32)  # as Keras does
+        return tf.nn.experimental.stateless_dropout(
+            inputs, rate=layer.rate, seed=seed, noise_shape=layer.noise_shape, rng_alg="philox"
+        )
+
+    with _called(layers, drop):
+        yield
+
+
+@contextmanager
+def _called(layers: list[keras.Layer], call: Callable[..., Any]) -> Iterator[None]:
     for layer in layers:
-        object.__setattr__(layer, "call", partial(_call, layer))  # past Keras' tracking of attributes
+        object.__setattr__(layer, "call", partial(call, layer))  # past Keras' tracking of attributes
     try:
         yield
     finally:

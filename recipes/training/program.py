@@ -8,16 +8,15 @@ import threading
 from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.func_graph import dismantle_func_graph
+from tensorflow.python.framework.func_graph import FuncGraph, dismantle_func_graph
 
 from recipes.programs import PROGRAMS
-from recipes.training.alike import identity, lifted, looks, state_of, values_of
+from recipes.training.alike import identity, is_keras_own, lifted, looks, state_of, values_of
 from recipes.training.inputs import TrainingData, take
 from recipes.training.steps import MIXED, PLAIN, XLA, Compiled, Tracing, block, outputs
 from recipes.training.widening import Wide, wide_config, wide_key, widened
@@ -54,30 +53,42 @@ class Arrays:
 def build_variables(model: keras.Model, data: TrainingData) -> None:
     """Create every variable that is not there yet: weights, metrics, optimizer.
 
-    By a symbolic look at one row: nothing is computed, so layers that count their calls or keep averages stay as they
-    are.
+    No layer of the user's is run, so those that count their calls or keep averages stay as they are: what Keras has not
+    built is built by a symbolic look at one row.
     """
     x, y, weight = (take(part, np.zeros(1, dtype=np.int32)) for part in (data.x, data.y, data.sample_weight))
     if isinstance(model, keras.Sequential) and not model.built:
         model.build((None, *x.shape[1:]))  # else the model would be built for one row
     parts = [part for part in (model._compile_loss, model._compile_metrics) if part is not None]
-    if not all(part.built for part in (*model._flatten_layers(), *parts)):
-        look = tf.function(partial(_look, model), autograph=False).get_concrete_function(*_specs((x, y, weight)))
-        dismantle_func_graph(look.graph)
+    layers_built = all(layer.built for layer in model._flatten_layers())
+    if not layers_built or not all(part.built for part in parts):
+        shape = model.outputs[0].shape[1:] if len(getattr(model, "outputs", None) or ()) == 1 else (None,)
+        if layers_built and None not in shape and is_keras_own(model):
+            _meet(model, x, y, tf.zeros((1, *shape), model.outputs[0].dtype), weight)
+        else:
+            _look(model, x, y, weight)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
 
 
-def _look(model: keras.Model, x: Any, y: Any, weight: Any) -> None:
-    y_pred = model(x, training=False)
+def _meet(model: keras.Model, x: Any, y: Any, y_pred: Any, weight: Any) -> None:
+    """Let the loss and the metrics see the shapes that they are for."""
     model.compute_loss(x, y, y_pred, weight, training=False)
     model.compute_metrics(x, y, y_pred, weight)
+    model.reset_metrics()
 
 
-def _specs(arrays: Any) -> Any:
-    return keras.tree.map_structure(
-        lambda array: None if array is None else tf.TensorSpec(array.shape, array.dtype), arrays, none_is_leaf=True
-    )
+def _look(model: keras.Model, *arrays: Any) -> None:
+    """The model, its loss and its metrics on one row, written into a graph that is never run."""
+
+    def placeholder(array: np.ndarray) -> tf.Tensor:
+        return tf.compat.v1.placeholder(array.dtype, array.shape)
+
+    graph = FuncGraph("look")
+    with graph.as_default():
+        x, y, weight = (None if part is None else keras.tree.map_structure(placeholder, part) for part in arrays)
+        _meet(model, x, y, model(x, training=False), weight)
+    dismantle_func_graph(graph)
 
 
 @dataclass(frozen=True)

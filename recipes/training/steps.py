@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import dismantle_func_graph
 
 from recipes.training.alike import replaced
-from recipes.training.noise import hashed_noise
+from recipes.training.noise import hashed_noise, philox_dropout
 from recipes.training.operations import fused_adam, rearranged
 
 # Three ways to run the same steps, by what they cost to compile and then by step; measured on small dense networks,
@@ -74,7 +74,7 @@ class Tracing:
         batch_size: Rows a step; `None` for any.
         block_epochs: Epochs a call, at most.
         steps: Of the program: the steps that were traced before, by name and by whether for XLA.
-        own_noise: Whether dropout and noise draw from `noise.py` also outside XLA.
+        lifts_rates: Whether the rates of dropout are among these constants.
     """
 
     model: keras.Model
@@ -83,7 +83,7 @@ class Tracing:
     batch_size: int | None
     block_epochs: int
     steps: dict[tuple[str, bool], Compiled] = field(repr=False)
-    own_noise: bool
+    lifts_rates: bool
 
 
 def block(
@@ -199,10 +199,11 @@ def _step(tracing: Tracing, name: str, for_xla: bool, constants: Any, rows: Any)
             with ExitStack() as within:
                 within.enter_context(replaced(tracing.places, constants_now))
                 within.enter_context(rearranged(tracing.model))
-                if for_xla or tracing.own_noise:
-                    within.enter_context(hashed_noise(tracing.model))
                 if for_xla:
+                    within.enter_context(hashed_noise(tracing.model))
                     within.enter_context(fused_adam(tracing.model))
+                elif tracing.lifts_rates:
+                    within.enter_context(philox_dropout(tracing.model))
                 getattr(tracing.model, name)(tuple(rows_now))
 
         held = [tf.TensorSpec(t.shape, t.dtype) for t in tf.nest.flatten(constants)]
