@@ -138,6 +138,13 @@ def _excluded(var_names: list[str] | None) -> keras.Model:
     return net(optimizer=optimizer)
 
 
+def _scaled(decay: float, left_out: list[str] | None = None) -> keras.Model:
+    inner = optimizers.AdamW(0.02, weight_decay=decay)
+    if left_out:
+        inner.exclude_from_weight_decay(var_names=left_out)
+    return net(optimizer=optimizers.LossScaleOptimizer(inner, initial_scale=8.0))
+
+
 def _excluded_list(which: int) -> keras.Model:
     model = net(optimizer=optimizers.AdamW(0.02, weight_decay=0.5))
     model.optimizer.exclude_from_weight_decay(var_list=[model.layers[which].kernel])
@@ -248,6 +255,8 @@ def pairs() -> dict[str, tuple[Make, Make]]:
         "averaged weights": (
             lambda: net(optimizer=optimizers.Adam(0.02)),
             lambda: net(optimizer=optimizers.Adam(0.02, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2))),
+        "decay within a scaled optimizer": (lambda: _scaled(0.0), lambda: _scaled(0.5)),
+        "who is left out within a scaled optimizer": (lambda: _scaled(0.5), lambda: _scaled(0.5, ["kernel"])),
         "a rate or a schedule": (
             lambda: net(optimizer=optimizers.SGD(0.3)),
             lambda: net(optimizer=optimizers.SGD(optimizers.schedules.ExponentialDecay(0.3, 1, 0.8)))),

@@ -23,7 +23,7 @@ from recipes.training.program import build_variables
 PAIRS = pairs()
 QUICK = ("kernels left out of the decay", "closure of a activation", "regularizer whose configuration forgets",
          "a method patched on an instance", "decay set after compile", "clipnorm after compile", "a layer used twice",
-         "one variable frozen")  # fmt: skip
+         "one variable frozen", "decay within a scaled optimizer")  # fmt: skip
 
 
 def weights(model):
@@ -229,7 +229,16 @@ def test_settings_changed_between_two_runs_of_one_model_count():
 
 
 def own():
-    return net(activation=lambda v: keras.ops.tanh(v))
+    """One that needs a program of its own, and whose class and functions hold on to what was around them."""
+    held = []
+
+    class Mine(layers.Layer):
+        def call(self, x):
+            return x if held else 2 * x
+
+    model = net(Mine(), activation=lambda v: keras.ops.tanh(v) if held else v)
+    held.append(model)
+    return model
 
 
 class TestNothingOfTheModelStays:

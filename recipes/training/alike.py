@@ -36,6 +36,9 @@ _DECAYS_IN_BASE = ("SGD", "RMSprop", "Adam", "AdamW", "Nadam", "Adamax", "Adagra
 # Those that never look at the name of a variable, but for `exclude_from_weight_decay`, which is asked by variable.
 _DEAF_TO_NAMES = (*_DECAYS_IN_BASE, "Adafactor", "Ftrl", "Lion", "LossScaleOptimizer", "ScheduleFreeAdamW")
 
+_OF_DECAY = {
+    "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern", "_exclude_from_weight_decay_cache"
+}  # fmt: skip
 # Attributes of Keras' own objects that a step of a built model does not read.
 _BOOKKEEPING = {
     # how attributes are tracked, saved and restored
@@ -54,7 +57,7 @@ _BOOKKEEPING = {
     # names, which are treated apart, and what is made of them
     "name", "_name", "_path", "_parent_path", "output_names", "_resolved_output_names", "_trainable_variables_indices",
     # who is left out of the decay: asked by variable
-    "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern", "_exclude_from_weight_decay_cache",
+    *_OF_DECAY,
     # of variables: the number, and what it began as
     "_value", "_initializer",
     # what the state of a seed generator began as
@@ -178,7 +181,7 @@ def is_keras_own(model: keras.Model) -> bool:
 def state_of(model: keras.Model) -> list[keras.Variable]:
     """Every variable that training reads or writes: weights, seeds, optimizer, metrics; each once."""
     metrics = [variable for metric in model.metrics for variable in metric.variables]
-    variables = [*model.variables, *model.optimizer.variables, *metrics]
+    variables = [*model.variables, *getattr(model.optimizer, "variables", ()), *metrics]
     return list({id(variable): variable for variable in variables}.values())
 
 
@@ -243,6 +246,8 @@ class _Walk:
         self.held: list[Any] = []  # so that no id is used twice
         self.classes: dict[type, str] = {}  # and the state of their code
         self.metric_names: dict[str, int] = {}
+        self.lifted: set[tuple[int, str]] = set()
+        self.optimizer: Any = None
 
     def digest(self) -> str:
         """What was written down, in short."""
@@ -250,6 +255,8 @@ class _Walk:
 
     def model(self, model: keras.Model) -> None:
         """A model, its variables in the order in which a program takes them, and all switches."""
+        self.lifted = {(id(owner), name) for owner, name in lifted(model)}
+        self.optimizer = model.optimizer
         for setting in _switches():
             self.value(setting)
         self.value(model)
@@ -326,7 +333,7 @@ class _Walk:
         if isinstance(value, keras.Layer):
             if self.met is None and not _is_allowed(value):
                 raise _Unknown(f"a layer of class {type(value)}")
-            extra: tuple[str, ...] = _lifted_names(value)
+            extra: tuple[str, ...] = tuple(name for name in _lifted_names(value) if (id(value), name) in self.lifted)
             if extra:
                 extra += _MADE_FROM[type(value).__name__]
             if value is self.apart:
@@ -334,11 +341,14 @@ class _Walk:
             if id(value) in self.free:
                 extra += ("units", "_input_spec") if type(value) is keras.layers.Dense else ("rate",)
         elif isinstance(value, keras.optimizers.Optimizer):
-            extra = ("weight_decay",) if _has_plain_decay(value) else ()
+            extra = ()
             if type(getattr(value, "_distribution_strategy", None)).__name__ == "_DefaultDistributionStrategy":
                 extra += ("_distribution_strategy",)
-            if extra[:1] == ("weight_decay",):
+            if (id(value), "weight_decay") in self.lifted:
+                extra += ("weight_decay",)
                 self.tokens.append("weight_decay lifted")
+            if value is not self.optimizer:  # one within another, of which nobody asks who is left out of the decay
+                return _BOOKKEEPING - _OF_DECAY | set(extra)
         elif isinstance(value, keras.metrics.Metric):
             name = value.name  # which of its metrics have one name matters: they are one entry of the logs
             self.tokens.append(f"metric {self.metric_names.setdefault(name, len(self.metric_names))}")
@@ -362,7 +372,8 @@ class _Walk:
                 if self.met is None:
                     raise _Unknown(f"the class {kind}")
                 self.met.append(kind)
-            versions = "".join(f",{_version(base)}" for base in kind.__mro__[:-1])
+            known = [base for base in kind.__mro__[:-1] if _is_known(base)]  # the code of others is not held on to
+            versions = "".join(f",{_version(base)}" for base in known)
             token = self.classes[kind] = f"{kind.__module__}.{kind.__qualname__}{versions}"
         self.tokens.append(token)
 
@@ -477,7 +488,7 @@ def _has_plain_decay(optimizer: Any) -> bool:
     """Is the decay a number that Keras' base class applies, so that a tensor in its place will do?"""
     kind = type(optimizer)
     own = kind.__module__.startswith("keras.src.") and kind.__name__ in _DECAYS_IN_BASE
-    return own and type(optimizer.weight_decay) is float
+    return own and type(getattr(optimizer, "weight_decay", None)) is float
 
 
 def _reads_names(model: keras.Model) -> bool:
