@@ -168,14 +168,21 @@ def _of_dropout(layer: keras.layers.Dropout) -> list[str]:
     return walk.tokens
 
 
-def is_keras_own(model: keras.Model) -> bool:
-    """Are model, layers, loss and metrics all of Keras' making, so that to run a loss or a metric changes nothing?"""
+def is_known_throughout(model: keras.Model) -> bool:
+    """Are layers, their functions, loss and metrics all of Keras' or of our making?
+
+    Then to run a loss or a metric changes nothing, and the configuration can be read.
+    """
     user = model._compile_metrics
     given = (model.loss, user and user._user_metrics, user and user._user_weighted_metrics)
     parts = [part for part in keras.tree.flatten(given) if part is not None and not isinstance(part, str)]
-    kinds: list[Any] = [type(part) for part in (model, *model._flatten_layers())]
-    kinds += [part if inspect.isfunction(part) else type(part) for part in parts]
-    return all((kind.__module__ or "").startswith("keras.src.") for kind in kinds)
+    for layer in (model, *model._flatten_layers()):
+        functions = (
+            v for name, v in vars(layer).items() if inspect.isfunction(v) and name not in ("build", "quantize")
+        )
+        parts += [layer, *functions]
+    homes = (part.__module__ if inspect.isfunction(part) else type(part).__module__ for part in parts)
+    return all((home or "").startswith(("keras.src.", "recipes.")) for home in homes)
 
 
 def state_of(model: keras.Model) -> list[keras.Variable]:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph, dismantle_func_graph
 
 from recipes.programs import PROGRAMS
-from recipes.training.alike import identity, is_keras_own, lifted, looks, state_of, values_of
+from recipes.training.alike import identity, is_known_throughout, lifted, looks, state_of, values_of
 from recipes.training.inputs import TrainingData, take
 from recipes.training.steps import MIXED, PLAIN, XLA, Compiled, Tracing, block, outputs
 from recipes.training.widening import Wide, wide_config, wide_key, widened
@@ -63,7 +63,7 @@ def build_variables(model: keras.Model, data: TrainingData) -> None:
     layers_built = all(layer.built for layer in model._flatten_layers())
     if not layers_built or not all(part.built for part in parts):
         shape = model.outputs[0].shape[1:] if len(getattr(model, "outputs", None) or ()) == 1 else (None,)
-        if layers_built and None not in shape and is_keras_own(model):
+        if layers_built and None not in shape and is_known_throughout(model):
             _meet(model, x, y, tf.zeros((1, *shape), model.outputs[0].dtype), weight)
         else:
             _look(model, x, y, weight)

@@ -7,7 +7,6 @@ rates, train in one program, which is compiled once. A search then pays for comp
 """
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from recipes.training.alike import identity_but_widths, lifted, state_of, values_of
+from recipes.training.alike import identity_but_widths, is_known_throughout, lifted, state_of, values_of
 
 LEAST_WIDTH = 128  # of the program's hidden layers; wider ones are rounded up to powers of two
 KEEPS_ZERO = ("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "tanh", "softsign", "linear")
@@ -35,8 +34,9 @@ def wide_config(model: keras.Model) -> dict[str, Any] | None:
         return None
     if any(layer.dtype_policy.name != "float32" for layer in model.layers):
         return None
-    with warnings.catch_warnings(action="ignore"):  # of lambdas, that they are unsafe to save
-        config = model.get_config()
+    if not is_known_throughout(model):  # whose configuration may not even end: Keras writes down what a lambda encloses
+        return None
+    config = model.get_config()
     dense = [i for i, layer in enumerate(config["layers"]) if layer["class_name"] == "Dense"]
     if len(dense) < 2:  # no hidden layer
         return None
