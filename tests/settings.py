@@ -40,10 +40,19 @@ def network(
     return model
 
 
-def subjects() -> list[Subject]:
-    """One for each class that can stand in a small network on X and Y, whatever its arguments."""
+def subjects(rng: np.random.Generator | None = None, most: int = 10**6) -> list[Subject]:
+    """One for each class that can stand in a small network on X and Y, whatever its arguments.
+
+    Args:
+        rng: Of their order.
+        most: So many of them.
+    """
     found: dict[str, Subject] = {}
-    for name, make, find in _candidates():
+    candidates = [*_candidates()]
+    for i in range(len(candidates)) if rng is None else rng.permutation(len(candidates)):
+        name, make, find = candidates[i]
+        if len(found) == most:
+            break
         try:
             find(make())
         except Exception:  # one that needs other data
