@@ -456,9 +456,14 @@ class TestWhatOutputsMean:
 
     def test_refit_forgets(self):
         model = self.model()
-        fit(model, *self.data(["b", "c"]), verbose=0)
+        before = fit(model, *self.data(["b", "c"]), verbose=0)
         assert fit(model, *self.data(["a", "b"]), refit=True, verbose=0).classes == ("a", "b")
         assert fit(model, *self.data(["a", "b"]), verbose=0).classes == ("a", "b")
+        with refused(
+            "The model's outputs mean 'a', 'b' since a later fit with refit=True, and meant 'b', 'c' in this run. "
+            "Use the later run."
+        ):
+            before.predict_labels(self.data(["b", "c"])[0])
 
     @pytest.mark.parametrize(
         ("loss", "last", "middle"),

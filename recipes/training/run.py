@@ -7,8 +7,10 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
+from cheatsheet.arrays import show_values
 from recipes.training.inference import evaluate, predict
 from recipes.training.inputs import middle_of
+from recipes.training.signature import classes_of
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,17 @@ class Run:
         """The most probable class of each row, `(n,)`, under the name that it had in training.
 
         Raises:
-            ValueError: for a run whose target was numbers, not classes.
+            ValueError: for a run whose target was numbers, not classes; for one whose model has since been trained on
+                other labels.
         """
         if self.classes is None:
             raise ValueError("This run has no classes: its target was numbers. Use predict.")
+        now = classes_of(self.model)
+        if now is not None and now != self.classes:
+            raise ValueError(
+                f"The model's outputs mean {show_values(list(now))} since a later fit with refit=True, and meant "
+                f"{show_values(list(self.classes))} in this run. Use the later run."
+            )
         outputs = self.predict(x)
         if outputs.shape[1] > 1:
             return np.asarray(self.classes)[outputs.argmax(axis=1)]
