@@ -177,11 +177,9 @@ def is_known_throughout(model: keras.Model) -> bool:
     given = (model.loss, user and user._user_metrics, user and user._user_weighted_metrics)
     parts = [part for part in keras.tree.flatten(given) if part is not None and not isinstance(part, str)]
     for layer in (model, *model._flatten_layers()):
-        functions = (
-            v for name, v in vars(layer).items() if inspect.isfunction(v) and name not in ("build", "quantize")
-        )
-        parts += [layer, *functions]
-    homes = (part.__module__ if inspect.isfunction(part) else type(part).__module__ for part in parts)
+        held = [value for name, value in vars(layer).items() if name not in ("build", "quantize")]
+        parts += [layer, *(value for value in held if callable(value) and not isinstance(value, type))]
+    homes = (part.__module__ if inspect.isroutine(part) else type(part).__module__ for part in parts)
     return all((home or "").startswith(("keras.src.", "recipes.")) for home in homes)
 
 
@@ -222,11 +220,15 @@ def replaced(places: list[tuple[Any, str]], values: list[Any]) -> Iterator[None]
 
 def description(model: keras.Model) -> list[Any]:
     """What a compiled model is, without names, seeds and numbers: its layers, and how it is trained."""
-    compiled = model.get_compile_config() or {}
     config = keras.optimizers.serialize(model.optimizer)["config"]
     config.pop("name", None)
     optimizer = [type(model.optimizer).__name__, config]
-    return [_canonical(model.get_config(), {}), {**compiled, "optimizer": optimizer}]
+    try:
+        layers, compiled = _canonical(model.get_config(), {}), model.get_compile_config() or {}
+    except (TypeError, ValueError, NotImplementedError, RecursionError):  # something of the user's that has no words
+        layers = [[type(part).__name__, [list(w.shape) for w in part.weights]] for part in model._flatten_layers()]
+        compiled = {}
+    return [layers, {**compiled, "optimizer": optimizer}]
 
 
 class _Walk:
