@@ -21,9 +21,10 @@ from recipes.training.inputs import TrainingData
 from recipes.training.program import build_variables
 
 PAIRS = pairs()
-QUICK = ("kernels left out of the decay", "closure of a activation", "regularizer whose configuration forgets",
-         "a method patched on an instance", "decay set after compile", "clipnorm after compile", "a layer used twice",
-         "one variable frozen", "decay within a scaled optimizer")  # fmt: skip
+QUICK = (
+    "kernels left out of the decay", "closure of a activation", "regularizer whose configuration forgets",
+    "a method patched on an instance", "decay within a scaled optimizer",
+)  # fmt: skip
 
 
 def weights(model):

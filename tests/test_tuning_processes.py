@@ -159,6 +159,7 @@ FATAL = textwrap.dedent("""
 """)
 
 
+@pytest.mark.slow
 def test_a_fatal_error_in_a_worker_ends_the_search_which_goes_on_later(start, tmp_path):
     (tmp_path / "search.py").write_text(FATAL)
     (tmp_path / "full").touch()
@@ -209,6 +210,7 @@ def test_a_chief_and_workers_at_an_address(start, tmp_path):
     assert all(count == {"started": 1, "execution": 1, "ended": 1} for count in events(tmp_path / "s").values())
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_a_fatal_error_in_a_worker_elsewhere_reaches_the_chief(start, tmp_path):
     (tmp_path / "search.py").write_text(FATAL)
