@@ -75,10 +75,11 @@ class TestNumbers:
             assert abs(r).max() < 6
 
     def test_the_first_steps_of_one_place_are_a_sequence_without_pattern(self):
-        steps = tf.map_fn(
-            lambda step: uniform(tf.stack([tf.constant(5, tf.uint32), step]), (3, 5)),
-            tf.cast(tf.range(2000), tf.uint32), fn_output_signature=tf.float32,
-        ).numpy()  # fmt: skip
+        @tf.function(jit_compile=True)
+        def sequence(words):
+            return tf.map_fn(lambda word: uniform(word, (3, 5)), words, fn_output_signature=tf.float32)
+
+        steps = sequence(tf.constant([[5, step] for step in range(2000)], tf.uint32)).numpy()
         for lag in (1, 2, 7):
             assert correlation(steps[lag:], steps[:-lag]) < 4.5
         assert stats.kstest(steps[:, 1, 2], "uniform").pvalue > 1e-3
