@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from recipes.build import seeded
+from recipes.seeds import seeded
 
 NUM_POSITIONS = 4  # x, operator, y, equals sign
 
