@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.arrays import as_array, require_finite
+from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.head import QUANTILES
 from cheatsheet.table import canonical_loss
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.arrays import as_array, require_finite, show_values
+from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.words import show_values
 
 # Integers are taken for classes when they number 0..K-1 or 1..K, or when there are at most this many
 # distinct ones ...

@@ -13,19 +13,18 @@ import keras
 import numpy as np
 
 import cheatsheet
-from cheatsheet.arrays import count
+from cheatsheet.common.arguments import as_widths, require_whole
+from cheatsheet.common.words import count
 from cheatsheet.head import QUANTILES, Head
 from cheatsheet.table import canonical_loss
-from recipes.arrays import (
+from recipes.bodies import BODIES
+from recipes.features import (
     as_features,
-    as_widths,
     input_shape_of,
     moments,
     require_channels_last,
     require_float32_spread,
-    require_whole,
 )
-from recipes.bodies import BODIES
 from recipes.losses import Pinball, sign_accuracy
 from recipes.seeds import seeded
 

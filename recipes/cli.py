@@ -46,7 +46,7 @@ def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _grok(options: argparse.Namespace) -> int:
-    from recipes.grokking.run import grok  # loads TensorFlow
+    from recipes.grokking.grok import grok  # loads TensorFlow
 
     names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "grokfast", "muon",
              "max_steps", "seed", "checkpoint")  # fmt: skip
@@ -80,8 +80,8 @@ def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _tune(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from recipes.data import load_data
-    from recipes.tuning.search import tune  # loads TensorFlow
+    from recipes.datasets import load_data
+    from recipes.tuning.tune import tune  # loads TensorFlow
 
     if (options.data is None) != (options.body == "grokking"):
         raise ValueError("Say --data NAME or --data FILE.npz; --body grokking alone has its own.")

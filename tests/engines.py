@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from recipes import fit, load_data
-from recipes.training import program
+from recipes.training.engines.tensorflow import program
 
 WINE = load_data("wine")
 X = ((WINE.x - WINE.x.mean(0)) / WINE.x.std(0)).astype("float32")

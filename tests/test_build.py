@@ -58,8 +58,8 @@ def test_every_row_builds_learns_predicts_and_survives_saving(task, loss, x, y, 
 
 
 def _encoded(model, y):
-    from recipes.training.inputs import loss_name
-    from recipes.training.targets import encode_target
+    from recipes.training.data.prepare import loss_name
+    from recipes.training.data.targets import encode_target
 
     return encode_target(y, loss_name(model), model.output_shape[-1])[0]
 

@@ -15,8 +15,7 @@ from engines import IMAGES, X, Y, cnn
 from processes import MOST_SECONDS, run_python
 
 from recipes import fit
-from recipes.training import checkpoint as checkpoint_module
-from recipes.training.checkpoint import FILES, Checkpoint
+from recipes.running.checkpoint import FILES, Checkpoint, copy_state, remove_state
 
 SETTINGS = {"seed": 0, "batch_size": 32}
 
@@ -105,7 +104,7 @@ def test_a_state_is_removed_without_what_else_lies_there(tmp_path):
         write(tmp_path / name, 1, 2)
     (tmp_path / "b" / "notes.txt").write_text("mine")
     for name in ("a", "b"):
-        checkpoint_module.remove_state(tmp_path / name)
+        remove_state(tmp_path / name)
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["b", "b/notes.txt"]
 
 
@@ -113,9 +112,9 @@ def test_a_damaged_state_is_not_copied_where_the_one_before_is_whole(tmp_path):
     write(tmp_path / "a", 1, 2)
     (tmp_path / "a" / FILES[0]).write_bytes(b"")  # the newest
     with pytest.warns(UserWarning, match="Damaged, so the state before is taken"):
-        checkpoint_module.copy_state(tmp_path / "a", tmp_path / "b")
+        copy_state(tmp_path / "a", tmp_path / "b")
     assert read(tmp_path / "b").state["step"] == 1
-    checkpoint_module.copy_state(tmp_path / "nowhere", tmp_path / "c")
+    copy_state(tmp_path / "nowhere", tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
@@ -156,7 +155,7 @@ def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch, call):
 
     with monkeypatch.context() as patch, Checkpoint(tmp_path, SETTINGS) as checkpoint:
         checkpoint.load()
-        patch.setattr(checkpoint_module.os, call, full)
+        patch.setattr(os, call, full)
         with pytest.raises(OSError, match="could not be written"):
             checkpoint.save({"weights": np.zeros(3)}, {"step": 3})
     assert read(tmp_path).state["step"] == 2
@@ -168,7 +167,7 @@ def test_killed_at_every_boundary_of_a_write(tmp_path):
     script = textwrap.dedent("""
         import os, signal, sys
         import numpy as np
-        from recipes.training.checkpoint import Checkpoint
+        from recipes.running.checkpoint import Checkpoint
         folder, die_at = sys.argv[1], int(sys.argv[2])
         count = 0
         def deadly(real):
@@ -274,7 +273,7 @@ def test_a_rate_that_callbacks_lower_is_taken_up(tmp_path):
 
 def test_the_way_of_compiling_does_not_depend_on_what_was_trained_before(tmp_path, monkeypatch):
     from recipes import clear_programs
-    from recipes.training import program
+    from recipes.training.engines.tensorflow import program
 
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS", 30)
     clear_programs()

@@ -6,7 +6,8 @@ import pytest
 from conftest import refused
 
 from cheatsheet import Finding
-from recipes import build_model, diagnose, fit, load_data
+from recipes import build_model, fit, load_data
+from recipes.diagnosis import diagnose
 
 EPOCHS = np.arange(1, 101)
 

@@ -8,7 +8,7 @@ from keras import layers, regularizers
 from scipy import stats
 
 from recipes import build_autoencoder, fit
-from recipes.training.operations import _convolve_doubled, rearranged
+from recipes.training.engines.tensorflow.rewrites import _convolve_doubled, rearranged
 
 
 class TestSameMathematics:

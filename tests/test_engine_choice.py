@@ -12,10 +12,10 @@ from engines import IMAGES, LABELS, WINE, X, Y, cnn, mlp, plain_first
 from keras import layers
 
 from recipes import build_model, clear_programs, fit
-from recipes.programs import PROGRAMS
-from recipes.training import program
-from recipes.training.engine import acts_on_batches
-from recipes.training.interrupt import Interrupt
+from recipes.running.interrupt import Interrupt
+from recipes.running.programs import PROGRAMS
+from recipes.training.engines.engine import acts_on_batches
+from recipes.training.engines.tensorflow import program
 
 
 class TestChoice:
@@ -50,7 +50,7 @@ class TestChoice:
         assert self.reason(model) == "keras: model.fit (the model is compiled with run_eagerly=True)"
 
     def test_data_beyond_the_memory_go_to_keras(self, monkeypatch):
-        monkeypatch.setattr("recipes.training.engine.free_memory", lambda: 1000.0)
+        monkeypatch.setattr("recipes.training.engines.engine.free_memory", lambda: 1000.0)
         assert "exceed 50% of the free memory" in self.reason(mlp())
 
     def test_xla_where_it_pays_and_never_for_convolutions_on_a_cpu(self, monkeypatch):

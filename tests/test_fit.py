@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipes import build_model, fit, load_data
-from recipes.training.batches import epoch_order, split_rows
-from recipes.training.progress import LiveLine, ProgressLine
-from recipes.training.targets import encode_target
+from recipes.running.progress import LiveLine, ProgressLine
+from recipes.training.data.batches import epoch_order, split_rows
+from recipes.training.data.targets import encode_target
 
 WINE = load_data("wine")
 NAMES = np.array(WINE.class_names)[WINE.y]

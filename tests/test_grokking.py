@@ -18,7 +18,6 @@ from conftest import refused
 from processes import MOST_SECONDS, RESTORE_CTRL_C, run_python
 
 from recipes import clear_programs, grok
-from recipes.arrays import free_memory
 from recipes.cli import main
 from recipes.grokking.crossentropy import crossentropies
 from recipes.grokking.equations import COMMUTATIVE, MODULAR, OPERATIONS, equations, is_prime
@@ -30,16 +29,17 @@ from recipes.grokking.fourier import (
     joining_order,
     restricted_and_excluded_loss,
 )
+from recipes.grokking.grok import PRESETS
 from recipes.grokking.memory import require_memory, run_bytes
-from recipes.grokking.network import MLP, ONE_LAYER, PAPER, Network, flops_per_example
-from recipes.grokking.optimizer import Optimizer, matrices_of, orthogonalised
+from recipes.grokking.networks import MLP, ONE_LAYER, PAPER, Network, flops_per_example
 from recipes.grokking.phases import Circumstances, findings, is_sustained, next_evaluation, phases
-from recipes.grokking.run import PRESETS
-from recipes.grokking.shared import Batch, logits
-from recipes.grokking.steps import Trainer
+from recipes.grokking.step.fast_forward import Batch, logits
+from recipes.grokking.step.optimizer import Optimizer, matrices_of, orthogonalised
+from recipes.grokking.step.steps import Trainer
 from recipes.plots import plot_embedding, plot_grokking
 from recipes.plots.grokking import four_moments, moment_name
-from recipes.programs import PROGRAMS
+from recipes.running.memory import free_memory
+from recipes.running.programs import PROGRAMS
 
 SMALL = {
     "paper": Network(width=16, num_heads=2, hidden=24),
@@ -730,9 +730,9 @@ class TestClaims:
     def test_a_run_takes_the_memory_that_was_counted(self, p, network):
         script = textwrap.dedent("""
             import resource, sys
-            from recipes.grokking import network
+            from recipes.grokking import networks as network
             from recipes.grokking.memory import run_bytes
-            from recipes.grokking.run import grok
+            from recipes.grokking.grok import grok
 
             p, chosen = int(sys.argv[1]), getattr(network, sys.argv[2])
             with open("/proc/self/statm") as file:

@@ -8,8 +8,8 @@ from keras import layers
 from scipy import stats
 
 from recipes import fit
-from recipes.training import program
-from recipes.training.noise import hashed_noise, normal, random_bits, uniform
+from recipes.training.engines.tensorflow import program
+from recipes.training.engines.tensorflow.noise import hashed_noise, normal, random_bits, uniform
 
 
 def words(seed, step):

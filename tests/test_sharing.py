@@ -15,10 +15,10 @@ from processes import run_python
 from settings import X, Y, set_on, settings, subjects
 
 from recipes import clear_programs, fit
-from recipes.programs import PROGRAMS, Programs
-from recipes.training.alike import identity
-from recipes.training.inputs import TrainingData
-from recipes.training.program import build_variables
+from recipes.running.programs import PROGRAMS, Programs
+from recipes.training.data.prepare import TrainingData
+from recipes.training.engines.tensorflow.alike import identity
+from recipes.training.engines.tensorflow.program import build_variables
 
 PAIRS = pairs()
 QUICK = (
@@ -261,7 +261,7 @@ class TestNothingOfTheModelStays:
                     raise RuntimeError("no")
                 return x
 
-        monkeypatch.setattr("recipes.training.program.MIXED_PAYS_AFTER_STEPS", 0)
+        monkeypatch.setattr("recipes.training.engines.tensorflow.program.MIXED_PAYS_AFTER_STEPS", 0)
         model = net(layers.Rescaling(2.0), layers.Dropout(0.3), Breaks())
         before = [dict(vars(part)) for part in (*model.layers, model.optimizer)]
         with pytest.raises(RuntimeError, match="no"):

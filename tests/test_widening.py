@@ -7,10 +7,10 @@ from engines import IMAGES, LABELS, X, Y, cnn, compare
 from keras import layers
 
 from recipes import build_model, clear_programs, fit, load_data
-from recipes.programs import PROGRAMS
-from recipes.training import program
-from recipes.training.alike import state_of
-from recipes.training.widening import KEEPS_ZERO, OPTIMIZERS, lent, wide_config
+from recipes.running.programs import PROGRAMS
+from recipes.training.engines.tensorflow import program
+from recipes.training.engines.tensorflow.state import state_of
+from recipes.training.engines.tensorflow.wide import KEEPS_ZERO, OPTIMIZERS, lent, wide_config
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What logits lose, in NumPy alone; `shared.py` has the mean that the compiled steps follow."""
+"""What logits lose, in NumPy alone; `step/fast_forward.py` has the mean that the compiled steps follow."""
 
 import numpy as np
 

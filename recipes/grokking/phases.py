@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cheatsheet.arrays import count
+from cheatsheet.common.words import count
 from cheatsheet.finding import Finding
 
 KNOWN = 0.99  # accuracy that counts as having learnt a set, as in the paper

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cheatsheet import Finding
-from recipes.diagnose import diagnose
+from recipes.diagnosis.diagnose import diagnose
 
 TRAIN, VALIDATION, CHANCE = "#1f5a99", "#d1602a", "0.55"  # blue and orange: told apart by every eye, and in print
 _VERDICT = {"error": "#a02020", "warning": "#8a5a00", "info": "#2b6e3f"}

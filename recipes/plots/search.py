@@ -10,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from recipes.plots.history import TRAIN, VALIDATION
-from recipes.tuning.journal import without_bookkeeping
+from recipes.tuning.record.journal import without_bookkeeping
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4

@@ -11,16 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.arrays import require_whole
-from recipes.diagnose import diagnose
-from recipes.training import with_keras
-from recipes.training.checkpoint import Checkpoint
-from recipes.training.engine import Plan, Train, choose
-from recipes.training.inference import predict
-from recipes.training.inputs import TrainingData, is_stream, pass_on, prepare
-from recipes.training.interrupt import Interrupt
-from recipes.training.progress import ProgressLine
-from recipes.training.resume import Resume, settings_of, steps_of
+from cheatsheet.common.arguments import require_whole
+from recipes.diagnosis.diagnose import diagnose
+from recipes.running.checkpoint import Checkpoint
+from recipes.running.interrupt import Interrupt
+from recipes.running.progress import ProgressLine
+from recipes.training.data.prepare import TrainingData, is_stream, pass_on, prepare
+from recipes.training.engines import keras_fit as with_keras
+from recipes.training.engines.engine import Plan, Train, choose
+from recipes.training.engines.resume import Resume, settings_of, steps_of
+from recipes.training.evaluate import predict
 from recipes.training.run import Run
 from recipes.training.signature import remember_classes
 
@@ -202,6 +202,8 @@ def _say_what_was_frozen(model: keras.Model) -> None:
 def _engine(name: str) -> Train:
     if name == "keras":
         return with_keras.train
-    from recipes.training import resident  # imports tensorflow, which another backend need not have
+    from recipes.training.engines.tensorflow import (
+        loop as resident,  # imports tensorflow, which another backend need not have
+    )
 
     return resident.train

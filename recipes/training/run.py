@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
-from cheatsheet.arrays import show_values
-from recipes.training.inference import evaluate, predict
-from recipes.training.inputs import middle_of
+from cheatsheet.common.words import show_values
+from recipes.training.data.prepare import middle_of
+from recipes.training.evaluate import evaluate, predict
 from recipes.training.signature import classes_of
 
 

@@ -4,7 +4,7 @@ from weakref import WeakKeyDictionary
 
 import keras
 
-from recipes.training.targets import Classes
+from recipes.training.data.targets import Classes
 
 _CLASSES: WeakKeyDictionary[keras.Model, Classes] = WeakKeyDictionary()
 

@@ -10,10 +10,11 @@ import numpy as np
 from keras_tuner.engine.metrics_tracking import infer_metric_direction
 
 import cheatsheet
-from recipes.arrays import as_features, require_whole
-from recipes.training.batches import split_rows
-from recipes.training.inputs import is_stream
-from recipes.training.targets import encode_target
+from cheatsheet.common.arguments import require_whole
+from recipes.features import as_features
+from recipes.training.data.batches import split_rows
+from recipes.training.data.prepare import is_stream
+from recipes.training.data.targets import encode_target
 from recipes.tuning.problem import Problem
 from recipes.tuning.space import OF_BODY, entries_of
 
