@@ -1,7 +1,9 @@
 """The cheatsheet itself: for each kind of target, the loss, the last activation and the last layer's width."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from cheatsheet.common.arguments import known_arguments_only
+from cheatsheet.common.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,7 @@ def canonical_loss(name: str) -> str:
     return full.get(squeezed, name)
 
 
+@known_arguments_only
 def lookup(task: str, loss: str | None = None) -> Row:
     """Which row of the cheatsheet is for this task (and this loss)?
 
@@ -292,13 +295,11 @@ def _hint_for_task(task: object) -> str:
     for row in TABLE:
         if canonical_loss(str(task)) == row.loss:
             return f" {task!r} is a loss: say task={row.task!r}, loss={row.loss!r}."
-    close = get_close_matches(word, TASKS, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(word, TASKS)
 
 
 def _hint_for_loss(loss: str, losses: list[str]) -> str:
     others = [row.task for row in TABLE if row.loss == canonical_loss(loss)]
     if others:
         return f" That loss goes with task={others[0]!r}."
-    close = get_close_matches(loss, losses, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(loss, losses)

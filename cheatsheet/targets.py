@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.common.words import show_values
 
@@ -39,6 +40,7 @@ class Inference:
         return "; ".join((f"{self.evidence}: {self.task}", *self.alternatives))
 
 
+@known_arguments_only
 def infer_task(y: Any) -> Inference:
     """Which task does this target stand for?
 

@@ -6,15 +6,14 @@ The one place that compiles from a `Head`.
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 import cheatsheet
-from cheatsheet.common.arguments import as_widths, require_whole
-from cheatsheet.common.words import count
+from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.head import QUANTILES, Head
 from cheatsheet.table import canonical_loss
 from recipes.bodies import BODIES
@@ -30,9 +29,6 @@ from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
 UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
-
-# What people type, by habit from elsewhere.
-_OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes"}
 
 Body = str | Callable[..., list[keras.Layer]]
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
@@ -155,16 +151,15 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     if callable(body):
         return body
     if body not in BODIES:
-        close = get_close_matches(str(body).lower(), BODIES, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"Unknown body. Received: body={body!r}. Expected one of {', '.join(BODIES)}.{hint}")
+        raise ValueError(
+            f"Unknown body. Received: body={body!r}. Expected one of {', '.join(BODIES)}.{did_you_mean(body, BODIES)}"
+        )
     make = BODIES[body]
     known = inspect.signature(make).parameters
     for name in options:
         if name not in known:
             names = [*known, *inspect.signature(build_model).parameters]
-            close = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else get_close_matches(name, names, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(OTHER_NAMES.get(name, name), names)
             raise TypeError(
                 f"build_model has no argument {name!r} with body={body!r}, which takes {', '.join(known)}.{hint}"
             )
@@ -269,10 +264,9 @@ def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: Rate 
         made = keras.optimizers.get(optimizer)
     except ValueError:
         names = [name.lower() for name in dir(keras.optimizers) if name[0].isupper() and name != "Optimizer"]
-        close = get_close_matches(optimizer.lower(), names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"Unknown optimizer. Received: optimizer={optimizer!r}. Expected one of {', '.join(names)}.{hint}"
+            f"Unknown optimizer. Received: optimizer={optimizer!r}. Expected one of {', '.join(names)}."
+            + did_you_mean(optimizer, names)
         ) from None
     if learning_rate is None:
         return made

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.common.arguments import require_whole
+from cheatsheet.common.arguments import known_arguments_only, require_whole
 
 FOLDER_VARIABLE = "RECIPES_DATA"
 DIGIT_MAXIMUM = 16.0  # scikit-learn's digits count ink in 4x4 blocks
@@ -71,6 +71,7 @@ class Data:
         return iter((self.x, self.y))
 
 
+@known_arguments_only
 def load_data(name: str, *, folder: str | os.PathLike[str] | None = None, scale: bool = True) -> Data:
     """Which arrays belong to this name?
 

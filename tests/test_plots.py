@@ -105,4 +105,4 @@ class TestAutoencoderFigures:
 
 
 def fit_like(history):
-    return SimpleNamespace(history=history, findings=[Finding("too_short", "info", "", "")])
+    return SimpleNamespace(history=history, findings=[Finding("too_short", "info", "")])

@@ -1,10 +1,20 @@
-"""Is this argument a whole number, or a sequence of them, in its range? Else an error that says so."""
+"""Checks of plain arguments: whole numbers, sequences of them, names of arguments; else an error that says so."""
 
+import functools
+import inspect
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+
+from cheatsheet.common.words import did_you_mean
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# What people type, by habit from elsewhere.
+OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes",
+               "n_epochs": "epochs", "num_epochs": "epochs", "bs": "batch_size", "random_state": "seed"}  # fmt: skip
 
 
 def is_whole(value: Any, least: int) -> bool:
@@ -40,3 +50,25 @@ def as_widths(name: str, values: Any) -> tuple[int, ...]:
             f"Received: {name}={values!r}. Expected something like (64, 32)."
         )
     return tuple(int(value) for value in values)
+
+
+def known_arguments_only(function: Function) -> Function:
+    """Decorate a function so that an argument it does not have is answered with the nearest one that it has.
+
+    >>> @known_arguments_only
+    ... def fit(model, *, epochs=1): ...
+    >>> fit(None, epoch=3)
+    Traceback (most recent call last):
+    TypeError: fit has no argument 'epoch'. It takes model, epochs. Did you mean 'epochs'?
+    """
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
+        for name in options:
+            if name not in known:
+                hint = did_you_mean(OTHER_NAMES.get(name, name), known)
+                raise TypeError(f"{function.__name__} has no argument {name!r}. It takes {', '.join(known)}.{hint}")
+        return function(*args, **options)
+
+    return checked  # type: ignore[return-value]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 import cheatsheet
-from cheatsheet.common.arguments import as_widths, require_whole
+from cheatsheet.common.arguments import as_widths, known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from cheatsheet.head import Head
 from recipes.autoencoder.networks import MAKERS, PRESETS, Parts, Shape
@@ -24,6 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+@known_arguments_only
 def build_autoencoder(
     kind: str | None = None,
     *,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
 from cheatsheet.finding import Finding, by_severity
 
@@ -28,6 +29,7 @@ JUMPS = 0.03  # scatter of the loss from epoch to epoch, relative to its level
 BELOW_TRAINING = 0.02  # relative gap by which the validation loss must lie below the training loss
 
 
+@known_arguments_only
 def diagnose(
     history: Any, *, chance: float | None = None, least: float | None = None, spread: float | None = None
 ) -> list[Finding]:
@@ -95,8 +97,8 @@ class _Curves:
         return max(FEWEST_EPOCHS, math.ceil(TAIL * len(self.loss)))
 
     @property
-    def tail_epochs(self) -> str:
-        return f"epochs {len(self.loss) - self.tail + 1}-{len(self.loss)}"
+    def tail_epochs(self) -> tuple[int, int]:
+        return len(self.loss) - self.tail + 1, len(self.loss)
 
 
 def _curves(history: Any) -> _Curves:
@@ -141,9 +143,9 @@ def _not_a_number(curves: _Curves) -> list[Finding]:
             Finding(
                 "nan",
                 "error",
-                f"epoch {epoch}",
                 f"{name} became {what}{before}.",
                 "lower learning_rate (by 10), scale x and y, and look for log(0) or division by 0 in a custom loss",
+                epochs=(epoch, epoch),
             )
         ]
     return []
@@ -155,9 +157,9 @@ def _too_short(curves: _Curves) -> list[Finding]:
         Finding(
             "too_short",
             "info",
-            f"epochs 1-{epochs}",
             f"{count(epochs, 'epoch')} cannot show how the curve ends; {curves.name} is {curves.watched[-1]:.4g}.",
             f"train for at least {FEWEST_EPOCHS} epochs",
+            epochs=(1, epochs),
         )
     ]
 
@@ -174,9 +176,9 @@ def _diverging(curves: _Curves) -> list[Finding]:
         Finding(
             "diverging",
             "error",
-            f"epochs {best + 1}-{len(loss)}",
             f"loss on the training data rose from {loss[best]:.4g} to {loss[-1]:.4g}.",
             "lower learning_rate (by 3 to 10), or clip gradients (clipnorm=1); a rising training loss is often a bug",
+            epochs=(best + 1, len(loss)),
         )
     ]
 
@@ -196,10 +198,10 @@ def _still_learning(curves: _Curves) -> list[Finding]:
         Finding(
             "still_learning",
             "warning",
-            curves.tail_epochs,
             f"{curves.name} was still falling when training stopped: from {tail[0]:.4g} to {tail[-1]:.4g} over the "
             f"last {len(tail)} epochs.",
             "train for more epochs, or raise learning_rate",
+            epochs=curves.tail_epochs,
         )
     ]
 
@@ -222,11 +224,11 @@ def _overfitting(curves: _Curves) -> list[Finding]:
         Finding(
             "overfitting",
             "warning",
-            f"epochs {best + 1}-{len(loss)}",
             f"val_loss was lowest at epoch {best + 1} ({val_loss[best]:.4g}) and rose to {val_loss[-1]:.4g}, "
             f"while loss went from {loss[best]:.4g} to {loss[-1]:.4g}.",
             f"stop near epoch {best + 1} (EarlyStopping with restore_best_weights=True), or use dropout, "
             "fewer parameters, or more data",
+            epochs=(best + 1, len(loss)),
         )
     ]
 
@@ -251,10 +253,10 @@ def _worse_than_chance(curves: _Curves, chance: float | None, least: float, seve
         Finding(
             "worse_than_chance",
             severity,
-            f"epochs 1-{len(curves.loss)}" if short else curves.tail_epochs,
             f"{curves.name} is {end:.4g}, no better than the {chance:.4g} of always giving the same answer{once}.",
             ("train on, or raise learning_rate; " if severity == "warning" and not short else "")
             + "check that x and y belong together row by row, scale x, and try another learning_rate",
+            epochs=(1, len(curves.loss)) if short else curves.tail_epochs,
         )
     ]
 
@@ -268,10 +270,10 @@ def _posterior_collapse(curves: _Curves, chance: float | None, spread: float | N
         Finding(
             "posterior_collapse",
             "error",
-            curves.tail_epochs,
             f"whatever it is shown, the model gives nearly the mean example: its outputs vary by {spread:.1%} of what "
             f"the data vary, and {curves.name} is {end:.4g} where the mean example gets {chance:.4g}.",
             "recompile with optimizer='adam', or raise learning_rate: Keras' adadelta takes 0.001, its paper 1.0",
+            epochs=curves.tail_epochs,
         )
     ]
 
@@ -287,10 +289,10 @@ def _jumps(curves: _Curves) -> list[Finding]:
         Finding(
             "jumps",
             "info",
-            curves.tail_epochs,
             f"{curves.name} scatters by {scatter / level:.0%} from epoch to epoch. No bad sign "
             "by itself: large steps and kinked activations (ReLU) do that.",
             "lower learning_rate towards the end for a smoother and often lower loss",
+            epochs=curves.tail_epochs,
         )
     ]
 
@@ -301,8 +303,8 @@ def _converged(curves: _Curves) -> list[Finding]:
         Finding(
             "converged",
             "info",
-            curves.tail_epochs,
             f"{curves.name} is flat at the end, at {float(np.median(tail)):.4g}.",
+            epochs=curves.tail_epochs,
         )
     ]
 
@@ -318,8 +320,8 @@ def _validation_below_training(curves: _Curves) -> list[Finding]:
         Finding(
             "validation_below_training",
             "info",
-            curves.tail_epochs,
             f"val_loss ({val_loss[-1]:.4g}) lies below loss ({loss[-1]:.4g}). No mistake: dropout and weight penalties "
             "act on the training loss only, which is also an average over an epoch in which the model still improved.",
+            epochs=curves.tail_epochs,
         )
     ]

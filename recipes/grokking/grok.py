@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
-from cheatsheet.common.arguments import require_whole
+from cheatsheet.common.arguments import known_arguments_only, require_whole
 from recipes.grokking.crossentropy import crossentropies
 from recipes.grokking.equations import RANDOM, Equations, equations
 from recipes.grokking.fourier import circle_order, fourier_power, gini, restricted_and_excluded_loss
@@ -134,6 +134,7 @@ class GrokRun:
         )
 
 
+@known_arguments_only
 def grok(
     preset: str = "lecture",
     *,

@@ -121,7 +121,7 @@ def findings(history: Mapping[str, Sequence[float]], found: Phases, of: Circumst
             text += " So few validation equations were right by chance."
     if not math.isfinite(_last_loss(history)):
         severity, text = "error", f"{text} The loss is no number any more."
-    return [Finding(found.kind, severity, where, text, fix)]
+    return [Finding(found.kind, severity, text, fix, where=where)]
 
 
 def _what_happened(history: Mapping[str, Sequence[float]], found: Phases) -> tuple[str, str]:

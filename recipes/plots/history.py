@@ -1,7 +1,6 @@
 """Loss curves with their verdicts."""
 
 import math
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -66,10 +65,9 @@ def plot_history(
 
 
 def _write_verdict(ax: Axes, finding: Finding) -> None:
-    span = re.search(r"(\d+)-(\d+)", finding.where)
     colour = _VERDICT[finding.severity]
-    if span and not finding.where.startswith("epochs 1-"):
-        ax.axvspan(int(span[1]), int(span[2]), color=colour, alpha=0.08, linewidth=0)
+    if finding.epochs is not None and 1 < finding.epochs[0] < finding.epochs[1]:
+        ax.axvspan(*finding.epochs, color=colour, alpha=0.08, linewidth=0)
     text = f"{finding.rule.replace('_', ' ')}: {finding.message}"
     width = ax.bbox.width / ax.figure.dpi  # inches
     letters = max(20, int(width * 72 / (VERDICT_POINTS * LETTER_WIDTH)))

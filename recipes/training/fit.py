@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cheatsheet.common.arguments import require_whole
+from cheatsheet.common.arguments import known_arguments_only, require_whole
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt
@@ -27,6 +27,7 @@ from recipes.training.signature import remember_classes
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
 
+@known_arguments_only
 def fit(
     model: keras.Model,
     x: Any,

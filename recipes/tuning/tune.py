@@ -12,7 +12,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.errors import FailedTrialError
 
-from cheatsheet.common.arguments import require_whole
+from cheatsheet.common.arguments import known_arguments_only, require_whole
 from recipes.running.files import write_atomically
 from recipes.running.interrupt import Interrupt
 from recipes.running.lock import locked, unlock
@@ -32,6 +32,7 @@ from recipes.tuning.work.loop import explored, work
 DEFAULT_TRIALS = 30  # of a random or Bayesian search
 
 
+@known_arguments_only
 def tune(
     x: Any = None,
     y: Any = None,
