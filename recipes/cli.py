@@ -53,7 +53,7 @@ def _grok(options: argparse.Namespace) -> int:
     run = grok(**{name: getattr(options, name) for name in names})
     print(json.dumps(run.to_json()) if options.json else run)
     if options.out is not None:
-        _save_figure(run, options.out / "grokking.png")
+        _save_figure(run.plot()[0].get_figure(root=True), options.out / "grokking.png")
     return 0
 
 
@@ -81,9 +81,10 @@ def _tune(options: argparse.Namespace) -> int:
     import numpy as np
 
     from recipes.datasets import load_data
-    from recipes.tuning.tune import tune  # loads TensorFlow
+    from recipes.tuning.arguments import brings_data  # loads TensorFlow
+    from recipes.tuning.tune import tune
 
-    if (options.data is None) != (options.body == "grokking"):
+    if (options.data is None) != brings_data(options.body):
         raise ValueError("Say --data NAME or --data FILE.npz; --body grokking alone has its own.")
     x = y = None
     if options.data is not None and options.data.endswith(".npz"):
@@ -98,11 +99,11 @@ def _tune(options: argparse.Namespace) -> int:
     search = tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
     print(json.dumps(search.table()) if options.json else search)
     if options.out is not None and search.completed:
-        _save_figure(search, options.out / "search.png")
+        _save_figure(search.plot(), options.out / "search.png")
     return 0
 
 
-def _save_figure(result: Any, path: Path) -> None:
+def _save_figure(figure: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    result.plot()[0].get_figure(root=True).savefig(path, dpi=150)
+    figure.savefig(path, dpi=150)
     print(f"figure: {path.resolve()}", file=sys.stderr)
