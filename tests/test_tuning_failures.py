@@ -12,8 +12,16 @@ from searches import QUICK, X, Y, nothing, scores
 
 from recipes import tune
 from recipes.cli import main
+from recipes.tuning.kinds import NotMeasured
 from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.record.journal import Journal
+
+
+def with_metrics(hp):
+    model = nothing()
+    model.compile("sgd", "mean_squared_error", metrics=["mean_absolute_error"])
+    hp.Float("a", 0, 1)
+    return model
 
 
 class TestFailures:
@@ -64,6 +72,43 @@ class TestFailures:
         with pytest.raises(ValueError, match=r"x has 1 NaN|NaN"):
             tune(np.where(X[3, 1] == X, np.nan, X), Y, directory=tmp_path / "s")
         assert not (tmp_path / "s").exists()
+
+    @pytest.mark.parametrize(
+        ("objective", "changes", "measured"),
+        [
+            ("val_acuracy", {}, "accuracy, loss, val_accuracy, val_loss"),
+            ("val_accuracy", {"y": X[:, 0]}, "loss, mean_absolute_error, val_loss, val_mean_absolute_error"),
+            ("val_mae", {"hypermodel": with_metrics}, "loss, mean_absolute_error, val_loss, val_mean_absolute_error"),
+            ("val_accuracy", {"callbacks": [keras.callbacks.EarlyStopping()], "y": X[:, 0]},
+             "loss, mean_absolute_error, val_loss, val_mean_absolute_error, learning_rate"),
+        ],
+    )  # fmt: skip
+    def test_an_objective_that_will_not_be_measured_leaves_nothing_behind(self, tmp_path, objective, changes, measured):
+        kind = keras_tuner.Objective(objective, "min")
+        with refused(
+            f"objective={objective!r} is not among what is measured: {measured}. "
+            "Name one of these, or add it to the model's metrics.",
+            NotMeasured,
+        ):
+            tune(**{"x": X, "y": Y, "objective": kind, "epochs": 1, "directory": tmp_path / "s", **changes})
+        assert not (tmp_path / "s").exists()
+
+    def test_what_only_the_training_knows_is_looked_for_in_its_history(self, tmp_path):
+        class Own(keras.Sequential):
+            def test_step(self, data):
+                return {**super().test_step(data), "bliss": 1.0}
+
+        def build(hp):
+            hp.Float("a", 0, 1)
+            model = Own([keras.Input((4,)), keras.layers.Dense(1)])
+            model.compile("sgd", "mean_squared_error")
+            return model
+
+        options = {"hypermodel": build, "max_trials": 1, "epochs": 1, "verbose": 0}
+        kind = keras_tuner.Objective("val_bliss", "max")
+        assert tune(X, Y, objective=kind, directory=tmp_path / "a", **options).best_trial.score == 1.0
+        with pytest.raises(NotMeasured, match=r"^objective='val_blis' is not among what is measured: .*val_bliss"):
+            tune(X, Y, objective=keras_tuner.Objective("val_blis", "max"), directory=tmp_path / "b", **options)
 
     def test_an_objective_that_is_not_measured(self, tmp_path):
         with pytest.raises(ValueError, match=r"^objective='val_auc' is not among what is measured: accuracy, loss"):

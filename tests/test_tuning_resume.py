@@ -6,7 +6,7 @@ import pytest
 from conftest import refused
 from searches import FITS, QUICK, Bowl, X, Y, nothing, scores
 
-from recipes import tune
+from recipes import OtherSearchError, tune
 from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.problem import seed_of
 from recipes.tuning.record.journal import RECORD
@@ -54,7 +54,7 @@ class TestSameAgain:
             "Go on with the same settings, name another directory, or start anew with overwrite=True."
         ):
             tune(X, Y, max_trials=1, directory=tmp_path, **{**QUICK, "epochs": 3}, seed=1)
-        with pytest.raises(ValueError, match=r"holds another search: data was"):
+        with pytest.raises(OtherSearchError, match=r"holds another search: data was"):
             tune(X + 1, Y, max_trials=1, directory=tmp_path, **QUICK)
         with pytest.raises(ValueError, match=r"holds another search: space was"):
             tune(X, Y, max_trials=1, directory=tmp_path, **{**QUICK, "space": {"units": [4]}})

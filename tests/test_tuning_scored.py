@@ -18,7 +18,7 @@ from recipes.grokking.equations import equations
 from recipes.grokking.grok import PRESETS
 from recipes.tuning.problem import seed_of
 from recipes.tuning.record.journal import Journal
-from recipes.tuning.work.scored import keep_scored
+from recipes.tuning.work.scored import settle
 
 # Of which the last epoch is seldom the best.
 EIGHT = {
@@ -96,12 +96,21 @@ def test_what_hyperband_promotes_has_gone_through_all_its_trials(tmp_path):
     assert_all_are_as_scored(found, promoted)
 
 
-@pytest.mark.parametrize("hypermodel", [build, WithFit()], ids=["build", "fit"])
 @pytest.mark.parametrize("tuner", ["random", "hyperband"])
-def test_the_user_s_own_model(tmp_path, hypermodel, tuner):
+def test_the_user_s_own_build(tmp_path, tuner):
     options = {"max_trials": 3} if tuner == "random" else {}
-    found = tune(X, Y, hypermodel=hypermodel, tuner=tuner, epochs=5, directory=tmp_path, verbose=0, **options)
+    found = tune(X, Y, hypermodel=build, tuner=tuner, epochs=5, directory=tmp_path, verbose=0, **options)
     assert_all_are_as_scored(found)
+
+
+def test_the_user_s_own_fit_whose_order_of_batches_nobody_knows(tmp_path):
+    options = {"epochs": 5, "executions_per_trial": 2, "directory": tmp_path, "verbose": 0}
+    for max_trials in (2, 5):  # the same call goes on
+        found = tune(X, Y, hypermodel=WithFit(), max_trials=max_trials, **options)
+        best = found.best_trial
+        execution = int(np.argmin([e.score for e in best.executions]))
+        assert kept(tmp_path) == {f"trial_{best.id}/scored-{execution}.npz"}
+        assert_all_are_as_scored(found, [best])
 
 
 def test_a_fit_that_gives_a_number_has_the_model_of_its_end(tmp_path):
@@ -110,7 +119,8 @@ def test_a_fit_that_gives_a_number_has_the_model_of_its_end(tmp_path):
             history = model.fit(*args, **kwargs).history["val_loss"]
             return history[-1]
 
-    assert_all_are_as_scored(tune(X, Y, hypermodel=Model(), max_trials=2, epochs=4, directory=tmp_path, verbose=0))
+    found = tune(X, Y, hypermodel=Model(), max_trials=2, epochs=4, directory=tmp_path, verbose=0)
+    assert_all_are_as_scored(found, [found.best_trial])
 
 
 def test_images_and_autoencoders(tmp_path):
@@ -164,7 +174,7 @@ def test_weights_that_workers_keep_are_of_the_best_trial_alone(tmp_path):
     mine.write_text("mine")
     journal = Journal(tmp_path)
     for trial in [*reversed(found.completed), *found.completed]:
-        keep_scored(trial.number, found.problem, journal)
+        settle(trial.number, found.problem, journal, again=True)
     best = found.best_trial
     execution = int(np.argmin([e.score for e in best.executions]))
     assert kept(tmp_path) == {f"trial_{best.id}/scored-{execution}.npz", "trial_0000/scored-by-hand.npz"}
@@ -194,7 +204,7 @@ def test_a_training_that_is_not_the_same_again_is_said_so(tmp_path):
     factor[0] = 2.0
     with pytest.warns(UserWarning, match=r"^Trial 0, trained again, has another score than in the search: val_loss"):
         _ = found.best_model
-    keep_scored(0, found.problem, Journal(tmp_path))
+    settle(0, found.problem, Journal(tmp_path), again=True)
     assert kept(tmp_path) == set()  # nor is it kept
 
 

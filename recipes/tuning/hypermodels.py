@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,6 @@ from keras_tuner.errors import FailedTrialError
 from recipes.diagnosis.diagnose import diagnose
 from recipes.tuning.kinds import Kind, Trained, Training
 from recipes.tuning.work import train as by_engine
-from recipes.tuning.work.train import Keep
 
 if TYPE_CHECKING:
     from recipes.tuning.problem import Problem
@@ -37,20 +37,35 @@ def own_fit(hypermodel: Any) -> Callable[..., Any] | None:
     return fit if fit is not None and type(hypermodel).fit is not HyperModel.fit else None
 
 
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch that is best so far, and counts the epochs; as keras-tuner does."""
+
+    def __init__(self, problem: "Problem") -> None:
+        super().__init__()
+        self.objective, self.sign = problem.objective, 1 if problem.direction == "min" else -1
+        self.epochs, self.best = 0, math.inf
+        self.weights: list[np.ndarray] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epochs += 1
+        value = self.sign * float((logs or {}).get(self.objective, math.nan))
+        if value < self.best:
+            self.best, self.weights = value, self.model.get_weights()
+
+
 def train(problem: "Problem", training: Training, state: Path) -> Trained:
-    """Train as the user's `HyperModel.fit` does."""
-    model, history = _fit(problem, training)
-    verdict = diagnose(history)[0].rule if "loss" in history else ""
-    return Trained(model, history, verdict)
+    """Train as the user's `HyperModel.fit` does, whose order of the batches need not be the same twice.
+
+    The weights are those of the best epoch where it passes its callbacks on, else those of the end.
+    """
+    return _trained(problem, training)
 
 
 def again(problem: "Problem", trainings: Sequence[Training], epoch: int) -> Trained:
-    """The same, with the weights of that epoch, where its `fit` passes its callbacks on; else those of the end."""
-    keep = Keep(epoch, stop=False)
-    model, history = _fit(problem, trainings[-1], keep)
-    if keep.weights is not None and keep.epochs == max(map(len, history.values())):
-        model.set_weights(keep.weights)
-    return Trained(model, history)
+    """The same once more; the model has the weights that it gave."""
+    trained = _trained(problem, trainings[-1])
+    trained.model.set_weights(trained.weights)
+    return trained
 
 
 @contextmanager
@@ -69,17 +84,21 @@ def all_seeded(seed: int) -> Iterator[None]:
         np.random.set_state(numpy_state)  # noqa: NPY002
 
 
-def _fit(problem: "Problem", training: Training, *keep: Keep) -> tuple[keras.Model, dict[str, list[float]]]:
-    """The model, and what the user's `fit` gave back as a history."""
+def _trained(problem: "Problem", training: Training) -> Trained:
+    keep = KeepBest(problem)
     model = problem.build(training.hp, training.seed)
     fit = own_fit(problem.hypermodel)
     assert fit is not None
     with all_seeded(training.seed):
         found = fit(
             training.hp, model, problem.x, problem.y, epochs=training.epochs, batch_size=problem.batch_size,
-            validation_data=problem.validation, callbacks=[*keep, *copy.deepcopy(list(problem.callbacks))], verbose=0,
+            validation_data=problem.validation, callbacks=[keep, *copy.deepcopy(list(problem.callbacks))], verbose=0,
         )  # fmt: skip
-    return model, _as_history(found, problem.objective)
+    history = _as_history(found, problem.objective)
+    is_of_history = keep.epochs == len(history.get(problem.objective, ()))  # it may have trained several times
+    weights = keep.weights if keep.weights is not None and is_of_history else model.get_weights()
+    verdict = diagnose(history)[0].rule if "loss" in history else ""
+    return Trained(model, history, verdict, weights=weights)
 
 
 def _as_history(found: Any, objective: str) -> dict[str, list[float]]:

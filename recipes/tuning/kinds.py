@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from recipes.training.run import Run
 from recipes.tuning.space import Entries
@@ -42,12 +43,14 @@ class Trained:
         history: One list for each quantity.
         verdict: First rule of `diagnose`, or a kind's own word.
         standard_error: Of the score, by the spread over the validation rows; `None` where it is not known.
+        weights: Those of the scored epoch, where training again would not give the same; `None` where it does.
     """
 
     model: keras.Model
     history: dict[str, list[float]] = field(repr=False)
     verdict: str = ""
     standard_error: float | None = None
+    weights: list[np.ndarray] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
     trial_0007/record.jsonl       the truth
     trial_0007/trial.json         keras-tuner's
     trial_0007/state-0/           a checkpoint for each training
-    trial_0007/scored-0.npz       of the best trial of workers: the weights of its best training at the best epoch
+    trial_0007/scored-0.npz       the weights of a training at its best epoch, where it would not come back the same
 
 and, for as long as one of them is being written, its name with `.<process>.tmp` behind it.
 """
@@ -99,8 +99,9 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def let_go(trial: Path) -> None:
-    """Delete the states of a trial that nobody will need."""
+    """Delete the states and weights of a trial that nobody will need."""
     with contextlib.suppress(OSError):  # the next search that is cleared takes what is left
+        remove_files(trial, WEIGHTS)
         for state in list(trial.iterdir()):
             if _STATE.fullmatch(state.name) and state.is_dir():
                 remove_state(state)

@@ -19,7 +19,7 @@ from recipes.tuning.oracles._keras_tuner import BaseTuner
 from recipes.tuning.oracles.persistent import make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.record.journal import Execution, Journal
-from recipes.tuning.work.scored import keep_scored, trainings_of
+from recipes.tuning.work.scored import settle, trainings_of, weights_file, write_weights
 from recipes.tuning.work.train import inherit
 
 ALONE = "tuner0"  # the name of the one process of a search
@@ -119,19 +119,19 @@ def work(
             _run(problem, trial, journal)
             oracle.end_trial(trial)
             on_end(number)
-            if worker is not None:
-                keep_scored(number, problem, journal)
+            settle(number, problem, journal, again=worker is not None)
         except Stopped:
             interrupt.requested = True
 
 
-def execute(problem: Problem, training: Training, state: Path) -> Execution:
+def execute(problem: Problem, training: Training, execution: int, folder: Path) -> Execution:
     """Train this configuration once, and score it.
 
     Args:
         problem: What all trials have in common.
         training: Of the trial.
-        state: The state of the training lies in this folder, so that a trial that was killed goes on.
+        execution: Which one of the trial it is, from 0.
+        folder: Of the trial. The state of the training lies in it, so that a trial that was killed goes on.
 
     Raises:
         FloatingPointError: where the objective turned NaN.
@@ -139,8 +139,10 @@ def execute(problem: Problem, training: Training, state: Path) -> Execution:
         Stopped: where Ctrl-C ended it.
     """
     start = time.perf_counter()
-    trained = problem.kind.train(problem, training, state)
+    trained = problem.kind.train(problem, training, folder / f"state-{execution}")
     values = _objective_of(problem, trained.history)
+    if trained.weights is not None:
+        write_weights(weights_file(folder, execution), trained.weights)
     best = int(np.argmin(values) if problem.direction == "min" else np.argmax(values))
     return Execution(
         score=values[best],
@@ -179,7 +181,7 @@ def _run(problem: Problem, trial: Any, journal: Journal) -> None:
                 inherit(journal.folder_of(recorded.promoted), folder, problem.executions)
             for execution in range(len(recorded.executions), problem.executions):
                 training = replace(trainings_of(recorded, execution, problem, journal)[-1], hp=hp)
-                done = execute(problem, training, folder / f"state-{execution}")
+                done = execute(problem, training, execution, folder)
                 journal.append(number, {"execution": vars(done)})
         except ENDING:  # the trial is not over: the same call takes it up again
             raise

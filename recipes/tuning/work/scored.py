@@ -1,13 +1,15 @@
 """The model of a trial as it was scored: with the weights of the best epoch of its best execution.
 
 Training again on the same machine gives the same bits, so that is how a model comes back, and what it scores is held
-against the record. Several processes share the cores as no later process does, and bits depend on that: so workers
-keep the weights of the trial that is best so far beside its record.
+against the record. Two kinds of weights do not come back like that, so those of the trial that is best so far are kept
+beside its record: those of workers, which share the cores as no later process does, and bits depend on that; and those
+of a user's own `fit`, whose order of the batches nobody knows.
 """
 
 import io
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -49,7 +51,7 @@ def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Mode
     done = trial.executions[execution]
     trainings = trainings_of(trial, execution, problem, journal)
     folder = journal.folder_of(trial.number)
-    if (path := _weights_file(folder, execution)).exists():
+    if (path := weights_file(folder, execution)).exists():
         model = problem.build(trainings[-1].hp, trainings[-1].seed)
         if not model.built:
             model(problem.x[:1])
@@ -70,22 +72,45 @@ def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Mode
     return model
 
 
-def keep_scored(number: int, problem: Problem, journal: Journal) -> None:
-    """Keep the weights of this trial's best epoch on disk if it is the best so far, in place of any other's."""
-    best = ranked(journal.trials(), problem.direction)
-    if not best or best[0].number != number:
+def weights_file(folder: Path, execution: int) -> Path:
+    """Where the weights of a training lie, in the folder of its trial."""
+    return folder / f"scored-{execution}.npz"
+
+
+def settle(number: int, problem: Problem, journal: Journal, *, again: bool) -> None:
+    """Of all trials, have the weights of the best one alone on disk, once this one has ended.
+
+    Args:
+        number: Of the trial that has ended.
+        again: Whether it is trained again for them, where it is the best and they are not there.
+    """
+    folder = journal.folder_of(number)
+    if not again and not any(WEIGHTS.fullmatch(path.name) for path in folder.iterdir()):
         return
-    execution = _best_execution(best[0], problem)
-    trainings = trainings_of(best[0], execution, problem, journal)
-    model, score = _again(best[0].executions[execution], trainings, problem)
-    if not _is_same(score, best[0].executions[execution].score):  # the user's code is not the same twice
+    completed = ranked(journal.trials(), problem.direction)
+    if not completed or completed[0].number != number:
+        remove_files(folder, WEIGHTS)
         return
-    weights = {f"{i:06d}": _as_saved(weight) for i, weight in enumerate(model.get_weights())}
-    buffer = io.BytesIO()
-    np.savez(buffer, **weights)  # type: ignore[arg-type]
-    write_atomically(_weights_file(journal.folder_of(number), execution), buffer.getvalue())
-    for other in best[1:]:
+    best, *others = completed
+    execution = _best_execution(best, problem)
+    path = weights_file(folder, execution)
+    if again and not path.exists():
+        model, score = _again(best.executions[execution], trainings_of(best, execution, problem, journal), problem)
+        if _is_same(score, best.executions[execution].score):
+            write_weights(path, model.get_weights())
+    for i in set(range(len(best.executions))) - {execution}:
+        weights_file(folder, i).unlink(missing_ok=True)
+    for other in others:
         remove_files(journal.folder_of(other.number), WEIGHTS)
+
+
+def write_weights(path: Path, weights: Sequence[np.ndarray]) -> None:
+    """Write these whole; bfloat16 as float32, which holds each of its numbers and which NumPy's files know."""
+    held = {f"{i:06d}": weight if weight.dtype.kind in "biufc" else weight.astype(np.float32)
+            for i, weight in enumerate(weights)}  # fmt: skip
+    buffer = io.BytesIO()
+    np.savez(buffer, **held)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())
 
 
 def _again(done: Execution, trainings: list[Training], problem: Problem) -> tuple[keras.Model, float]:
@@ -102,12 +127,3 @@ def _is_same(score: float, recorded: float) -> bool:
 def _best_execution(trial: Trial, problem: Problem) -> int:
     sign = 1 if problem.direction == "min" else -1
     return min(range(len(trial.executions)), key=lambda i: sign * trial.executions[i].score)
-
-
-def _weights_file(folder: Path, execution: int) -> Path:
-    return folder / f"scored-{execution}.npz"
-
-
-def _as_saved(weight: np.ndarray) -> np.ndarray:
-    """In a type that NumPy's files know: bfloat16 as float32, which holds each of its numbers."""
-    return weight if weight.dtype.kind in "biufc" else weight.astype(np.float32)

@@ -26,19 +26,17 @@ _OWN_STEPS = ("train_step", "test_step", "fit", "compute_loss", "compute_metrics
 
 
 class Keep(keras.callbacks.Callback):
-    """Keeps the weights that an epoch, counted from 1, was scored with."""
+    """Keeps the weights that an epoch, counted from 1, was scored with, and ends the training there."""
 
-    def __init__(self, epoch: int, *, stop: bool) -> None:
+    def __init__(self, epoch: int) -> None:
         super().__init__()
-        self.epoch, self.stop = epoch, stop
-        self.epochs = 0
+        self.epoch = epoch
         self.weights: list[np.ndarray] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.epochs += 1
         if epoch + 1 == self.epoch:
             self.weights = self.model.get_weights()
-            self.model.stop_training |= self.stop
+            self.model.stop_training = True
 
 
 def train(problem: Problem, training: Training, state: Path) -> Trained:
@@ -58,7 +56,7 @@ def again(problem: Problem, trainings: Sequence[Training], epoch: int) -> Traine
     How a training is compiled depends on the epochs that it was begun for, and its bits on how it is compiled; so each
     is begun for as many as then, and ended at that epoch.
     """
-    keep = Keep(epoch, stop=True)
+    keep = Keep(epoch)
     with tempfile.TemporaryDirectory() as state:
         for training in trainings:
             run = _fit(problem, training, Path(state), keep)
