@@ -105,7 +105,7 @@ def test_the_user_s_own_build(tmp_path, tuner):
 
 def test_the_user_s_own_fit_whose_order_of_batches_nobody_knows(tmp_path):
     options = {"epochs": 5, "executions_per_trial": 2, "directory": tmp_path, "verbose": 0}
-    for max_trials in (2, 5):  # the same call goes on
+    for max_trials in (1, 3):  # the same call goes on
         found = tune(X, Y, hypermodel=WithFit(), max_trials=max_trials, **options)
         best = found.best_trial
         execution = int(np.argmin([e.score for e in best.executions]))
@@ -153,9 +153,8 @@ def test_a_search_that_was_made_by_another_process(tmp_path):
         from test_tuning_scored import EIGHT, tune
         tune(X, Y, max_trials=int(sys.argv[3]), directory=sys.argv[1], **EIGHT)
     """)
-    for trials in (2, 4):
-        done = run_python("-c", script, str(tmp_path / "s"), os.path.dirname(__file__), str(trials))
-        assert done.returncode == 0, done.stderr[-2000:]
+    done = run_python("-c", script, str(tmp_path / "s"), os.path.dirname(__file__), "2")
+    assert done.returncode == 0, done.stderr[-2000:]
     assert_all_are_as_scored(tune(X, Y, max_trials=4, directory=tmp_path / "s", **EIGHT))
     for state in (tmp_path / "s").glob("trial_*/state-*"):
         shutil.rmtree(state)
