@@ -4,7 +4,6 @@ The one place that compiles from a `Head`.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -13,6 +12,7 @@ import numpy as np
 
 import cheatsheet
 from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.head import QUANTILES, Head
 from cheatsheet.table import canonical_loss
@@ -241,10 +241,9 @@ def _require_scale(std: np.ndarray) -> None:
             "Multiply y by a scale, so that it varies by about 1."
         )
     if std.max() / std.min() > UNEQUAL_COLUMNS:
-        warnings.warn(
+        warn_user(
             f"The columns of y vary by {std.min():.3g} to {std.max():.3g}; their losses add up, so the largest will "
             "be learnt and the smallest not. Divide each column by its standard deviation.",
-            stacklevel=4,
         )
 
 

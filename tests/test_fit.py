@@ -183,7 +183,7 @@ class TestRun:
         run = fit(model, *WINE, epochs=4, validation_split=0.25)
         assert set(run.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
         assert (run.epochs, run.steps) == (4, 4 * 5)  # 133 training rows in batches of 32
-        assert run.steps_per_second == pytest.approx(run.steps / run.seconds)
+        assert run.steps_per_second > 2 * run.steps / run.seconds  # of which most goes into compiling
         assert run.model is model
         assert run.chance == pytest.approx(1.086, abs=0.01)  # entropy of the three cultivars
         assert run.verdict == str(run.findings[0])
@@ -255,7 +255,7 @@ class TestRun:
 
         model = build_model(x=WINE.x, y=WINE.y)
         run = fit(model, Batches(), epochs=2, validation_data=Batches(), verbose=0)
-        assert run.engine == "keras: model.fit (x is a Batches, not arrays)"
+        assert str(run.engine) == "keras: model.fit (x is a Batches, not arrays)"
         assert run.steps == 6
         assert len(run.history["val_loss"]) == 2
         with refused(

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from cheatsheet.common.warn import warn_user
 from recipes.running.digests import checksum, differing
 from recipes.running.files import remove_files, write_atomically
 from recipes.running.lock import locked, unlock
@@ -136,7 +136,7 @@ def _newest(folder: Path) -> tuple[Path, dict[str, Any], Saved] | None:
             f"No state can be read: {'; '.join(damaged)}. Name another folder, or delete these files to start anew."
         )
     if damaged:
-        warnings.warn(f"Damaged, so the state before is taken: {damaged[0]}.", stacklevel=4)
+        warn_user(f"Damaged, so the state before is taken: {damaged[0]}.")
     return max(found, key=lambda entry: entry[2].state["serial"]) if found else None
 
 

@@ -45,6 +45,7 @@ class TrainingData:
     chance: float | None
     least: float
     is_stream: bool = False  # x is a dataset or generator that makes its own batches, passed to Keras unread
+    reconstructs: bool = False  # y stands for x: an autoencoder's examples
 
     @property
     def num_rows(self) -> int:
@@ -52,10 +53,9 @@ class TrainingData:
         return num_rows_of(self.x)
 
     @property
-    def num_bytes(self) -> int:
-        """Size of all arrays; one that stands in two places counts once."""
-        arrays = keras.tree.flatten((self.x, self.y, self.sample_weight, self.validation))
-        return sum({id(array): array.nbytes for array in arrays if array is not None}.values())
+    def arrays(self) -> Any:
+        """Everything that an engine runs on: a tree of arrays, or the stream."""
+        return self.x if self.is_stream else (self.x, self.y, self.sample_weight, self.validation)
 
 
 def prepare(
@@ -99,7 +99,7 @@ def prepare(
         weights = by_class[_class_index(targets)]
     watched, weighted = (targets, weights) if validation is None else validation[1:]
     chance, least = (None, 0.0) if weighted is not None else _yardsticks(model, watched)
-    return TrainingData(inputs, targets, weights, validation, classes, chance, least)
+    return TrainingData(inputs, targets, weights, validation, classes, chance, least, reconstructs=y is None)
 
 
 def _with_classes(model: keras.Model, x: Any, y: Any, before: Classes | None) -> tuple[Any, Any, Classes | None]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.checkpoint import FILES, copy_state
-from recipes.training.data.prepare import examples
-from recipes.training.fit import fit
+from recipes.training.data.prepare import examples, prepare
+from recipes.training.engines.engine import Plan
+from recipes.training.fit import train_as_planned
 from recipes.training.run import Run
 from recipes.tuning.problem import Problem, all_seeded, seed_of
 from recipes.tuning.record.journal import Execution, without_bookkeeping
@@ -84,11 +85,10 @@ def train(problem: Problem, hp: Any, number: int, execution: int, epochs: int, s
     """
     seed = seed_of(problem.seed, number, execution)
     model = problem.build(hp, seed)
-    return fit(
-        model, problem.x, problem.y, epochs=epochs, batch_size=problem.batch_size_of(hp), seed=seed, engine="search",
-        validation_data=problem.validation_data, checkpoint=state, verbose=0,
-        callbacks=copy.deepcopy(list(problem.callbacks)),
-    )  # fmt: skip
+    data = prepare(model, problem.x, problem.y, validation_data=problem.validation_data)
+    callbacks = copy.deepcopy(list(problem.callbacks))
+    plan = Plan(epochs, problem.batch_size_of(hp), shuffle=True, seed=seed, callbacks=callbacks, widen=True)
+    return train_as_planned(model, data, plan, checkpoint=state)
 
 
 def train_by_own_fit(problem: Problem, hp: Any, epochs: int, seed: int) -> tuple[keras.Model, Any]:
