@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "cheatsheet": ["common", "finding", "table", "targets", "head", "chance", "__main__"],
     "recipes": [
-        "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
+        "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
         "training", "grokking", "tuning", "plots", "cli", "__main__",
     ],
 }  # fmt: skip

@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.func_graph import FuncGraph, dismantle_func_graph
 
+from recipes._keras import FuncGraph, dismantle_func_graph
 from recipes.running.programs import PROGRAMS
 from recipes.training.data.prepare import TrainingData, take
 from recipes.training.engines.tensorflow.alike import identity, is_known_throughout, looks
