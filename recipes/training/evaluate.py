@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.features import as_features
+from cheatsheet.modelspec import describe_model
+from recipes.training.data.checks import require_inputs
 from recipes.training.data.prepare import TrainingData, examples
 from recipes.training.data.targets import Classes
 from recipes.training.engines.engine import Plan, choose
@@ -21,10 +22,13 @@ def predict(model: keras.Model, x: Any, *, batch_size: int = 256) -> np.ndarray:
 
     Returns:
         Outputs `(n, units)`, or whatever shape the model gives.
+
+    Raises:
+        DataError: for rows of another shape than the model takes.
     """
     if len(getattr(model, "outputs", None) or ()) != 1 or len(model.inputs) != 1:
         return model.predict(x, batch_size=batch_size, verbose=0)
-    inputs = as_features(x)
+    inputs = require_inputs(describe_model(model), x)
     if _is_resident(model, TrainingData(inputs, None, None, None, None, None, 0.0)):
         from recipes.training.engines.tensorflow import (
             loop as resident,  # imports tensorflow, which another backend need not have
@@ -48,6 +52,9 @@ def evaluate(
 
     Returns:
         `{"loss": ..., metric: ...}`, as `model.evaluate(..., return_dict=True)`.
+
+    Raises:
+        DataError: for examples that do not fit the model, its loss or each other.
     """
     inputs, targets, _ = examples(model, x, y, classes)
     data = TrainingData(inputs, targets, None, None, classes, None, 0.0)

@@ -22,7 +22,7 @@ from recipes.training.engines.engine import Plan, Train, choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
 from recipes.training.run import Run
-from recipes.training.signature import remember_classes
+from recipes.training.signature import classes_of, remember_classes
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
@@ -45,6 +45,7 @@ def fit(
     verbose: str | int = "auto",
     engine: str = "auto",
     refit: bool = False,
+    allow: Sequence[str] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
 ) -> Run:
@@ -76,6 +77,8 @@ def fit(
             price of other random numbers in dropout.
         refit: Whether the outputs may come to mean other labels. Without it, a model that was trained on labels b and c
             keeps them: labels a and b are refused, since its output for c would silently become that for b.
+        allow: Rules whose refusals become warnings in `Run.findings`, such as `("unreachable_target",)`: the name is
+            that of the finding in the error. What cannot be computed at all cannot be allowed.
         checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
             stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
             from the end of the last.
@@ -86,8 +89,8 @@ def fit(
         trained. Ctrl-C ends the run at the next clean place, with the history so far.
 
     Raises:
-        ValueError: for data that do not fit the model, before anything is changed; for a checkpoint of another
-            run, saying what differs.
+        DataError: for data that do not fit the model, with all `.findings`, before anything is changed.
+        ValueError: for arguments that do not go together; for a checkpoint of another run, saying what differs.
         BlockingIOError: where another process has the checkpoint open.
     """
     start = time.perf_counter()
@@ -115,7 +118,8 @@ def fit(
             validation_data=validation_data,
             validation_split=validation_split,
             seed=seed,
-            refit=refit,
+            classes=None if refit else classes_of(model),
+            allow=allow,
         )
         steps_per_epoch = -(-data.num_rows // batch_size)
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
@@ -157,7 +161,7 @@ def fit(
     return Run(
         model=model,
         history=history,
-        findings=findings,
+        findings=[*findings, *data.findings],  # the verdict on the curve is the headline
         engine=f"{outcome.engine} ({reason})",
         seed=seed,
         seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
