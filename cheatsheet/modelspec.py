@@ -125,13 +125,14 @@ def describe_model(model: Any) -> ModelSpec:
         A `ModelSpec`.
     """
     is_plain = _is_of_the_frameworks(getattr(type(model), "call", None))  # a user's own `call` may do anything
-    inputs = _inputs(model) if is_plain else ()
-    outputs = (_outputs(model) or _outputs_to_be(model)) if is_plain else ()
+    outputs = _outputs(model) or _outputs_to_be(model)
+    if not is_plain:
+        outputs = tuple(OutputSpec(output.name) for output in outputs)
     own = [name for name in ("train_step", "compute_loss") if hasattr(type(model), name)]
     return ModelSpec(
         name=str(_read(model, "name") or ""),
         kind=type(model).__name__,
-        inputs=inputs,
+        inputs=_inputs(model),
         outputs=_with_losses(outputs, _read(model, "loss")),
         layers=tuple(_layers(model)),
         has_own_step=any(not _is_of_the_frameworks(getattr(type(model), name)) for name in own),

@@ -220,6 +220,13 @@ class TestRun:
         assert run.chance == pytest.approx(x[:10].var(axis=0).mean(), rel=1e-5)
         assert "val_loss" in run.history
 
+    def test_chance_is_left_open_where_the_loss_has_another_unit(self, rng):
+        x, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+        model = linear_model()
+        for delta, known in ((1.0, True), (2.0, False)):  # 1 is Keras' own, and the table's
+            model.compile("sgd", keras.losses.Huber(delta=delta))
+            assert (fit(model, x, y, verbose=0).chance is not None) == known
+
     def test_pandas_lists_and_one_feature(self):
         frame = pd.DataFrame(WINE.x[:, :2], columns=["alcohol", "acid"])
         assert fit(build_model(x=frame, y=pd.Series(NAMES)), frame, pd.Series(NAMES)).epochs == 1

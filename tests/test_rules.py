@@ -62,6 +62,13 @@ class Own(keras.Model):
         return 255 * self.head(x)
 
 
+class OwnCall(keras.Sequential):
+    """A sequential model whose layers do not have the last word."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 255 * super().call(inputs, training=training, mask=mask)
+
+
 class OwnStep(keras.Model):
     """A functional model that decides by itself what is compared with what."""
 
@@ -165,6 +172,15 @@ class TestModelSpec:
         spec = describe_model(model)
         assert spec.outputs == (OutputSpec(loss="mean_squared_error", from_logits=False),)
         assert (spec.kind, spec.inputs, [layer.kind for layer in spec.layers]) == ("Own", (), ["Dense"])
+
+    def test_an_own_call_has_the_last_word(self):
+        model = OwnCall([keras.Input((3,)), dense(1, "sigmoid", name="head")])
+        model.compile("sgd", "mse")
+        spec = describe_model(model)
+        assert [taken.shape for taken in spec.inputs] == [(None, 3)]
+        assert spec.outputs == (OutputSpec("head", loss="mean_squared_error", from_logits=False),)
+        assert found(model, X, 255 * Y) == []
+        assert found(model, X[:, :2], 255 * Y) == ["input_shape"]
 
     def test_a_functional_class_with_its_own_step(self):
         inputs = keras.Input((3,))
@@ -450,6 +466,10 @@ class TestAllow:
         with pytest.raises(DataError) as caught:
             fit(compiled(dense(1, "sigmoid")), X, 255 * np.tile(Y, 2), allow=("unreachable_target",))
         assert [finding.rule for finding in caught.value.findings] == ["stretched_target"]
+
+    def test_what_makes_its_own_batches_is_not_judged(self):
+        with pytest.raises(ValueError, match=r"^allow cannot be used with a generator, which makes its own batches\."):
+            fit(compiled(dense()), ((X, Y) for _ in range(3)), allow=("unreachable_target",))
 
     def test_an_unknown_rule(self):
         with refused(

@@ -32,7 +32,7 @@ RULES: dict[str, Rule] = {
     )
 }
 # What is found while values are read, before any rule can judge them.
-READING = ("unreadable_values", "unfit_target", "unknown_labels")
+READING = ("unreadable_values", "unfit_target", "unknown_labels", "class_weight")
 # Without which nothing can be trained, whatever one says.
 NEVER_ALLOWED = ("input_shape", "unequal_rows", "target_shape", "weight_shape", *READING)
 

@@ -106,7 +106,8 @@ def fit(
         if checkpoint is not None:
             raise ValueError(f"checkpoint= needs arrays: where a {type(x).__name__} stopped is not known to it.")
         arrays_only = {"y": y, "validation_split": validation_split, "sample_weight": sample_weight}
-        data = pass_on(model, x, validation_data, {**arrays_only, "class_weight": class_weight})
+        arrays_only |= {"class_weight": class_weight, "allow": allow or None}
+        data = pass_on(model, x, validation_data, arrays_only)
         steps_per_epoch = None
     else:
         data = prepare(
