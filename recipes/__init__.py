@@ -7,6 +7,8 @@ start reading: `build.py` (y to model), `training/fit.py` (model to Run), `diagn
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cheatsheet.finding import DataError
+
 if TYPE_CHECKING:
     from recipes.autoencoder.build import build_autoencoder as build_autoencoder
     from recipes.build import build_model as build_model
@@ -34,7 +36,7 @@ _HOME = {
     "tune": "tuning.tune",
 }
 
-__all__ = [*_HOME]
+__all__ = ["DataError", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -220,6 +220,13 @@ class TestRun:
         assert run.chance == pytest.approx(x[:10].var(axis=0).mean(), rel=1e-5)
         assert "val_loss" in run.history
 
+    def test_chance_is_left_open_where_the_loss_has_another_unit(self, rng):
+        x, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+        model = linear_model()
+        for delta, known in ((1.0, True), (2.0, False)):  # 1 is Keras' own, and the table's
+            model.compile("sgd", keras.losses.Huber(delta=delta))
+            assert (fit(model, x, y, verbose=0).chance is not None) == known
+
     def test_pandas_lists_and_one_feature(self):
         frame = pd.DataFrame(WINE.x[:, :2], columns=["alcohol", "acid"])
         assert fit(build_model(x=frame, y=pd.Series(NAMES)), frame, pd.Series(NAMES)).epochs == 1
@@ -335,8 +342,11 @@ NAN[3, 1] = np.nan
     [
         (X, Y[:-1], {}, "x has 178 rows, but y has 177. Expected the same number. "
          "Look where one of them was filtered or split."),
-        (X[:0], Y[:0], {}, "x is empty: shape (0, 13). Expected at least one row. "
+        (X[:0], Y, {}, "x is empty: shape (0, 13). Expected at least one row. "
          "Look where it was filtered or split."),
+        (X[:0], Y[:0], {}, "2 things are in the way:\n"
+         "1. x is empty: shape (0, 13). Expected at least one row. Look where it was filtered or split.\n"
+         "2. y is empty: shape (0,). Expected at least one row. Look where it was filtered or split."),
         (NAN, Y, {}, "x has 1 value not finite; the first is NaN in row 3, column 1. "
          "Expected finite numbers. Drop those rows or impute the values."),
         (X[:, :5], Y, {}, "The rows of x have shape (5,), but the model takes (13,). "
@@ -346,7 +356,7 @@ NAN[3, 1] = np.nan
         (X, np.arange(178) % 4, {}, "The model has 3 outputs, but y holds 4 classes: 0, 1, 2, 3. "
          "Expected labels 0..2, or 3 different ones. Build the model with num_classes=4, or mend y."),
         (X, np.eye(4)[Y], {}, "y has 4 values a row (shape (178, 4)), but the model has 3 outputs. "
-         "Expected the same number; Keras would stretch one over the other silently. "
+         "Expected the same number. "
          "Build the model with y=y, or mend y's shape."),
         (X, Y, {"epochs": 0}, "epochs must be a whole number of at least 1. Received: epochs=0."),
         (X, Y, {"batch_size": -1}, "batch_size must be a whole number of at least 1. Received: batch_size=-1."),

@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 
 # Each room may import from those before it: a folder with all that is in it, or a module beside the folders.
 ORDER = {
-    "cheatsheet": ["common", "finding", "table", "targets", "head", "chance", "__main__"],
+    "cheatsheet": [
+        "common", "finding", "table", "targets", "head", "chance", "modelspec", "dataspec", "rules", "__main__",
+    ],
     "recipes": [
         "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
         "training", "grokking", "tuning", "plots", "cli", "__main__",
@@ -123,7 +125,7 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "clear_programs",
+        "DataError", "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "clear_programs",
         "diagnose", "fit", "grok", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:

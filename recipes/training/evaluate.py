@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.features import as_features
+from cheatsheet.modelspec import describe_model
+from recipes.training.data.checks import require_inputs
 from recipes.training.data.prepare import TrainingData, examples
 from recipes.training.data.targets import Classes
 from recipes.training.engines.registry import choose
@@ -21,9 +22,12 @@ def predict(model: keras.Model, x: Any, *, batch_size: int = 256) -> np.ndarray:
 
     Returns:
         Outputs `(n, units)`, or whatever shape the model gives.
+
+    Raises:
+        DataError: for rows of another shape than the model takes.
     """
     one_each = len(getattr(model, "outputs", None) or ()) == len(getattr(model, "inputs", None) or ()) == 1
-    inputs = as_features(x) if one_each else x
+    inputs = require_inputs(describe_model(model), x) if one_each else x
     engine, _ = choose("auto", model, inputs)
     return engine.predict(model, inputs, batch_size)
 
@@ -42,6 +46,9 @@ def evaluate(
 
     Returns:
         `{"loss": ..., metric: ...}`, as `model.evaluate(..., return_dict=True)`.
+
+    Raises:
+        DataError: for examples that do not fit the model, its loss or each other.
     """
     inputs, targets, _ = examples(model, x, y, classes)
     data = TrainingData(inputs, targets, None, None, classes, None, 0.0)

@@ -22,7 +22,7 @@ from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
 from recipes.training.run import Run
-from recipes.training.signature import remember_classes
+from recipes.training.signature import classes_of, remember_classes
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
@@ -45,6 +45,7 @@ def fit(
     verbose: str | int = "auto",
     engine: str = "auto",
     refit: bool = False,
+    allow: Sequence[str] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
 ) -> Run:
@@ -74,6 +75,8 @@ def fit(
             `"auto"` takes the first wherever it can. Same mathematics, same order of the rows.
         refit: Whether the outputs may come to mean other labels. Without it, a model that was trained on labels b and c
             keeps them: labels a and b are refused, since its output for c would silently become that for b.
+        allow: Rules whose refusals become warnings in `Run.findings`, such as `("unreachable_target",)`: the name is
+            that of the finding in the error. What cannot be computed at all cannot be allowed.
         checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
             stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
             from the end of the last.
@@ -85,8 +88,8 @@ def fit(
         trained.
 
     Raises:
-        ValueError: for data that do not fit the model, before anything is changed; for a checkpoint of another
-            run, saying what differs.
+        DataError: for data that do not fit the model, with all `.findings`, before anything is changed.
+        ValueError: for arguments that do not go together; for a checkpoint of another run, saying what differs.
         BlockingIOError: where another process has the checkpoint open.
         recipes.running.interrupt.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
             written and the `Run` so far in `result`; in a notebook and at a prompt the `Run` is returned instead.
@@ -106,7 +109,8 @@ def fit(
         if checkpoint is not None:
             raise ValueError(f"checkpoint= needs arrays: where a {type(x).__name__} stopped is not known to it.")
         arrays_only = {"y": y, "validation_split": validation_split, "sample_weight": sample_weight}
-        data = pass_on(model, x, validation_data, {**arrays_only, "class_weight": class_weight})
+        arrays_only |= {"class_weight": class_weight, "allow": allow or None}
+        data = pass_on(model, x, validation_data, arrays_only)
     else:
         data = prepare(
             model,
@@ -117,7 +121,8 @@ def fit(
             validation_data=validation_data,
             validation_split=validation_split,
             seed=seed,
-            refit=refit,
+            classes=None if refit else classes_of(model),
+            allow=allow,
         )
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
@@ -179,7 +184,7 @@ def train_as_planned(
     return Run(
         model=model,
         history=history,
-        findings=findings,
+        findings=[*findings, *data.findings],  # the verdict on the curve is the headline
         engine=EngineUsed(chosen.name, outcome.how, why),
         seed=plan.seed,
         seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),

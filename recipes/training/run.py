@@ -9,7 +9,7 @@ import numpy as np
 
 from cheatsheet import Finding
 from cheatsheet.common.words import count, show_values
-from recipes.training.data.prepare import middle_of
+from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
 from recipes.training.evaluate import evaluate, predict
 from recipes.training.signature import classes_of
