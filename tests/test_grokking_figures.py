@@ -80,5 +80,8 @@ def test_the_figure():
     points = np.asarray(axes[4].collections[0].get_offsets())
     plane, _ = circle_plane(run.embeddings[-1], np.arange(11))
     np.testing.assert_allclose(points, run.embeddings[-1][:11] @ plane)
+    assert len(run.plot().axes) == 6  # the norm of the weights has an axis of its own
+    run = grok(**{**QUICK, "operation": "S5: xy"}, max_steps=1)
+    assert len(run.plot().axes) == 2
     with refused("S5: xy has no circle to draw. Expected an operation modulo p."):
-        plot_embedding(grok(**{**QUICK, "operation": "S5: xy"}, max_steps=1), 0)
+        plot_embedding(run, 0)

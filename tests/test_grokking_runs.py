@@ -37,6 +37,17 @@ def test_the_fields_of_a_run():
     json.dumps(run.to_json())
 
 
+def test_how_a_run_shows_itself():
+    run = grok(**QUICK, max_steps=20)
+    known, unseen = (f"{run.history[name][-1]:.4f}" for name in ("accuracy", "val_accuracy"))
+    assert repr(run) == f"<GrokRun of 20 steps, x+y, accuracy {known}, val_accuracy {unseen}: {run.kind}>"
+    assert str(run).splitlines()[1:] == [f"at the end: accuracy {known}, val_accuracy {unseen}", run.verdict]
+    shown = run._repr_html_()
+    for name, value in {"operation": "x+y", "steps": 20, "accuracy": known, "val_accuracy": unseen}.items():
+        assert f"<tr><th>{name}</th><td>{value}</td></tr>" in shown
+    assert f"<li>{run.verdict}</li>" in shown
+
+
 def test_the_same_seed_gives_the_same_run_and_another_another():
     first, second, other = (grok(**QUICK, max_steps=40, seed=seed) for seed in (0, 0, 1))
     assert first.history == second.history != other.history

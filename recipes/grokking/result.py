@@ -1,14 +1,16 @@
 """What a run of `grok` gives back."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from cheatsheet import Finding
+from cheatsheet.common.words import count
 from recipes.grokking.equations import Equations
 from recipes.grokking.phases import Phases, phases
+from recipes.running.show import as_html
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,17 @@ class GrokRun:
         interrupted: Whether Ctrl-C ended it.
     """
 
-    model: keras.Model = field(repr=False)
-    table: Equations = field(repr=False)
-    history: dict[str, list[float]] = field(repr=False)
-    embeddings: np.ndarray = field(repr=False)
+    model: keras.Model
+    table: Equations
+    history: dict[str, list[float]]
+    embeddings: np.ndarray
     memorised_at: int | None
     generalised_at: int | None
     findings: list[Finding]
     steps: int
     seconds: float
     steps_per_second: float
-    settings: dict[str, Any] = field(repr=False)
+    settings: dict[str, Any]
     interrupted: bool = False
 
     @property
@@ -65,17 +67,32 @@ class GrokRun:
     def _phases(self) -> Phases:
         return phases(self.history)
 
-    def plot(self, axes: Any = None) -> Any:
-        """The timeline, and the embedding at four moments; returns the axes."""
+    def plot(self) -> Any:
+        """Draw the timeline, and the embedding at four moments; returns the matplotlib Figure.
+
+        `recipes.plots.plot_grokking(run, axes)` draws on Axes that are there.
+        """
         from recipes.plots import plot_grokking
 
-        return plot_grokking(self, axes)
+        return plot_grokking(self)[0].get_figure(root=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields that JSON can say, without model, table and embeddings."""
+        """Give the fields that JSON can say, without model, table and embeddings."""
         names = ("memorised_at", "generalised_at", "delay_ratio", "kind", "verdict", "steps", "seconds",
                  "steps_per_second", "interrupted", "settings", "history")  # fmt: skip
         return _without_nan({name: getattr(self, name) for name in names})
+
+    def __repr__(self) -> str:
+        accuracies = f"accuracy {self.history['accuracy'][-1]:.4f}, val_accuracy {self.history['val_accuracy'][-1]:.4f}"
+        return f"<GrokRun of {count(self.steps, 'step')}, {self.settings['operation']}, {accuracies}: {self.kind}>"
+
+    def _repr_html_(self) -> str:
+        last = {name: f"{self.history[name][-1]:.4g}" for name in ("loss", "val_loss")}
+        last |= {name: f"{self.history[name][-1]:.4f}" for name in ("accuracy", "val_accuracy")}
+        reached = {"memorised at step": self.memorised_at, "generalised at step": self.generalised_at}
+        facts = {"operation": self.settings["operation"], "steps": f"{self.steps:,}", "seconds": f"{self.seconds:.1f}"}
+        shown = {name: None if step is None else f"{step:,}" for name, step in reached.items()}
+        return as_html("GrokRun", {**facts, **last, **shown}, self.findings)
 
     def __str__(self) -> str:
         last = {name: values[-1] for name, values in self.history.items()}
