@@ -119,7 +119,7 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
     if order is None:
         return [plot_timeline(run, None if axes is None else axes[0])]
     if axes is None:
-        above, below = new_figure(PANELS).subfigures(2, 1, height_ratios=(1.3, 1))
+        above, below = new_figure(PANELS).subfigures(2, 1, squeeze=False, height_ratios=(1.3, 1))[:, 0]
         axes = [above.subplots(), *below.subplots(1, 4)]
     plot_timeline(run, axes[0])
     axes[0].set_title(f"{run.table.operation} modulo {run.table.num_symbols}: {run.kind}", loc="left")

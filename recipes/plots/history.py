@@ -83,7 +83,8 @@ def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curv
     """
     ax = ax or new_ax((8, 6))
     number, lines = 0, []
-    for (name, chain), colour in zip(runs.items(), colormaps[CHAINS].colors * len(runs), strict=False):
+    colours = colormaps[CHAINS](np.arange(len(runs)) % colormaps[CHAINS].N)
+    for (name, chain), colour in zip(runs.items(), colours, strict=True):
         values = np.concatenate([run.history[curve] for run in chain])
         ax.plot(np.arange(1, len(values) + 1), values, color=colour, linewidth=1.5, label=name)
         end = 0
