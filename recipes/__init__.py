@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from recipes.build import build_model as build_model
     from recipes.datasets import load_data as load_data
     from recipes.diagnosis.diagnose import diagnose as diagnose
-    from recipes.grokking.grok import GrokRun as GrokRun
     from recipes.grokking.grok import grok as grok
+    from recipes.grokking.result import GrokRun as GrokRun
     from recipes.running.programs import clear_programs as clear_programs
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recipes.tuning.tune import tune as tune
 
 _HOME = {
-    "GrokRun": "grokking.grok",
+    "GrokRun": "grokking.result",
     "Run": "training.run",
     "Search": "tuning.search",
     "build_autoencoder": "autoencoder.build",

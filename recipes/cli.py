@@ -53,7 +53,7 @@ def _grok(options: argparse.Namespace) -> int:
     run = grok(**{name: getattr(options, name) for name in names})
     print(json.dumps(run.to_json()) if options.json else run)
     if options.out is not None:
-        _save_figure(run, options.out / "grokking.png")
+        _save_figure(run.plot(), options.out / "grokking.png")
     return 0
 
 
@@ -98,11 +98,11 @@ def _tune(options: argparse.Namespace) -> int:
     search = tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
     print(json.dumps(search.table()) if options.json else search)
     if options.out is not None and search.completed:
-        _save_figure(search, options.out / "search.png")
+        _save_figure(search.plot()[0].get_figure(root=True), options.out / "search.png")
     return 0
 
 
-def _save_figure(result: Any, path: Path) -> None:
+def _save_figure(figure: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    result.plot()[0].get_figure(root=True).savefig(path, dpi=150)
+    figure.savefig(path, dpi=150)
     print(f"figure: {path.resolve()}", file=sys.stderr)

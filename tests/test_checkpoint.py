@@ -15,7 +15,7 @@ from engines import IMAGES, X, Y, cnn
 from processes import MOST_SECONDS, run_python
 
 from recipes import fit
-from recipes.running.checkpoint import FILES, Checkpoint, copy_state, remove_state
+from recipes.running.checkpoint import FILES, Checkpoint, OtherRunError, copy_state, remove_state
 
 SETTINGS = {"seed": 0, "batch_size": 32}
 
@@ -130,7 +130,8 @@ def test_other_settings_are_named(tmp_path):
     write(tmp_path, 1)
     with refused(
         f"{tmp_path} holds the state of another run: seed was 0, now 1; batch_size was 32, now null. "
-        "Go on with the same settings, or name another folder."
+        "Go on with the same settings, or name another folder.",
+        OtherRunError,
     ):
         read(tmp_path, {"seed": 1})
 

@@ -1,5 +1,6 @@
 """fit: the order of the batches, the split, the labels, the weights, and every refusal before the first step."""
 
+import html
 import io
 
 import keras
@@ -187,7 +188,14 @@ class TestRun:
         assert run.model is model
         assert run.chance == pytest.approx(1.086, abs=0.01)  # entropy of the three cultivars
         assert run.verdict == str(run.findings[0])
-        assert run.plot().get_xlabel() == "epoch"
+        assert run.plot().axes[0].get_xlabel() == "epoch"
+        last = {name: f"{values[-1]:.4g}" for name, values in run.history.items()}
+        rule = run.findings[0].rule
+        assert repr(run) == f"<Run of 4 epochs, loss {last['loss']}, val_loss {last['val_loss']}: {rule}>"
+        shown = run._repr_html_()
+        for name, value in {"epochs": 4, "steps": 20, **last, "engine": html.escape(run.engine)}.items():
+            assert f"<tr><th>{name}</th><td>{value}</td></tr>" in shown
+        assert all(f"<li>{html.escape(str(finding))}</li>" in shown for finding in run.findings)
         assert str(run).startswith("4 epochs, 20 steps in ")
 
     @pytest.mark.parametrize("num_rows", [178, 256, 3])

@@ -30,6 +30,10 @@ _OWN = re.compile(rf"lock|state-[01]\.npz|{_LEFTOVER.pattern}")  # all that is e
 _SETTINGS, _STATE, _CHECKSUM = "settings.json", "state.json", "sha256"
 
 
+class OtherRunError(ValueError):
+    """A folder holds the state of a run with other settings; the message names them."""
+
+
 @dataclass(frozen=True)
 class Saved:
     """What a checkpoint holds: arrays by name, and whatever else JSON can say."""
@@ -73,7 +77,8 @@ class Checkpoint:
         """Where did the run stop? `None` where it never wrote.
 
         Raises:
-            ValueError: where the run that wrote had other settings, naming them; where both files are damaged.
+            OtherRunError: where the run that wrote had other settings, naming them.
+            ValueError: where both files are damaged.
         """
         newest = _newest(self.folder)
         if newest is None:
@@ -81,7 +86,7 @@ class Checkpoint:
         _, settings, saved = newest
         differences = differing(settings, self.settings)
         if differences:
-            raise ValueError(
+            raise OtherRunError(
                 f"{self.folder} holds the state of another run: {differences}. "
                 "Go on with the same settings, or name another folder."
             )

@@ -9,6 +9,7 @@ import numpy as np
 
 from cheatsheet import Finding
 from cheatsheet.common.words import count, show_values
+from recipes.running.show import as_html
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
 from recipes.training.evaluate import evaluate, predict
@@ -89,11 +90,27 @@ class Run:
         """Loss and metrics on other rows, with labels named as in training."""
         return evaluate(self.model, x, y, classes=self.classes)
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the loss curve with chance and the verdict; returns the matplotlib Axes."""
+    def plot(self) -> Any:
+        """Draw the loss curve with chance and the verdict; returns the matplotlib Figure.
+
+        `recipes.plots.plot_history(run, ax)` draws on an Axes that is there.
+        """
         from recipes.plots import plot_history
 
-        return plot_history(self, ax)
+        return plot_history(self).figure
+
+    def __repr__(self) -> str:
+        losses = "".join(
+            f", {name} {self.history[name][-1]:.4g}" for name in ("loss", "val_loss") if self.history.get(name)
+        )
+        verdict = f": {self.findings[0].rule}" if self.findings else ""
+        return f"<Run of {count(self.epochs, 'epoch')}{losses}{verdict}>"
+
+    def _repr_html_(self) -> str:
+        last = {name: f"{values[-1]:.4g}" for name, values in self.history.items() if values}
+        facts = {"epochs": f"{self.epochs:,}", "steps": f"{self.steps:,}", "seconds": f"{self.seconds:.1f}", **last}
+        guess = None if self.chance is None else f"{self.chance:.4g}"
+        return as_html("Run", {**facts, "a constant guess gets": guess, "engine": self.engine}, self.findings)
 
     def __str__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values)
