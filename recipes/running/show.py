@@ -25,4 +25,4 @@ def as_html(title: str, facts: Mapping[str, Any], findings: Iterable[Finding] = 
     )
     lines = "".join(f"<li>{escape(str(finding))}</li>" for finding in findings)
     listed = f"<ul>{lines}</ul>" if lines else ""
-    return f"<table><caption>{escape(title)}</caption>{''.join(rows)}</table>{listed}"
+    return f"<table><caption>{escape(str(title))}</caption>{''.join(rows)}</table>{listed}"
