@@ -11,14 +11,14 @@ from conftest import ROOT
 from recipes import _keras
 
 
-def subjects():
+def subjects(folder):
     """One of each kind that `ATTRIBUTES` names."""
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(0.1)])
     model.compile("adam", keras.losses.MeanSquaredError(), metrics=["mae"])
     model.train_on_batch(np.zeros((2, 3)), np.zeros((2, 2)))
     traced = tf.function(lambda x: x + 1).get_concrete_function(tf.TensorSpec((2,), tf.float32))
-    keras.callbacks.BackupAndRestore("unused").set_model(model)
-    tensorboard = keras.callbacks.TensorBoard()
+    keras.callbacks.BackupAndRestore(folder / "backup").set_model(model)
+    tensorboard = keras.callbacks.TensorBoard(folder / "curves")
     tensorboard.set_model(model)
     return {
         "Model": model,
@@ -38,7 +38,7 @@ def subjects():
 
 @pytest.fixture(scope="module")
 def one_of_each(tmp_path_factory):
-    return subjects()
+    return subjects(tmp_path_factory.mktemp("callbacks"))
 
 
 @pytest.mark.parametrize("name", _keras._HOMES)
