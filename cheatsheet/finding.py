@@ -1,6 +1,6 @@
-"""The one value that every piece of advice is given as, before training and after."""
+"""The one value that every piece of advice is given as, before training and after, and the error that carries them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 SEVERITIES = ("error", "warning", "info")  # most severe first
@@ -58,3 +58,36 @@ class Finding:
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     """The same findings, errors first; the order within one severity is kept."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+class DataError(ValueError):
+    """Data that a model cannot rightly be trained or judged on, with everything that was found at once.
+
+    Attributes:
+        findings: All of it, each a `Finding` of severity `"error"`.
+
+    >>> print(DataError([Finding("unequal_rows", "error", "x has 3 rows, but y has 2.", "mend y")]))
+    x has 3 rows, but y has 2. Mend y.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(findings)
+        self.findings = [*findings]
+
+    def __str__(self) -> str:
+        texts = [_in_words(finding) for finding in self.findings]
+        if len(texts) == 1:
+            return texts[0]
+        return "\n".join([f"{len(texts)} things are in the way:", *(f"{i}. {text}" for i, text in enumerate(texts, 1))])
+
+
+def _in_words(finding: Finding) -> str:
+    """`In validation_data: what was seen. What mends it.`"""
+    place = f"In {finding.place}: " if finding.place else ""
+    fix = finding.fix.rstrip(".")
+    return f"{place}{finding.message}" + (f" {fix[0].upper()}{fix[1:]}." if fix else "")
+
+
+def unfit_target(message: str, fix: str = "") -> DataError:
+    """Return the error for a `y` that its task or loss cannot take, with the mend."""
+    return DataError([Finding("unfit_target", "error", message, fix)])

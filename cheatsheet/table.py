@@ -239,6 +239,15 @@ _OTHER_WORDS = {
 }
 
 
+# Losses that compare numbers value by value, so that y must have the shape of the output.
+OF_NUMBERS = {row.loss for row in TABLE if row.task in ("regression", "quantile")} | {
+    "log_cosh",
+    "mean_absolute_percentage_error",
+}
+# Those whose target and output must have one shape once the labels are encoded.
+COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
+
+
 def canonical_loss(name: str) -> str:
     """Keras' full name of a loss, from its short, class or function name; unknown names come back unchanged.
 

@@ -7,13 +7,15 @@ start reading: `build.py` (y to model), `training/fit.py` (model to Run), `diagn
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cheatsheet.finding import DataError
+
 if TYPE_CHECKING:
     from recipes.autoencoder.build import build_autoencoder as build_autoencoder
     from recipes.build import build_model as build_model
     from recipes.datasets import load_data as load_data
     from recipes.diagnosis.diagnose import diagnose as diagnose
-    from recipes.grokking.grok import GrokRun as GrokRun
     from recipes.grokking.grok import grok as grok
+    from recipes.grokking.result import GrokRun as GrokRun
     from recipes.running.programs import clear_programs as clear_programs
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from recipes.tuning.tune import tune as tune
 
 _HOME = {
-    "GrokRun": "grokking.grok",
+    "GrokRun": "grokking.result",
     "OtherSearchError": "tuning.record.folder",
     "Run": "training.run",
     "Search": "tuning.search",
@@ -36,7 +38,7 @@ _HOME = {
     "tune": "tuning.tune",
 }
 
-__all__ = [*_HOME]
+__all__ = ["DataError", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

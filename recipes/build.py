@@ -4,7 +4,6 @@ The one place that compiles from a `Head`.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -13,16 +12,18 @@ import numpy as np
 
 import cheatsheet
 from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.head import QUANTILES, Head
+from cheatsheet.rules.data import require_same_rows
 from cheatsheet.table import canonical_loss
 from recipes.bodies import BODIES
 from recipes.features import (
     as_features,
     input_shape_of,
     moments,
-    require_channels_last,
     require_float32_spread,
+    require_image,
 )
 from recipes.losses import Pinball, sign_accuracy
 from recipes.seeds import seeded
@@ -96,8 +97,8 @@ def build_model(
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
     features = None if x is None else as_features(x)
     shape = input_shape_of(features, input_shape)
-    if features is not None and y is not None and len(features) != len(y):
-        raise ValueError(f"x has {len(features)} rows, but y has {len(y)}. Expected the same number.")
+    if features is not None and y is not None:
+        require_same_rows(features, y)
     make_body = _body_maker(body, body_options, shape)
     with seeded(seed):
         layers = make_body(**body_options)
@@ -176,17 +177,13 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout is a fraction, 0 <= dropout < 1. Received: dropout={options['dropout']!r}.")
     if body == "cnn" and shape is not None:
-        _require_image(shape, len(options.get("filters", known["filters"].default)))
+        image = shape if len(shape) != 2 else (*shape, 1)  # grey ones get their channel axis in the model
+        require_image(image, "body='cnn'", "use body='mlp', or reshape x")
+        _require_halvable(shape, len(options.get("filters", known["filters"].default)))
     return make
 
 
-def _require_image(shape: tuple[int, ...], num_blocks: int) -> None:
-    if len(shape) not in (2, 3):
-        raise ValueError(
-            f"body='cnn' expects images (height, width, channels). Received: input_shape={shape}. "
-            "Use body='mlp', or reshape x."
-        )
-    require_channels_last(shape)
+def _require_halvable(shape: tuple[int, ...], num_blocks: int) -> None:
     if min(shape[:2]) < 2**num_blocks:
         raise ValueError(
             f"{num_blocks} blocks halve the image {num_blocks} times, too often for {shape[0]}x{shape[1]} pixels. "
@@ -241,10 +238,9 @@ def _require_scale(std: np.ndarray) -> None:
             "Multiply y by a scale, so that it varies by about 1."
         )
     if std.max() / std.min() > UNEQUAL_COLUMNS:
-        warnings.warn(
+        warn_user(
             f"The columns of y vary by {std.min():.3g} to {std.max():.3g}; their losses add up, so the largest will "
             "be learnt and the smallest not. Divide each column by its standard deviation.",
-            stacklevel=4,
         )
 
 

@@ -53,7 +53,7 @@ def _grok(options: argparse.Namespace) -> int:
     run = grok(**{name: getattr(options, name) for name in names})
     print(json.dumps(run.to_json()) if options.json else run)
     if options.out is not None:
-        _save_figure(run.plot()[0].get_figure(root=True), options.out / "grokking.png")
+        _save_figure(run.plot(), options.out / "grokking.png")
     return 0
 
 

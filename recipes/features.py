@@ -95,13 +95,24 @@ def input_shape_of(features: np.ndarray | None, input_shape: Sequence[int] | int
     return features.shape[1:]
 
 
-def require_channels_last(shape: tuple[int, ...]) -> None:
-    """Is this the shape of an image as Keras takes it?
+def require_image(shape: tuple[int, ...], who: str, fix: str) -> None:
+    """Require the shape of one image as Keras takes it, `(height, width, channels)`.
+
+    Args:
+        shape: Of one example.
+        who: What asks for images: `"body='cnn'"`.
+        fix: What to do with examples that are none.
 
     Raises:
-        ValueError: for (channels, height, width), PyTorch's order, which Keras would train on along the wrong axis.
+        ValueError: for another number of axes; for (channels, height, width), PyTorch's order, which Keras would train
+            on along the wrong axis.
     """
-    if len(shape) == 3 and shape[0] in (1, 3) and shape[2] > 4:
+    if len(shape) != 3:
+        raise ValueError(
+            f"{who} expects images (height, width, channels), but one example has shape {shape}. "
+            f"{fix[0].upper()}{fix[1:]}."
+        )
+    if shape[0] in (1, 3) and shape[2] > 4:
         raise ValueError(
             f"input_shape={shape} looks like (channels, height, width). Expected the channels last: "
             f"{(*shape[1:], shape[0])}. Use np.moveaxis(x, 1, -1)."

@@ -11,9 +11,11 @@ ROOT = Path(__file__).parents[1]
 
 # Each room may import from those before it: a folder with all that is in it, or a module beside the folders.
 ORDER = {
-    "cheatsheet": ["common", "finding", "table", "targets", "head", "chance", "__main__"],
+    "cheatsheet": [
+        "common", "finding", "table", "targets", "head", "chance", "modelspec", "dataspec", "rules", "__main__",
+    ],
     "recipes": [
-        "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
+        "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
         "training", "grokking", "tuning", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
@@ -123,8 +125,8 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "GrokRun", "OtherSearchError", "Run", "Search", "build_autoencoder", "build_model", "clear_programs",
-        "diagnose", "fit", "grok", "load_data", "tune",
+        "DataError", "GrokRun", "OtherSearchError", "Run", "Search", "build_autoencoder", "build_model",
+        "clear_programs", "diagnose", "fit", "grok", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

@@ -27,7 +27,8 @@ class TestRefusals:
             ({"body": "grokking"}, "body='grokking' has its own tables of equations. Leave x and y out."),
             ({"objective": "val_happiness"}, "Is more 'val_happiness' better, or less? "
              "Say objective=keras_tuner.Objective('val_happiness', direction='min' or 'max')."),
-            ({"y": Y[:7]}, "x has 80 rows, but y has 7. Expected the same number."),
+            ({"y": Y[:7]}, "x has 80 rows, but y has 7. Expected the same number. "
+             "Look where one of them was filtered or split."),
             ({"x": {"a": X}}, "A search takes x as one array, whose rows it divides. Received: dict. "
              "Pass the arrays, or train one model of several inputs with fit."),
         ],

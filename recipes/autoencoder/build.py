@@ -12,7 +12,7 @@ from cheatsheet.common.words import count
 from cheatsheet.head import Head
 from recipes.autoencoder.networks import MAKERS, PRESETS, Parts, Shape
 from recipes.build import Rate, compile_head
-from recipes.features import as_features, input_shape_of, require_channels_last
+from recipes.features import as_features, input_shape_of, require_image
 from recipes.seeds import seeded
 
 # What each kind takes beside its input, and the defaults.
@@ -106,7 +106,7 @@ def build_autoencoder(
         loss, activation = loss or "mean_squared_error", activation or "linear"
     head = _reconstruction_head(shape, features, loss, activation)
     if kind != "dense":
-        _require_image(kind, shape)
+        require_image(shape, f"kind={kind!r}", "use x[..., None] for grey images, or kind='dense'")
     if kind in ("conv", "denoising"):
         _require_side(kind, shape, len(options["filters"]))
     with seeded(seed):
@@ -206,15 +206,6 @@ def _reconstruction_head(shape: Shape, features: np.ndarray | None, loss: str | 
     if features is not None:
         return cheatsheet.head("reconstruction", y=features, loss=loss, activation=activation)
     return cheatsheet.head("reconstruction", int(np.prod(shape)), loss=loss, activation=activation or "sigmoid")
-
-
-def _require_image(kind: str, shape: Shape) -> None:
-    if len(shape) != 3:
-        raise ValueError(
-            f"kind={kind!r} expects images (height, width, channels), but one example has shape {shape}. "
-            "Use x[..., None] for grey images, or kind='dense'."
-        )
-    require_channels_last(shape)
 
 
 def _require_side(kind: str, shape: Shape, num_blocks: int) -> None:

@@ -1,7 +1,7 @@
 """How much memory does a run take, before it takes it? A table has p * p equations of p + 2 logits each.
 
 Counted from the largest arrays that live at one time, in bytes; a run's true peak is within a factor of two
-(`tests/test_grokking.py`). The memory of a GPU is not looked at.
+(`tests/test_grokking_memory.py`). The memory of a GPU is not looked at.
 """
 
 from collections.abc import Callable

@@ -10,13 +10,12 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from recipes.plots.history import TRAIN, VALIDATION
+from recipes.plots.style import POINTS, TRAIN, VALIDATION
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4
 WIDE = 30.0  # numbers that span more than this factor are drawn on a log axis
 FEW = 8  # different whole numbers, each of which gets a tick
-POINTS = 9
 
 
 def plot_trials(search: Any, ax: Axes | None = None) -> Axes:

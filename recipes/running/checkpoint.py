@@ -11,7 +11,6 @@ import json
 import os
 import re
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from cheatsheet.common.warn import warn_user
 from recipes.running.digests import checksum, differing
 from recipes.running.files import remove_files, write_atomically
 from recipes.running.lock import locked, unlock
@@ -28,6 +28,10 @@ MOST_COST = 0.01  # share of the time that writing may take when nobody says how
 _LEFTOVER = re.compile(r"state-[01]\.npz\.\d+\.tmp")  # as `write_atomically` names it
 _OWN = re.compile(rf"lock|state-[01]\.npz|{_LEFTOVER.pattern}")  # all that is ever written in a folder
 _SETTINGS, _STATE, _CHECKSUM = "settings.json", "state.json", "sha256"
+
+
+class OtherRunError(ValueError):
+    """A folder holds the state of a run with other settings; the message names them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ class Checkpoint:
         """Where did the run stop? `None` where it never wrote.
 
         Raises:
-            ValueError: where the run that wrote had other settings, naming them; where both files are damaged.
+            OtherRunError: where the run that wrote had other settings, naming them.
+            ValueError: where both files are damaged.
         """
         newest = _newest(self.folder)
         if newest is None:
@@ -81,7 +86,7 @@ class Checkpoint:
         _, settings, saved = newest
         differences = differing(settings, self.settings)
         if differences:
-            raise ValueError(
+            raise OtherRunError(
                 f"{self.folder} holds the state of another run: {differences}. "
                 "Go on with the same settings, or name another folder."
             )
@@ -136,7 +141,7 @@ def _newest(folder: Path) -> tuple[Path, dict[str, Any], Saved] | None:
             f"No state can be read: {'; '.join(damaged)}. Name another folder, or delete these files to start anew."
         )
     if damaged:
-        warnings.warn(f"Damaged, so the state before is taken: {damaged[0]}.", stacklevel=4)
+        warn_user(f"Damaged, so the state before is taken: {damaged[0]}.")
     return max(found, key=lambda entry: entry[2].state["serial"]) if found else None
 
 

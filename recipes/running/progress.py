@@ -71,6 +71,7 @@ class ProgressLine(keras.callbacks.Callback):
         self.line = LiveLine(stream, clock)
         self.start = clock()
         self.first: int | None = None  # epoch, where a run goes on
+        self.compiled = (0, 0.0)  # epochs that had been trained when all was compiled, and when that was
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.start = self.clock()
@@ -79,6 +80,7 @@ class ProgressLine(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self.first is None:
             self.first = epoch
+            self.compiled = (epoch + 1, self.clock())
         text = self._describe(epoch + 1, self.clock() - self.start, logs or {})
         self.line.show(text, last=epoch + 1 == self.epochs)
 
@@ -91,9 +93,9 @@ class ProgressLine(keras.callbacks.Callback):
 
     def _describe(self, done: int, seconds: float, logs: dict[str, float]) -> str:
         here = done - (self.first or 0)  # epochs of this call
-        speed = (
-            f"{here * self.steps_per_epoch / seconds:,.0f} steps/s  " if self.steps_per_epoch and seconds > 0 else ""
-        )
+        first, since = self.compiled[0], self.clock() - self.compiled[1]
+        epochs, elapsed = (done - first, since) if done > first and since > 0 else (here, seconds)
+        speed = f"{epochs * self.steps_per_epoch / elapsed:,.0f} steps/s  " if self.steps_per_epoch and elapsed else ""
         left = seconds / here * (self.epochs - done)
         time_text = f"{duration(left)} left" if done < self.epochs else f"in {duration(seconds)}"
         losses = "  ".join(f"{name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)

@@ -10,6 +10,7 @@ import numpy as np
 
 import cheatsheet
 from cheatsheet.common.arguments import require_whole
+from cheatsheet.rules.data import require_same_rows
 from recipes.features import as_features
 from recipes.training.data.batches import split_rows
 from recipes.training.data.prepare import is_stream
@@ -132,8 +133,8 @@ def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
         )
     x = as_features(x)
     y = None if y is None else np.asarray(y)
-    if y is not None and len(x) != len(y):
-        raise ValueError(f"x has {len(x)} rows, but y has {len(y)}. Expected the same number.")
+    if y is not None:
+        require_same_rows(x, y)
     return x, y
 
 

@@ -1,4 +1,5 @@
-"""One step of grokking, compiled.
+"""The steps of grokking, compiled: what the plain Keras model and AdamW do, in fewer operations.
 
-`steps.py` has the loop, `fast_forward.py` the network in fewer operations, `optimizer.py` the update.
+`steps.py` runs many of them in one call, `fast_forward.py` computes the network and its loss, `optimizer.py` the
+update. Start with `Program.gradient` and `Optimizer.update`: a step is the one and then the other.
 """

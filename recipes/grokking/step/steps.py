@@ -1,4 +1,4 @@
-"""Training steps and evaluations on the shared network, many to a call, as pure functions of the state.
+"""Training steps and evaluations, many to a call, as pure functions of the state.
 
 The weights, and the optimizer's two moments, are one flat vector each, so that the update is one pass over memory.
 """
@@ -87,44 +87,44 @@ class Trainer:
 
     def embedding(self, state: State) -> np.ndarray:
         """The vectors of the tokens `(tokens, width)`."""
-        return self._split(state["weights"])["embedding/embeddings"].numpy()
+        return self._program.split(state["weights"])["embedding/embeddings"].numpy()
 
     def finish(self, state: State) -> keras.Model:
         """The plain model with these weights."""
-        for variable, value in zip(self.variables, self._split(state["weights"]).values(), strict=False):
+        for variable, value in zip(self.variables, self._program.split(state["weights"]).values(), strict=False):
             variable.assign(value)
         return self.model
-
-    def _split(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._program.split(flat)
 
     # The steps.
 
     def steps(self, state: State, first: int, last: int) -> State:
         """The state after the steps `first` to `last - 1`."""
+        chunk_steps = self.chunk_epochs * self.steps_per_epoch
         while first < last:
-            chunk, start = divmod(first, self.steps_per_epoch * self.chunk_epochs)
-            count = min(self.steps_per_epoch * self.chunk_epochs - start, last - first)
+            chunk = first // chunk_steps
+            before = chunk * chunk_steps  # steps of the run before this chunk
+            end = min(last, before + chunk_steps)
+            numbers = map(tf.constant, (first - before, end - before, before))
             orders = self._chunk_order(chunk)
-            numbers = map(tf.constant, (start, start + count, first))
             state = self._program.several(state, self._train, self.constants, self._rates, orders, *numbers)
             self.is_compiled = True
-            first += count
+            first = end
         return state
-
-    def _order(self, epoch: int) -> np.ndarray:
-        return epoch_order(self.seed, epoch, self.num_train)
 
     def _chunk_order(self, chunk: int) -> tf.Tensor:
         """Row numbers `(chunk_epochs, num_train)`."""
         if self._orders[0] != chunk:
             epochs = range(chunk * self.chunk_epochs, (chunk + 1) * self.chunk_epochs)
-            self._orders = (chunk, tf.constant(np.stack([self._order(epoch) for epoch in epochs])))
+            self._orders = (
+                chunk,
+                tf.constant(np.stack([epoch_order(self.seed, epoch, self.num_train) for epoch in epochs])),
+            )
         return self._orders[1]
 
-    def gradient(self, flat: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """Of the mean crossentropy over these training rows, flat."""
-        return self._program.gradient(flat, self._train, self.constants, rows)
+    def gradient(self, state: State, rows: np.ndarray) -> dict[str, tf.Tensor]:
+        """Of the mean crossentropy over these training rows, by the path of the weight."""
+        rows = tf.constant(rows, tf.int32)
+        return self._program.split(self._program.gradient(state["weights"], self._train, self.constants, rows))
 
     # The evaluation.
 
@@ -180,9 +180,9 @@ class Program:
         orders: tf.Tensor,
         start: tf.Tensor,
         end: tf.Tensor,
-        first: tf.Tensor,
+        before: tf.Tensor,
     ) -> State:
-        """The state after the steps `start` to `end - 1` of a chunk, of which the first is `first` of the run."""
+        """The state after the steps `start` to `end - 1` of a chunk, before which the run had `before` steps."""
         full, rest = divmod(self.num_train, self.batch_size)
         steps_per_epoch = full + bool(rest)
 
@@ -192,7 +192,7 @@ class Program:
             def step(size: int) -> State:
                 rows = tf.slice(order, [within * self.batch_size], [size])
                 gradient = self.gradient(state["weights"], train, constants, rows)
-                return self.optimizer.update(state, gradient, first + i - start, rates, self.matrices)
+                return self.optimizer.update(state, gradient, before + i, rates, self.matrices)
 
             if not rest:
                 return i + 1, step(self.batch_size)

@@ -6,22 +6,15 @@ import numpy as np
 
 from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.common.words import count, show_values
-from cheatsheet.table import TABLE
-from cheatsheet.targets import in_unit_interval, is_distribution, is_whole, require_target
+from cheatsheet.finding import DataError, Finding, unfit_target
+from cheatsheet.table import OF_NUMBERS
+from cheatsheet.targets import in_unit_interval, is_distribution, is_whole, plain_labels, require_target
 from recipes.features import as_features, as_float32
 
 Classes = tuple[Any, ...]
 
-# Losses that compare numbers value by value, so that y must have the shape of the output.
-OF_NUMBERS = {row.loss for row in TABLE if row.task in ("regression", "quantile")} | {
-    "log_cosh",
-    "mean_absolute_percentage_error",
-}
-# Those whose target and output must have one shape once encoded; Keras would stretch one over the other silently.
-COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
 
-
-class UnknownLabels(ValueError):
+class UnknownLabels(DataError):
     """Labels that are not among the classes found before.
 
     Attributes:
@@ -31,10 +24,11 @@ class UnknownLabels(ValueError):
 
     def __init__(self, strange: np.ndarray, classes: Classes) -> None:
         self.strange, self.classes = strange, classes
-        super().__init__(
+        message = (
             f"y holds labels that the training target lacks: {show_values(strange)}. "
             f"Expected {show_values(np.asarray(classes))}."
         )
+        super().__init__([Finding("unknown_labels", "error", message)])
 
 
 def encode_target(
@@ -54,7 +48,8 @@ def encode_target(
         The encoded target, and the label of each class in the order of the outputs (`None` for numbers).
 
     Raises:
-        ValueError: naming what `y` holds, what the loss expects and the mend.
+        ValueError: naming what `y` holds, what the loss expects and the mend; mostly a `DataError`. Shapes are left to
+            the rules.
     """
     if loss == "binary_crossentropy":
         return _for_binary(y, units, classes)
@@ -69,7 +64,6 @@ def encode_target(
         array = as_features(y, "y")
         return array if np.ndim(y) > 1 else array[:, 0], None
     array = require_target(y, "regression", loss)
-    _require_width(array, 1 if loss == "pinball" else units)
     if array.ndim == 1:
         array = array[:, None]  # (n, 1), as the output: Keras broadcasts other pairs of shapes silently
     return as_float32(array, "y"), None
@@ -80,16 +74,15 @@ def _for_binary(y: Any, units: int | None, classes: Classes | None) -> tuple[np.
     if array.ndim > 1 and array.shape[1:] != (1,):
         require_finite(array, "y")
         if array.dtype.kind == "U" or not in_unit_interval(array):
-            raise ValueError(
-                f"binary_crossentropy expects values in [0, 1], but y runs from {array.min()} to {array.max()}. "
-                "Scale them (divide by 255, say), or use loss='mean_squared_error'."
+            raise unfit_target(
+                f"binary_crossentropy expects values in [0, 1], but y runs from {array.min()} to {array.max()}.",
+                "scale them (divide by 255, say), or use loss='mean_squared_error'",
             )
-        _require_width(array, units)
         return as_float32(array, "y"), None  # the very same array for an autoencoder
     if units not in (None, 1):
-        raise ValueError(
-            f"y has shape {array.shape}, one label a row, but the model has {units} outputs with binary_crossentropy. "
-            f"Build it with task='multiclass', num_classes={units}, or pass {units} columns of 0 and 1."
+        raise unfit_target(
+            f"y has shape {array.shape}, one label a row, but the model has {units} outputs with binary_crossentropy.",
+            f"build it with task='multiclass', num_classes={units}, or pass {units} columns of 0 and 1",
         )
     return _two_labels(array, "binary_crossentropy", (0, 1), classes)
 
@@ -103,11 +96,11 @@ def _two_labels(
     if classes is None:
         values = np.unique(array)
         if len(values) == 1:
-            raise ValueError(
-                f"y holds one class only ({show_values(values)}) in {len(array)} rows. Expected two. "
-                "Look where y was filtered, sorted or split."
+            raise unfit_target(
+                f"y holds one class only ({show_values(values)}) in {len(array)} rows. Expected two.",
+                "look where y was filtered, sorted or split",
             )
-        classes = _plain_labels(values)
+        classes = plain_labels(values)
     encoded = np.asarray(codes, dtype=np.float32)[_positions(array, classes)]
     return encoded[:, None], classes
 
@@ -126,11 +119,10 @@ def _as_rows(y: Any, loss: str, units: int | None, classes: Classes | None) -> t
     array = as_array(y, "y")
     if array.ndim == 2 and array.shape[1] > 1:
         require_finite(array, "y")
-        _require_width(array, units)
         if not is_distribution(array):
-            raise ValueError(
-                f"{loss} expects rows that sum to 1, but the first row of y is {show_values(array[0])}. "
-                "For several labels a row build the model with task='multilabel'."
+            raise unfit_target(
+                f"{loss} expects rows that sum to 1, but the first row of y is {show_values(array[0])}.",
+                "for several labels a row build the model with task='multilabel'",
             )
         return array.astype(np.float32), tuple(range(array.shape[1])) if is_whole(array) else None
     indices, classes = _as_indices(array, loss, units, classes)
@@ -144,11 +136,11 @@ def _classes_of(array: np.ndarray, units: int | None) -> Classes:
     if array.dtype.kind != "U" and values[0] >= 0 and values[-1] < width:
         return tuple(range(width))  # numbered as the loss wants them, though some class may be absent
     if len(values) == width:
-        return _plain_labels(values)
-    raise ValueError(
+        return plain_labels(values)
+    raise unfit_target(
         f"The model has {width} outputs, but y holds {len(values)} classes: {show_values(values)}. "
-        f"Expected labels 0..{width - 1}, or {width} different ones. "
-        f"Build the model with num_classes={len(values)}, or mend y."
+        f"Expected labels 0..{width - 1}, or {width} different ones.",
+        f"build the model with num_classes={len(values)}, or mend y",
     )
 
 
@@ -164,17 +156,11 @@ def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
     return position
 
 
-def _plain_labels(values: np.ndarray) -> Classes:
-    if values.dtype.kind == "f":
-        values = values.astype(np.int64)
-    return tuple(values.tolist())
-
-
 def _require_width(array: np.ndarray, units: int | None) -> None:
-    width = int(np.prod(array.shape[1:])) if array.ndim > 1 else 1
-    if units is not None and width != units:
-        raise ValueError(
-            f"y has {count(width, 'value')} a row (shape {array.shape}), but the model has {count(units, 'output')}. "
-            f"Expected the same number; Keras would stretch one over the other silently. "
-            f"Build the model with y=y, or mend y's shape."
+    """Has a one-hot row as many columns as the model has outputs? Once they are numbered, no rule can tell."""
+    if units is not None and array.shape[1] != units:
+        message = (
+            f"y has {count(array.shape[1], 'value')} a row (shape {array.shape}), but the model has "
+            f"{count(units, 'output')}. Expected the same number."
         )
+        raise DataError([Finding("target_shape", "error", message, "build the model with y=y, or mend y's shape")])

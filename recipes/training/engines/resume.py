@@ -25,6 +25,7 @@ class Resume:
 
     Attributes:
         epoch: Epochs that had been trained when the state was written; 0 for a new run.
+        batch: Batches of the next epoch that had been, too: 0 in every state that is written today.
         history: Of these epochs.
         way: How the engine compiled, which the bits of the weights depend on; `None` for a new run.
         stopped: Whether the run had come to its end by itself (early stopping).
@@ -45,6 +46,12 @@ class Resume:
         self._saved = checkpoint.load()
         state = self._saved.state if self._saved else {}
         self.epoch: int = state.get("epoch", 0)
+        self.batch: int = state.get("batch", 0)
+        if self.batch:
+            raise ValueError(
+                f"{checkpoint.folder} holds a state inside epoch {self.epoch + 1}, from which only a later version of "
+                "this package can go on. Use that one, or name another folder."
+            )
         self.history: History = {name: list(map(_from_json, v)) for name, v in state.get("history", {}).items()}
         self.way: str | None = state.get("way")
         self.stopped: bool = state.get("stopped", False)
@@ -114,6 +121,7 @@ class Resume:
             arrays,
             {
                 "epoch": epoch,
+                "batch": 0,
                 "history": {name: list(map(_to_json, v)) for name, v in merged(self.history, history).items()},
                 "way": way,
                 "stopped": stopped,
@@ -177,7 +185,7 @@ def settings_of(
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
-    """What must stay the same for a run to go on as if it had never stopped; epochs may be added."""
+    """List what must stay the same for a run to go on as if it had never stopped; epochs may be added."""
     validation = data.validation or (None, None, None)
     arrays = keras.tree.flatten((data.x, data.y, data.sample_weight, *validation))
     with warnings.catch_warnings(action="ignore"):  # of lambdas, that they are unsafe to save

@@ -15,7 +15,8 @@ from keras_tuner.errors import FailedTrialError
 
 from recipes.running.checkpoint import FILES, copy_state
 from recipes.training.data.prepare import TrainingData, examples, prepare
-from recipes.training.fit import fit
+from recipes.training.engines.engine import Plan
+from recipes.training.fit import train_as_planned
 from recipes.training.run import Run
 from recipes.tuning.kinds import Stopped, Trained, Training, require_measured
 from recipes.tuning.problem import Problem
@@ -104,12 +105,12 @@ def inherit(parent: Path, folder: Path, executions: int) -> None:
 
 def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) -> Run:
     """The one place that trains: the same numbers always give the same weights."""
-    run = fit(
-        problem.build(training.hp, training.seed), problem.x, problem.y, epochs=training.epochs,
-        batch_size=problem.batch_size_of(training.hp), seed=training.seed, engine="search",
-        validation_data=problem.validation_data, checkpoint=state, verbose=0,
-        callbacks=[*keep, *copy.deepcopy(list(problem.callbacks))],
-    )  # fmt: skip
+    model = problem.build(training.hp, training.seed)
+    data = prepare(model, problem.x, problem.y, validation_data=problem.validation_data)
+    callbacks = [*keep, *copy.deepcopy(list(problem.callbacks))]
+    plan = Plan(training.epochs, problem.batch_size_of(training.hp), shuffle=True, seed=training.seed,
+                callbacks=callbacks, widen=True)  # fmt: skip
+    run = train_as_planned(model, data, plan, checkpoint=state)
     if run.interrupted:
         raise Stopped
     return run

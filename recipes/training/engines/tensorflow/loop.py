@@ -4,6 +4,7 @@ What falls away against `model.fit` is everything around the step; `program.py` 
 `docs/engine.md` explains the numbers.
 """
 
+import math
 import time
 from typing import Any
 
@@ -46,7 +47,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         first_epoch, way = plan.resume.epoch, plan.resume.way
     alone = plan.resume is not None  # its bits must not depend on what else this process has trained
     how = way or program.choose(model, (plan.epochs - first_epoch) * steps_per_epoch, alone=alone)
-    last_epoch = _run(program, how, model, arrays, plan, callbacks, first_epoch)
+    last_epoch, speed = _run(program, how, model, arrays, plan, callbacks, first_epoch)
     if plan.resume is not None:
         plan.resume.offer(model, plan.callbacks, last_epoch, history, how, finished=True)
         history = merged(plan.resume.history, history)
@@ -54,7 +55,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end({name: values[-1] for name, values in history.items() if values})
     compiled = "compiled for this run" if is_new else "compiled before"
-    return Outcome(history, f"resident: {how}, {compiled}")
+    return Outcome(history, f"{how}, {compiled}", speed)
 
 
 def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[str, Any]:
@@ -81,17 +82,21 @@ def _run(
     plan: Plan,
     callbacks: keras.callbacks.CallbackList,
     first_epoch: int,
-) -> int:
-    """The loop over blocks of epochs; a block is one epoch where callbacks must be called in between.
+) -> tuple[int, float]:
+    """Loop over blocks of epochs; a block is one epoch where callbacks must be called in between.
 
-    Gives the number of epochs that the model has been trained for.
+    Returns:
+        The number of epochs that the model has been trained for, and the steps per second of the blocks in which
+        nothing was compiled; without such a block, of the only one less the time that went into tracing.
     """
+    steps_per_epoch = -(-arrays.num_rows // plan.batch_size)
     epoch, count, blocks = first_epoch, program.usual_count, 0
+    speed = _Speed()
     while epoch < plan.epochs and not model.stop_training and not plan.interrupt.requested:
         count = min(count, plan.epochs - epoch)
         if plan.resume is not None:
             count = plan.resume.block(epoch, count)
-        start = time.perf_counter()
+        start, tracing = time.perf_counter(), program.tracing_seconds
         orders = np.zeros((program.block_epochs, arrays.num_rows), dtype=np.int32)
         for i in range(count):
             orders[i] = epoch_order(plan.seed, epoch + i, arrays.num_rows) if plan.shuffle else range(arrays.num_rows)
@@ -106,6 +111,7 @@ def _run(
                 logs |= {f"val_{name}": values for name, values in validation.items()}
         else:
             logs = program.call("both", how, model, arrays, orders, count, plan.batch_size)
+        speed.add(count * steps_per_epoch, time.perf_counter() - start, program.tracing_seconds - tracing)
         for i in range(count):
             if not plan.callbacks:
                 callbacks.on_epoch_begin(epoch + i)
@@ -120,7 +126,25 @@ def _run(
             program.usual_count = count
         if plan.resume is not None:
             plan.resume.offer(model, plan.callbacks, epoch, model.history.history, how)
-    return epoch
+    return epoch, speed.steps_per_second(how)
+
+
+class _Speed:
+    """Steps and seconds of the blocks, those in which something was compiled apart."""
+
+    def __init__(self) -> None:
+        self.compiled, self.compiling = [0, 0.0], [0, 0.0]  # steps, seconds
+
+    def add(self, steps: int, seconds: float, tracing: float) -> None:
+        """Count a block that took so long, so much of it for tracing."""
+        total = self.compiling if tracing else self.compiled
+        total[0] += steps
+        total[1] += seconds - tracing
+
+    def steps_per_second(self, how: str) -> float:
+        """NaN where nobody can say: XLA compiles in the first step."""
+        steps, seconds = self.compiled if self.compiled[0] or how != PLAIN else self.compiling
+        return steps / seconds if steps and seconds > 0 else math.nan
 
 
 def _plain(value: np.ndarray) -> Any:

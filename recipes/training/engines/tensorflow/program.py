@@ -5,6 +5,7 @@ runs for. Only a program for networks of all widths has a model, its own.
 """
 
 import threading
+import time
 from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.func_graph import FuncGraph, dismantle_func_graph
 
+from recipes._keras import FuncGraph, dismantle_func_graph
 from recipes.running.programs import PROGRAMS
 from recipes.training.data.prepare import TrainingData, take
 from recipes.training.engines.tensorflow.alike import identity, is_known_throughout, looks
@@ -125,6 +126,7 @@ class Program:
         self.wide, self.wide_way = wide, wide_way
         self.usual_count = 1  # epochs of a block
         self.steps_seen = 0
+        self.tracing_seconds = 0.0
         self.functions: dict[tuple[str, str], Compiled] = {}
         self.steps: dict[tuple[str, bool], Compiled] = {}
         self._tracing = threading.Lock()
@@ -182,6 +184,7 @@ class Program:
             tensors = tf.nest.flatten(arguments)
             with self._tracing:
                 if (part, how) not in self.functions:
+                    start = time.perf_counter()
                     tracing = Tracing(
                         traced, state, places, self.batch_size, self.block_epochs, self.steps, self.wide is not None
                     )
@@ -192,6 +195,7 @@ class Program:
                         state,
                         jit_compile=how == XLA,
                     )
+                    self.tracing_seconds += time.perf_counter() - start
             return self.functions[part, how](tensors, state)
 
 

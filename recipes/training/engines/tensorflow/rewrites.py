@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow.python.eager import context
-from tensorflow.python.framework.config import is_op_determinism_enabled
+
+from recipes._keras import eager_context, is_op_determinism_enabled
 
 
 def switches() -> dict[str, Any]:
     """TensorFlow's settings that change what tracing gives."""
-    callbacks = context.context().op_callbacks  # of `tf.debugging`, written into the graph
+    callbacks = eager_context.context().op_callbacks  # of `tf.debugging`, written into the graph
     return {
         "tensor float 32": tf.config.experimental.tensor_float_32_execution_enabled(),
         "deterministic": is_op_determinism_enabled(),

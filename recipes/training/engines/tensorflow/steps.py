@@ -12,8 +12,8 @@ from weakref import finalize
 
 import keras
 import tensorflow as tf
-from tensorflow.python.framework.func_graph import dismantle_func_graph
 
+from recipes._keras import dismantle_func_graph
 from recipes.training.engines.tensorflow.noise import hashed_noise, philox_dropout
 from recipes.training.engines.tensorflow.rewrites import fused_adam, rearranged
 from recipes.training.engines.tensorflow.state import replaced
