@@ -18,7 +18,7 @@ def test_the_bare_loop_ends_with_the_weights_of_fit(optimizer):
     bare, other = (build_model(x=x, y=y, optimizer=optimizer, seed=0) for _ in range(2))
     loss, accuracy, _ = train_resident(bare, x, y, epochs=5, seed=3)
     run = fit(other, x, y, epochs=5, seed=3, engine="resident", verbose=0)
-    assert run.engine.startswith("resident: plain graph")
+    assert str(run.engine).startswith("resident: plain graph")
     for a, b in zip(bare.variables, other.variables, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
     np.testing.assert_allclose(loss, run.history["loss"], rtol=1e-6)  # the same losses, added up in another order

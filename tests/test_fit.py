@@ -193,7 +193,7 @@ class TestRun:
         rule = run.findings[0].rule
         assert repr(run) == f"<Run of 4 epochs, loss {last['loss']}, val_loss {last['val_loss']}: {rule}>"
         shown = run._repr_html_()
-        for name, value in {"epochs": 4, "steps": 20, **last, "engine": html.escape(run.engine)}.items():
+        for name, value in {"epochs": 4, "steps": 20, **last, "engine": html.escape(str(run.engine))}.items():
             assert f"<tr><th>{name}</th><td>{value}</td></tr>" in shown
         assert all(f"<li>{html.escape(str(finding))}</li>" in shown for finding in run.findings)
         assert str(run).startswith("4 epochs, 20 steps in ")
