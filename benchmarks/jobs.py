@@ -236,9 +236,9 @@ def grok_paper(way: str) -> Result:
     tokens, answers = table.tokens(table.train), table.answer[table.train]
     if way.startswith("torch"):
         return torch_grok(tokens, answers, table.num_tokens, epochs, compiled=way == "torch-compiled")
-    from recipes.grokking.network import PAPER
-    from recipes.grokking.optimizer import Optimizer
-    from recipes.grokking.steps import Trainer
+    from recipes.grokking.networks import PAPER
+    from recipes.grokking.step.optimizer import Optimizer
+    from recipes.grokking.step.steps import Trainer
 
     model = PAPER.build(table.num_tokens, seed=0)
     if way == "keras":

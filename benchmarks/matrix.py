@@ -186,9 +186,7 @@ def timed(way: str, model: keras.Model, x: Any, y: Any, *, epochs: int, **option
     else:
         run = recipes.fit(model, x, y, epochs=epochs, verbose=0, engine="auto", **options)
         seconds = time.perf_counter() - start
-        history, engine = run.history, run.engine if run.engine.startswith("keras") else run.engine.split(",")[0]
-        if run.interrupted:
-            raise KeyboardInterrupt
+        history, engine = run.history, str(run.engine) if run.engine.name == "keras" else run.engine.how.split(",")[0]
     if len(history["loss"]) != epochs:
         raise RuntimeError(f"{way} trained {len(history['loss'])} of {epochs} epochs.")
     return seconds, engine

@@ -50,7 +50,7 @@ FLOPS = {
     "dense-autoencoder": 100 * (6 * 217_088 - 2 * 784 * 128),
     "conv-autoencoder": 128 * (6 * _CONV - 2 * 784 * 9 * 16),
     "mlp-200": 32 * (6 * (30 * 64 + 64 * 32 + 32) - 2 * 30 * 64),
-    "grok-paper": 465.6 * 3_744_000,  # 4,656 equations in 10 steps; counted in recipes/grokking/network.py, shared=True
+    "grok-paper": 465.6 * 3_744_000,  # 4,656 equations in 10 steps; `networks.flops_per_example` with shared=True
     "lenet": 64 * (6 * _LENET - 2 * 784 * 25 * 6),
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ Standard library and NumPy alone: importing it loads neither Keras nor TensorFlo
 """
 
 from cheatsheet.chance import chance_loss, least_loss
-from cheatsheet.finding import Finding
+from cheatsheet.finding import DataError, Finding
 from cheatsheet.head import Head, head
 from cheatsheet.table import EXTENDED, LECTURE, TABLE, TASKS, Row, lookup
 from cheatsheet.targets import Inference, infer_task
@@ -15,6 +15,7 @@ __all__ = [
     "LECTURE",
     "TABLE",
     "TASKS",
+    "DataError",
     "Finding",
     "Head",
     "Inference",

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.arrays import as_array, require_finite
+from cheatsheet.common.arguments import known_arguments_only
+from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.head import QUANTILES
 from cheatsheet.table import canonical_loss
 
 
+@known_arguments_only
 def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) -> float | None:
     """Which loss does the best constant guess get on this target?
 
@@ -38,6 +40,7 @@ def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) ->
     return float(_CHANCE[name](_columns(y)))
 
 
+@known_arguments_only
 def least_loss(loss: str, y: Any) -> float:
     """Which loss would a perfect model get on this target?
 

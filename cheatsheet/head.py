@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.table import Row, lookup
 from cheatsheet.targets import in_unit_interval, infer_task, is_whole, require_target
 
@@ -33,6 +34,7 @@ class Head:
     quantiles: tuple[float, ...] = ()
 
 
+@known_arguments_only
 def head(
     task: str | None = None,
     num_classes: int | None = None,

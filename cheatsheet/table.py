@@ -1,7 +1,9 @@
 """The cheatsheet itself: for each kind of target, the loss, the last activation and the last layer's width."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from cheatsheet.common.arguments import known_arguments_only
+from cheatsheet.common.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,15 @@ _OTHER_WORDS = {
 }
 
 
+# Losses that compare numbers value by value, so that y must have the shape of the output.
+OF_NUMBERS = {row.loss for row in TABLE if row.task in ("regression", "quantile")} | {
+    "log_cosh",
+    "mean_absolute_percentage_error",
+}
+# Those whose target and output must have one shape once the labels are encoded.
+COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
+
+
 def canonical_loss(name: str) -> str:
     """Keras' full name of a loss, from its short, class or function name; unknown names come back unchanged.
 
@@ -248,6 +259,7 @@ def canonical_loss(name: str) -> str:
     return full.get(squeezed, name)
 
 
+@known_arguments_only
 def lookup(task: str, loss: str | None = None) -> Row:
     """Which row of the cheatsheet is for this task (and this loss)?
 
@@ -292,13 +304,11 @@ def _hint_for_task(task: object) -> str:
     for row in TABLE:
         if canonical_loss(str(task)) == row.loss:
             return f" {task!r} is a loss: say task={row.task!r}, loss={row.loss!r}."
-    close = get_close_matches(word, TASKS, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(word, TASKS)
 
 
 def _hint_for_loss(loss: str, losses: list[str]) -> str:
     others = [row.task for row in TABLE if row.loss == canonical_loss(loss)]
     if others:
         return f" That loss goes with task={others[0]!r}."
-    close = get_close_matches(loss, losses, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(loss, losses)

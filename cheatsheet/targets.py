@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.arrays import as_array, require_finite, show_values
+from cheatsheet.common.arguments import known_arguments_only
+from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.words import show_values
+from cheatsheet.finding import unfit_target
 
 # Integers are taken for classes when they number 0..K-1 or 1..K, or when there are at most this many
 # distinct ones ...
@@ -38,6 +41,7 @@ class Inference:
         return "; ".join((f"{self.evidence}: {self.task}", *self.alternatives))
 
 
+@known_arguments_only
 def infer_task(y: Any) -> Inference:
     """Which task does this target stand for?
 
@@ -72,9 +76,10 @@ def infer_task(y: Any) -> Inference:
         return _infer_rows(array)
     values = np.unique(array)
     if len(values) == 1:
-        raise ValueError(
+        raise unfit_target(
             f"y holds a single value ({show_values(values)}) in {len(array)} rows, so there is nothing to learn. "
-            "Expected at least two. Look where y was filtered, sorted or split."
+            "Expected at least two.",
+            "look where y was filtered, sorted or split",
         )
     if array.dtype.kind == "U":
         return _infer_text(values, len(array))
@@ -97,8 +102,8 @@ def is_distribution(array: np.ndarray) -> bool:
     return bool(np.all(array >= 0)) and bool(np.all(np.abs(array.sum(axis=1) - 1) <= SUM_TOLERANCE))
 
 
-def _plain(values: np.ndarray) -> tuple[Any, ...]:
-    """Labels as plain Python values; 2.0 becomes 2, since labels are names, not quantities."""
+def plain_labels(values: np.ndarray) -> tuple[Any, ...]:
+    """Return labels as plain Python values; 2.0 becomes 2, since labels are names, not quantities."""
     if values.dtype.kind == "f" and is_whole(values):
         values = values.astype(np.int64)
     return tuple(values.tolist())
@@ -106,19 +111,20 @@ def _plain(values: np.ndarray) -> tuple[Any, ...]:
 
 def _infer_text(values: np.ndarray, num_rows: int) -> Inference:
     if len(values) > MOST_CLASSES_WITH_GAPS and _are_numbers(values):
-        raise ValueError(
-            f"y holds numbers stored as text ({show_values(values)}): {len(values)} distinct in {num_rows} rows. "
-            "Convert them with y.astype(float)."
+        raise unfit_target(
+            f"y holds numbers stored as text ({show_values(values)}): {len(values)} distinct in {num_rows} rows.",
+            "convert them with y.astype(float)",
         )
     if len(values) > MOST_CLASSES_WITH_GAPS and len(values) == num_rows:
-        raise ValueError(
+        raise unfit_target(
             f"y holds {num_rows} texts, all different ({show_values(values)}): names, not classes. "
-            "Expected labels that repeat. Pass the column that holds the classes."
+            "Expected labels that repeat.",
+            "pass the column that holds the classes",
         )
     task = "binary" if len(values) == 2 else "multiclass"
     also = ("if they are quantities, say y.astype(float)",) if _are_numbers(values) else ()
     evidence = f"{len(values)} distinct texts ({show_values(values)}) in {num_rows} rows"
-    return Inference(task, len(values), evidence, also, _plain(values))
+    return Inference(task, len(values), evidence, also, plain_labels(values))
 
 
 def _are_numbers(values: np.ndarray) -> bool:
@@ -140,7 +146,7 @@ def _infer_floats(values: np.ndarray, num_rows: int) -> Inference:
 def _infer_integers(values: np.ndarray, num_rows: int) -> Inference:
     num_classes, low, high = len(values), int(values[0]), int(values[-1])
     evidence = f"{num_classes} distinct integers {low}..{high} in {num_rows} rows"
-    classes = _plain(values)
+    classes = plain_labels(values)
     if num_classes == 2:
         also = ("for a margin instead of a probability, say loss='hinge'",) if (low, high) == (-1, 1) else ()
         return Inference("binary", 2, f"2 distinct integers {low} and {high} in {num_rows} rows", also, classes)
@@ -161,7 +167,7 @@ def _infer_integers(values: np.ndarray, num_rows: int) -> Inference:
 def _infer_rows(array: np.ndarray) -> Inference:
     num_rows, num_columns = array.shape
     if array.dtype.kind == "U":
-        raise ValueError(
+        raise unfit_target(
             f"y holds {num_columns} columns of text. Expected one column of labels, shape (n,), or columns of numbers."
         )
     ones = bool(np.isin(array, (0, 1)).all())
@@ -196,22 +202,22 @@ def require_target(y: Any, task: str, loss: str) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == 1 and task != "reconstruction":
         array = array[:, 0]
     if array.dtype.kind == "U" and task not in ("binary", "multiclass"):
-        raise ValueError(
-            f"task={task!r} needs numbers, but y holds text ({show_values(np.unique(array))}). "
-            "Say task='multiclass' (or 'binary') for labels, or convert with y.astype(float)."
+        raise unfit_target(
+            f"task={task!r} needs numbers, but y holds text ({show_values(np.unique(array))}).",
+            "say task='multiclass' (or 'binary') for labels, or convert with y.astype(float)",
         )
     check = {"binary": _require_binary, "multiclass": _require_multiclass, "multilabel": _require_multilabel}
     if task in check:
         check[task](array)
     if task == "reconstruction" and loss == "binary_crossentropy" and not in_unit_interval(array):
-        raise ValueError(
-            f"{loss} expects values in [0, 1], but they run from {array.min():.4g} to {array.max():.4g}. "
-            "Scale them (divide by 255, say), or use loss='mean_squared_error', activation='linear'."
+        raise unfit_target(
+            f"{loss} expects values in [0, 1], but they run from {array.min():.4g} to {array.max():.4g}.",
+            "scale them (divide by 255, say), or use loss='mean_squared_error', activation='linear'",
         )
     if loss in ("mean_squared_logarithmic_error", "poisson") and array.min() < 0:
-        raise ValueError(
-            f"{loss} expects y >= 0, but y goes down to {array.min():.4g}. "
-            "Use loss='mean_squared_error' or 'mean_absolute_error'."
+        raise unfit_target(
+            f"{loss} expects y >= 0, but y goes down to {array.min():.4g}.",
+            "use loss='mean_squared_error' or 'mean_absolute_error'",
         )
     return array
 
@@ -223,36 +229,38 @@ def in_unit_interval(array: np.ndarray) -> bool:
 
 def _require_binary(array: np.ndarray) -> None:
     if array.ndim > 1:
-        raise ValueError(
-            f"task='binary' expects one column, but y has shape {array.shape}. "
-            "Pass y.argmax(axis=1) for one-hot rows, or say task='multiclass' or 'multilabel'."
+        raise unfit_target(
+            f"task='binary' expects one column, but y has shape {array.shape}.",
+            "pass y.argmax(axis=1) for one-hot rows, or say task='multiclass' or 'multilabel'",
         )
     if array.dtype.kind == "f" and not is_whole(array) and in_unit_interval(array):
         return  # probabilities of class 1: the loss is defined for them
     values = np.unique(array)
     if len(values) > 2:
-        raise ValueError(
-            f"task='binary' expects two classes, but y holds {len(values)}: {show_values(values)}. "
-            f"Say task='multiclass', num_classes={len(values)}, or task='regression' for quantities."
+        raise unfit_target(
+            f"task='binary' expects two classes, but y holds {len(values)}: {show_values(values)}.",
+            f"say task='multiclass', num_classes={len(values)}, or task='regression' for quantities",
         )
 
 
 def _require_multiclass(array: np.ndarray) -> None:
     if array.ndim > 2 or (array.ndim == 2 and not is_distribution(array)):
-        raise ValueError(
+        raise unfit_target(
             f"task='multiclass' expects labels of shape (n,), or (n, K) rows that sum to 1, but y has shape "
-            f"{array.shape} and rows that do not. Say task='multilabel' if rows may hold several ones."
+            f"{array.shape} and rows that do not.",
+            "say task='multilabel' if rows may hold several ones",
         )
     if array.ndim == 1 and not (array.dtype.kind == "U" or is_whole(array)):
-        raise ValueError(
-            f"task='multiclass' expects labels, but y holds fractions ({show_values(np.unique(array))}). "
-            "Do not scale labels; for quantities say task='regression'."
+        raise unfit_target(
+            f"task='multiclass' expects labels, but y holds fractions ({show_values(np.unique(array))}).",
+            "do not scale labels; for quantities say task='regression'",
         )
 
 
 def _require_multilabel(array: np.ndarray) -> None:
     if array.ndim != 2 or not np.isin(array, (0, 1)).all():
-        raise ValueError(
+        raise unfit_target(
             f"task='multilabel' expects (n, K) rows of 0 and 1, but y has shape {array.shape} and values "
-            f"{show_values(np.unique(array))}. For one label a row say task='multiclass'."
+            f"{show_values(np.unique(array))}.",
+            "for one label a row say task='multiclass'",
         )

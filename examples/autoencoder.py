@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import build_autoencoder, fit, load_data
-from recipes.data import cut_tiles
+from recipes.datasets import cut_tiles
 from recipes.plots import (
     plot_anomaly,
     plot_class_errors,

@@ -27,7 +27,7 @@ def main() -> None:
 
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "binary.png"
-    run.plot().figure.savefig(path, dpi=150)
+    run.plot().savefig(path, dpi=150)
     print(f"figure: {path}")
 
 

@@ -26,7 +26,7 @@ def main() -> None:
 
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "grokking.png"
-    run.plot()[0].get_figure(root=True).savefig(path, dpi=150)
+    run.plot().savefig(path, dpi=150)
     print(f"figure: {path.resolve()}")
 
 

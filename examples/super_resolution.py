@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from recipes import build_autoencoder, fit, load_data
-from recipes.data import cut_tiles
+from recipes.datasets import cut_tiles
 
 LARGE, SCALE, BATCH_SIZE = 64, 4, 32
 HELD_OUT = (2, 6)  # columns of tiles, of ten

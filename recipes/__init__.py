@@ -1,49 +1,48 @@
 """Keras models that follow the cheatsheet: built, trained, judged and drawn.
 
 `import recipes` loads neither Keras nor matplotlib; each name below is loaded when it is first used. Where to
-start reading: `build.py` (y to model), `training/fit.py` (model to Run), `diagnose.py` (history to findings).
+start reading: `build.py` (y to model), `training/fit.py` (model to Run), `diagnosis/` (history to findings).
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# Not lazy: once the module of the same name is loaded, it would hide the function behind `recipes.diagnose`.
-from recipes.diagnose import diagnose
-from recipes.programs import clear_programs
+from cheatsheet.finding import DataError
 
 if TYPE_CHECKING:
-    from recipes.autoencoder import build_autoencoder as build_autoencoder
+    from recipes.autoencoder.build import build_autoencoder as build_autoencoder
     from recipes.build import build_model as build_model
-    from recipes.data import load_data as load_data
-    from recipes.grokking.run import GrokRun as GrokRun
-    from recipes.grokking.run import grok as grok
+    from recipes.datasets import load_data as load_data
+    from recipes.diagnosis.diagnose import diagnose as diagnose
+    from recipes.grokking.grok import grok as grok
+    from recipes.grokking.result import GrokRun as GrokRun
+    from recipes.running.programs import clear_programs as clear_programs
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
-    from recipes.tuning.result import Search as Search
-    from recipes.tuning.search import tune as tune
+    from recipes.tuning.search import Search as Search
+    from recipes.tuning.tune import tune as tune
 
 _HOME = {
-    "build_model": "recipes.build",
-    "build_autoencoder": "recipes.autoencoder",
-    "fit": "recipes.training.fit",
-    "Run": "recipes.training.run",
-    "load_data": "recipes.data",
-    "grok": "recipes.grokking.run",
-    "GrokRun": "recipes.grokking.run",
-    "tune": "recipes.tuning.search",
-    "Search": "recipes.tuning.result",
+    "GrokRun": "grokking.result",
+    "Run": "training.run",
+    "Search": "tuning.search",
+    "build_autoencoder": "autoencoder.build",
+    "build_model": "build",
+    "clear_programs": "running.programs",
+    "diagnose": "diagnosis.diagnose",
+    "fit": "training.fit",
+    "grok": "grokking.grok",
+    "load_data": "datasets",
+    "tune": "tuning.tune",
 }
 
-__all__ = [
-    "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "clear_programs", "diagnose", "fit",
-    "grok", "load_data", "tune",
-]  # fmt: skip
+__all__ = ["DataError", *_HOME]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'recipes' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(f"recipes.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

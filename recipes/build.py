@@ -4,36 +4,32 @@ The one place that compiles from a `Head`.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 import cheatsheet
-from cheatsheet.arrays import count
+from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.warn import warn_user
+from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.head import QUANTILES, Head
+from cheatsheet.rules.data import require_same_rows
 from cheatsheet.table import canonical_loss
-from recipes.arrays import (
+from recipes.bodies import BODIES
+from recipes.features import (
     as_features,
-    as_widths,
     input_shape_of,
     moments,
-    require_channels_last,
     require_float32_spread,
-    require_whole,
+    require_image,
 )
-from recipes.bodies import BODIES
 from recipes.losses import Pinball, sign_accuracy
 from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
 UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
-
-# What people type, by habit from elsewhere.
-_OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes"}
 
 Body = str | Callable[..., list[keras.Layer]]
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
@@ -101,8 +97,8 @@ def build_model(
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
     features = None if x is None else as_features(x)
     shape = input_shape_of(features, input_shape)
-    if features is not None and y is not None and len(features) != len(y):
-        raise ValueError(f"x has {len(features)} rows, but y has {len(y)}. Expected the same number.")
+    if features is not None and y is not None:
+        require_same_rows(features, y)
     make_body = _body_maker(body, body_options, shape)
     with seeded(seed):
         layers = make_body(**body_options)
@@ -156,16 +152,15 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     if callable(body):
         return body
     if body not in BODIES:
-        close = get_close_matches(str(body).lower(), BODIES, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"Unknown body. Received: body={body!r}. Expected one of {', '.join(BODIES)}.{hint}")
+        raise ValueError(
+            f"Unknown body. Received: body={body!r}. Expected one of {', '.join(BODIES)}.{did_you_mean(body, BODIES)}"
+        )
     make = BODIES[body]
     known = inspect.signature(make).parameters
     for name in options:
         if name not in known:
             names = [*known, *inspect.signature(build_model).parameters]
-            close = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else get_close_matches(name, names, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(OTHER_NAMES.get(name, name), names)
             raise TypeError(
                 f"build_model has no argument {name!r} with body={body!r}, which takes {', '.join(known)}.{hint}"
             )
@@ -182,17 +177,13 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout is a fraction, 0 <= dropout < 1. Received: dropout={options['dropout']!r}.")
     if body == "cnn" and shape is not None:
-        _require_image(shape, len(options.get("filters", known["filters"].default)))
+        image = shape if len(shape) != 2 else (*shape, 1)  # grey ones get their channel axis in the model
+        require_image(image, "body='cnn'", "use body='mlp', or reshape x")
+        _require_halvable(shape, len(options.get("filters", known["filters"].default)))
     return make
 
 
-def _require_image(shape: tuple[int, ...], num_blocks: int) -> None:
-    if len(shape) not in (2, 3):
-        raise ValueError(
-            f"body='cnn' expects images (height, width, channels). Received: input_shape={shape}. "
-            "Use body='mlp', or reshape x."
-        )
-    require_channels_last(shape)
+def _require_halvable(shape: tuple[int, ...], num_blocks: int) -> None:
     if min(shape[:2]) < 2**num_blocks:
         raise ValueError(
             f"{num_blocks} blocks halve the image {num_blocks} times, too often for {shape[0]}x{shape[1]} pixels. "
@@ -247,10 +238,9 @@ def _require_scale(std: np.ndarray) -> None:
             "Multiply y by a scale, so that it varies by about 1."
         )
     if std.max() / std.min() > UNEQUAL_COLUMNS:
-        warnings.warn(
+        warn_user(
             f"The columns of y vary by {std.min():.3g} to {std.max():.3g}; their losses add up, so the largest will "
             "be learnt and the smallest not. Divide each column by its standard deviation.",
-            stacklevel=4,
         )
 
 
@@ -270,10 +260,9 @@ def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: Rate 
         made = keras.optimizers.get(optimizer)
     except ValueError:
         names = [name.lower() for name in dir(keras.optimizers) if name[0].isupper() and name != "Optimizer"]
-        close = get_close_matches(optimizer.lower(), names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"Unknown optimizer. Received: optimizer={optimizer!r}. Expected one of {', '.join(names)}.{hint}"
+            f"Unknown optimizer. Received: optimizer={optimizer!r}. Expected one of {', '.join(names)}."
+            + did_you_mean(optimizer, names)
         ) from None
     if learning_rate is None:
         return made

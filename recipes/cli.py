@@ -46,14 +46,14 @@ def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _grok(options: argparse.Namespace) -> int:
-    from recipes.grokking.run import grok  # loads TensorFlow
+    from recipes.grokking.grok import grok  # loads TensorFlow
 
     names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "grokfast", "muon",
              "max_steps", "seed", "checkpoint")  # fmt: skip
     run = grok(**{name: getattr(options, name) for name in names})
     print(json.dumps(run.to_json()) if options.json else run)
     if options.out is not None:
-        _save_figure(run, options.out / "grokking.png")
+        _save_figure(run.plot(), options.out / "grokking.png")
     return 0
 
 
@@ -80,8 +80,8 @@ def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _tune(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from recipes.data import load_data
-    from recipes.tuning.search import tune  # loads TensorFlow
+    from recipes.datasets import load_data
+    from recipes.tuning.tune import tune  # loads TensorFlow
 
     if (options.data is None) != (options.body == "grokking"):
         raise ValueError("Say --data NAME or --data FILE.npz; --body grokking alone has its own.")
@@ -98,11 +98,11 @@ def _tune(options: argparse.Namespace) -> int:
     search = tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
     print(json.dumps(search.table()) if options.json else search)
     if options.out is not None and search.completed:
-        _save_figure(search, options.out / "search.png")
+        _save_figure(search.plot()[0].get_figure(root=True), options.out / "search.png")
     return 0
 
 
-def _save_figure(result: Any, path: Path) -> None:
+def _save_figure(figure: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    result.plot()[0].get_figure(root=True).savefig(path, dpi=150)
+    figure.savefig(path, dpi=150)
     print(f"figure: {path.resolve()}", file=sys.stderr)

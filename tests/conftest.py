@@ -76,7 +76,7 @@ def mnist_folder() -> Path:
 def way(request, monkeypatch):
     """One way of compiling, whatever the engine would choose; see `engines.WAYS`."""
     from recipes import clear_programs
-    from recipes.training import program
+    from recipes.training.engines.tensorflow import program
 
     monkeypatch.setattr(program.Program, "choose", lambda self, model, num_steps, **_: request.param)
     clear_programs()

@@ -6,7 +6,10 @@ import pytest
 from keras import layers
 
 from recipes import fit, load_data
-from recipes.training import program
+from recipes.training.data.prepare import prepare
+from recipes.training.engines.engine import Plan
+from recipes.training.engines.tensorflow import program
+from recipes.training.fit import train_as_planned
 
 WINE = load_data("wine")
 X = ((WINE.x - WINE.x.mean(0)) / WINE.x.std(0)).astype("float32")
@@ -23,19 +26,28 @@ every_way = pytest.mark.parametrize("way", EVERY_WAY, indirect=True)
 plain_first = pytest.mark.parametrize("way", PLAIN_FIRST, indirect=True)
 
 
+def fit_by(way, model, x, y, **options):
+    """`fit` by this engine; `"widened"` as a search does it, in a program for networks of all widths."""
+    if way != "widened":
+        return fit(model, x, y, engine=way, verbose=0, **options)
+    of_data = {name: options.pop(name) for name in ("validation_split", "validation_data") if name in options}
+    checkpoint = options.pop("checkpoint", None)
+    plan = Plan(**{"epochs": 1, "batch_size": 32, "shuffle": True, "seed": 0, "widen": True, **options})
+    return train_as_planned(model, prepare(model, x, y, **of_data), plan, checkpoint=checkpoint)
+
+
 def compare(make, x, y, *, exact=False, rtol=1e-5, engine="resident", **options):
-    """Train one copy with `model.fit` and one resident; weights and histories must agree."""
-    options = {"epochs": 4, "batch_size": 32, "verbose": 0, **options}
+    """Train one copy with `model.fit` and one by another engine; weights and histories must agree."""
+    options = {"epochs": 4, "batch_size": 32, **options}
     runs = {}
     for one in ("keras", engine):
         keras.utils.set_random_seed(1)  # the same initial weights and dropout seeds
         made = options.copy()
         if "callbacks" in made:
             made["callbacks"] = made["callbacks"]()
-        runs[one] = fit(make(), x, y, engine=one, **made)
+        runs[one] = fit_by(one, make(), x, y, **made)
     theirs, ours = runs["keras"], runs[engine]
-    assert ours.engine.startswith("resident")
-    assert theirs.engine.startswith("keras")
+    assert (ours.engine.name, theirs.engine.name) == ("resident", "keras")
     assert set(ours.history) == set(theirs.history)
     for name, values in theirs.history.items():
         np.testing.assert_allclose(ours.history[name], values, rtol=1e-4, atol=1e-6, err_msg=name)

@@ -6,7 +6,7 @@ import pytest
 from conftest import refused
 
 from recipes import build_autoencoder, fit, load_data
-from recipes.bodies.autoencoders import blocks_in_place
+from recipes.autoencoder.networks import blocks_in_place
 
 DIGITS = load_data("digits").x
 

@@ -58,8 +58,8 @@ def test_every_row_builds_learns_predicts_and_survives_saving(task, loss, x, y, 
 
 
 def _encoded(model, y):
-    from recipes.training.inputs import loss_name
-    from recipes.training.targets import encode_target
+    from recipes.training.data.targets import encode_target
+    from recipes.training.data.yardsticks import loss_name
 
     return encode_target(y, loss_name(model), model.output_shape[-1])[0]
 
@@ -262,7 +262,7 @@ def test_your_own_loss_keeps_the_rows_head():
         ),
         (
             {"x": WINE.x, "y": WINE.y[:-1]},
-            "x has 178 rows, but y has 177. Expected the same number.",
+            "x has 178 rows, but y has 177. Expected the same number. Look where one of them was filtered or split.",
         ),
         (
             {"x": [["red", 1], ["white", 2]], "y": [0, 1]},

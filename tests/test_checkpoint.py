@@ -15,8 +15,7 @@ from engines import IMAGES, X, Y, cnn
 from processes import MOST_SECONDS, run_python
 
 from recipes import fit
-from recipes.training import checkpoint as checkpoint_module
-from recipes.training.checkpoint import FILES, Checkpoint
+from recipes.running.checkpoint import FILES, Checkpoint, OtherRunError, copy_state, remove_state
 
 SETTINGS = {"seed": 0, "batch_size": 32}
 
@@ -105,7 +104,7 @@ def test_a_state_is_removed_without_what_else_lies_there(tmp_path):
         write(tmp_path / name, 1, 2)
     (tmp_path / "b" / "notes.txt").write_text("mine")
     for name in ("a", "b"):
-        checkpoint_module.remove_state(tmp_path / name)
+        remove_state(tmp_path / name)
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["b", "b/notes.txt"]
 
 
@@ -113,9 +112,9 @@ def test_a_damaged_state_is_not_copied_where_the_one_before_is_whole(tmp_path):
     write(tmp_path / "a", 1, 2)
     (tmp_path / "a" / FILES[0]).write_bytes(b"")  # the newest
     with pytest.warns(UserWarning, match="Damaged, so the state before is taken"):
-        checkpoint_module.copy_state(tmp_path / "a", tmp_path / "b")
+        copy_state(tmp_path / "a", tmp_path / "b")
     assert read(tmp_path / "b").state["step"] == 1
-    checkpoint_module.copy_state(tmp_path / "nowhere", tmp_path / "c")
+    copy_state(tmp_path / "nowhere", tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
@@ -131,7 +130,8 @@ def test_other_settings_are_named(tmp_path):
     write(tmp_path, 1)
     with refused(
         f"{tmp_path} holds the state of another run: seed was 0, now 1; batch_size was 32, now null. "
-        "Go on with the same settings, or name another folder."
+        "Go on with the same settings, or name another folder.",
+        OtherRunError,
     ):
         read(tmp_path, {"seed": 1})
 
@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch, call):
 
     with monkeypatch.context() as patch, Checkpoint(tmp_path, SETTINGS) as checkpoint:
         checkpoint.load()
-        patch.setattr(checkpoint_module.os, call, full)
+        patch.setattr(os, call, full)
         with pytest.raises(OSError, match="could not be written"):
             checkpoint.save({"weights": np.zeros(3)}, {"step": 3})
     assert read(tmp_path).state["step"] == 2
@@ -168,7 +168,7 @@ def test_killed_at_every_boundary_of_a_write(tmp_path):
     script = textwrap.dedent("""
         import os, signal, sys
         import numpy as np
-        from recipes.training.checkpoint import Checkpoint
+        from recipes.running.checkpoint import Checkpoint
         folder, die_at = sys.argv[1], int(sys.argv[2])
         count = 0
         def deadly(real):
@@ -230,7 +230,7 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path, engine, every):
     options = {"validation_split": 0.2, "engine": engine, "verbose": 0}
     whole = fit(dropout_model(), X, Y, epochs=7, **options)
     for epochs in (3, 5, 7, 7):
-        ours = fit(dropout_model(), X, Y, epochs=epochs, checkpoint=tmp_path, every=every, **options)
+        ours = fit(dropout_model(), X, Y, epochs=epochs, checkpoint=tmp_path, checkpoint_every=every, **options)
         assert ours.epochs == epochs
     assert_same_run(ours, whole)
     assert ours.steps == whole.steps
@@ -250,7 +250,9 @@ def test_early_stopping_goes_on_counting(tmp_path, engine):
     whole = fit(noisy(), X, Y, epochs=40, callbacks=stopping(), **options)
     assert whole.epochs < 40
     for epochs in (whole.epochs - 2, 40, 40):
-        ours = fit(noisy(), X, Y, epochs=epochs, callbacks=stopping(), checkpoint=tmp_path, every=1, **options)
+        ours = fit(
+            noisy(), X, Y, epochs=epochs, callbacks=stopping(), checkpoint=tmp_path, checkpoint_every=1, **options
+        )
     assert_same_run(ours, whole)
 
 
@@ -274,14 +276,14 @@ def test_a_rate_that_callbacks_lower_is_taken_up(tmp_path):
 
 def test_the_way_of_compiling_does_not_depend_on_what_was_trained_before(tmp_path, monkeypatch):
     from recipes import clear_programs
-    from recipes.training import program
+    from recipes.training.engines.tensorflow import program
 
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS", 30)
     clear_programs()
     before = fit(dropout_model(), X, Y, epochs=10, verbose=0)  # 60 steps: from here on this process would take XLA
     kept = fit(dropout_model(), X, Y, epochs=2, checkpoint=tmp_path, verbose=0)
-    assert "XLA" in before.engine
-    assert "plain graph" in kept.engine
+    assert "XLA" in before.engine.how
+    assert "plain graph" in kept.engine.how
 
 
 def test_numpy_s_numbers_and_metrics_of_several_values(tmp_path):
@@ -335,8 +337,8 @@ def test_another_model_is_refused(tmp_path):
 
 
 def test_every_without_a_checkpoint_is_refused():
-    with refused("every=3 says how often, but checkpoint=None. Pass checkpoint='folder' too."):
-        fit(dropout_model(), X, Y, every=3)
+    with refused("checkpoint_every=3 says how often, but checkpoint=None. Pass checkpoint='folder' too."):
+        fit(dropout_model(), X, Y, checkpoint_every=3)
 
 
 @pytest.mark.slow

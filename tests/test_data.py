@@ -5,7 +5,7 @@ import pytest
 from conftest import refused
 
 from recipes import load_data
-from recipes.data import cut_tiles
+from recipes.datasets import cut_tiles
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,7 @@ def test_no_false_alarm_on_flat_or_falling_curves(seed):
 def test_overfitting_is_found_at_its_turn(seed):
     (finding,) = diagnose({"loss": noisy(np.exp(-EPOCHS / 15), 0.002, seed), "val_loss": overfit(seed)})
     assert finding.rule == "overfitting"
-    turn = int(finding.where.removeprefix("epochs ").split("-")[0])
-    assert 15 <= turn <= 55  # d/dt (exp(-t/8) + 0.003 t) = 0 at t = 30, in a shallow valley
+    assert 15 <= finding.epochs[0] <= 55  # d/dt (exp(-t/8) + 0.003 t) = 0 at t = 30, in a shallow valley
 
 
 def test_jumps_are_no_divergence():
@@ -90,7 +89,7 @@ def test_the_whole_finding():
         Finding(
             rule="still_learning",
             severity="warning",
-            where="epochs 1-5",
+            epochs=(1, 5),
             message="loss was still falling when training stopped: from 1 to 0.2 over the last 5 epochs.",
             fix="train for more epochs, or raise learning_rate",
         )

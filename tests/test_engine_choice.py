@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 import threading
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,16 +14,19 @@ from engines import IMAGES, LABELS, WINE, X, Y, cnn, mlp, plain_first
 from keras import layers
 
 from recipes import build_model, clear_programs, fit
-from recipes.programs import PROGRAMS
-from recipes.training import program
-from recipes.training.engine import acts_on_batches
-from recipes.training.interrupt import Interrupt
+from recipes.running.interrupt import Interrupt, Interrupted, interrupted, is_interactive
+from recipes.running.programs import PROGRAMS
+from recipes.training.data.batches import epoch_order
+from recipes.training.engines import registry
+from recipes.training.engines.engine import Outcome
+from recipes.training.engines.tensorflow import program
+from recipes.training.engines.tensorflow.engine import acts_on_batches
 
 
 class TestChoice:
     def reason(self, model, x=X, y=Y, **options):
         run = fit(model, x, y, verbose=0, **options)
-        return run.engine
+        return str(run.engine)
 
     def test_arrays_are_resident(self):
         assert self.reason(mlp()).startswith("resident: plain graph, compiled")
@@ -50,7 +55,7 @@ class TestChoice:
         assert self.reason(model) == "keras: model.fit (the model is compiled with run_eagerly=True)"
 
     def test_data_beyond_the_memory_go_to_keras(self, monkeypatch):
-        monkeypatch.setattr("recipes.training.engine.free_memory", lambda: 1000.0)
+        monkeypatch.setattr("recipes.training.engines.tensorflow.engine.free_memory", lambda: 1000.0)
         assert "exceed 50% of the free memory" in self.reason(mlp())
 
     def test_xla_where_it_pays_and_never_for_convolutions_on_a_cpu(self, monkeypatch):
@@ -59,7 +64,7 @@ class TestChoice:
         assert self.reason(cnn(), IMAGES, LABELS).startswith("resident: plain graph")
 
     def test_an_unknown_engine(self):
-        with refused("Unknown engine. Received: engine='tf'. Expected one of auto, resident, search, keras."):
+        with refused("Unknown engine. Received: engine='tf'. Expected one of auto, resident, keras."):
             fit(mlp(), X, Y, engine="tf")
 
     @pytest.mark.parametrize(
@@ -89,8 +94,8 @@ class TestCompiledOnce:
             return fit(model, WINE.x + seed, Y, epochs=3, validation_split=0.2, verbose=0)
 
         alone = [train(seed, 0.01 * (seed + 1)) for seed in (0, 1)]
-        assert "compiled for this run" in alone[0].engine
-        assert "compiled before" in alone[1].engine
+        assert "compiled for this run" in alone[0].engine.how
+        assert "compiled before" in alone[1].engine.how
         assert len(PROGRAMS) == 1
         clear_programs()
         fresh = train(1, 0.02)  # its own program: the same numbers as with the borrowed one
@@ -127,11 +132,11 @@ class TestCompiledOnce:
     @plain_first
     def test_a_model_of_its_own_kind_compiles_once_too(self, jit):
         model = mlp(loss=lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
-        engines = [fit(model, X, Y, verbose=0).engine for _ in range(2)]
+        engines = [fit(model, X, Y, verbose=0).engine.how for _ in range(2)]
         assert "compiled for this run" in engines[0]
         assert "compiled before" in engines[1]
         model.compile("sgd", "mse", metrics=[])
-        assert "compiled for this run" in fit(model, X, np.eye(3)[Y], verbose=0).engine
+        assert "compiled for this run" in fit(model, X, np.eye(3)[Y], verbose=0).engine.how
 
     @plain_first
     def test_freezing_a_layer_afterwards_freezes_it(self, jit):
@@ -150,7 +155,9 @@ def test_ctrl_c_ends_the_run_with_the_history_so_far(engine):
     model = build_model(x=X, y=Y, seed=0)
     timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    run = fit(model, X, Y, epochs=10**6, engine=engine, verbose=0)
+    with pytest.raises(Interrupted, match=r"^Ctrl-C ended the run after \d+ of 1,000,000 epochs; ") as ended:
+        fit(model, X, Y, epochs=10**6, engine=engine, verbose=0)
+    run = ended.value.result
     assert run.interrupted
     assert 0 < run.epochs < 10**6
     assert np.isfinite(run.history["loss"]).all()
@@ -180,3 +187,62 @@ def test_models_still_train_save_and_load_as_any_other(tmp_path):
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone.predict(X, verbose=0), expected)
+
+
+class Toy:
+    """An engine in twenty lines: plain steps, one after the other, of models that have few weights."""
+
+    name, suits, widens = "toy", "small models", False
+
+    def obstacle(self, model, arrays, callbacks=()):
+        return None if model.count_params() < 1_000 else "the model is not small"
+
+    def train(self, jobs):
+        return [Outcome({"loss": self.losses(job)}, "one step after the other") for job in jobs]
+
+    def losses(self, job):
+        x, y, *_ = job.data.arrays
+        losses = []
+        for epoch in range(job.plan.epochs):
+            order = epoch_order(job.plan.seed, epoch, len(x))
+            starts = range(0, len(x), job.plan.batch_size)
+            batches = [order[start : start + job.plan.batch_size] for start in starts]
+            job.model.reset_metrics()
+            losses.append([job.model.train_on_batch(x[rows], y[rows]) for rows in batches][-1])
+        return [float(loss) for loss in losses]
+
+    def predict(self, model, x, batch_size):
+        return model.predict(x, batch_size=batch_size, verbose=0)
+
+    def evaluate(self, model, data, batch_size):
+        return model.evaluate(data.x, data.y, batch_size=batch_size, verbose=0, return_dict=True)
+
+
+def test_a_new_engine_is_a_room_and_a_line_in_the_registry(monkeypatch):
+    monkeypatch.setitem(sys.modules, "toy_engine", SimpleNamespace(ENGINE=Toy()))
+    monkeypatch.setattr(registry, "ROOMS", ["toy_engine", *registry.ROOMS])
+
+    def trained(**options):
+        keras.utils.set_random_seed(1)
+        return fit(mlp(metrics=()), X, Y, epochs=3, verbose=0, **options)
+
+    run = trained()
+    assert str(run.engine) == "toy: one step after the other (small models)"
+    for ours, keras_own in zip(run.model.weights, trained(engine="keras").model.weights, strict=True):
+        np.testing.assert_allclose(ours, keras_own, rtol=1e-4, atol=1e-6)
+    assert run.evaluate(X, Y)["loss"] < run.history["loss"][0]
+    assert run.predict(X).shape == (len(X), 3)
+    wide = build_model(x=X, y=Y, units=(64, 64))
+    assert str(fit(wide, X, Y, verbose=0).engine).endswith("(the model is not small)")
+    with refused("engine='toy' cannot run this: the model is not small. Use engine='auto' or 'resident' or 'keras'."):
+        fit(wide, X, Y, engine="toy")
+
+
+def test_at_a_prompt_an_interrupted_run_is_returned(monkeypatch, capsys):
+    assert not is_interactive()
+    with pytest.raises(Interrupted, match=r"^so far$") as ended:
+        interrupted("a result", "so far")
+    assert ended.value.result == "a result"
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    assert interrupted("a result", "so far") == "a result"
+    assert capsys.readouterr().err == "so far\n"

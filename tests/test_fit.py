@@ -1,5 +1,6 @@
 """fit: the order of the batches, the split, the labels, the weights, and every refusal before the first step."""
 
+import html
 import io
 
 import keras
@@ -11,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipes import build_model, fit, load_data
-from recipes.training.batches import epoch_order, split_rows
-from recipes.training.progress import LiveLine, ProgressLine
-from recipes.training.targets import encode_target
+from recipes.running.progress import LiveLine, ProgressLine
+from recipes.training.data.batches import epoch_order, split_rows
+from recipes.training.data.targets import encode_target
 
 WINE = load_data("wine")
 NAMES = np.array(WINE.class_names)[WINE.y]
@@ -183,11 +184,18 @@ class TestRun:
         run = fit(model, *WINE, epochs=4, validation_split=0.25)
         assert set(run.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
         assert (run.epochs, run.steps) == (4, 4 * 5)  # 133 training rows in batches of 32
-        assert run.steps_per_second == pytest.approx(run.steps / run.seconds)
+        assert run.steps_per_second > 2 * run.steps / run.seconds  # of which most goes into compiling
         assert run.model is model
         assert run.chance == pytest.approx(1.086, abs=0.01)  # entropy of the three cultivars
         assert run.verdict == str(run.findings[0])
-        assert run.plot().get_xlabel() == "epoch"
+        assert run.plot().axes[0].get_xlabel() == "epoch"
+        last = {name: f"{values[-1]:.4g}" for name, values in run.history.items()}
+        rule = run.findings[0].rule
+        assert repr(run) == f"<Run of 4 epochs, loss {last['loss']}, val_loss {last['val_loss']}: {rule}>"
+        shown = run._repr_html_()
+        for name, value in {"epochs": 4, "steps": 20, **last, "engine": html.escape(str(run.engine))}.items():
+            assert f"<tr><th>{name}</th><td>{value}</td></tr>" in shown
+        assert all(f"<li>{html.escape(str(finding))}</li>" in shown for finding in run.findings)
         assert str(run).startswith("4 epochs, 20 steps in ")
 
     @pytest.mark.parametrize("num_rows", [178, 256, 3])
@@ -219,6 +227,13 @@ class TestRun:
         run = fit(model, x, epochs=2, validation_data=x[:10])
         assert run.chance == pytest.approx(x[:10].var(axis=0).mean(), rel=1e-5)
         assert "val_loss" in run.history
+
+    def test_chance_is_left_open_where_the_loss_has_another_unit(self, rng):
+        x, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+        model = linear_model()
+        for delta, known in ((1.0, True), (2.0, False)):  # 1 is Keras' own, and the table's
+            model.compile("sgd", keras.losses.Huber(delta=delta))
+            assert (fit(model, x, y, verbose=0).chance is not None) == known
 
     def test_pandas_lists_and_one_feature(self):
         frame = pd.DataFrame(WINE.x[:, :2], columns=["alcohol", "acid"])
@@ -255,7 +270,7 @@ class TestRun:
 
         model = build_model(x=WINE.x, y=WINE.y)
         run = fit(model, Batches(), epochs=2, validation_data=Batches(), verbose=0)
-        assert run.engine == "keras: model.fit (x is a Batches, not arrays)"
+        assert str(run.engine) == "keras: model.fit (x is a Batches, not arrays)"
         assert run.steps == 6
         assert len(run.history["val_loss"]) == 2
         with refused(
@@ -335,8 +350,11 @@ NAN[3, 1] = np.nan
     [
         (X, Y[:-1], {}, "x has 178 rows, but y has 177. Expected the same number. "
          "Look where one of them was filtered or split."),
-        (X[:0], Y[:0], {}, "x is empty: shape (0, 13). Expected at least one row. "
+        (X[:0], Y, {}, "x is empty: shape (0, 13). Expected at least one row. "
          "Look where it was filtered or split."),
+        (X[:0], Y[:0], {}, "2 things are in the way:\n"
+         "1. x is empty: shape (0, 13). Expected at least one row. Look where it was filtered or split.\n"
+         "2. y is empty: shape (0,). Expected at least one row. Look where it was filtered or split."),
         (NAN, Y, {}, "x has 1 value not finite; the first is NaN in row 3, column 1. "
          "Expected finite numbers. Drop those rows or impute the values."),
         (X[:, :5], Y, {}, "The rows of x have shape (5,), but the model takes (13,). "
@@ -346,7 +364,7 @@ NAN[3, 1] = np.nan
         (X, np.arange(178) % 4, {}, "The model has 3 outputs, but y holds 4 classes: 0, 1, 2, 3. "
          "Expected labels 0..2, or 3 different ones. Build the model with num_classes=4, or mend y."),
         (X, np.eye(4)[Y], {}, "y has 4 values a row (shape (178, 4)), but the model has 3 outputs. "
-         "Expected the same number; Keras would stretch one over the other silently. "
+         "Expected the same number. "
          "Build the model with y=y, or mend y's shape."),
         (X, Y, {"epochs": 0}, "epochs must be a whole number of at least 1. Received: epochs=0."),
         (X, Y, {"batch_size": -1}, "batch_size must be a whole number of at least 1. Received: batch_size=-1."),

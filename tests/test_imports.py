@@ -9,54 +9,27 @@ from processes import run_python
 
 ROOT = Path(__file__).parents[1]
 
-# Each module may import from those before it in its list. A folder stands for all that is in it, in this order.
+# Each room may import from those before it: a folder with all that is in it, or a module beside the folders.
 ORDER = {
-    "cheatsheet": ["finding", "arrays", "table", "targets", "head", "chance", "__main__"],
+    "cheatsheet": [
+        "common", "finding", "table", "targets", "head", "chance", "modelspec", "dataspec", "rules", "__main__",
+    ],
     "recipes": [
-        "losses", "seeds", "programs", "arrays", "bodies.mlp", "bodies.cnn", "bodies.autoencoders", "bodies", "build",
-        "autoencoder", "diagnose", "training", "training.checkpoint", "training.batches", "training.targets",
-        "training.signature", "training.inputs", "training.interrupt", "training.operations", "training.alike",
-        "training.resume", "training.engine", "training.widening", "training.noise", "training.steps",
-        "training.program", "training.resident", "training.with_keras", "training.inference", "training.run",
-        "training.progress", "training.fit", "data",
-        "grokking", "grokking.equations", "grokking.transformer", "grokking.network", "grokking.shared",
-        "grokking.optimizer", "grokking.steps", "grokking.phases", "grokking.crossentropy", "grokking.fourier",
-        "grokking.memory", "grokking.run",
-        "tuning", "tuning.space", "tuning.journal", "tuning.folder", "tuning.identity", "tuning.problem",
-        "tuning.trial", "tuning.oracles", "tuning.tuner", "tuning.schedule", "tuning.report", "tuning.workers",
-        "tuning.tensorboard", "tuning.result", "tuning.arguments", "tuning.search",
-        "plots.history", "plots.autoencoder", "plots.grokking", "plots.search", "plots", "cli", "__main__",
+        "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
+        "training", "grokking", "tuning", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
+# The same for the rooms within a room; the modules beside them may be on either side.
+ORDER_WITHIN = {
+    "recipes.training": ["data", "engines"],
+    "recipes.tuning": ["record", "oracles", "work"],
+}
 # The one home of each heavy import.
 HOMES = {
-    "matplotlib": {
-        "recipes.plots.history",
-        "recipes.plots.autoencoder",
-        "recipes.plots.grokking",
-        "recipes.plots.search",
-    },
-    "keras_tuner": {
-        "recipes.tuning.arguments",
-        "recipes.tuning.problem",
-        "recipes.tuning.oracles",
-        "recipes.tuning.tuner",
-        "recipes.tuning.workers",
-        "recipes.tuning.tensorboard",
-        "recipes.tuning.search",
-    },
-    "tensorflow": {
-        "recipes.training.resident",
-        "recipes.training.operations",
-        "recipes.training.widening",
-        "recipes.training.noise",
-        "recipes.training.steps",
-        "recipes.training.program",
-        "recipes.grokking.shared",
-        "recipes.grokking.optimizer",
-        "recipes.grokking.steps",
-        "recipes.tuning.tensorboard",
-    },
+    "matplotlib": ("recipes.plots",),
+    "keras_tuner": ("recipes.tuning",),
+    "grpc": ("recipes.tuning.work",),
+    "tensorflow": ("recipes.training.engines.tensorflow", "recipes.grokking.step", "recipes.tuning.tensorboard"),
 }
 
 
@@ -75,22 +48,48 @@ def imported(tree):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             yield node.module, id(node) in top
+            yield from ((f"{node.module}.{alias.name}", id(node) in top) for alias in node.names)  # it may be a module
+
+
+def room_of(name, within):
+    """The part of a module's name that comes after `within`."""
+    return name.removeprefix(within + ".").split(".")[0]
 
 
 @pytest.mark.parametrize("package", ORDER)
-def test_the_order_names_every_module(package):
-    named = {f"{package}.{name}" for name in ORDER[package]}
-    assert {name for name, _ in modules(package)} - {package} == named
+def test_the_order_names_every_room(package):
+    assert {room_of(name, package) for name, _ in modules(package) if name != package} == {*ORDER[package]}
+    for outer, rooms in ORDER_WITHIN.items():
+        folders = {path.name for path in (ROOT / outer.replace(".", "/")).iterdir() if (path / "__init__.py").exists()}
+        assert folders == {*rooms}
 
 
 @pytest.mark.parametrize("package", ORDER)
-def test_each_module_imports_earlier_ones_alone(package):
-    place = {f"{package}.{name}": i for i, name in enumerate(ORDER[package])}
+def test_rooms_import_from_earlier_ones_alone(package):
+    places = {package: ORDER[package]} | {outer: rooms for outer, rooms in ORDER_WITHIN.items() if package in outer}
     for name, tree in modules(package):
         for target, at_top in imported(tree):
-            if name == package or not target.startswith(package + ".") or not at_top:
-                continue
-            assert place[target] < place[name], f"{name} imports {target}, which comes later"
+            for outer, rooms in places.items():
+                if not at_top or not name.startswith(outer + ".") or not target.startswith(outer + "."):
+                    continue
+                mine, its = (
+                    rooms.index(room) if (room := room_of(n, outer)) in rooms else None for n in (name, target)
+                )
+                assert mine is None or its is None or its <= mine, f"{name} imports {target}, which comes later"
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_no_modules_import_each_other_in_a_circle(package):
+    names = {name for name, _ in modules(package)}
+    graph = {
+        name: {target for target, at_top in imported(tree) if target in names and at_top}
+        for name, tree in modules(package)
+    }
+    while graph:
+        free = [name for name, targets in graph.items() if not targets & graph.keys()]
+        assert free, f"a circle among {', '.join(sorted(graph))}"
+        for name in free:
+            del graph[name]
 
 
 def test_cheatsheet_needs_numpy_alone():
@@ -111,7 +110,8 @@ def test_heavy_imports_have_one_home():
     for name, tree in modules("recipes"):
         for target, _ in imported(tree):
             root = target.split(".")[0]
-            assert root not in HOMES or name in HOMES[root], f"{name} imports {target}"
+            homes = HOMES.get(root, ("recipes",))
+            assert any(f"{name}.".startswith(f"{home}.") for home in homes), f"{name} imports {target}"
 
 
 @pytest.mark.parametrize("package", ["cheatsheet", "recipes"])
@@ -125,7 +125,7 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "clear_programs",
+        "DataError", "GrokRun", "Run", "Search", "build_autoencoder", "build_model", "clear_programs",
         "diagnose", "fit", "grok", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:

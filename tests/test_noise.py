@@ -8,8 +8,8 @@ from keras import layers
 from scipy import stats
 
 from recipes import fit
-from recipes.training import program
-from recipes.training.noise import hashed_noise, normal, random_bits, uniform
+from recipes.training.engines.tensorflow import program
+from recipes.training.engines.tensorflow.noise import hashed_noise, normal, random_bits, uniform
 
 
 def words(seed, step):
@@ -160,7 +160,7 @@ def test_a_run_through_xla_repeats_itself_and_its_seeds_matter(monkeypatch, rng)
                                   layers.Dense(1, "sigmoid")])  # fmt: skip
         model.compile("adam", "binary_crossentropy")
         run = fit(model, x, y, epochs=3, verbose=0)
-        assert run.engine.startswith("resident: XLA")
+        assert run.engine.how.startswith("XLA")
         return run.history["loss"]
 
     assert losses(1) == losses(1)

@@ -1,5 +1,6 @@
 """The data that the figures draw, not their pixels."""
 
+import io
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,6 +32,17 @@ def test_the_curves_chance_and_the_verdict_are_on_the_figure():
         "training", "validation", "constant guess: 0.95",
     ]  # fmt: skip
     assert train.get_linestyle() != validation.get_linestyle()  # told apart without colour
+
+
+def test_a_new_figure_is_not_left_with_pyplot():
+    from matplotlib import pyplot as plt
+
+    before = plt.get_fignums()
+    figure = plot_history(HISTORY).figure
+    assert plt.get_fignums() == before
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    assert buffer.getvalue().startswith(b"\x89PNG")
 
 
 def test_a_given_ax_is_used_and_returned():
@@ -105,4 +117,4 @@ class TestAutoencoderFigures:
 
 
 def fit_like(history):
-    return SimpleNamespace(history=history, findings=[Finding("too_short", "info", "", "")])
+    return SimpleNamespace(history=history, findings=[Finding("too_short", "info", "")])

@@ -9,16 +9,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from engines import fit_by
 from keras import layers
 from pairs import Forgets, net, pairs
 from processes import run_python
 from settings import X, Y, set_on, settings, subjects
 
 from recipes import clear_programs, fit
-from recipes.programs import PROGRAMS, Programs
-from recipes.training.alike import identity
-from recipes.training.inputs import TrainingData
-from recipes.training.program import build_variables
+from recipes.running.programs import PROGRAMS, Programs
+from recipes.training.data.prepare import TrainingData
+from recipes.training.engines.tensorflow.alike import identity
+from recipes.training.engines.tensorflow.program import build_variables
 
 PAIRS = pairs()
 QUICK = (
@@ -34,8 +35,8 @@ def weights(model):
 def trained(make, engine="resident", **options):
     keras.utils.set_random_seed(1)  # of the layers that are made before the model is
     with warnings.catch_warnings(action="ignore"):
-        run = fit(make(), X, Y, epochs=2, batch_size=16, verbose=0, engine=engine, **options)
-    assert run.engine.startswith("keras" if engine == "keras" else "resident")
+        run = fit_by(engine, make(), X, Y, epochs=2, batch_size=16, **options)
+    assert run.engine.name == ("keras" if engine == "keras" else "resident")
     return weights(run.model)
 
 
@@ -73,20 +74,20 @@ class TestPairs:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", PAIRS)
-    @pytest.mark.parametrize("way", ["search", "checkpoint"])
+    @pytest.mark.parametrize("way", ["widened", "checkpoint"])
     def test_also_in_a_search_and_when_resumed(self, name, way, tmp_path):
         first, second = PAIRS[name]
         clear_programs()
         for i, make in enumerate((first, second, first)):
             keras_own = trained(make, "keras")
-            if way == "search":
-                found = trained(make, "search")
+            if way == "widened":
+                found = trained(make, "widened")
             else:
                 keras.utils.set_random_seed(1)
                 with warnings.catch_warnings(action="ignore"):
                     fit(make(), X, Y, batch_size=16, verbose=0, checkpoint=tmp_path / str(i))
                 found = trained(make, checkpoint=tmp_path / str(i))
-            if "dropout" in name and way == "search":
+            if "dropout" in name and way == "widened":
                 continue  # which has its own random numbers there
             assert alike(found, keras_own), name
 
@@ -203,7 +204,7 @@ def test_models_that_differ_in_numbers_alone_share_one_program():
         keras.utils.set_random_seed(seed)
         return net(layers.Dropout(0.2), optimizer=keras.optimizers.AdamW(rate, weight_decay=rate), metrics=["AUC"])
 
-    runs = [fit(make(rate, i), X, Y, verbose=0).engine for i, rate in enumerate((0.1, 0.2, 0.3))]
+    runs = [fit(make(rate, i), X, Y, verbose=0).engine.how for i, rate in enumerate((0.1, 0.2, 0.3))]
     assert [("compiled before" in run) for run in runs] == [False, True, True]
     assert len(PROGRAMS) == 1
 
@@ -243,10 +244,10 @@ def own():
 
 class TestNothingOfTheModelStays:
     @pytest.mark.parametrize("make", [net, own], ids=["shared", "own"])
-    @pytest.mark.parametrize("engine", ["resident", "search", "keras"])
+    @pytest.mark.parametrize("engine", ["resident", "widened", "keras"])
     def test_a_model_ends_with_its_last_reference(self, make, engine):
         model = make()
-        run = fit(model, X, Y, validation_split=0.2, verbose=0, engine=engine)
+        run = fit_by(engine, model, X, Y, validation_split=0.2)
         run.predict(X[:3])
         run.evaluate(X[:5], Y[:5])
         left = [weakref.ref(model), weakref.ref(model.optimizer), weakref.ref(model.layers[0])]
@@ -261,7 +262,7 @@ class TestNothingOfTheModelStays:
                     raise RuntimeError("no")
                 return x
 
-        monkeypatch.setattr("recipes.training.program.MIXED_PAYS_AFTER_STEPS", 0)
+        monkeypatch.setattr("recipes.training.engines.tensorflow.program.MIXED_PAYS_AFTER_STEPS", 0)
         model = net(layers.Rescaling(2.0), layers.Dropout(0.3), Breaks())
         before = [dict(vars(part)) for part in (*model.layers, model.optimizer)]
         with pytest.raises(RuntimeError, match="no"):
@@ -300,7 +301,7 @@ class TestNothingOfTheModelStays:
         fit(model, X, Y, verbose=0)
         clear_programs()
         assert len(PROGRAMS) == 0
-        assert "compiled for this run" in fit(model, X, Y, verbose=0).engine
+        assert "compiled for this run" in fit(model, X, Y, verbose=0).engine.how
 
 
 class TestTheLook:
@@ -337,7 +338,7 @@ class TestTheLook:
         model = Two(self.Counts())
         model.compile("sgd", "binary_crossentropy")
         run = fit(model, X, Y, verbose=0)
-        assert run.engine.startswith("resident")
+        assert run.engine.name == "resident"
         assert float(model.counts.seen.numpy()) == 2
 
 

@@ -18,17 +18,16 @@ from processes import run_python
 
 from recipes import build_model, load_data, tune
 from recipes.cli import main
-from recipes.training.checkpoint import Checkpoint
-from recipes.training.inputs import prepare
-from recipes.tuning import journal as journal_module
-from recipes.tuning.identity import described_callback, digest_of_code
-from recipes.tuning.journal import RECORD, Execution, Journal, Trial
-from recipes.tuning.oracles import TUNERS, make_oracle
+from recipes.running.checkpoint import Checkpoint
+from recipes.training.data.prepare import prepare
+from recipes.tuning.oracles.persistent import TUNERS, make_oracle
+from recipes.tuning.oracles.schedule import brackets_of, totals
 from recipes.tuning.problem import seed_of
-from recipes.tuning.result import Search
-from recipes.tuning.schedule import brackets_of, totals
+from recipes.tuning.record.identity import described_callback, digest_of_code
+from recipes.tuning.record.journal import RECORD, Execution, Journal, Trial
+from recipes.tuning.search import Search
 from recipes.tuning.space import OF_BODY, ask, entries_of
-from recipes.tuning.trial import inherit
+from recipes.tuning.work.train import inherit
 
 X = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
 Y = (X[:, 0] + X[:, 1] > 0).astype("int32")
@@ -131,7 +130,8 @@ class TestRefusals:
             ({"body": "grokking"}, "body='grokking' has its own tables of equations. Leave x and y out."),
             ({"objective": "val_happiness"}, "Is more 'val_happiness' better, or less? "
              "Say objective=keras_tuner.Objective('val_happiness', direction='min' or 'max')."),
-            ({"y": Y[:7]}, "x has 80 rows, but y has 7. Expected the same number."),
+            ({"y": Y[:7]}, "x has 80 rows, but y has 7. Expected the same number. "
+             "Look where one of them was filtered or split."),
             ({"x": {"a": X}}, "A search takes x as one array, whose rows it divides. Received: dict. "
              "Pass the arrays, or train one model of several inputs with fit."),
         ],
@@ -175,9 +175,7 @@ class TestJournal:
         self.written(tmp_path / "whole")
         write = os.write
         with monkeypatch.context() as patch:
-            patch.setattr(
-                journal_module.os, "write", lambda handle, data: write(handle, data[: 1 + int(len(data) * share)])
-            )
+            patch.setattr(os, "write", lambda handle, data: write(handle, data[: 1 + int(len(data) * share)]))
             self.written(tmp_path / "short")
         whole, short = ((tmp_path / name / "trial_0007" / RECORD).read_bytes() for name in ("whole", "short"))
         assert short == whole
@@ -659,7 +657,7 @@ class TestCallbacks:
     def test_the_words_are_the_same_in_every_process(self):
         script = textwrap.dedent("""
             import functools, json, keras, numpy as np
-            from recipes.tuning.identity import described_callback, digest_of_code
+            from recipes.tuning.record.identity import described_callback, digest_of_code
             def near(epoch): return epoch in {"a", "b", "c"}
             callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, l: e in {"x", "y", "z"}, on_train_end=near)
             callback.things = {"p", "q", "r"}, frozenset("xyz"), object(), np.arange(3), functools.partial(near, 3)

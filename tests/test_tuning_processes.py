@@ -16,7 +16,7 @@ import pytest
 from processes import MOST_SECONDS, RESTORE_CTRL_C
 
 from recipes import tune
-from recipes.tuning.journal import RECORD
+from recipes.tuning.record.journal import RECORD
 
 SCRIPT = RESTORE_CTRL_C + textwrap.dedent("""
     import json, sys

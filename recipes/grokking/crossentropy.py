@@ -1,4 +1,7 @@
-"""What logits lose, in NumPy alone; `shared.py` has the mean that the compiled steps follow."""
+"""What logits lose, in NumPy alone and in float64: for evaluations, and for the losses of waves in `fourier.py`.
+
+`step/fast_forward.py` has the mean whose gradient the compiled steps follow.
+"""
 
 import numpy as np
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipes.arrays import free_memory
-from recipes.training.batches import epoch_order
+from recipes.running.memory import free_memory
+from recipes.training.data.batches import epoch_order
 
 Binary = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 

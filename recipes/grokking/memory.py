@@ -1,16 +1,16 @@
 """How much memory does a run take, before it takes it? A table has p * p equations of p + 2 logits each.
 
 Counted from the largest arrays that live at one time, in bytes; a run's true peak is within a factor of two
-(`tests/test_grokking.py`). The memory of a GPU is not looked at.
+(`tests/test_grokking_memory.py`). The memory of a GPU is not looked at.
 """
 
 from collections.abc import Callable
 
-from recipes.arrays import free_memory
 from recipes.grokking.equations import PERMUTATIONS, TABLE_BYTES, is_prime, table_size
-from recipes.grokking.network import Network
+from recipes.grokking.networks import Network
 from recipes.grokking.phases import next_evaluation
-from recipes.grokking.steps import CHUNK_STEPS
+from recipes.grokking.step.steps import CHUNK_STEPS
+from recipes.running.memory import free_memory
 
 SINGLE, DOUBLE = 4, 8  # bytes of a float32 and of a float64
 COMPILING = 150_000_000  # what TensorFlow and XLA take for themselves, and as much again for each attention

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cheatsheet.arrays import count
+from cheatsheet.common.words import count
 from cheatsheet.finding import Finding
 
 KNOWN = 0.99  # accuracy that counts as having learnt a set, as in the paper
@@ -121,7 +121,7 @@ def findings(history: Mapping[str, Sequence[float]], found: Phases, of: Circumst
             text += " So few validation equations were right by chance."
     if not math.isfinite(_last_loss(history)):
         severity, text = "error", f"{text} The loss is no number any more."
-    return [Finding(found.kind, severity, where, text, fix)]
+    return [Finding(found.kind, severity, text, fix, where=where)]
 
 
 def _what_happened(history: Mapping[str, Sequence[float]], found: Phases) -> tuple[str, str]:

@@ -1,4 +1,9 @@
-"""Figures, and the only home of matplotlib. Each takes an Axes and returns it; nothing is shown or saved here."""
+"""Figures, and the only home of matplotlib. Each takes an Axes and returns it; nothing is shown or saved here.
+
+Without an Axes there is a new figure, `ax.figure`, that pyplot does not know: hundreds of them do not pile up, a
+notebook shows one, once, where it is the last value of a cell, and `plt.show()` shows none. For a window, bring the
+Axes: `plot_history(run, plt.subplots()[1]); plt.show()`. `style.py` holds what all figures have in common.
+"""
 
 from recipes.plots.autoencoder import plot_anomaly, plot_class_errors, plot_latent, plot_reconstructions, plot_walk
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline

@@ -6,13 +6,10 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from recipes.plots.history import TRAIN, VALIDATION
-
-CLASS_COLOURS = "tab10"
-POINTS = 9  # font size of what is written into a figure
+from recipes.plots.style import CLASSES, INK, POINTS, SQUARE, TEXT, TRAIN, VALIDATION, new_ax
 
 
 def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: Axes | None = None) -> Axes:
@@ -31,8 +28,7 @@ def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: A
         np.asarray(part).reshape(len(originals), *np.shape(originals)[1:3]) for part in (originals, reconstructions)
     ]
     num, height, width = images[0].shape
-    if ax is None:
-        ax = plt.subplots(figsize=(num * 0.8, 2.8), layout="constrained")[1]
+    ax = ax or new_ax((num * 0.8, 2.8))
     tiles = [_as_tile(code, height, width) for code in _to_unit(np.asarray(codes).reshape(num, -1))]
     gap = max(1, height // 8)
     step_x, step_y = width + gap, height + gap
@@ -41,7 +37,7 @@ def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: A
         for column, part in enumerate(parts):
             left, top = column * step_x, row * step_y
             ax.imshow(
-                part, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest",
+                part, cmap=INK, vmin=0, vmax=1, interpolation="nearest",
                 extent=(left, left + width, top + height, top),
             )  # fmt: skip
     ax.set(xlim=(0, num * step_x - gap), ylim=(3 * step_y - gap, 0), xticks=[])
@@ -84,10 +80,9 @@ def plot_latent(codes: Any, labels: Any, ax: Axes | None = None, *, class_names:
     codes, labels = np.asarray(codes).reshape(len(codes), -1), np.asarray(labels)
     pca = PCA(2, random_state=0)
     plane = pca.fit_transform(codes)  # (n, 2)
-    if ax is None:
-        ax = plt.subplots(figsize=(4.4, 4.4), layout="constrained")[1]
+    ax = ax or new_ax(SQUARE)
     classes = np.unique(labels)
-    colours = plt.get_cmap(CLASS_COLOURS)(np.arange(len(classes)) % 10)
+    colours = colormaps[CLASSES](np.arange(len(classes)) % 10)
     for i, label in enumerate(classes):
         points = plane[labels == label]
         ax.scatter(points[:, 0], points[:, 1], s=6, color=colours[i], alpha=0.5, linewidths=0)
@@ -118,11 +113,10 @@ def plot_walk(decoder: Any, start: Any, end: Any, ax: Axes | None = None, *, ste
     start, end = np.asarray(start), np.asarray(end)
     share = np.linspace(0, 1, steps).reshape(-1, *[1] * start.ndim)
     images = np.asarray(decoder((1 - share) * start + share * end))  # (steps, height, width, 1)
-    if ax is None:
-        ax = plt.subplots(figsize=(steps * 0.8, 1.0), layout="constrained")[1]
+    ax = ax or new_ax((steps * 0.8, 1.0))
     gap = max(1, images.shape[1] // 8)
     strip = np.pad(images.reshape(steps, *images.shape[1:3]), ((0, 0), (0, 0), (0, gap)))
-    ax.imshow(np.concatenate(list(strip), axis=1)[:, :-gap], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(np.concatenate(list(strip), axis=1)[:, :-gap], cmap=INK, vmin=0, vmax=1, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
@@ -144,8 +138,7 @@ def plot_class_errors(originals: Any, reconstructions: Any, labels: Any, ax: Axe
     errors = _errors(originals, reconstructions)
     classes = np.unique(labels)
     means = [errors[labels == label].mean() for label in classes]
-    if ax is None:
-        ax = plt.subplots(figsize=(4.4, 4.4), layout="constrained")[1]
+    ax = ax or new_ax(SQUARE)
     ax.barh(range(len(classes)), means, height=0.6, color=TRAIN)
     unit = max(means) * 0.11  # width of an image in the units of the axis
     for i, label in enumerate(classes):
@@ -154,7 +147,7 @@ def plot_class_errors(originals: Any, reconstructions: Any, labels: Any, ax: Axe
         for k, image in enumerate((originals[worst], reconstructions[worst])):
             left = max(means) * 1.06 + k * unit * 1.15
             ax.imshow(
-                image.reshape(height, width), cmap="gray_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest",
+                image.reshape(height, width), cmap=INK, vmin=0, vmax=1, aspect="auto", interpolation="nearest",
                 extent=(left, left + unit, i + 0.42, i - 0.42),
             )  # fmt: skip
         ax.text(max(means) * 1.06 + unit * 2.4, i, f"{errors[worst]:.3f}", va="center", fontsize=POINTS - 1)
@@ -177,14 +170,13 @@ def plot_anomaly(
         names: What to call the two.
     """
     known, strange = np.asarray(known, dtype=float), np.asarray(strange, dtype=float)
-    if ax is None:
-        ax = plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1]
+    ax = ax or new_ax((4.4, 3.2))
     both = np.concatenate([known, strange])
     bins = np.geomspace(both.min(), both.max(), 40).tolist()
     for errors, name, colour in zip((known, strange), names, (TRAIN, VALIDATION), strict=True):
         ax.hist(errors, bins, weights=np.full(len(errors), 100 / len(errors)), color=colour, alpha=0.6, label=name)
     limit = float(np.quantile(known, 0.99))
-    ax.axvline(limit, color="0.3", linestyle=":")
+    ax.axvline(limit, color=TEXT, linestyle=":")
     said = f"{np.mean(strange > limit):.0%} of the {names[1]} err more than 99% of the {names[0]}"
     ax.set_title(fill(said, 42), loc="left", fontsize=POINTS)
     ax.set(xscale="log", xlabel="mean squared error of the reconstruction", ylabel="per cent of each set")

@@ -4,15 +4,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from recipes.grokking.fourier import circle_order, circle_plane, joining_order
 from recipes.grokking.phases import GROKKING_RATIO, phases
-from recipes.plots.history import TRAIN, VALIDATION
-
-MIRRORED = "#8a8a2a"
-POINTS = 9
+from recipes.plots.style import (
+    FAINT,
+    LINE,
+    MIRRORED,
+    PANELS,
+    POINTS,
+    SMALL,
+    TEXT,
+    TRAIN,
+    VALIDATION,
+    WIDE,
+    new_ax,
+    new_figure,
+)
 
 
 def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
@@ -25,8 +34,7 @@ def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
         run: A `GrokRun`.
         ax: Where to draw; a new figure without it.
     """
-    if ax is None:
-        ax = plt.subplots(figsize=(7, 4.2), layout="constrained")[1]
+    ax = ax or new_ax(WIDE)
     history, found = run.history, phases(run.history)
     steps = np.maximum(history["step"], 1)
     ax.plot(steps, history["accuracy"], color=TRAIN, label="training")
@@ -43,16 +51,16 @@ def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
     learnt = sorted((step, name) for step, name in events if step is not None)
     is_close = len(learnt) == 2 and learnt[1][0] < GROKKING_RATIO * learnt[0][0]  # their names would overlap
     for (step, name), side in zip(learnt, ("right", "left") if is_close else ("center", "center"), strict=False):
-        ax.axvline(max(step, 1), color="0.6", linewidth=0.8, linestyle=":")
+        ax.axvline(max(step, 1), color=LINE, linewidth=0.8, linestyle=":")
         ax.annotate(
             f"{name}\nat step {step:,}", (max(step, 1), 1.01), xycoords=("data", "axes fraction"), ha=side,
-            fontsize=POINTS, color="0.3",
+            fontsize=POINTS, color=TEXT,
         )  # fmt: skip
     ax.set(xscale="log", xlabel="step", ylabel="accuracy", ylim=(-0.02, 1.05))
     norm = ax.twinx()
-    norm.plot(steps, history["weight_norm"], color="0.75", linewidth=1)
-    norm.set_ylabel("norm of the weights", color="0.55")
-    norm.tick_params(axis="y", colors="0.55")
+    norm.plot(steps, history["weight_norm"], color=FAINT, linewidth=1)
+    norm.set_ylabel("norm of the weights", color=LINE)
+    norm.tick_params(axis="y", colors=LINE)
     norm.set_ylim(0, None)
     norm.spines[["top"]].set_visible(False)
     ax.set_zorder(norm.get_zorder() + 1)
@@ -83,18 +91,17 @@ def plot_embedding(
         raise ValueError(f"{run.table.operation} has no circle to draw. Expected an operation modulo p.")
     if plane is None or frequency is None:
         plane, frequency = circle_plane(run.embeddings[-1], order)
-    if ax is None:
-        ax = plt.subplots(figsize=(3.4, 3.4), layout="constrained")[1]
+    ax = ax or new_ax(SMALL)
     points = run.embeddings[at] @ plane  # (tokens, 2)
     rim = joining_order(order, frequency)
     closed = points[np.append(rim, rim[0])]
-    ax.plot(closed[:, 0], closed[:, 1], color="0.8", linewidth=0.6, zorder=1)
+    ax.plot(closed[:, 0], closed[:, 1], color=FAINT, linewidth=0.6, zorder=1)
     ax.scatter(points[order, 0], points[order, 1], c=np.arange(len(order)), cmap="twilight", s=14, zorder=2)
     for place in range(0, len(order), max(1, len(order) // 12)):
         number = order[place]
-        ax.annotate(str(number), points[number], (2, 2), textcoords="offset points", fontsize=POINTS - 2, color="0.3")
+        ax.annotate(str(number), points[number], (2, 2), textcoords="offset points", fontsize=POINTS - 2, color=TEXT)
     ax.set(xticks=[], yticks=[], aspect="equal")
-    ax.spines[:].set_color("0.85")
+    ax.spines[:].set_color(FAINT)
     return ax
 
 
@@ -112,8 +119,7 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
     if order is None:
         return [plot_timeline(run, None if axes is None else axes[0])]
     if axes is None:
-        figure = plt.figure(figsize=(11, 7), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=(1.3, 1))
+        above, below = new_figure(PANELS).subfigures(2, 1, squeeze=False, height_ratios=(1.3, 1))[:, 0]
         axes = [above.subplots(), *below.subplots(1, 4)]
     plot_timeline(run, axes[0])
     axes[0].set_title(f"{run.table.operation} modulo {run.table.num_symbols}: {run.kind}", loc="left")

@@ -1,23 +1,19 @@
 """Loss curves with their verdicts."""
 
 import math
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cheatsheet import Finding
-from recipes.diagnose import diagnose
+from recipes.diagnosis.diagnose import diagnose
+from recipes.plots.style import CHAINS, CHANCE, CURVES, LETTER, POINTS, TRAIN, VALIDATION, VERDICT, new_ax
 
-TRAIN, VALIDATION, CHANCE = "#1f5a99", "#d1602a", "0.55"  # blue and orange: told apart by every eye, and in print
-_VERDICT = {"error": "#a02020", "warning": "#8a5a00", "info": "#2b6e3f"}
-VERDICT_POINTS = 9
-LETTER_WIDTH = 0.6  # of the font size; DejaVu Sans, averaged over English text, is 0.55
 LOG_SPAN = 20.0  # losses that span more than this are drawn on a log axis
 
 
@@ -39,8 +35,7 @@ def plot_history(
     chance = chance if chance is not None else getattr(history, "chance", None)
     if findings is None:
         findings = getattr(history, "findings", None) or diagnose(history, chance=chance)
-    if ax is None:
-        ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")[1]
+    ax = ax or new_ax(CURVES)
     epochs = np.arange(1, len(curves["loss"]) + 1)
     marker = "." if len(epochs) < 20 else ""
     ax.plot(epochs, curves["loss"], color=TRAIN, marker=marker, label="training")
@@ -66,14 +61,13 @@ def plot_history(
 
 
 def _write_verdict(ax: Axes, finding: Finding) -> None:
-    span = re.search(r"(\d+)-(\d+)", finding.where)
-    colour = _VERDICT[finding.severity]
-    if span and not finding.where.startswith("epochs 1-"):
-        ax.axvspan(int(span[1]), int(span[2]), color=colour, alpha=0.08, linewidth=0)
+    colour = VERDICT[finding.severity]
+    if finding.epochs is not None and 1 < finding.epochs[0] < finding.epochs[1]:
+        ax.axvspan(*finding.epochs, color=colour, alpha=0.08, linewidth=0)
     text = f"{finding.rule.replace('_', ' ')}: {finding.message}"
     width = ax.bbox.width / ax.figure.dpi  # inches
-    letters = max(20, int(width * 72 / (VERDICT_POINTS * LETTER_WIDTH)))
-    ax.set_title("\n".join(textwrap.wrap(text, letters)), loc="left", fontsize=VERDICT_POINTS, color=colour)
+    letters = max(20, int(width / LETTER))
+    ax.set_title("\n".join(textwrap.wrap(text, letters)), loc="left", fontsize=POINTS, color=colour)
 
 
 def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curve: str = "val_loss") -> Axes:
@@ -87,10 +81,10 @@ def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curv
         ax: Where to draw; a new figure without it.
         curve: Which of the quantities in the histories.
     """
-    if ax is None:
-        ax = plt.subplots(figsize=(8, 6), layout="constrained")[1]
+    ax = ax or new_ax((8, 6))
     number, lines = 0, []
-    for (name, chain), colour in zip(runs.items(), plt.get_cmap("Dark2").colors * len(runs), strict=False):
+    colours = colormaps[CHAINS](np.arange(len(runs)) % colormaps[CHAINS].N)
+    for (name, chain), colour in zip(runs.items(), colours, strict=True):
         values = np.concatenate([run.history[curve] for run in chain])
         ax.plot(np.arange(1, len(values) + 1), values, color=colour, linewidth=1.5, label=name)
         end = 0
@@ -105,10 +99,10 @@ def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curv
     ax.set(xscale="log", yscale="log", xlabel="epoch", ylabel=curve)
     ax.grid(which="both", linewidth=0.3, alpha=0.4)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=VERDICT_POINTS)
+    ax.legend(frameon=False, fontsize=POINTS)
     for i, (line, severity) in enumerate(lines):
         ax.annotate(
-            line, (1.02, 1 - 0.055 * i), xycoords="axes fraction", fontsize=VERDICT_POINTS, va="top",
-            color=_VERDICT[severity], family="monospace",
+            line, (1.02, 1 - 0.055 * i), xycoords="axes fraction", fontsize=POINTS, va="top",
+            color=VERDICT[severity], family="monospace",
         )  # fmt: skip
     return ax

@@ -9,14 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from recipes.plots.history import TRAIN, VALIDATION
-from recipes.tuning.journal import without_bookkeeping
+from recipes.plots.style import POINTS, TRAIN, VALIDATION
+from recipes.tuning.record.journal import without_bookkeeping
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4
 WIDE = 30.0  # numbers that span more than this factor are drawn on a log axis
 FEW = 8  # different whole numbers, each of which gets a tick
-POINTS = 9
 
 
 def plot_trials(search: Any, ax: Axes | None = None) -> Axes:

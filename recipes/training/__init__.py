@@ -1,5 +1,5 @@
 """From a compiled model and data to a `Run`.
 
-In the order of the data: `inputs.py` (are x and y fit to train on?), `targets.py` (labels to what the loss wants),
-`batches.py` (which rows, in which order), `fit.py`, `progress.py`, `run.py`.
+`fit.py` tells the story: `data/` checks and encodes x and y, an engine of `engines/` trains, `run.py` is what
+comes back. `evaluate.py` asks a trained model; `signature.py` remembers what it was trained on.
 """

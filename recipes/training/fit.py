@@ -2,7 +2,6 @@
 
 import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,22 +10,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.arrays import require_whole
-from recipes.diagnose import diagnose
-from recipes.training import with_keras
-from recipes.training.checkpoint import Checkpoint
-from recipes.training.engine import Plan, Train, choose
-from recipes.training.inference import predict
-from recipes.training.inputs import TrainingData, is_stream, pass_on, prepare
-from recipes.training.interrupt import Interrupt
-from recipes.training.progress import ProgressLine
-from recipes.training.resume import Resume, settings_of, steps_of
+from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
+from recipes.diagnosis.diagnose import diagnose
+from recipes.running.checkpoint import Checkpoint
+from recipes.running.interrupt import Interrupt, interrupted
+from recipes.running.progress import ProgressLine
+from recipes.training.data.prepare import TrainingData, is_stream, pass_on, prepare
+from recipes.training.engines.engine import EngineUsed, Job, Plan
+from recipes.training.engines.registry import choose
+from recipes.training.engines.resume import Resume, settings_of, steps_of
+from recipes.training.evaluate import predict
 from recipes.training.run import Run
-from recipes.training.signature import remember_classes
+from recipes.training.signature import classes_of, remember_classes
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
 
+@known_arguments_only
 def fit(
     model: keras.Model,
     x: Any,
@@ -44,10 +45,11 @@ def fit(
     verbose: str | int = "auto",
     engine: str = "auto",
     refit: bool = False,
+    allow: Sequence[str] = (),
     checkpoint: str | os.PathLike[str] | None = None,
-    every: int | None = None,
+    checkpoint_every: int | None = None,
 ) -> Run:
-    """How well does this model learn this data?
+    """Train a compiled model on arrays, and judge how that went.
 
     Reads its arguments as Keras' own `fit` does, with four differences: x and y are checked before the first step;
     labels (text, -1/+1, 1..K) are encoded to what the compiled loss wants; `validation_split` takes a shuffled and,
@@ -70,40 +72,45 @@ def fit(
             `build_model(seed=...)`.
         verbose: 0 is silent; anything else shows one line.
         engine: `"resident"` trains inside one compiled function that holds the data, `"keras"` is `model.fit`;
-            `"auto"` takes the first wherever it can. Same mathematics, same order of the rows. `"search"` is `"auto"`
-            for one of many runs: networks that differ in widths, rates and decay then share what is compiled, at the
-            price of other random numbers in dropout.
+            `"auto"` takes the first wherever it can. Same mathematics, same order of the rows.
         refit: Whether the outputs may come to mean other labels. Without it, a model that was trained on labels b and c
             keeps them: labels a and b are refused, since its output for c would silently become that for b.
+        allow: Rules whose refusals become warnings in `Run.findings`, such as `("unreachable_target",)`: the name is
+            that of the finding in the error. What cannot be computed at all cannot be allowed.
         checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
             stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
             from the end of the last.
-        every: Write the state after so many epochs; without it, whenever that costs less than 1 % of the time.
+        checkpoint_every: Write the state after so many epochs; without it, whenever that costs less than 1 % of the
+            time.
 
     Returns:
         A `Run`: `history`, `findings`, `engine`, `classes`, `seconds`; `plot()` draws it. The model itself is
-        trained. Ctrl-C ends the run at the next clean place, with the history so far.
+        trained.
 
     Raises:
-        ValueError: for data that do not fit the model, before anything is changed; for a checkpoint of another
-            run, saying what differs.
+        DataError: for data that do not fit the model, with all `.findings`, before anything is changed.
+        ValueError: for arguments that do not go together; for a checkpoint of another run, saying what differs.
         BlockingIOError: where another process has the checkpoint open.
+        recipes.running.interrupt.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
+            written and the `Run` so far in `result`; in a notebook and at a prompt the `Run` is returned instead.
     """
     start = time.perf_counter()
     require_whole("epochs", epochs, 1)
     require_whole("batch_size", batch_size, 1)
     require_whole("seed", seed, 0)
-    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # NumPy's are not for JSON
-    if every is not None:
-        require_whole("every", every, 1)
-    if checkpoint is None and every is not None:
-        raise ValueError(f"every={every} says how often, but checkpoint=None. Pass checkpoint='folder' too.")
+    if checkpoint_every is not None:
+        require_whole("checkpoint_every", checkpoint_every, 1)
+        if checkpoint is None:
+            raise ValueError(
+                f"checkpoint_every={checkpoint_every} says how often, but checkpoint=None. "
+                "Pass checkpoint='folder' too."
+            )
     if is_stream(x):
         if checkpoint is not None:
             raise ValueError(f"checkpoint= needs arrays: where a {type(x).__name__} stopped is not known to it.")
         arrays_only = {"y": y, "validation_split": validation_split, "sample_weight": sample_weight}
-        data = pass_on(model, x, validation_data, {**arrays_only, "class_weight": class_weight})
-        steps_per_epoch = None
+        arrays_only |= {"class_weight": class_weight, "allow": allow or None}
+        data = pass_on(model, x, validation_data, arrays_only)
     else:
         data = prepare(
             model,
@@ -114,53 +121,75 @@ def fit(
             validation_data=validation_data,
             validation_split=validation_split,
             seed=seed,
-            refit=refit,
+            classes=None if refit else classes_of(model),
+            allow=allow,
         )
-        steps_per_epoch = -(-data.num_rows // batch_size)
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
-    line = ProgressLine(epochs=epochs, steps_per_epoch=steps_per_epoch) if verbose else None
+    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks])  # NumPy's numbers are not for JSON
+    run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
+                verbose=verbose, start=start)  # fmt: skip
+    return interrupted(run, _how_to_go_on(run, plan, checkpoint)) if run.interrupted else run
+
+
+def train_as_planned(
+    model: keras.Model,
+    data: TrainingData,
+    plan: Plan,
+    *,
+    engine: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    verbose: str | int = 0,
+    start: float | None = None,
+) -> Run:
+    """Train on checked arrays as planned, and judge: what `fit` does once x and y are prepared.
+
+    Args:
+        model: A compiled model.
+        data: What `recipes.training.data.prepare` made of x and y.
+        plan: How; what shows, interrupts and resumes the run is put into it here.
+        engine: As for `fit`, like what follows.
+        start: `time.perf_counter()` when the call began, where that was before.
+
+    Returns:
+        A `Run`, also where Ctrl-C ended it.
+    """
+    start = time.perf_counter() if start is None else start
+    steps_per_epoch = None if data.is_stream else -(-data.num_rows // plan.batch_size)
+    line = ProgressLine(epochs=plan.epochs, steps_per_epoch=steps_per_epoch) if verbose else None
     steps_before = steps_of(model)
     with ExitStack() as opened:
         interrupt = opened.enter_context(Interrupt())
-        plan = Plan(
-            epochs=epochs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            callbacks=list(callbacks),
-            progress=line,
-            interrupt=interrupt,
-        )
-        name, reason = choose(engine, model, data, plan)
-        if name != "keras":  # which says so itself
-            _say_what_was_frozen(model)
+        chosen, why = choose(engine, model, data.arrays, plan.callbacks, widen=plan.widen)
+        plan = replace(plan, progress=line, interrupt=interrupt, widen=plan.widen and chosen.widens)
         resume = None
         if checkpoint is not None:
             settings = settings_of(
-                model, data, engine=name, batch_size=batch_size, shuffle=shuffle, seed=seed, callbacks=plan.callbacks
-            )
+                model, data, engine="search" if plan.widen else chosen.name, batch_size=plan.batch_size,
+                shuffle=plan.shuffle, seed=plan.seed, callbacks=plan.callbacks,
+            )  # fmt: skip
             kept = opened.enter_context(Checkpoint(checkpoint, settings))
-            resume = Resume(kept, every, model, plan.callbacks)
+            resume = Resume(kept, checkpoint_every, model, plan.callbacks)
             plan = replace(plan, resume=resume)
-        plan = replace(plan, widen=name == "search")
         try:
-            outcome = _engine(name)(model, data, plan)
+            (outcome,) = chosen.train([Job(model, data, plan)])
         finally:
             if line is not None:
                 line.close()
     remember_classes(model, data.classes)
     history = outcome.history
-    spread = _spread(model, data, history) if y is None else None
+    spread = _spread(model, data, history) if data.reconstructs else None
     findings = diagnose(history, chance=data.chance, least=data.least, spread=spread) if history.get("loss") else []
     return Run(
         model=model,
         history=history,
-        findings=findings,
-        engine=f"{outcome.engine} ({reason})",
-        seed=seed,
+        findings=[*findings, *data.findings],  # the verdict on the curve is the headline
+        engine=EngineUsed(chosen.name, outcome.how, why),
+        seed=plan.seed,
         seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
         steps=steps_of(model) - (resume.first_steps if resume else steps_before),
+        steps_per_second=outcome.steps_per_second,
         classes=data.classes,
         chance=data.chance,
         least=data.least,
@@ -169,8 +198,15 @@ def fit(
     )
 
 
+def _how_to_go_on(run: Run, plan: Plan, checkpoint: str | os.PathLike[str] | None) -> str:
+    where = f"Ctrl-C ended the run after {run.epochs} of {count(plan.epochs, 'epoch')}"
+    if checkpoint is None:
+        return f"{where}; the model keeps what it has learnt. checkpoint='folder' would let the same call go on."
+    return f"{where}; its state is in {checkpoint}. The same call goes on from there."
+
+
 def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequence[float]]) -> float | None:
-    """Variance between an autoencoder's outputs over that between its examples; `None` where it is not in doubt.
+    """Give the variance between an autoencoder's outputs over that of its examples; `None` where it is not in doubt.
 
     Outputs with a tenth of the variance cannot explain more than half of it, so a loss well below is proof enough.
     """
@@ -183,25 +219,3 @@ def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequen
     variance = float(np.var(target[::step], axis=0, dtype=np.float64).sum())
     outputs = predict(model, x[::step])
     return float(np.var(outputs, axis=0, dtype=np.float64).sum()) / variance if variance > 0 else None
-
-
-def _say_what_was_frozen(model: keras.Model) -> None:
-    """A layer that was frozen after compiling is frozen here, while Keras' own loop may go on with what it traced."""
-    compiled = getattr(model, "_compiled_trainable_state", {})
-    changed = [
-        layer.name for layer in model._flatten_layers() if compiled.get(layer, layer.trainable) != layer.trainable
-    ]
-    if changed:
-        warnings.warn(
-            f"trainable was changed after compile(), of {', '.join(changed)}: this run follows it, model.fit may not. "
-            "Call compile() again to have both do the same.",
-            stacklevel=3,
-        )
-
-
-def _engine(name: str) -> Train:
-    if name == "keras":
-        return with_keras.train
-    from recipes.training import resident  # imports tensorflow, which another backend need not have
-
-    return resident.train

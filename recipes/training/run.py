@@ -1,5 +1,6 @@
 """What a training run gives back."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,9 +8,11 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
-from cheatsheet.arrays import show_values
-from recipes.training.inference import evaluate, predict
-from recipes.training.inputs import middle_of
+from cheatsheet.common.words import count, show_values
+from recipes.running.show import as_html
+from recipes.training.data.yardsticks import middle_of
+from recipes.training.engines.engine import EngineUsed
+from recipes.training.evaluate import evaluate, predict
 from recipes.training.signature import classes_of
 
 
@@ -21,10 +24,11 @@ class Run:
         model: The model that was passed in, trained.
         history: One list per quantity (`"loss"`, `"val_loss"`, the metrics), one value per epoch.
         findings: What `diagnose` says of the history; the first one is the headline.
-        engine: The engine that ran, and why it was chosen.
+        engine: Which engine ran, how, and why it was chosen.
         seed: Of the validation split and the order of the batches.
         seconds: Wall time from call to return; with a checkpoint, that of the earlier calls too.
         steps: Number of batches trained on; with a checkpoint, in the earlier calls too.
+        steps_per_second: Of training alone, once all was compiled, validation included; NaN where nothing ran then.
         classes: The label of each class in the order of the outputs; `None` for numbers.
         chance: Loss of the best constant guess on the target that the verdict is about (validation where there is
             one); `None` for a loss without a row.
@@ -37,10 +41,11 @@ class Run:
     model: keras.Model = field(repr=False)
     history: dict[str, list[float]] = field(repr=False)
     findings: list[Finding]
-    engine: str
+    engine: EngineUsed
     seed: int
     seconds: float
     steps: int
+    steps_per_second: float = math.nan
     classes: tuple[Any, ...] | None = None
     chance: float | None = None
     least: float = 0.0
@@ -51,11 +56,6 @@ class Run:
     def epochs(self) -> int:
         """How many epochs ran (fewer than asked for after early stopping)."""
         return len(self.history.get("loss", ()))
-
-    @property
-    def steps_per_second(self) -> float:
-        """Batches per second over the whole call, compiling included."""
-        return self.steps / self.seconds if self.seconds > 0 else float("nan")
 
     @property
     def verdict(self) -> str:
@@ -90,17 +90,34 @@ class Run:
         """Loss and metrics on other rows, with labels named as in training."""
         return evaluate(self.model, x, y, classes=self.classes)
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the loss curve with chance and the verdict; returns the matplotlib Axes."""
+    def plot(self) -> Any:
+        """Draw the loss curve with chance and the verdict; returns the matplotlib Figure.
+
+        `recipes.plots.plot_history(run, ax)` draws on an Axes that is there.
+        """
         from recipes.plots import plot_history
 
-        return plot_history(self, ax)
+        return plot_history(self).figure
+
+    def __repr__(self) -> str:
+        losses = "".join(
+            f", {name} {self.history[name][-1]:.4g}" for name in ("loss", "val_loss") if self.history.get(name)
+        )
+        verdict = f": {self.findings[0].rule}" if self.findings else ""
+        return f"<Run of {count(self.epochs, 'epoch')}{losses}{verdict}>"
+
+    def _repr_html_(self) -> str:
+        last = {name: f"{values[-1]:.4g}" for name, values in self.history.items() if values}
+        facts = {"epochs": f"{self.epochs:,}", "steps": f"{self.steps:,}", "seconds": f"{self.seconds:.1f}", **last}
+        guess = None if self.chance is None else f"{self.chance:.4g}"
+        return as_html("Run", {**facts, "a constant guess gets": guess, "engine": self.engine}, self.findings)
 
     def __str__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values)
+        speed = "" if math.isnan(self.steps_per_second) else f", {self.steps_per_second:,.0f} steps/s once compiled"
         lines = [
-            f"{self.epochs} epochs, {self.steps:,} steps in {self.seconds:.1f} s "
-            f"({self.steps_per_second:,.0f} steps/s, {self.engine})",
+            f"{count(self.epochs, 'epoch')}, {count(self.steps, 'step')} in {self.seconds:.1f} s{speed}",
+            f"{self.engine}",
             f"at the end: {last}",
             *map(str, self.findings),
         ]

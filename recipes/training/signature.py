@@ -4,14 +4,14 @@ from weakref import WeakKeyDictionary
 
 import keras
 
-from recipes.training.targets import Classes
+from recipes.training.data.targets import Classes
 
 _CLASSES: WeakKeyDictionary[keras.Model, Classes] = WeakKeyDictionary()
 
 
 def classes_of(model: keras.Model) -> Classes | None:
     """The label of each class, in the order of the outputs, that an earlier `fit` found; `None` for no such."""
-    return _CLASSES.get(model)
+    return _CLASSES.get(model) if isinstance(model, keras.Model) else None
 
 
 def remember_classes(model: keras.Model, classes: Classes | None) -> None:

@@ -1,5 +1,5 @@
-"""Searches for hyperparameters: keras-tuner chooses them, the resident engine trains them, a record of each stays.
+"""Searches for hyperparameters: keras-tuner chooses them, an engine trains them, a record of each stays.
 
-Where to start reading: `space.py` (what is searched), `search.py` (`tune`), `trial.py` (how one configuration is
-trained), `journal.py` (what is kept of it), `oracles.py` (keras-tuner's choosers, made to go on where they stopped).
+Where to start: `tune.py`. `space.py` says what is searched, `problem.py` what is trained and scored; `oracles/` choose
+the trials, `work/` trains them, `record/` keeps what came of it, `search.py` is what comes back.
 """

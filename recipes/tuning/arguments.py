@@ -10,10 +10,12 @@ import numpy as np
 from keras_tuner.engine.metrics_tracking import infer_metric_direction
 
 import cheatsheet
-from recipes.arrays import as_features, require_whole
-from recipes.training.batches import split_rows
-from recipes.training.inputs import is_stream
-from recipes.training.targets import encode_target
+from cheatsheet.common.arguments import require_whole
+from cheatsheet.rules.data import require_same_rows
+from recipes.features import as_features
+from recipes.training.data.batches import split_rows
+from recipes.training.data.prepare import is_stream
+from recipes.training.data.targets import encode_target
 from recipes.tuning.problem import Problem
 from recipes.tuning.space import OF_BODY, entries_of
 
@@ -96,8 +98,8 @@ def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
         )
     x = as_features(x)
     y = None if y is None else np.asarray(y)
-    if y is not None and len(x) != len(y):
-        raise ValueError(f"x has {len(x)} rows, but y has {len(y)}. Expected the same number.")
+    if y is not None:
+        require_same_rows(x, y)
     return x, y
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from keras_tuner import HyperModel, HyperParameters
 from keras_tuner.errors import FailedTrialError
 
-from recipes.autoencoder import build_autoencoder
+from recipes.autoencoder.build import build_autoencoder
 from recipes.build import build_model
-from recipes.training.checkpoint import digest_of
-from recipes.training.inputs import prepare
-from recipes.tuning.identity import described_callback, digest_of_code
+from recipes.running.digests import digest_of
+from recipes.training.data.prepare import prepare
+from recipes.tuning.record.identity import described_callback, digest_of_code
 from recipes.tuning.space import Entries, ask
 
 

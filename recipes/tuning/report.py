@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from recipes.training.progress import LiveLine, duration
-from recipes.tuning import schedule
-from recipes.tuning.journal import Journal
+from recipes.running.progress import LiveLine, duration
+from recipes.tuning.oracles import schedule
 from recipes.tuning.problem import Problem
+from recipes.tuning.record.journal import Journal
 from recipes.tuning.space import describe as describe_space
 
 

@@ -1,226 +1,182 @@
-"""`tune`: a search that finishes, goes on where it stopped, and says what it found."""
+"""What a search gives back: every configuration, the best one, and the simplest that is as good."""
 
-import contextlib
-import hashlib
-import json
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
-from keras_tuner.errors import FailedTrialError
+import keras
+import numpy as np
 
-from recipes.arrays import require_whole
-from recipes.training.checkpoint import locked, unlock, write_atomically
-from recipes.training.interrupt import Interrupt
-from recipes.training.progress import LiveLine
-from recipes.tuning import workers
-from recipes.tuning.arguments import problem_of
-from recipes.tuning.folder import SETTINGS, clear, remove_leftovers, require_own, settings_in
-from recipes.tuning.identity import difference
-from recipes.tuning.journal import Journal, Trial, without_bookkeeping
-from recipes.tuning.oracles import TUNERS, make_oracle
-from recipes.tuning.problem import Problem
-from recipes.tuning.report import Report
-from recipes.tuning.result import Search
-from recipes.tuning.tensorboard import require_own_curves, write_tensorboard
-from recipes.tuning.tuner import explored, work
+from recipes.training.run import Run
+from recipes.tuning.problem import Problem, seed_of
+from recipes.tuning.record.journal import Journal, Trial, without_bookkeeping
+from recipes.tuning.work.loop import as_hyperparameters, root_of
+from recipes.tuning.work.train import grok_run, train, train_by_own_fit
 
-DEFAULT_TRIALS = 30  # of a random or Bayesian search
+SHOWN = 10  # trials in the printed table
 
 
-def tune(
-    x: Any = None,
-    y: Any = None,
-    task: str | None = None,
-    *,
-    body: str = "mlp",
-    tuner: str = "random",
-    max_trials: int | None = None,
-    epochs: int = 50,
-    space: str | Mapping[str, Any] | None = None,
-    hypermodel: Any = None,
-    objective: Any = None,
-    executions_per_trial: int = 1,
-    validation_data: Any = None,
-    validation_split: float = 0.2,
-    batch_size: int = 32,
-    callbacks: Sequence[Any] = (),
-    directory: str | os.PathLike[str] | None = None,
-    overwrite: bool = False,
-    workers: int = 1,
-    seed: int = 0,
-    tensorboard: str | os.PathLike[str] | None = None,
-    verbose: str | int = "auto",
-) -> Search:
-    """Which hyperparameters suit this data?
+@dataclass(frozen=True)
+class Search:
+    """A search, as far as it went.
 
-    keras-tuner chooses the configurations; the cheatsheet fixes the head, which is never searched. The same call goes
-    on where it was stopped, however it was stopped, and more `max_trials` extend it. The same seed gives the same
-    table.
-
-    Args:
-        x: Training inputs `(n, ...)`, as for `fit`.
-        y: Training target; `None` searches for an autoencoder of x.
-        task: The cheatsheet's task; from `y` when missing.
-        body: `"mlp"` or `"cnn"`, for an autoencoder `"dense"` or `"conv"`; `"grokking"`, without x and y, searches the
-            rate and the decay with which `recipes.grok` generalises soonest.
-        tuner: `"random"`, `"bayesian"` (a Gaussian process), `"hyperband"` (many short trainings, the best go on) or
-            `"grid"`.
-        max_trials: Configurations at most; 30 when missing, the whole of a grid or of Hyperband's brackets.
-        epochs: For each configuration; the most that Hyperband trains one for.
-        space: `"architecture"` (layers, units, activation, dropout, ...), `"training"` (optimizer, rate, decay, batch
-            size), `None` for both, or a dictionary such as
-            `{"units": [16, 64], "dropout": (0.0, 0.5), "learning_rate": (1e-4, 1e-2, "log")}`.
-        hypermodel: A function of `hp` that gives a compiled model, or a `keras_tuner.HyperModel`, in place of `body`
-            and `space`. Where its code has changed, a search is another one; what its code reads or calls (a helper
-            function, a value around it, a global, an attribute of the `HyperModel`) is not looked at, so after a change
-            of these say `overwrite=True`. keras-tuner's `FailedTrialError` marks its trial as failed, `FatalError` ends
-            the search.
-        objective: Name in the history, or a `keras_tuner.Objective`. The score is its best value over the epochs.
-            `"val_loss"` when missing; for grokking `"steps_to_generalise"`.
-        executions_per_trial: Trainings of each configuration; their mean counts.
-        validation_data: `(x, y)` to validate on, instead of a part of x.
-        validation_split: Share of the rows to validate on: shuffled, and stratified for classes; the same for all.
-        batch_size: Rows a step, unless it is searched.
-        callbacks: Keras callbacks, such as `EarlyStopping`; each training gets copies.
-        directory: Folder of the search; by default one in `runs/` whose name depends on the data and the settings.
-        overwrite: Delete an earlier search in it, which means its own files and nothing else.
-        workers: Processes on this machine. On several machines, the environment variables KERASTUNER_ORACLE_IP,
-            KERASTUNER_ORACLE_PORT and KERASTUNER_TUNER_ID ("chief", or the worker's own) say who does what.
-        seed: Of the choices, the split, the weights and the order of the batches.
-        tensorboard: Folder for TensorBoard's scalars and hyperparameters.
-        verbose: 0 is silent.
-
-    Returns:
-        A `Search`: `best_hyperparameters`, `simplest_hyperparameters`, `best_model`, `table()`, `plot()`.
-
-    Raises:
-        ValueError: for arguments that do not fit, before any work; for a folder that holds another search, naming the
-            difference, or that holds other things and no search.
-        keras_tuner.errors.FatalError: where the user's own code raises it; the same call goes on with that trial.
-        RuntimeError: where no configuration could be trained, with the first cause.
-        BlockingIOError: where another process has the folder open.
+    Attributes:
+        trials: Every configuration that was started, by number.
+        problem: What they had in common.
+        folder: Where it is kept.
+        interrupted: Whether Ctrl-C ended it; the same call goes on.
     """
-    problem = problem_of(x, y, task, body, space, hypermodel, objective, executions_per_trial, validation_data,
-                       validation_split, batch_size, epochs, seed, callbacks)  # fmt: skip
-    if tuner not in TUNERS:
-        raise ValueError(f"Unknown tuner. Received: tuner={tuner!r}. Expected one of {', '.join(TUNERS)}.")
-    for name, value in (("max_trials", max_trials), ("workers", workers)):
-        if value is not None:
-            require_whole(name, value, 1)
-    problem.check()
-    if max_trials is None and tuner in ("random", "bayesian"):
-        max_trials = DEFAULT_TRIALS
-    line = LiveLine() if verbose else None
-    return _search(problem, tuner, max_trials, directory, overwrite, workers, tensorboard, line)
 
+    trials: tuple[Trial, ...] = field(repr=False)
+    problem: Problem = field(repr=False)
+    folder: Path
+    interrupted: bool = False
 
-def _search(
-    problem: Problem,
-    tuner: str,
-    max_trials: int | None,
-    directory: str | os.PathLike[str] | None,
-    overwrite: bool,
-    num_workers: int,
-    tensorboard: str | os.PathLike[str] | None,
-    line: LiveLine | None,
-) -> Search:
-    role = workers.role()
-    settings = _settings(problem, tuner)
-    folder = Path(directory) if directory is not None else Path("runs") / f"tune-{_short_digest(settings)}"
-    require_own(folder)
-    if tensorboard is not None and role != "worker":
-        replaced = settings_in(folder) if overwrite else None
-        require_own_curves(Path(tensorboard), [_short_digest(of) for of in (settings, replaced) if of is not None])
-    with ExitStack() as opened:
-        folder.mkdir(parents=True, exist_ok=True)
-        if role != "worker":
-            opened.callback(unlock, locked(folder))
-            _open(folder, settings, overwrite)
-        journal = Journal(folder)
-        options: dict[str, Any] = {
-            "max_trials": max_trials,
-            "epochs": problem.epochs,
-            "seed": problem.seed,
-            "journal": journal,
-        }
-        oracle = make_oracle(tuner, keras_tuner.Objective(problem.objective, problem.direction), **options)
-        reached = explored(oracle, problem, folder)
-        interrupt = opened.enter_context(Interrupt())
-        if role == "worker":
-            name = os.environ["KERASTUNER_TUNER_ID"]
-            opened.enter_context(workers.alive(folder, name))
-            with workers.telling(folder, name):
-                work(problem, reached, journal, interrupt, worker=name)
-        else:
-            oracle.restore()
-            oracle.save()
-            report = Report(oracle, journal, problem, max_trials, line)
-            try:
-                report.start(folder)
-                if max_trials is not None and len(oracle.end_order) >= max_trials:
-                    pass  # all done before
-                elif role == "chief":
-                    workers.serve(oracle, journal, interrupt, report.on_end)
-                elif num_workers > 1:
-                    workers.run(problem, tuner, options, oracle, journal, num_workers, interrupt, report.on_end)
-                else:
-                    work(problem, oracle, journal, interrupt, on_end=report.on_end)
-            finally:
-                report.close()
-        trials = tuple(journal.trials())
-    if tensorboard is not None and role != "worker":
-        write_tensorboard(
-            Path(tensorboard), _short_digest(settings), trials, oracle.get_space().space, problem.objective
-        )
-    found = Search(trials, problem, folder, interrupt.requested)
-    if not found.completed and not interrupt.requested and role != "worker":
-        raise RuntimeError(_no_trial(found))
-    return found
-
-
-def _settings(problem: Problem, tuner: str) -> dict[str, Any]:
-    settings = {"tuner": tuner, **problem.settings()}
-    if problem.hypermodel is not None:
-        hp = keras_tuner.HyperParameters()
-        with contextlib.suppress(FailedTrialError):  # what it asked for until then
-            problem.declare(hp)
-        settings["space"] = [keras_tuner.engine.hyperparameters.serialize(parameter) for parameter in hp.space]
-    return json.loads(json.dumps(settings, default=str))
-
-
-def _short_digest(settings: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _open(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
-    """Make the folder this search's, or see that it is."""
-    if overwrite:
-        clear(folder)
-    remove_leftovers(folder)
-    workers.forget(folder)
-    before = None if overwrite else settings_in(folder)
-    if before is None:
-        write_atomically(folder / SETTINGS, json.dumps(settings, indent=1).encode())
-    elif differences := difference(before, settings):
-        raise ValueError(
-            f"{folder} holds another search: {differences}. "
-            "Go on with the same settings, name another directory, or start anew with overwrite=True."
+    @property
+    def completed(self) -> list[Trial]:
+        """The trials with a score, the best first."""
+        sign = 1 if self.problem.direction == "min" else -1
+        return sorted(
+            (t for t in self.trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.number)
         )
 
+    @property
+    def best_trial(self) -> Trial:
+        """That with the best score.
 
-def _no_trial(found: Search) -> str:
-    if not found.trials:
-        return "There was nothing to try: the space has no configuration."
-    first = found.trials[0]
-    return (
-        f"No configuration could be trained: all {len(found.trials)} failed. "
-        f"The first one ({_values(first)}): {first.error}. Mend it, and start anew with overwrite=True."
-    )
+        Raises:
+            ValueError: where none was completed.
+        """
+        if not self.completed:
+            raise ValueError("No trial is completed yet. The same call of tune goes on.")
+        return self.completed[0]
+
+    @property
+    def standard_error(self) -> float:
+        """How far the best score may be off by chance; 0 where nothing tells."""
+        return self.best_trial.standard_error or 0.0
+
+    @property
+    def simplest_trial(self) -> Trial:
+        """The fewest parameters among those whose score lies within one standard error of the best (Occam's razor)."""
+        best = self.best_trial.score or 0.0
+        alike = [t for t in self.completed if abs((t.score or 0.0) - best) <= self.standard_error]
+        return min(alike, key=lambda t: t.parameters or 0)  # the first one is the best of equals
+
+    @property
+    def best_hyperparameters(self) -> dict[str, Any]:
+        """Of the best trial, by name."""
+        return without_bookkeeping(self.best_trial.hyperparameters)
+
+    @property
+    def simplest_hyperparameters(self) -> dict[str, Any]:
+        """Of the simplest trial that performs alike, by name."""
+        return without_bookkeeping(self.simplest_trial.hyperparameters)
+
+    @cached_property
+    def best_run(self) -> Run:
+        """The best configuration trained again, on all rows and for as many epochs as were best."""
+        return self._retrained(self.best_trial)
+
+    @cached_property
+    def best_model(self) -> keras.Model:
+        """The model of `best_run`; of a user's own `HyperModel.fit` and of grokking, trained as in the search."""
+        return self.model(self.best_trial.number) if self._trains_itself else self.best_run.model
+
+    @cached_property
+    def simplest_model(self) -> keras.Model:
+        """The simplest configuration that performs alike, trained again likewise."""
+        trial = self.simplest_trial
+        return self.model(trial.number) if self._trains_itself else self._retrained(trial).model
+
+    def model(self, number: int) -> keras.Model:
+        """The model of a trial as it was at the end of its first training: from disk, or trained again to the same."""
+        trial = next((t for t in self.trials if t.number == number), None)
+        if trial is None or not trial.executions:
+            raise ValueError(f"There is no trained trial {number!r}. Expected a number of the table.")
+        journal, hp = Journal(self.folder), as_hyperparameters(trial.hyperparameters)
+        root = root_of(number, trial.hyperparameters, journal)
+        problem, epochs = self.problem, int(hp.values.get("tuner/epochs", self.problem.epochs))
+        seed = seed_of(problem.seed, root, 0)
+        if problem.body == "grokking":
+            return grok_run(problem, hp, epochs, seed, None)[0].model
+        if problem.own_fit is not None:
+            return train_by_own_fit(problem, hp, epochs, seed)[0]
+        state = journal.folder_of(number) / "state-0"
+        return train(problem, hp, root, 0, epochs, state if state.is_dir() else None).model
+
+    @property
+    def _trains_itself(self) -> bool:
+        return self.problem.body == "grokking" or self.problem.own_fit is not None
+
+    def _retrained(self, trial: Trial) -> Run:
+        if self._trains_itself:
+            raise ValueError("This search has its own way of training. Use best_model.")
+        x, y = self.problem.retrain
+        problem = replace(self.problem, x=x, y=y, validation=None, callbacks=())  # which have nothing to watch
+        epochs = max(1, round(float(np.median([e.best_epoch for e in trial.executions]))))
+        root = root_of(trial.number, trial.hyperparameters, Journal(self.folder))
+        return train(problem, as_hyperparameters(trial.hyperparameters), root, 0, epochs, None)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row a trial: number, hyperparameters, score, each execution's, epochs, seconds, parameters and verdict.
+
+        `pandas.DataFrame(search.table())` makes a table of it.
+        """
+        return [
+            {
+                "trial": t.number,
+                **without_bookkeeping(t.hyperparameters),
+                self.problem.objective: t.score,
+                "scores": [e.score for e in t.executions],
+                "epochs": max((e.epochs for e in t.executions), default=0),
+                "best_epoch": [e.best_epoch for e in t.executions],
+                "seconds": t.seconds,
+                "parameters": t.parameters,
+                "verdict": t.executions[0].verdict if t.executions else "",
+                "status": t.status,
+                "error": t.error,
+            }
+            for t in self.trials
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Score against trial and against each hyperparameter, the curves of the best and the worst."""
+        from recipes.plots import plot_search
+
+        return plot_search(self, axes)
+
+    def __str__(self) -> str:
+        failed = sum(t.status == "failed" for t in self.trials)
+        head = f"{len(self.completed)} trials completed" + (f", {failed} failed" if failed else "")
+        if not self.completed:
+            return f"{head}; kept in {self.folder}"
+        lines = [f"{head} in {sum(t.seconds for t in self.trials):.1f} s of training; kept in {self.folder}"]
+        for name, trial in (("best", self.best_trial), ("simplest as good", self.simplest_trial)):
+            values = ", ".join(
+                f"{key}={_text(value)}" for key, value in without_bookkeeping(trial.hyperparameters).items()
+            )
+            lines.append(f"{name}: trial {trial.number}, {self.problem.objective} {trial.score:.4g}, "
+                         f"{trial.parameters:,} parameters ({values})")  # fmt: skip
+        if self.standard_error:
+            lines.append(f"as good: within one standard error of the best, {self.standard_error:.2g}")
+        return "\n".join([*lines, "", *_rows(self)])
 
 
-def _values(trial: Trial) -> str:
-    return ", ".join(f"{name}={value}" for name, value in without_bookkeeping(trial.hyperparameters).items())
+def _rows(search: Search) -> list[str]:
+    """The best trials, in columns."""
+    shown = search.completed[:SHOWN]
+    names = list(dict.fromkeys(name for t in shown for name in without_bookkeeping(t.hyperparameters)))
+    head = ["trial", search.problem.objective, "parameters", "verdict", *names]
+    body = [
+        [str(t.number), f"{t.score:.4g}", f"{t.parameters:,}", t.executions[0].verdict,
+         *(_text(without_bookkeeping(t.hyperparameters).get(name, "")) for name in names)]
+        for t in shown
+    ]  # fmt: skip
+    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *body)]
+
+
+def _text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -5,10 +5,11 @@ value that is fixed. `hp` is keras-tuner's `HyperParameters` throughout.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+
+from cheatsheet.common.words import did_you_mean
 
 Entry = Any
 Entries = dict[str, Entry]
@@ -124,9 +125,10 @@ def _halvings(shape: tuple[int, ...], *, exactly: bool) -> int:
 
 def _checked(name: str, entry: Entry, body: str) -> Entry:
     if name not in OF_BODY[body]:
-        close = get_close_matches(name, OF_BODY[body], n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"body={body!r} has no hyperparameter {name!r}. It has {', '.join(OF_BODY[body])}.{hint}")
+        raise ValueError(
+            f"body={body!r} has no hyperparameter {name!r}. It has {', '.join(OF_BODY[body])}."
+            + did_you_mean(name, OF_BODY[body])
+        )
     if isinstance(entry, np.ndarray | range):
         entry = list(entry)
     if isinstance(entry, list):

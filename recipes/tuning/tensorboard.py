@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras_tuner.engine import hyperparameters as hp_types
 from tensorboard.plugins.hparams import api
 
-from recipes.training.checkpoint import write_atomically
-from recipes.tuning.journal import Execution, Trial
+from recipes.running.files import write_atomically
+from recipes.tuning.record.journal import Execution, Trial
 
 CURVES = "curves.json"  # which search, and which files are of which training
 

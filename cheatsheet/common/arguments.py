@@ -1,0 +1,74 @@
+"""Checks of plain arguments: whole numbers, sequences of them, names of arguments; else an error that says so."""
+
+import functools
+import inspect
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cheatsheet.common.words import did_you_mean
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# What people type, by habit from elsewhere.
+OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes",
+               "n_epochs": "epochs", "num_epochs": "epochs", "bs": "batch_size", "random_state": "seed"}  # fmt: skip
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Is this a whole number of at least this much? `True` and `False` are none, though Python counts with them."""
+    if isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return operator.index(value) >= least
+    except TypeError:
+        return False
+
+
+def require_whole(name: str, value: Any, least: int) -> None:
+    """Refuse what is not a whole number of at least this much.
+
+    Raises:
+        ValueError: saying so.
+    """
+    if not is_whole(value, least):
+        raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
+
+
+def as_widths(name: str, values: Any) -> tuple[int, ...]:
+    """A sequence of whole numbers of at least 1, one for each layer, as Keras takes them: NumPy's it does not.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    is_sequence = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str | bytes)
+    if not is_sequence or not all(is_whole(value, 1) for value in values):
+        raise ValueError(
+            f"{name} must be a sequence of whole numbers of at least 1, one for each layer. "
+            f"Received: {name}={values!r}. Expected something like (64, 32)."
+        )
+    return tuple(int(value) for value in values)
+
+
+def known_arguments_only(function: Function) -> Function:
+    """Decorate a function so that an argument it does not have is answered with the nearest one that it has.
+
+    >>> @known_arguments_only
+    ... def fit(model, *, epochs=1): ...
+    >>> fit(None, epoch=3)
+    Traceback (most recent call last):
+    TypeError: fit has no argument 'epoch'. It takes model, epochs. Did you mean 'epochs'?
+    """
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
+        for name in options:
+            if name not in known:
+                hint = did_you_mean(OTHER_NAMES.get(name, name), known)
+                raise TypeError(f"{function.__name__} has no argument {name!r}. It takes {', '.join(known)}.{hint}")
+        return function(*args, **options)
+
+    return checked  # type: ignore[return-value]

@@ -1,0 +1,79 @@
+"""The examples that a model is given as a plain description, which the rules judge beside the model's."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cheatsheet.modelspec import InputSpec, OutputSpec
+
+End = TypeVar("End", InputSpec, OutputSpec)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The array for one input or output, which is not copied.
+
+    Attributes:
+        array: Shape `(n, ...)`.
+        name: Its key among several that were given as a dict.
+        index: Its place among several.
+    """
+
+    array: np.ndarray
+    name: str | None = None
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Examples as the rules see them.
+
+    Attributes:
+        x: One part for each array of inputs; none where x is missing or could not be read.
+        y: Likewise of targets, as the loss takes them.
+        sample_weight: Weights of the rows as they were given.
+        where: Which examples these are, for findings: `"validation_data"`; empty for those of training.
+    """
+
+    x: tuple[Part, ...] = ()
+    y: tuple[Part, ...] = ()
+    sample_weight: np.ndarray | None = None
+    where: str = ""
+
+
+def describe_data(x: Any = None, y: Any = None, *, sample_weight: Any = None, where: str = "") -> DataSpec:
+    """Describe examples: each of x and y an array `(n, ...)`, or a dict, list or tuple of arrays, or `None`."""
+    weight = None if sample_weight is None else np.asarray(sample_weight)
+    return DataSpec(_parts(x), _parts(y), weight, where)
+
+
+def _parts(tree: Any) -> tuple[Part, ...]:
+    if tree is None:
+        return ()
+    if isinstance(tree, Mapping):
+        return tuple(Part(array, str(name), i) for i, (name, array) in enumerate(tree.items()))
+    arrays = tree if isinstance(tree, list | tuple) else (tree,)
+    return tuple(Part(array, None, i) for i, array in enumerate(arrays))
+
+
+def called(what: str, part: Part, parts: Sequence[Part]) -> str:
+    """Return how a user writes this part: `x` alone, `x['left']` or `x[0]` among several."""
+    if part.name is not None:
+        return f"{what}[{part.name!r}]"
+    return f"{what}[{part.index}]" if len(parts) > 1 else what
+
+
+def pair(ends: Sequence[End], parts: Sequence[Part]) -> Iterator[tuple[End, Part]]:
+    """Pair the inputs (or outputs) of a model with the arrays for them: by name in a dict, by place in a list.
+
+    What has no counterpart is left out.
+    """
+    for part in parts:
+        if part.name is not None:
+            by_name = [end for end in ends if part.name in (end.name, end.layer)]
+            if by_name:
+                yield by_name[0], part
+        elif len(parts) == len(ends):
+            yield ends[part.index], part

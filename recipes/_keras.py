@@ -1,0 +1,49 @@
+"""Every private name of Keras and TensorFlow that this package uses: of a new version of theirs, one page to check.
+
+`from recipes._keras import FuncGraph` loads TensorFlow then and not before. What is read off their objects stands in
+`ATTRIBUTES`; `tests/test_private_names.py` sees that each exists, and that no other module uses others.
+"""
+
+from importlib import import_module
+from typing import Any
+
+# Names to import, by their home.
+_HOMES = {
+    "backend_config": "keras.src.backend.config",  # floatx, image format and kin, which tracing reads
+    "backend_random": "keras.src.backend:random",  # where initializers ask for a seed
+    "global_state": "keras.src.backend.common.global_state",  # what is set for the process: policies, scopes
+    "seed_generator": "keras.src.random.seed_generator",  # where dropout and noise ask for a seed
+    "eager_context": "tensorflow.python.eager.context",  # callbacks of tf.debugging
+    "FuncGraph": "tensorflow.python.framework.func_graph:FuncGraph",  # a graph to look at a model in
+    "dismantle_func_graph": "tensorflow.python.framework.func_graph:dismantle_func_graph",  # which else is never freed
+    "is_op_determinism_enabled": "tensorflow.python.framework.config:is_op_determinism_enabled",
+}
+# Attributes of their objects, by class.
+ATTRIBUTES = {
+    "Model": (
+        "_flatten_layers",  # nested models' layers too
+        "_compile_loss", "_compile_metrics",  # whether they are built, and to build them
+        "_compiled_trainable_state",  # what was frozen when compile was called
+        "_distribute_strategy",
+        "_initial_epoch",  # of BackupAndRestore
+    ),
+    "Sequential": ("_functional",),
+    "Functional": ("_layers",),
+    "CompileMetrics": ("_user_metrics", "_user_weighted_metrics"),
+    "Optimizer": ("_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"),
+    "Adam": ("_momentums", "_velocities"),
+    "LossFunctionWrapper": ("_fn_kwargs",),  # from_logits and kin
+    "SpatialDropout1D": ("_get_noise_shape",),
+    "Callback": ("on_batch_end._is_default",),  # a hook that does nothing
+    "TensorBoard": ("_start_batch", "_stop_batch"),
+    "ConcreteFunction": ("_call_flat",),  # to call it with other variables than its own
+    "Graph": ("_function_captures",),
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found

@@ -1,0 +1,141 @@
+"""The inputs `x` as numbers that a network can take, or an error that says what is in the way."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cheatsheet.common.arguments import is_whole
+from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.words import show_values
+
+
+def as_features(x: Any, name: str = "x") -> np.ndarray:
+    """Which array of numbers is this input?
+
+    Args:
+        x: Array-like of shape `(n, ...)`; `(n,)` is one feature and becomes `(n, 1)`.
+        name: What to call it in errors.
+
+    Returns:
+        Array of shape `(n, ...)` with at least two axes; float32, or the integer dtype that came.
+
+    Raises:
+        ValueError: for text, missing or non-finite values, empty or ragged input, and numbers that float32
+            cannot hold.
+    """
+    columns = list(x.columns) if hasattr(x, "columns") and hasattr(x, "dtypes") else None  # a pandas table
+    if columns is not None:
+        _require_number_columns(x, name)
+    array = as_array(x, name)
+    if array.dtype.kind == "U":
+        raise ValueError(
+            f"{name} holds text ({show_values(np.unique(array))}). Expected numbers. "
+            "Encode text columns first (sklearn.preprocessing.OneHotEncoder)."
+        )
+    require_finite(array, name, columns)
+    if array.dtype.kind in "bf" or array.dtype.itemsize == 8:
+        array = as_float32(array, name)
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _require_number_columns(table: Any, name: str) -> None:
+    text = [str(column) for column, dtype in table.dtypes.items() if getattr(dtype, "kind", "O") not in "buif"]
+    if text:
+        raise ValueError(
+            f"{name} has columns that are not numbers: {', '.join(text[:5])}{', ...' if len(text) > 5 else ''}. "
+            "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out."
+        )
+
+
+def as_float32(array: np.ndarray, name: str) -> np.ndarray:
+    """The same numbers in float32, or an error where they do not survive; copied only where they must be."""
+    if array.dtype.itemsize == 8:
+        largest = max(abs(float(array.max())), abs(float(array.min())))
+        if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
+            raise ValueError(
+                f"{name} reaches {largest:.3g}, too large for float32 arithmetic. Divide it by a scale first."
+            )
+        if largest > 1e4:
+            require_float32_spread(array, name)
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def require_float32_spread(array: np.ndarray, name: str) -> None:
+    """Does what varies in each column survive float32, which has 24 bits?
+
+    Raises:
+        ValueError: for values like 1e8 + noise, all of which become one number.
+    """
+    columns = array.reshape(len(array), -1).astype(np.float64)
+    size, spread = np.abs(columns).max(axis=0), columns.std(axis=0)
+    lost = np.flatnonzero((spread > 0) & (spread < 16 * np.finfo(np.float32).eps * size))
+    if len(lost):
+        i = int(lost[0])
+        where = name if columns.shape[1] == 1 else f"column {i} of {name}"
+        raise ValueError(
+            f"{where} varies by {spread[i]:.3g} around values of size {size[i]:.3g}, which float32 cannot resolve. "
+            f"Subtract an offset, such as {name}.mean(axis=0)."
+        )
+
+
+def input_shape_of(features: np.ndarray | None, input_shape: Sequence[int] | int | None) -> tuple[int, ...] | None:
+    """The shape of one example, from the data or as given; `None` where neither is.
+
+    Raises:
+        ValueError: for a shape that is none, or that the data do not have.
+    """
+    given = None if input_shape is None else _as_shape(input_shape)
+    if features is None:
+        return given
+    if given is not None and given != features.shape[1:]:
+        raise ValueError(
+            f"input_shape={given}, but the rows of x have shape {features.shape[1:]}. Leave input_shape out."
+        )
+    return features.shape[1:]
+
+
+def require_image(shape: tuple[int, ...], who: str, fix: str) -> None:
+    """Require the shape of one image as Keras takes it, `(height, width, channels)`.
+
+    Args:
+        shape: Of one example.
+        who: What asks for images: `"body='cnn'"`.
+        fix: What to do with examples that are none.
+
+    Raises:
+        ValueError: for another number of axes; for (channels, height, width), PyTorch's order, which Keras would train
+            on along the wrong axis.
+    """
+    if len(shape) != 3:
+        raise ValueError(
+            f"{who} expects images (height, width, channels), but one example has shape {shape}. "
+            f"{fix[0].upper()}{fix[1:]}."
+        )
+    if shape[0] in (1, 3) and shape[2] > 4:
+        raise ValueError(
+            f"input_shape={shape} looks like (channels, height, width). Expected the channels last: "
+            f"{(*shape[1:], shape[0])}. Use np.moveaxis(x, 1, -1)."
+        )
+
+
+def _as_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
+    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
+    if not sizes or not all(is_whole(size, 1) for size in sizes):
+        raise ValueError(
+            f"input_shape must be the shape of one example, in whole numbers of at least 1. "
+            f"Received: input_shape={input_shape!r}. Expected something like (30,) or (28, 28, 1)."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def moments(array: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over all axes but the last `keep`, in float64.
+
+    A constant has standard deviation 1 here: divided by its true 0, the first other value met in use would
+    become infinite.
+    """
+    axes = tuple(range(array.ndim - keep))
+    mean = array.mean(axis=axes, dtype=np.float64)
+    std = array.std(axis=axes, dtype=np.float64)
+    return mean, np.where(std > 1e-9 * np.abs(mean), std, 1.0)

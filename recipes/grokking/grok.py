@@ -1,0 +1,152 @@
+"""`grok`: train on a table of equations until the network generalises, and say when it did."""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from cheatsheet.common.arguments import known_arguments_only, require_whole
+from recipes.grokking.equations import equations
+from recipes.grokking.loop import Loop
+from recipes.grokking.memory import require_memory
+from recipes.grokking.networks import MLP, PAPER, Network
+from recipes.grokking.result import GrokRun
+from recipes.grokking.step.optimizer import Optimizer
+from recipes.grokking.step.steps import Trainer
+from recipes.running.checkpoint import Checkpoint
+from recipes.running.interrupt import Interrupt
+from recipes.running.progress import LiveLine
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that decides what a run does, but its seed."""
+
+    operation: str = "x/y"
+    p: int = 97
+    train_fraction: float = 0.5
+    network: Network = PAPER
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    batch_size: int = 512  # at most half of the training equations
+    max_steps: int = 20_000
+
+
+PRESETS = {
+    # Live: the network without attention on a small table. The one-layer transformer (`network=ONE_LAYER`) does it too,
+    # but after 1,000 to 16,000 steps, as the seed will have it.
+    "lecture": Preset("x+y", 53, 0.5, MLP, batch_size=64, max_steps=30_000),
+    # Their appendix A.1.2: AdamW with weight decay 1, a tenth of a million steps at most.
+    "paper": Preset(max_steps=100_000),
+    # Their figure 1: Adam without decay, a million steps.
+    "figure1": Preset(optimizer=Optimizer(weight_decay=0.0), max_steps=1_000_000),
+}
+
+
+@known_arguments_only
+def grok(
+    preset: str = "lecture",
+    *,
+    operation: str | None = None,
+    p: int | None = None,
+    train_fraction: float | None = None,
+    network: Network | None = None,
+    learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    grokfast: float | None = None,
+    muon: bool | None = None,
+    batch_size: int | None = None,
+    max_steps: int | None = None,
+    stop: bool = True,
+    seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    verbose: str | int = "auto",
+) -> GrokRun:
+    """When does a network stop memorising these equations and understand them?
+
+    Args:
+        preset: `"lecture"` (x + y modulo 53, without attention: seconds on a laptop), `"paper"` (x / y modulo 97, AdamW
+            with decay 1) or `"figure1"` (the same without decay: up to a million steps). The rest changes a preset.
+        operation: One of `recipes.grokking.equations.OPERATIONS`; `"random"` has answers without a rule.
+        p: Prime modulus.
+        train_fraction: Share of all equations that trains.
+        network: A `recipes.grokking.networks.Network`.
+        learning_rate: After a warm-up of 10 steps.
+        weight_decay: Of AdamW, decoupled, on every weight.
+        grokfast: Factor of the amplified slow gradient (J. Lee et al. 2024); changes the optimisation, so its steps
+            are not to be compared with the paper's. 0 in every preset.
+        muon: Whether the matrices between embedding and head are moved by Muon (K. Jordan et al. 2024); likewise.
+        batch_size: Equations a step, at most half of those that train.
+        max_steps: The budget.
+        stop: Whether to stop once the validation accuracy has stayed at 99 % over five evaluations.
+        seed: Of the split, the initial weights and the order of the batches.
+        checkpoint: Folder for the state; the same call goes on from there, however it was stopped, and ends with the
+            same bits as a run that never was.
+        verbose: 0 is silent; anything else shows one line.
+
+    Returns:
+        A `GrokRun`: `history`, `memorised_at`, `generalised_at`, `delay_ratio`, `verdict`, `model`, `plot()`.
+
+    Raises:
+        ValueError: for unknown names, values out of range and a table that the free memory does not hold, before any
+            work.
+        OtherRunError: for a checkpoint of another run, saying what differs; a `ValueError` too.
+    """
+    begin = time.perf_counter()
+    if preset not in PRESETS:
+        raise ValueError(f"Unknown preset. Received: preset={preset!r}. Expected one of {', '.join(PRESETS)}.")
+    changes = {"operation": operation, "p": p, "train_fraction": train_fraction, "network": network,
+               "batch_size": batch_size, "max_steps": max_steps}  # fmt: skip
+    of_optimizer = {"learning_rate": learning_rate, "weight_decay": weight_decay, "grokfast": grokfast,
+                    "muon": None if muon is None else bool(muon)}  # fmt: skip
+    chosen = replace(PRESETS[preset], **_given(changes))
+    chosen = replace(chosen, optimizer=replace(chosen.optimizer, **_given(of_optimizer)))
+    _require_ranges(chosen, seed)
+    seed = int(seed)
+    require_memory(
+        chosen.operation, chosen.p, chosen.train_fraction, chosen.network, chosen.batch_size, chosen.max_steps
+    )
+    table = equations(chosen.operation, chosen.p, chosen.train_fraction, seed)
+    chosen = replace(chosen, batch_size=min(chosen.batch_size, -(-len(table.train) // 2)))
+    settings = {**asdict(chosen), "seed": seed}
+    with ExitStack() as opened:
+        kept = saved = None
+        if checkpoint is not None:
+            fixed = {name: value for name, value in settings.items() if name != "max_steps"}  # may be extended
+            kept = opened.enter_context(Checkpoint(checkpoint, {**fixed, "stop": stop}))
+            saved = kept.load()
+        model = chosen.network.build(table.num_tokens, seed)
+        trainer = Trainer(table, chosen.network, chosen.optimizer, batch_size=chosen.batch_size, seed=seed, model=model)
+        loop = Loop(
+            trainer,
+            max_steps=chosen.max_steps,
+            stop=stop,
+            begin=begin,
+            checkpoint=kept,
+            saved=saved,
+            line=LiveLine() if verbose else None,
+        )
+        interrupt = opened.enter_context(Interrupt())
+        loop.run(interrupt)
+        return loop.result(settings, interrupted=interrupt.requested)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    values = {name: v.item() if isinstance(v, np.generic) else v for name, v in values.items()}  # not for JSON
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _require_ranges(preset: Preset, seed: int) -> None:
+    for name, value, least in (
+        ("batch_size", preset.batch_size, 1), ("max_steps", preset.max_steps, 1), ("seed", seed, 0)
+    ):  # fmt: skip
+        require_whole(name, value, least)
+    rates = {"learning_rate": preset.optimizer.learning_rate, "weight_decay": preset.optimizer.weight_decay,
+             "grokfast": preset.optimizer.grokfast}  # fmt: skip
+    for name, rate in rates.items():
+        if not np.isfinite(rate) or rate < 0 or (name == "learning_rate" and rate == 0):
+            least_text = "above 0" if name == "learning_rate" else "at least 0"
+            raise ValueError(f"{name} must be {least_text}. Received: {name}={rate!r}.")

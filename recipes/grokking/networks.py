@@ -1,0 +1,80 @@
+"""Which network, in numbers: enough to build the plain Keras model, and to compute the same function faster."""
+
+from dataclasses import dataclass
+
+import keras
+
+from recipes.grokking.transformer import build_embedding_mlp, build_transformer
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the grokking experiments.
+
+    Attributes:
+        kind: `"transformer"` or `"mlp"`.
+        num_layers: Blocks of the transformer.
+        width: Values at each position; of an embedding.
+        num_heads: Of the attention.
+        hidden: Width of the feed-forward part, or of the MLP's hidden layer.
+        normalised: Whether layer norms follow each part.
+        positions: `"learned"` or `"sinusoidal"`.
+    """
+
+    kind: str = "transformer"
+    num_layers: int = 2
+    width: int = 128
+    num_heads: int = 4
+    hidden: int = 512
+    normalised: bool = True
+    positions: str = "learned"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("transformer", "mlp"):
+            raise ValueError(f"Unknown network. Received: kind={self.kind!r}. Expected 'transformer' or 'mlp'.")
+
+    def build(self, num_tokens: int, seed: int | None = None, dtype: str = "float32") -> keras.Model:
+        """The plain Keras model, from tokens `(n, 4)` to logits `(n, num_tokens)`."""
+        if self.kind == "mlp":
+            return build_embedding_mlp(num_tokens, width=self.width, units=self.hidden, seed=seed, dtype=dtype)
+        return build_transformer(
+            num_tokens,
+            num_layers=self.num_layers,
+            width=self.width,
+            num_heads=self.num_heads,
+            feed_forward=self.hidden,
+            normalised=self.normalised,
+            positions=self.positions,
+            seed=seed,
+            dtype=dtype,
+        )
+
+
+PAPER = Network()
+ONE_LAYER = Network(num_layers=1, normalised=False)
+MLP = Network("mlp", width=128, hidden=256)
+
+
+def flops_per_example(network: Network, num_symbols: int, batch_size: int, *, shared: bool) -> float:
+    """Floating-point operations of the matrix products of a training step, for each of its examples.
+
+    Two for each product of two weights' worth, three times over for the forward and the two backward passes. `shared`
+    counts what `step/fast_forward.py` computes, else what the plain model does.
+    """
+    p, d, f, v = num_symbols, network.width, network.hidden, num_symbols + 2
+    if network.kind == "mlp":
+        hidden = 2 * d * f * (p / batch_size if shared else 1.0)
+        return 3 * 2 * (hidden + f * v)
+    alone = p / batch_size  # rows, for each example, of a position that depends on one operand alone
+    one = 1 / batch_size
+    rows = [alone, one, alone, one] if shared else [1.0] * 4
+    products = 0.0
+    for layer in range(network.num_layers):
+        last = layer == network.num_layers - 1
+        after = [rows[0], max(rows[0], rows[1]), 1.0, 1.0] if shared else rows
+        asked = after[-1:] if shared and last else after
+        queries = rows[-1:] if shared and last else rows
+        products += d * d * (2 * sum(rows) + sum(queries))  # keys and values, queries
+        products += sum(asked) * (d * d + 2 * d * f)  # attention's output, feed-forward
+        rows = after
+    return 3 * 2 * (products + d * v)

@@ -1,0 +1,38 @@
+"""What all figures have in common: sizes, colours, points, and where an Axes comes from when none is given."""
+
+import sys
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+TRAIN, VALIDATION = "#1f5a99", "#d1602a"  # blue and orange: told apart by every eye, and in print
+MIRRORED = "#8a8a2a"  # a part of the validation set
+CHANCE = "0.55"  # what every curve is measured by
+TEXT, LINE, FAINT = "0.3", "0.6", "0.8"  # greys: of notes, of marks, of what only joins
+VERDICT = {"error": "#a02020", "warning": "#8a5a00", "info": "#2b6e3f"}  # by severity
+CLASSES = "tab10"  # colour map of classes
+CHAINS = "Dark2"  # colour map of runs that go on from one another
+INK = "gray_r"  # colour map of images whose values are ink
+
+POINTS = 9  # size of what is written into a figure
+LETTER_WIDTH = 0.6  # of the font size; DejaVu Sans, averaged over English text, is 0.55
+LETTER = POINTS * LETTER_WIDTH / 72  # width of a letter of a note, inches
+
+CURVES = (6.4, 4.4)  # inches, of a figure of curves
+SQUARE = (4.4, 4.4)
+WIDE = (7, 4.2)
+SMALL = (3.4, 3.4)
+PANELS = (11, 7)  # of several Axes
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Make a figure that pyplot does not keep: it ends with its last reference, and a notebook shows it once."""
+    if "IPython" in sys.modules:
+        plt.draw_if_interactive()  # loads the notebook's backend, from which IPython learns how a Figure is shown
+    return Figure(figsize=size, layout="constrained")
+
+
+def new_ax(size: tuple[float, float]) -> Axes:
+    """Make an Axes on such a figure of its own."""
+    return new_figure(size).add_subplot()

@@ -1,0 +1,34 @@
+"""Short texts that change when arrays or settings do, and in which settings two runs differ."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def checksum(held: Mapping[str, np.ndarray]) -> np.ndarray:
+    digest = hashlib.sha256()
+    for name in sorted(held):
+        array = np.ascontiguousarray(held[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+def digest_of(*arrays: np.ndarray | None) -> str:
+    """A short text that differs when any of the arrays does."""
+    held = {str(i): array for i, array in enumerate(arrays) if array is not None}
+    return checksum(held).tobytes().hex()[:16]
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Which settings differ, and how, in words; empty where none do."""
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return "; ".join(f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}" for name in names)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,201 @@
+"""What is kept of each trial: an append-only file of lines with checksums. It is the truth; all else is made from it.
+
+A trial's folder holds `record.jsonl`. Its first line says that the trial was started, with the values chosen for it and
+the state in which that left the chooser; one line follows for each time that it was trained, and a last one when it
+has ended. A line that a kill cut off is no line.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recipes.running.files import flush_folder
+
+RECORD = "record.jsonl"
+TRIAL_FOLDER = re.compile(r"trial_(\d{4,})")
+_CHECKSUM_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One configuration, trained once.
+
+    Attributes:
+        score: Best value of the objective over the epochs.
+        best_epoch: The epoch that had it, counted from 1.
+        epochs: Trained.
+        seconds: Building and training.
+        parameters: Trainable numbers of the model.
+        standard_error: Of the score, by the spread over the validation rows; `None` where it is not known.
+        verdict: First rule of `diagnose`, such as `"overfitting"`.
+        history: One list per quantity, one value per epoch.
+    """
+
+    score: float
+    best_epoch: int
+    epochs: int
+    seconds: float
+    parameters: int
+    standard_error: float | None
+    verdict: str
+    history: dict[str, list[float]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration: its hyperparameters, and what came of them.
+
+    Attributes:
+        number: From 0, in the order in which they were chosen.
+        hyperparameters: Value by name; those that the configuration does not have are left out.
+        status: `"running"`, `"completed"` or `"failed"`.
+        executions: Each time that it was trained.
+        error: Why it failed, else empty.
+    """
+
+    number: int
+    hyperparameters: dict[str, Any]
+    status: str
+    executions: tuple[Execution, ...] = ()
+    error: str = ""
+    chooser: dict[str, Any] = field(default_factory=dict, repr=False)  # its state once this trial was chosen
+    space: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # hyperparameters that first appeared in it
+
+    @property
+    def id(self) -> str:
+        """Its name in keras-tuner's files."""
+        return trial_id(self.number)
+
+    @property
+    def score(self) -> float | None:
+        """Mean over the executions; `None` unless completed."""
+        return float(np.mean([e.score for e in self.executions])) if self.status == "completed" else None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the score: that over the validation rows, and with several executions also that between them."""
+        by_rows = [e.standard_error for e in self.executions if e.standard_error is not None]
+        between = np.var([e.score for e in self.executions], ddof=1) / len(self.executions) if self.repeated else 0.0
+        if not by_rows:
+            return float(np.sqrt(between)) if self.repeated else None
+        return float(np.sqrt(np.mean(np.square(by_rows)) + between))
+
+    @property
+    def repeated(self) -> bool:
+        """Was it trained more than once?"""
+        return len(self.executions) > 1
+
+    @property
+    def parameters(self) -> int | None:
+        """Trainable numbers of its model."""
+        return self.executions[0].parameters if self.executions else None
+
+    @property
+    def seconds(self) -> float:
+        """Of all executions."""
+        return sum(e.seconds for e in self.executions)
+
+
+def without_bookkeeping(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters without what Hyperband keeps beside them."""
+    return {name: value for name, value in values.items() if not name.startswith("tuner/")}
+
+
+def trial_id(number: int) -> str:
+    """`"0007"`: in keras-tuner's form, but the same however many trials are asked for."""
+    return f"{number:04d}"
+
+
+class Journal:
+    """The trials of one folder.
+
+    Args:
+        folder: Of the search; each trial has `trial_0007` in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def folder_of(self, number: int) -> Path:
+        """Where a trial's files lie."""
+        return self.folder / f"trial_{trial_id(number)}"
+
+    def append(self, number: int, event: Mapping[str, Any]) -> None:
+        """Add a line, and wait until the disk has it."""
+        path = self.folder_of(number) / RECORD
+        is_new = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT)
+        try:
+            end = _end_of_whole_lines(path)
+            os.ftruncate(handle, end)  # what a kill cut off
+            os.lseek(handle, end, os.SEEK_SET)
+            left = memoryview(_line(event))
+            while left:  # a call may write less than it is given
+                left = left[os.write(handle, left) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if is_new:
+            for folder in (path.parent, self.folder):  # the entries of the new file and folder
+                flush_folder(folder)
+
+    def read(self, number: int) -> Trial | None:
+        """What is known of this trial; `None` if it was never started."""
+        path = self.folder_of(number) / RECORD
+        events = list(_events(path)) if path.exists() else []
+        return _trial(number, events) if events else None
+
+    def trials(self) -> list[Trial]:
+        """All of them, by number."""
+        names = (TRIAL_FOLDER.fullmatch(path.parent.name) for path in self.folder.glob(f"trial_*/{RECORD}"))
+        found = [self.read(number) for number in sorted(int(name[1]) for name in names if name)]
+        return [trial for trial in found if trial is not None]
+
+
+def _line(event: Mapping[str, Any]) -> bytes:
+    text = json.dumps(event, allow_nan=True).encode()
+    return hashlib.sha256(text).hexdigest()[:_CHECKSUM_LENGTH].encode() + b" " + text + b"\n"
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The whole lines; the rest, which a kill cut off, is left out."""
+    content = path.read_bytes()
+    yield from content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+
+
+def _end_of_whole_lines(path: Path) -> int:
+    return sum(map(len, _lines(path))) if path.exists() else 0
+
+
+def _events(path: Path) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(_lines(path), start=1):
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if hashlib.sha256(text).hexdigest()[:_CHECKSUM_LENGTH].encode() != checksum:
+            raise ValueError(
+                f"{path} is damaged in line {number}: its checksum does not fit. "
+                f"Delete the folder {path.parent} to have that trial run again."
+            )
+        yield json.loads(text)
+
+
+def _trial(number: int, events: Iterable[dict[str, Any]]) -> Trial:
+    started, *later = events
+    executions = tuple(Execution(**event["execution"]) for event in later if "execution" in event)
+    ended: dict[str, Any] = next((event["ended"] for event in later if "ended" in event), {"status": "running"})
+    return Trial(
+        number,
+        {**started["started"], **ended.get("values", {})},
+        ended["status"],
+        executions,
+        ended.get("error", ""),
+        started.get("chooser", {}),
+        tuple(ended.get("space", ())),
+    )

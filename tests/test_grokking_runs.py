@@ -1,0 +1,192 @@
+"""Whole runs: their fields, their seeds, and that they go on after being stopped in any way."""
+
+import gc
+import json
+import os
+import signal
+import textwrap
+import time
+import weakref
+
+import numpy as np
+import pytest
+from conftest import refused
+from grokking import QUICK
+from processes import MOST_SECONDS, RESTORE_CTRL_C, run_python
+
+from recipes import clear_programs, grok
+from recipes.cli import main
+from recipes.grokking.step.steps import Trainer
+from recipes.running.checkpoint import OtherRunError
+from recipes.running.programs import PROGRAMS
+
+
+def test_the_fields_of_a_run():
+    run = grok(**QUICK, max_steps=60)
+    assert run.steps == run.history["step"][-1] == 60
+    assert set(run.history) == {
+        "step", "loss", "accuracy", "val_loss", "val_accuracy", "weight_norm", "gini",
+        "val_accuracy_mirrored", "val_accuracy_unmirrored", "restricted_loss", "excluded_loss",
+    }  # fmt: skip
+    assert {len(values) for values in run.history.values()} == {len(run.embeddings)}
+    table = run.table
+    right = run.model.predict(table.tokens(table.train), verbose=0).argmax(axis=1) == table.answer[table.train]
+    assert run.history["accuracy"][-1] == pytest.approx(right.mean())
+    assert run.history["loss"][0] == pytest.approx(np.log(13), rel=0.2)
+    assert "confusion" in run.verdict or "memorisation" in run.verdict
+    json.dumps(run.to_json())
+
+
+def test_how_a_run_shows_itself():
+    run = grok(**QUICK, max_steps=20)
+    known, unseen = (f"{run.history[name][-1]:.4f}" for name in ("accuracy", "val_accuracy"))
+    assert repr(run) == f"<GrokRun of 20 steps, x+y, accuracy {known}, val_accuracy {unseen}: {run.kind}>"
+    assert str(run).splitlines()[1:] == [f"at the end: accuracy {known}, val_accuracy {unseen}", run.verdict]
+    shown = run._repr_html_()
+    for name, value in {"operation": "x+y", "steps": 20, "accuracy": known, "val_accuracy": unseen}.items():
+        assert f"<tr><th>{name}</th><td>{value}</td></tr>" in shown
+    assert f"<li>{run.verdict}</li>" in shown
+
+
+def test_the_same_seed_gives_the_same_run_and_another_another():
+    first, second, other = (grok(**QUICK, max_steps=40, seed=seed) for seed in (0, 0, 1))
+    assert first.history == second.history != other.history
+
+
+@pytest.mark.parametrize("operation", ["x+y", "x/y"])  # with and without a rest
+def test_a_run_in_parts_is_the_run_in_one(tmp_path, operation):
+    options = {**QUICK, "operation": operation, "stop": False}
+    whole = grok(**options, max_steps=300)
+    for max_steps in (170, 300):
+        part = grok(**options, max_steps=max_steps, checkpoint=tmp_path)
+    assert part.history == whole.history
+    for a, b in zip(whole.model.weights, part.model.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_runs_that_differ_in_numbers_alone_compile_once():
+    clear_programs()
+    options = {**QUICK, "max_steps": 40}
+    grok(**options)
+    borrowed = grok(**options, learning_rate=0.01, weight_decay=0.3, seed=3)
+    assert len(PROGRAMS) == 1
+    clear_programs()
+    assert grok(**options, learning_rate=0.01, weight_decay=0.3, seed=3).history == borrowed.history
+
+
+def test_the_model_ends_with_its_last_reference():
+    run = grok(**QUICK, max_steps=20)
+    left = weakref.ref(run.model)
+    del run
+    gc.collect()
+    assert left() is None
+
+
+def test_numpy_s_numbers_will_do(tmp_path):
+    run = grok(**{**QUICK, "p": np.int64(11)}, seed=np.int64(1), max_steps=np.int32(10), checkpoint=tmp_path)
+    assert json.loads(json.dumps(run.to_json(), allow_nan=False))["steps_per_second"] is None  # nothing but compiling
+
+
+def test_another_run_is_refused(tmp_path):
+    grok(**QUICK, max_steps=10, checkpoint=tmp_path)
+    with pytest.raises(OtherRunError, match=r"another run: train_fraction was 0\.5, now 0\.4\. Go on with"):
+        grok(**QUICK, max_steps=10, checkpoint=tmp_path, train_fraction=0.4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"preset": "fast"}, "Unknown preset. Received: preset='fast'. Expected one of lecture, paper, figure1."),
+        ({"max_steps": 0}, "max_steps must be a whole number of at least 1. Received: max_steps=0."),
+        ({"weight_decay": -1.0}, "weight_decay must be at least 0. Received: weight_decay=-1.0."),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0. Received: learning_rate=0.0."),
+    ],
+)
+def test_refusals(arguments, message):
+    with refused(message):
+        grok(**arguments)
+
+
+def test_ctrl_c_keeps_what_is_there():
+    script = RESTORE_CTRL_C + textwrap.dedent("""
+        import sys, threading, os, signal
+        sys.path.insert(0, sys.argv[1])
+        from grokking import QUICK
+        from recipes import grok
+        threading.Timer(3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        run = grok(**QUICK, stop=False, max_steps=10**8)
+        print(run.interrupted, run.steps > 0, len(run.history["step"]) > 1)
+    """)
+    done = run_python("-c", script, os.path.dirname(__file__))
+    assert done.stdout.split() == ["True"] * 3, done.stderr[-500:]
+
+
+def test_the_command_line(capsys, tmp_path):
+    options = ["grok", "--p", "7", "--max-steps", "20", "--json", "--out", str(tmp_path)]
+    assert main(options) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert fields["steps"] == 20
+    assert fields["settings"]["p"] == 7
+    assert (tmp_path / "grokking.png").stat().st_size > 10_000
+    assert main(["grok", "--p", "8"]) == 2
+    assert capsys.readouterr().err.startswith("recipes grok: p must be a prime number")
+
+
+def test_a_run_knows_its_circumstances():
+    random = grok(**{**QUICK, "operation": "random"}, max_steps=600, learning_rate=0.01, weight_decay=0.0)
+    assert random.kind == "memorisation"
+    assert random.findings[0].fix == ""
+    assert "there is no rule to find" in random.verdict
+    assert grok(**QUICK, max_steps=1).findings[0].fix == "more steps or another learning_rate"
+    assert grok(**QUICK, max_steps=60, learning_rate=1e9).findings[0].fix == "a smaller learning_rate"
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupted_run_is_told_to_go_on(monkeypatch, tmp_path):
+    steps = Trainer.steps
+
+    def interrupted(self, state, first, last):
+        os.kill(os.getpid(), signal.SIGINT)
+        return steps(self, state, first, last)
+
+    monkeypatch.setattr(Trainer, "steps", interrupted)
+    run = grok(**QUICK, max_steps=1000, checkpoint=tmp_path)
+    assert run.interrupted
+    left = 1000 - run.steps
+    assert run.findings[0].fix == f"go on: it was stopped with {left} steps left; the same call goes on from there"
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path, start_python):
+    script = textwrap.dedent("""
+        import hashlib, json, sys
+        import numpy as np
+        from recipes import grok
+        run = grok("lecture", max_steps=10_000, stop=False, verbose=0, checkpoint=sys.argv[1])
+        print(hashlib.sha256(b"".join(np.asarray(w).tobytes() for w in run.model.weights)).hexdigest(),
+              hashlib.sha256(json.dumps(run.history).encode()).hexdigest())
+    """)
+
+    def start(folder):
+        return start_python("-c", script, tmp_path / folder)
+
+    whole = start("whole").communicate(timeout=MOST_SECONDS)[0]
+    rng = np.random.default_rng(0)
+    for seconds in rng.uniform(5, 14, 5):
+        process = start("killed")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=MOST_SECONDS)
+    assert start("killed").communicate(timeout=MOST_SECONDS)[0] == whole != ""
+
+
+@pytest.mark.slow
+def test_random_labels_are_never_called_grokking():
+    kinds = {grok("lecture", operation="random", seed=s, max_steps=3000, verbose=0).kind for s in range(20)}
+    assert kinds <= {"memorisation", "confusion"}
+
+
+@pytest.mark.slow
+def test_a_short_run_without_decay_is_not_called_grokking():
+    kinds = {grok("lecture", weight_decay=0.0, seed=s, max_steps=3000, verbose=0).kind for s in range(3)}
+    assert kinds <= {"memorisation", "confusion"}
