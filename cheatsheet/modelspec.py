@@ -18,6 +18,12 @@ _KEEP_WIDTH = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Dr
 # Layers and operations of keras.ops that are an activation by themselves.
 _ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh",
                 "Softplus": "softplus", "HardSigmoid": "hard_sigmoid", "Exp": "exponential"}  # fmt: skip
+# Private attributes of Keras' objects that are read, by class; `tests/test_private_names.py` sees that each exists.
+PRIVATE = {
+    "KerasTensor": ("_keras_history",),  # which layer made it
+    "Layer": ("_inbound_nodes",),  # from what
+    "LossFunctionWrapper": ("_fn_kwargs",),  # from_logits and kin, which some configs leave out
+}
 _OF_THE_FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")  # whose functions do what they are called
 
 
@@ -304,7 +310,7 @@ def loss_options(loss: Any) -> dict[str, Any]:
     """Return the settings of one of Keras' loss objects that say what a label means or costs; none of another loss."""
     if not _is_of_the_frameworks(type(loss)) or not hasattr(loss, "get_config"):
         return {}
-    options = {**getattr(loss, "_fn_kwargs", {}), **loss.get_config()}  # some configs leave out what the function gets
+    options = {**getattr(loss, "_fn_kwargs", {}), **loss.get_config()}
     return {name: value for name, value in options.items() if name not in ("name", "reduction", "dtype", "fn")}
 
 

@@ -213,8 +213,6 @@ def train_all(
             models[row.name] = row.build(x, seed, models)
             print(f"row {row.name}, seed {seed}: {row.describe()}", flush=True)
             run = train(row, models[row.name], x, x_test, seed, folder)
-            if run.interrupted:  # the next row must not go on from half of this one
-                raise SystemExit(f"stopped in row {row.name}; the same command goes on")
             result = results[row.name, seed] = Result(run, living_units(run.model, x_test[:2000]))
             asked = "printed" if row in NOTEBOOK else "asked"
             print(f"  {asked} {row.goal:.4f}, ours {result.val_loss:.4f}", *run.findings, sep="\n  ", flush=True)

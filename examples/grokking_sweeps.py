@@ -29,9 +29,11 @@ def main() -> None:
     runs = options.runs if not options.quick else options.runs / "quick"
 
     sweeps = {
-        "weight decay": {d: train(budget, runs / f"decay-{d}", weight_decay=d) for d in DECAYS[some]},
+        "weight decay": {
+            d: grok(weight_decay=d, max_steps=budget, checkpoint=runs / f"decay-{d}") for d in DECAYS[some]
+        },
         "share of the table in training": {
-            f: train(budget, runs / f"fraction-{f}", train_fraction=f) for f in FRACTIONS[some]
+            f: grok(train_fraction=f, max_steps=budget, checkpoint=runs / f"fraction-{f}") for f in FRACTIONS[some]
         },
     }
     for name, of_value in sweeps.items():
@@ -42,13 +44,6 @@ def main() -> None:
     path = options.out / "grokking_sweeps.png"
     draw(sweeps, budget).savefig(path, dpi=150)
     print(f"figure: {path.resolve()}")
-
-
-def train(budget: int, folder: Path, **changes: float) -> GrokRun:
-    run = grok(**changes, max_steps=budget, checkpoint=folder)
-    if run.interrupted:
-        raise SystemExit("stopped; the same command goes on")
-    return run
 
 
 def draw(sweeps: dict[str, dict[float, GrokRun]], budget: int):

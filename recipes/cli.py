@@ -5,11 +5,23 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from recipes.running.interrupt import Interrupted
+
+if TYPE_CHECKING:
+    from recipes.grokking.result import GrokRun
+    from recipes.tuning.search import Search
+
+CTRL_C = 130  # exit code that shells give
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if it went well, 1 where no trial could be trained, 2 for arguments that cannot be."""
+    """Run one command and give its exit code.
+
+    0 if it went well, 1 where no trial could be trained, 2 for arguments that cannot be, 130 after Ctrl-C, where what
+    there is has been shown.
+    """
     parser = argparse.ArgumentParser(prog="recipes", description="Keras models that follow the cheatsheet.")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_grok(commands)
@@ -18,13 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.out is not None and options.out.exists() and not options.out.is_dir():
             raise ValueError(f"--out {options.out} is a file. Name a folder.")
-        return options.run(options)
+        ended = None
+        try:
+            result = options.run(options)
+        except Interrupted as error:
+            ended, result = error, error.result
+        options.show(result, options)
     except (ValueError, OSError) as error:
         print(f"recipes {options.command}: {error}", file=sys.stderr)
         return 2
     except RuntimeError as error:  # a search without a result
         print(f"recipes {options.command}: {error}", file=sys.stderr)
         return 1
+    if ended is not None:
+        print(f"recipes {options.command}: {ended}", file=sys.stderr)
+        return CTRL_C
+    return 0
 
 
 def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,19 +63,21 @@ def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--checkpoint", help="folder; the same command goes on from there")
     command.add_argument("--json", action="store_true", help="print the fields of the run as JSON")
     command.add_argument("--out", type=Path, help="folder for the figure grokking.png, which replaces an earlier one")
-    command.set_defaults(run=_grok)
+    command.set_defaults(run=_grok, show=_show_grok)
 
 
-def _grok(options: argparse.Namespace) -> int:
+def _grok(options: argparse.Namespace) -> "GrokRun":
     from recipes.grokking.grok import grok  # loads TensorFlow
 
     names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "grokfast", "muon",
              "max_steps", "seed", "checkpoint")  # fmt: skip
-    run = grok(**{name: getattr(options, name) for name in names})
+    return grok(**{name: getattr(options, name) for name in names})
+
+
+def _show_grok(run: "GrokRun", options: argparse.Namespace) -> None:
     print(json.dumps(run.to_json()) if options.json else run)
     if options.out is not None:
         _save_figure(run.plot(), options.out / "grokking.png")
-    return 0
 
 
 def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -74,10 +97,10 @@ def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--tensorboard", help="folder for TensorBoard")
     command.add_argument("--json", action="store_true", help="print the table as JSON")
     command.add_argument("--out", type=Path, help="folder for the figure search.png, which replaces an earlier one")
-    command.set_defaults(run=_tune)
+    command.set_defaults(run=_tune, show=_show_tune)
 
 
-def _tune(options: argparse.Namespace) -> int:
+def _tune(options: argparse.Namespace) -> "Search":
     import numpy as np
 
     from recipes.datasets import load_data
@@ -96,11 +119,13 @@ def _tune(options: argparse.Namespace) -> int:
         x, y = load_data(options.data)
     names = ("task", "body", "tuner", "space", "objective", "epochs", "executions_per_trial", "batch_size", "workers",
              "seed", "max_trials", "directory", "overwrite", "tensorboard")  # fmt: skip
-    search = tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
+    return tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
+
+
+def _show_tune(search: "Search", options: argparse.Namespace) -> None:
     print(json.dumps(search.table()) if options.json else search)
     if options.out is not None and search.completed:
         _save_figure(search.plot(), options.out / "search.png")
-    return 0
 
 
 def _save_figure(figure: Any, path: Path) -> None:

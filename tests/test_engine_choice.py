@@ -155,7 +155,7 @@ def test_ctrl_c_ends_the_run_with_the_history_so_far(engine):
     model = build_model(x=X, y=Y, seed=0)
     timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(Interrupted, match=r"^Ctrl-C ended the run after \d+ of 1,000,000 epochs; ") as ended:
+    with pytest.raises(Interrupted, match=r"^Ctrl-C ended the run after [\d,]+ of 1,000,000 epochs; ") as ended:
         fit(model, X, Y, epochs=10**6, engine=engine, verbose=0)
     run = ended.value.result
     assert run.interrupted

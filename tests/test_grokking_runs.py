@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import signal
 import textwrap
 import time
@@ -18,6 +19,7 @@ from recipes import clear_programs, grok
 from recipes.cli import main
 from recipes.grokking.step.steps import Trainer
 from recipes.running.checkpoint import OtherRunError
+from recipes.running.interrupt import Interrupted
 from recipes.running.programs import PROGRAMS
 
 
@@ -114,11 +116,21 @@ def test_ctrl_c_keeps_what_is_there():
         from grokking import QUICK
         from recipes import grok
         threading.Timer(3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-        run = grok(**QUICK, stop=False, max_steps=10**8)
-        print(run.interrupted, run.steps > 0, len(run.history["step"]) > 1)
+        try:
+            grok(**QUICK, stop=False, max_steps=10**8)
+        except KeyboardInterrupt as ended:
+            run = ended.result
+            print(run.interrupted, run.steps > 0, len(run.history["step"]) > 1)
+            raise
     """)
     done = run_python("-c", script, os.path.dirname(__file__))
     assert done.stdout.split() == ["True"] * 3, done.stderr[-500:]
+    assert done.returncode != 0
+    last = done.stderr.splitlines()[-1]
+    assert re.fullmatch(
+        r"recipes\.running\.interrupt\.Interrupted: Ctrl-C ended the run after [\d,]+ of 100,000,000 steps; "
+        r"the model keeps what it has learnt\. checkpoint='folder' lets the same call go on\.", last
+    )  # fmt: skip
 
 
 def test_the_command_line(capsys, tmp_path):
@@ -150,7 +162,9 @@ def test_an_interrupted_run_is_told_to_go_on(monkeypatch, tmp_path):
         return steps(self, state, first, last)
 
     monkeypatch.setattr(Trainer, "steps", interrupted)
-    run = grok(**QUICK, max_steps=1000, checkpoint=tmp_path)
+    with pytest.raises(Interrupted, match=r"^Ctrl-C ended the run after \d+ of 1,000 steps; its state is in ") as ended:
+        grok(**QUICK, max_steps=1000, checkpoint=tmp_path)
+    run = ended.value.result
     assert run.interrupted
     left = 1000 - run.steps
     assert run.findings[0].fix == f"go on: it was stopped with {left} steps left; the same call goes on from there"

@@ -8,11 +8,17 @@ import pytest
 import tensorflow as tf
 from conftest import ROOT
 
+from cheatsheet import modelspec
 from recipes import _keras
+
+ATTRIBUTES = [
+    *((kind, path) for kind, paths in _keras.ATTRIBUTES.items() for path in paths),
+    *((kind, path) for kind, paths in modelspec.PRIVATE.items() for path in paths),
+]
 
 
 def subjects(folder):
-    """One of each kind that `ATTRIBUTES` names."""
+    """Make one of each kind that `ATTRIBUTES` names."""
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(0.1)])
     model.compile("adam", keras.losses.MeanSquaredError(), metrics=["mae"])
     model.train_on_batch(np.zeros((2, 3)), np.zeros((2, 2)))
@@ -22,6 +28,8 @@ def subjects(folder):
     tensorboard.set_model(model)
     return {
         "Model": model,
+        "Layer": model.layers[0],
+        "KerasTensor": model.outputs[0],
         "Sequential": model,
         "Functional": model._functional,
         "CompileMetrics": model._compile_metrics,
@@ -46,13 +54,12 @@ def test_each_name_can_be_imported(name):
     assert getattr(_keras, name) is not None
 
 
-@pytest.mark.parametrize("kind", _keras.ATTRIBUTES)
-def test_each_attribute_exists(kind, one_of_each):
-    for path in _keras.ATTRIBUTES[kind]:
-        value = one_of_each[kind]
-        for name in path.split("."):
-            assert hasattr(value, name), f"{kind} has no {path} any more"
-            value = getattr(value, name)
+@pytest.mark.parametrize(("kind", "path"), ATTRIBUTES)
+def test_each_attribute_exists(kind, path, one_of_each):
+    value = one_of_each[kind]
+    for name in path.split("."):
+        assert hasattr(value, name), f"{kind} has no {path} any more"
+        value = getattr(value, name)
 
 
 def private_uses(tree):
@@ -64,8 +71,8 @@ def private_uses(tree):
         elif isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
             of_self = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
             (own if of_self else uses).add(node.attr)
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr"):
-            name = getattr(node.args[1], "value", "")
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr", "_read"):
+            name = getattr(node.args[1], "value", "") if len(node.args) > 1 else ""
             if str(name).startswith("_") and not str(name).startswith("__"):
                 uses.add(name)
     return uses - own
@@ -73,9 +80,9 @@ def private_uses(tree):
 
 def test_no_other_module_uses_others():
     """keras-tuner's have a page of their own, in `recipes/tuning/oracles`."""
-    known = {name for paths in _keras.ATTRIBUTES.values() for path in paths for name in path.split(".")}
-    known |= {"_fields", "_exit"}  # Python's own: of named tuples, of os
-    for path in sorted((ROOT / "recipes").rglob("*.py")):
+    known = {name for _, path in ATTRIBUTES for name in path.split(".")}
+    known |= {"_fields", "_exit", "_getframe"}  # Python's own: of named tuples, of os, of sys
+    for path in sorted((*(ROOT / "recipes").rglob("*.py"), *(ROOT / "cheatsheet").rglob("*.py"))):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             module = getattr(node, "module", None) or ""

@@ -245,6 +245,13 @@ def test_ctrl_c_ends_a_search_cleanly_and_it_goes_on(start, tmp_path):
     process = start(tmp_path / "s", 200, 1)
     wait_for(lambda: len(list((tmp_path / "s").glob(f"trial_*/{RECORD}"))) >= 3)
     process.send_signal(signal.SIGINT)
-    stopped = table(process)
-    assert 3 <= len(stopped) < 200
-    assert len(table(start(tmp_path / "s", len(stopped), 1))) == len(stopped)
+    _, errors = process.communicate(timeout=MOST_SECONDS)
+    assert process.returncode != 0
+    ended = re.fullmatch(
+        r"recipes\.running\.interrupt\.Interrupted: Ctrl-C ended the search after (\d+) trials; its record is in "
+        rf"{tmp_path / 's'}\. The same call goes on from there\.", errors.splitlines()[-1]
+    )  # fmt: skip
+    assert ended, errors[-2000:]
+    assert 3 <= int(ended[1]) < 200
+    trials = int(ended[1]) + 1
+    assert table(start(tmp_path / "s", trials, 1)) == alone(tmp_path / "whole", trials)

@@ -1,12 +1,18 @@
 """The same call goes on where it stopped, and the same seed gives the same table."""
 
 import json
+import os
+import signal
 
+import keras
 import pytest
 from conftest import refused
 from searches import FITS, QUICK, Bowl, X, Y, nothing, scores
 
+from cheatsheet.common.words import count
 from recipes import OtherSearchError, tune
+from recipes.grokking.step.steps import Trainer
+from recipes.running.interrupt import Interrupted
 from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.problem import seed_of
 from recipes.tuning.record.journal import RECORD
@@ -104,3 +110,52 @@ class TestEveryTuner:
         assert len({json.dumps(t.values) for t in found.trials}) == len(found.trials)
         if tuner == "bayesian":
             assert found.best_trial.score < 0.01
+
+
+class PressCtrlC(keras.callbacks.Callback):
+    """At the end of the epoch after so many others, of all trainings together."""
+
+    left = 0  # of the class, and so no setting of the search
+
+    def on_epoch_end(self, epoch, logs=None):
+        type(self).left -= 1
+        if type(self).left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("after", [1, 8, 9])  # in the first trial, at the end of the second, in the third
+def test_ctrl_c_ends_the_script_with_the_search_so_far(tmp_path, monkeypatch, after):
+    options = {**QUICK, "epochs": 4, "max_trials": 4, "callbacks": [PressCtrlC()]}
+    whole = tune(X, Y, directory=tmp_path / "whole", **options)
+    monkeypatch.setattr(PressCtrlC, "left", after)
+    with pytest.raises(Interrupted) as ended:
+        tune(X, Y, directory=tmp_path / "s", **options)
+    search = ended.value.result
+    assert search.interrupted
+    done = [trial for trial in scores(search) if trial[3] == "completed"]
+    assert len(done) == (after - 1) // 4
+    assert done == scores(whole)[: len(done)]
+    assert str(ended.value) == (
+        f"Ctrl-C ended the search after {count(len(done), 'trial')}; its record is in {tmp_path / 's'}. "
+        "The same call goes on from there."
+    )
+    assert scores(tune(X, Y, directory=tmp_path / "s", **options)) == scores(whole)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_in_a_trial_of_grokking(tmp_path, monkeypatch):
+    steps = Trainer.steps
+
+    def interrupted(self, state, first, last):
+        os.kill(os.getpid(), signal.SIGINT)
+        return steps(self, state, first, last)
+
+    options = {"body": "grokking", "space": {"p": [7]}, "epochs": 20, "max_trials": 1, "directory": tmp_path,
+               "verbose": 0}  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "steps", interrupted)
+        with pytest.raises(Interrupted, match=r"^Ctrl-C ended the search after 0 trials; its record is in "):
+            tune(**options)
+    (trial,) = tune(**options).trials
+    assert trial.status == "completed"

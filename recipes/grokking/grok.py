@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
 from recipes.grokking.equations import equations
 from recipes.grokking.loop import Loop
 from recipes.grokking.memory import require_memory
@@ -18,7 +18,7 @@ from recipes.grokking.result import GrokRun
 from recipes.grokking.step.optimizer import Optimizer
 from recipes.grokking.step.steps import Trainer
 from recipes.running.checkpoint import Checkpoint
-from recipes.running.interrupt import Interrupt
+from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import LiveLine
 
 
@@ -44,6 +44,12 @@ PRESETS = {
     # Their figure 1: Adam without decay, a million steps.
     "figure1": Preset(optimizer=Optimizer(weight_decay=0.0), max_steps=1_000_000),
 }
+OF_OPTIMIZER = (
+    "learning_rate",
+    "weight_decay",
+    "grokfast",
+    "muon",
+)  # arguments of `grok` that are no field of a preset
 
 
 @known_arguments_only
@@ -94,49 +100,74 @@ def grok(
         ValueError: for unknown names, values out of range and a table that the free memory does not hold, before any
             work.
         OtherRunError: for a checkpoint of another run, saying what differs; a `ValueError` too.
+        recipes.running.interrupt.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
+            written and the `GrokRun` so far in `result`; in a notebook and at a prompt it is returned instead.
+    """
+    changes = {"operation": operation, "p": p, "train_fraction": train_fraction, "network": network,
+               "learning_rate": learning_rate, "weight_decay": weight_decay, "grokfast": grokfast,
+               "muon": None if muon is None else bool(muon), "batch_size": batch_size,
+               "max_steps": max_steps}  # fmt: skip
+    chosen = preset_with(preset, **changes)
+    run = train_preset(chosen, stop=stop, seed=seed, checkpoint=checkpoint, line=LiveLine() if verbose else None)
+    done = f"the run after {run.steps:,} of {count(chosen.max_steps, 'step')}"
+    return interrupted(run, how_to_go_on(done, checkpoint)) if run.interrupted else run
+
+
+def preset_with(name: str, **changes: Any) -> Preset:
+    """Look up a preset and change what is not `None`: the arguments of `grok` that decide a run.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"Unknown preset. Received: preset={name!r}. Expected one of {', '.join(PRESETS)}.")
+    given = {key: v.item() if isinstance(v, np.generic) else v for key, v in changes.items() if v is not None}
+    of_optimizer = {key: given.pop(key) for key in OF_OPTIMIZER if key in given}
+    preset = PRESETS[name]
+    return replace(preset, **given, optimizer=replace(preset.optimizer, **of_optimizer))
+
+
+def train_preset(
+    preset: Preset,
+    *,
+    stop: bool,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
+    line: LiveLine | None = None,
+) -> GrokRun:
+    """Check a preset and train it: what `grok` does once it knows what.
+
+    Args:
+        preset: Everything but the seed.
+        stop: As for `grok`, like what follows.
+        line: Shows how far it is.
+
+    Returns:
+        A `GrokRun`, also where Ctrl-C ended it.
     """
     begin = time.perf_counter()
-    if preset not in PRESETS:
-        raise ValueError(f"Unknown preset. Received: preset={preset!r}. Expected one of {', '.join(PRESETS)}.")
-    changes = {"operation": operation, "p": p, "train_fraction": train_fraction, "network": network,
-               "batch_size": batch_size, "max_steps": max_steps}  # fmt: skip
-    of_optimizer = {"learning_rate": learning_rate, "weight_decay": weight_decay, "grokfast": grokfast,
-                    "muon": None if muon is None else bool(muon)}  # fmt: skip
-    chosen = replace(PRESETS[preset], **_given(changes))
-    chosen = replace(chosen, optimizer=replace(chosen.optimizer, **_given(of_optimizer)))
-    _require_ranges(chosen, seed)
+    _require_ranges(preset, seed)
     seed = int(seed)
     require_memory(
-        chosen.operation, chosen.p, chosen.train_fraction, chosen.network, chosen.batch_size, chosen.max_steps
+        preset.operation, preset.p, preset.train_fraction, preset.network, preset.batch_size, preset.max_steps
     )
-    table = equations(chosen.operation, chosen.p, chosen.train_fraction, seed)
-    chosen = replace(chosen, batch_size=min(chosen.batch_size, -(-len(table.train) // 2)))
-    settings = {**asdict(chosen), "seed": seed}
+    table = equations(preset.operation, preset.p, preset.train_fraction, seed)
+    preset = replace(preset, batch_size=min(preset.batch_size, -(-len(table.train) // 2)))
+    settings = {**asdict(preset), "seed": seed}
     with ExitStack() as opened:
         kept = saved = None
         if checkpoint is not None:
             fixed = {name: value for name, value in settings.items() if name != "max_steps"}  # may be extended
             kept = opened.enter_context(Checkpoint(checkpoint, {**fixed, "stop": stop}))
             saved = kept.load()
-        model = chosen.network.build(table.num_tokens, seed)
-        trainer = Trainer(table, chosen.network, chosen.optimizer, batch_size=chosen.batch_size, seed=seed, model=model)
+        model = preset.network.build(table.num_tokens, seed)
+        trainer = Trainer(table, preset.network, preset.optimizer, batch_size=preset.batch_size, seed=seed, model=model)
         loop = Loop(
-            trainer,
-            max_steps=chosen.max_steps,
-            stop=stop,
-            begin=begin,
-            checkpoint=kept,
-            saved=saved,
-            line=LiveLine() if verbose else None,
+            trainer, max_steps=preset.max_steps, stop=stop, begin=begin, checkpoint=kept, saved=saved, line=line
         )
         interrupt = opened.enter_context(Interrupt())
         loop.run(interrupt)
         return loop.result(settings, interrupted=interrupt.requested)
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    values = {name: v.item() if isinstance(v, np.generic) else v for name, v in values.items()}  # not for JSON
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _require_ranges(preset: Preset, seed: int) -> None:

@@ -63,6 +63,22 @@ def interrupted(result: Result, message: str) -> Result:
     return result
 
 
+def how_to_go_on(done: str, kept: object, where: str = "its state is in") -> str:
+    """Say in one line where Ctrl-C ended a run, and how it goes on.
+
+    Args:
+        done: What was ended, and after what.
+        kept: Folder that the same call goes on from; `None` where nothing is on disk.
+        where: What is in it.
+
+    >>> how_to_go_on("the run after 3 of 8 epochs", "state")
+    'Ctrl-C ended the run after 3 of 8 epochs; its state is in state. The same call goes on from there.'
+    """
+    if kept is None:
+        return f"Ctrl-C ended {done}; the model keeps what it has learnt. checkpoint='folder' lets the same call go on."
+    return f"Ctrl-C ended {done}; {where} {kept}. The same call goes on from there."
+
+
 def is_interactive() -> bool:
     """Does a person give the commands one by one: in a notebook, in IPython, at Python's own prompt?"""
     ipython = sys.modules.get("IPython")

@@ -14,7 +14,7 @@ from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.checkpoint import Checkpoint
-from recipes.running.interrupt import Interrupt, interrupted
+from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
 from recipes.training.data.prepare import TrainingData, is_stream, pass_on, prepare
 from recipes.training.engines.engine import EngineUsed, Job, Plan
@@ -129,7 +129,8 @@ def fit(
     plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks])  # NumPy's numbers are not for JSON
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
                 verbose=verbose, start=start)  # fmt: skip
-    return interrupted(run, _how_to_go_on(run, plan, checkpoint)) if run.interrupted else run
+    done = f"the run after {run.epochs:,} of {count(plan.epochs, 'epoch')}"
+    return interrupted(run, how_to_go_on(done, checkpoint)) if run.interrupted else run
 
 
 def train_as_planned(
@@ -196,13 +197,6 @@ def train_as_planned(
         spread=spread,
         interrupted=interrupt.requested,
     )
-
-
-def _how_to_go_on(run: Run, plan: Plan, checkpoint: str | os.PathLike[str] | None) -> str:
-    where = f"Ctrl-C ended the run after {run.epochs} of {count(plan.epochs, 'epoch')}"
-    if checkpoint is None:
-        return f"{where}; the model keeps what it has learnt. checkpoint='folder' would let the same call go on."
-    return f"{where}; its state is in {checkpoint}. The same call goes on from there."
 
 
 def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequence[float]]) -> float | None:

@@ -1,6 +1,7 @@
 """The search for the rate and the decay with which `recipes.grok` generalises soonest."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from recipes.tuning.space import Entries, ask
 if TYPE_CHECKING:
     from recipes.grokking.equations import Equations
     from recipes.grokking.grok import Preset
+    from recipes.grokking.result import GrokRun
     from recipes.tuning.problem import Problem
 
 STEPS = "steps_to_generalise"
@@ -20,8 +22,8 @@ NAMES = ("learning_rate", "weight_decay", "train_fraction", "grokfast", "preset"
 
 def build(problem: "Problem", hp: Any, seed: int) -> keras.Model:
     """The network with its initial weights."""
-    preset, table = _preset_and_table(problem, hp)
-    return preset.network.build(table.num_tokens, seed)
+    preset = _preset(problem, hp)
+    return preset.network.build(_table(problem, preset).num_tokens, seed)
 
 
 def train(problem: "Problem", training: Training, state: Path | None) -> Trained:
@@ -30,7 +32,7 @@ def train(problem: "Problem", training: Training, state: Path | None) -> Trained
     Where it never did, the budget and as much again as the validation set is unknown: later than any that did.
     """
     budget = training.epochs * _steps_per_epoch(problem, training.hp)
-    run = _grok(problem, training, max_steps=budget, checkpoint=state)
+    run = _train(problem, training, budget, state, stop=True)
     if run.interrupted:
         raise Stopped
     last = 2.0 - run.history["val_accuracy"][-1]
@@ -50,27 +52,32 @@ def again(problem: "Problem", trainings: Sequence[Training], epoch: int) -> Trai
         return Trained(build(problem, training.hp, training.seed), whole.history)
     if step == whole.history["step"][-1]:
         return whole
-    return Trained(_grok(problem, training, max_steps=step, stop=False).model, whole.history)
+    return Trained(_train(problem, training, step, None, stop=False).model, whole.history)
 
 
-def _grok(problem: "Problem", training: Training, **options: Any) -> Any:
-    from recipes.grokking.grok import grok
+def _train(problem: "Problem", training: Training, max_steps: int, state: Path | None, *, stop: bool) -> "GrokRun":
+    from recipes.grokking.grok import train_preset
 
-    return grok(**ask(training.hp, problem.entries), seed=training.seed, verbose=0, **options)
+    preset = replace(_preset(problem, training.hp), max_steps=max_steps)
+    return train_preset(preset, stop=stop, seed=training.seed, checkpoint=state)
 
 
-def _preset_and_table(problem: "Problem", hp: Any) -> tuple["Preset", "Equations"]:
-    from recipes.grokking.equations import equations
-    from recipes.grokking.grok import PRESETS
+def _preset(problem: "Problem", hp: Any) -> "Preset":
+    from recipes.grokking.grok import preset_with
 
     values = ask(hp, problem.entries)
-    preset = PRESETS[values.get("preset", "lecture")]
-    operation, p = values.get("operation", preset.operation), int(values.get("p", preset.p))
-    return preset, equations(operation, p, values.get("train_fraction", preset.train_fraction), problem.seed)
+    return preset_with(values.pop("preset", "lecture"), **values)
+
+
+def _table(problem: "Problem", preset: "Preset") -> "Equations":
+    from recipes.grokking.equations import equations
+
+    return equations(preset.operation, preset.p, preset.train_fraction, problem.seed)
 
 
 def _steps_per_epoch(problem: "Problem", hp: Any) -> int:
-    preset, table = _preset_and_table(problem, hp)
+    preset = _preset(problem, hp)
+    table = _table(problem, preset)
     batch_size = min(preset.batch_size, -(-len(table.train) // 2))
     return -(-len(table.train) // batch_size)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
 from recipes.running.digests import digest_of_json
 from recipes.running.files import write_atomically
-from recipes.running.interrupt import Interrupt
+from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.lock import locked, unlock
 from recipes.running.progress import LiveLine
 from recipes.tuning.arguments import problem_of
@@ -102,6 +103,8 @@ def tune(
         keras_tuner.errors.FatalError: where the user's own code raises it; the same call goes on with that trial.
         RuntimeError: where no configuration could be trained, with the first cause.
         BlockingIOError: where another process has the folder open.
+        recipes.running.interrupt.Interrupted: after Ctrl-C, with the `Search` so far in `result`; in a notebook and at
+            a prompt it is returned instead. The trial that was being trained goes on with the same call.
     """
     problem = problem_of(
         x, y, task, body=body, space=space, hypermodel=hypermodel, objective=objective,
@@ -138,7 +141,10 @@ def tune(
     if tensorboard is not None and not is_worker:
         write_tensorboard(Path(tensorboard), _name(settings), trials, searched, problem.objective)
     found = Search(trials, problem, folder, interrupt.requested)
-    if not found.completed and not interrupt.requested and not is_worker:
+    if interrupt.requested:
+        ended = count(sum(trial.status in ("completed", "failed") for trial in trials), "trial")
+        return interrupted(found, how_to_go_on(f"the search after {ended}", folder, "its record is in"))
+    if not found.completed and not is_worker:
         raise RuntimeError(_no_trial(found))
     return found
 
