@@ -22,12 +22,12 @@ def main() -> None:
     search = tune(x, y, max_trials=2 if options.quick else options.trials, epochs=2 if options.quick else 50)
     print(search)
 
-    model = search.best_model  # trained again, on all rows, for the number of epochs that was best
-    print(f"P(benign) of the first three: {model.predict(x[:3], verbose=0)[:, 0].round(3)}, truth: {y[:3]}")
+    run = search.retrain()  # on all rows, for the number of epochs that was best
+    print(f"P(benign) of the first three: {run.predict(x[:3])[:, 0].round(3)}, truth: {y[:3]}")
 
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "tuning.png"
-    search.plot()[0].get_figure(root=True).savefig(path, dpi=150)
+    search.plot().savefig(path, dpi=150)
     print(f"figure: {path.resolve()}")
 
 

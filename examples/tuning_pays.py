@@ -51,8 +51,9 @@ def compare(name: str, seed: int, arguments: dict, options: argparse.Namespace) 
     search = tune(x, y, **arguments, seed=seed, directory=folder, verbose=0)
     plain = build_model(x=x, y=y, body=arguments["body"], seed=seed)
     fit(plain, x, y, epochs=arguments["epochs"], seed=seed, verbose=0)
+    best, simplest = (search.retrain(trial.number).model for trial in (search.best_trial, search.simplest_trial))
     rows = []
-    for network, model in zip(NETWORKS, (plain, search.best_model, search.simplest_model), strict=True):
+    for network, model in zip(NETWORKS, (plain, best, simplest), strict=True):
         loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
         print(f"| {name} | {seed} | {network} | {loss:.4f} | {accuracy:.4f} | {model.count_params():,} |", flush=True)
         rows.append((loss, accuracy))

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from recipes.running.programs import clear_programs as clear_programs
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
+    from recipes.tuning.record.folder import OtherSearchError as OtherSearchError
     from recipes.tuning.search import Search as Search
     from recipes.tuning.tune import tune as tune
 
 _HOME = {
     "GrokRun": "grokking.result",
+    "OtherSearchError": "tuning.record.folder",
     "Run": "training.run",
     "Search": "tuning.search",
     "build_autoencoder": "autoencoder.build",

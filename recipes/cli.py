@@ -104,9 +104,10 @@ def _tune(options: argparse.Namespace) -> "Search":
     import numpy as np
 
     from recipes.datasets import load_data
-    from recipes.tuning.tune import tune  # loads TensorFlow
+    from recipes.tuning.arguments import brings_data  # loads TensorFlow
+    from recipes.tuning.tune import tune
 
-    if (options.data is None) != (options.body == "grokking"):
+    if (options.data is None) != brings_data(options.body):
         raise ValueError("Say --data NAME or --data FILE.npz; --body grokking alone has its own.")
     x = y = None
     if options.data is not None and options.data.endswith(".npz"):
@@ -124,7 +125,7 @@ def _tune(options: argparse.Namespace) -> "Search":
 def _show_tune(search: "Search", options: argparse.Namespace) -> None:
     print(json.dumps(search.table()) if options.json else search)
     if options.out is not None and search.completed:
-        _save_figure(search.plot()[0].get_figure(root=True), options.out / "search.png")
+        _save_figure(search.plot(), options.out / "search.png")
 
 
 def _save_figure(figure: Any, path: Path) -> None:

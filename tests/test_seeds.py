@@ -9,7 +9,7 @@ import pytest
 
 from recipes import build_autoencoder, build_model
 from recipes.seeds import seeded
-from recipes.tuning.problem import all_seeded
+from recipes.tuning.hypermodels import all_seeded
 
 layers = keras.layers
 

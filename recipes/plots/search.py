@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from recipes.plots.style import POINTS, TRAIN, VALIDATION
-from recipes.tuning.record.journal import without_bookkeeping
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4
@@ -105,35 +105,32 @@ def plot_curves(search: Any, ax: Axes | None = None) -> Axes:
     return _plain(ax)
 
 
-def plot_search(search: Any, axes: Any = None) -> Any:
-    """All of it: trials and curves above, one panel for each hyperparameter that was searched below.
+def plot_search(search: Any) -> Figure:
+    """Draw all of it: trials and curves above, one panel for each hyperparameter that was searched below.
+
+    For single panels on axes of your own see `plot_trials`, `plot_curves` and `plot_hyperparameter`.
 
     Args:
         search: A `Search` with at least one completed trial.
-        axes: Two Axes and one for each hyperparameter; a new figure without them.
-
-    Returns:
-        The Axes.
 
     Raises:
         ValueError: where no trial is completed.
     """
     names = searched(search)
-    if axes is None:
-        rows = math.ceil(len(names) / COLUMNS)
-        figure = plt.figure(figsize=(11, 3.8 + 2.7 * rows), layout="constrained")
-        parts = figure.subfigures(2, 1, height_ratios=(3.8, max(2.7 * rows, 0.1)))
-        below = parts[1].subplots(max(rows, 1), COLUMNS, squeeze=False, sharey="row").ravel()
-        for spare in below[len(names) :]:
-            spare.set_axis_off()
-        axes = [*parts[0].subplots(1, 2), *below[: len(names)]]
-    plot_trials(search, axes[0])
-    plot_curves(search, axes[1])
-    for i, (name, ax) in enumerate(zip(names, axes[2:], strict=True)):
+    rows = math.ceil(len(names) / COLUMNS)
+    figure = plt.figure(figsize=(11, 3.8 + 2.7 * rows), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(3.8, max(2.7 * rows, 0.1)))
+    trials, curves = above.subplots(1, 2)
+    plot_trials(search, trials)
+    plot_curves(search, curves)
+    panels = below.subplots(max(rows, 1), COLUMNS, squeeze=False, sharey="row").ravel()
+    for i, (name, ax) in enumerate(zip(names, panels, strict=False)):
         plot_hyperparameter(search, name, ax)
         if i % COLUMNS:
             ax.set_ylabel("")
-    return axes
+    for spare in panels[len(names) :]:
+        spare.set_axis_off()
+    return figure
 
 
 def searched(search: Any) -> list[str]:
@@ -143,7 +140,7 @@ def searched(search: Any) -> list[str]:
         ValueError: where no trial is completed.
     """
     trials = [search.best_trial, *search.completed]
-    names = dict.fromkeys(name for t in trials for name in without_bookkeeping(t.hyperparameters))
+    names = dict.fromkeys(name for t in trials for name in t.hyperparameters)
     return [name for name in names if len({t.hyperparameters.get(name) for t in trials} - {None}) > 1]
 
 

@@ -1,4 +1,4 @@
-"""Short texts that change when arrays or settings do, and in which settings two runs differ."""
+"""Short texts that change when arrays, texts or settings do, and in which settings two runs differ."""
 
 import hashlib
 import json
@@ -21,6 +21,16 @@ def digest_of(*arrays: np.ndarray | None) -> str:
     """A short text that differs when any of the arrays does."""
     held = {str(i): array for i, array in enumerate(arrays) if array is not None}
     return checksum(held).tobytes().hex()[:16]
+
+
+def digest_of_text(text: str | bytes, length: int = 16) -> str:
+    """A short text that differs when this one does: the first digits of its SHA-256."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:length]
+
+
+def digest_of_json(value: Any, length: int = 16) -> str:
+    """A short text that differs when this value does, in which the order of keys says nothing."""
+    return digest_of_text(json.dumps(value, sort_keys=True), length)
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

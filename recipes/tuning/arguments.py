@@ -1,13 +1,12 @@
 """From the arguments of `tune` to a `Problem`: everything is checked here, before any work."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.metrics_tracking import infer_metric_direction
 
 import cheatsheet
 from cheatsheet.common.arguments import require_whole
@@ -16,77 +15,113 @@ from recipes.features import as_features
 from recipes.training.data.batches import split_rows
 from recipes.training.data.prepare import is_stream
 from recipes.training.data.targets import encode_target
+from recipes.tuning.grokking import GROKKING
+from recipes.tuning.hypermodels import OWN_MODEL, OWN_TRAINING, own_fit
+from recipes.tuning.kinds import Kind
+from recipes.tuning.networks import AUTOENCODER, SUPERVISED
+from recipes.tuning.oracles._keras_tuner import infer_metric_direction
 from recipes.tuning.problem import Problem
-from recipes.tuning.space import OF_BODY, entries_of
+from recipes.tuning.space import entries_of
 
-STEPS = "steps_to_generalise"  # what grokking is searched for
+_OF_BODY = {body: kind for kind in (SUPERVISED, AUTOENCODER, GROKKING) for body in kind.names}
+
+
+def brings_data(body: str) -> bool:
+    """Has a search with this body its own data?"""
+    return body in _OF_BODY and _OF_BODY[body].brings_data
 
 
 def problem_of(
-    x: Any, y: Any, task: str | None, body: str, space: Any, hypermodel: Any, objective: Any, executions: int,
-    validation_data: Any, validation_split: float, batch_size: int, epochs: int, seed: int, callbacks: Sequence[Any],
-) -> Problem:  # fmt: skip
-    """The arguments of `tune`, checked and brought together."""
-    for name, value, least in (("executions_per_trial", executions, 1), ("epochs", epochs, 1),
+    x: Any,
+    y: Any,
+    task: str | None,
+    *,
+    body: str,
+    space: Any,
+    hypermodel: Any,
+    objective: Any,
+    executions_per_trial: int,
+    validation_data: Any,
+    validation_split: float,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    callbacks: Any,
+) -> Problem:
+    """The arguments of `tune`, under their names there, checked and brought together."""
+    for name, value, least in (("executions_per_trial", executions_per_trial, 1), ("epochs", epochs, 1),
                                ("batch_size", batch_size, 1), ("seed", seed, 0)):  # fmt: skip
         require_whole(name, value, least)
-    body = _body(body, y, hypermodel)
-    if body == "grokking":
+    kind, body = _kind(body, y, hypermodel)
+    decided, train, validation = task, (None, None), None
+    if kind.brings_data:
         if x is not None or y is not None:
-            raise ValueError("body='grokking' has its own tables of equations. Leave x and y out.")
-        train: tuple[Any, Any] = (None, None)
-        validation = None
-        decided = task
-        entries = entries_of(space, body, (), 0, batch_size)
+            raise ValueError(f"body={body!r} has its own tables of equations. Leave x and y out.")
     else:
         if x is None:
             raise ValueError("Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder.")
         x, y = _arrays(x, y)
-        decided = _task_of(y, task, hypermodel)
-        train, validation = _divided(x, y, decided, validation_data, validation_split, seed, hypermodel)
-        if hypermodel is not None:
-            if space is not None:
-                raise ValueError("hypermodel has its own space. Received beside it: space. Leave one of them out.")
-            if not callable(getattr(hypermodel, "build", hypermodel)):
-                raise TypeError(
-                    "hypermodel is a function of hp that gives a compiled model, or a keras_tuner.HyperModel. "
-                    f"Received: {type(hypermodel).__name__}."
-                )
-        shape = np.shape(train[0])[1:]
-        entries = {} if hypermodel is not None else entries_of(space, body, shape, len(train[0]), batch_size)
-    objective = _objective(objective, body)
+        tolerated = () if hypermodel is None else (ValueError,)  # a user's own model may take other targets
+        with contextlib.suppress(*tolerated):
+            decided = _task_of(y, task)
+        if validation_data is not None:
+            train, validation = (x, y), _given(validation_data, y)
+        else:
+            labels = None
+            with contextlib.suppress(*tolerated):
+                labels = _labels(y, decided)
+            train, validation = _divided(x, y, validation_split, seed, labels)
+    shape, num_rows = ((), 0) if train[0] is None else (np.shape(train[0])[1:], len(train[0]))
+    entries = {}
+    if kind.defaults is not None:
+        entries = entries_of(space, body, kind.names[body], kind.defaults(body, shape, num_rows, batch_size))
+    elif space is not None:
+        raise ValueError("hypermodel has its own space. Received beside it: space. Leave one of them out.")
+    objective = _objective(objective, kind)
     return Problem(
+        kind=kind,
         x=train[0],
         y=train[1],
         validation=validation,
         task=decided,
         task_given=task,
-        body="" if hypermodel is not None else body,
+        body=body,
         entries=entries,
         hypermodel=hypermodel,
         epochs=int(epochs),
         batch_size=int(batch_size),
-        executions=int(executions),
+        executions=int(executions_per_trial),
         seed=int(seed),
         objective=objective.name,
         direction=objective.direction,
-        retrain=(x, y),
+        all_rows=(x, y),
         split=float(validation_split) if validation_data is None else None,
         callbacks=(callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ()),
     )
 
 
-def _body(body: str, y: Any, hypermodel: Any) -> str:
-    if hypermodel is not None or body == "grokking":
-        return body
-    if y is None:  # an autoencoder
+def _kind(body: str, y: Any, hypermodel: Any) -> tuple[Kind, str]:
+    """What is searched, and the body by its own name."""
+    if hypermodel is not None:
+        if brings_data(body):
+            raise ValueError(f"hypermodel builds the model. Received beside it: body={body!r}. Leave one of them out.")
+        if not callable(getattr(hypermodel, "build", hypermodel)):
+            raise TypeError(
+                "hypermodel is a function of hp that gives a compiled model, or a keras_tuner.HyperModel. "
+                f"Received: {type(hypermodel).__name__}."
+            )
+        return (OWN_MODEL if own_fit(hypermodel) is None else OWN_TRAINING), ""
+    if brings_data(body):
+        return _OF_BODY[body], body
+    kind = SUPERVISED if y is not None else AUTOENCODER
+    if y is None:
         body = {"mlp": "dense", "cnn": "conv"}.get(body, body)
-    fitting = ("mlp", "cnn") if y is not None else ("dense", "conv")
-    if body not in fitting:
-        known = f"Expected one of {', '.join(fitting)}" + (" with y" if y is not None else " without y, or grokking")
-        raise ValueError(f"Unknown body. Received: body={body!r}. {known}." if body not in OF_BODY else
+    if body not in kind.names:
+        others = "" if y is not None else f", or {', '.join(name for name in _OF_BODY if brings_data(name))}"
+        known = f"Expected one of {', '.join(kind.names)} {'with' if y is not None else 'without'} y{others}"
+        raise ValueError(f"Unknown body. Received: body={body!r}. {known}." if body not in _OF_BODY else
                          f"body={body!r} does not go with y={'None' if y is None else '...'}. {known}.")  # fmt: skip
-    return body
+    return kind, body
 
 
 def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -103,38 +138,27 @@ def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return x, y
 
 
-def _task_of(y: np.ndarray | None, task: str | None, hypermodel: Any) -> str | None:
+def _task_of(y: np.ndarray | None, task: str | None) -> str | None:
     """The task of every trial and of the best model: a part of the rows may look like another than all of them."""
-    if task is not None or y is None:
-        return task
-    if hypermodel is None:
-        return cheatsheet.infer_task(y).task
-    with contextlib.suppress(ValueError):  # a user's own model may take what the cheatsheet does not know
-        return cheatsheet.infer_task(y).task
-    return None
+    return task if task is not None or y is None else cheatsheet.infer_task(y).task
+
+
+def _given(validation_data: Any, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The inputs and targets that validate, as the user gives them."""
+    parts = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
+    if len(parts) != 2 or (parts[1] is None) != (y is None):
+        raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
+    return as_features(parts[0]), None if parts[1] is None else np.asarray(parts[1])
 
 
 def _divided(
-    x: np.ndarray, y: np.ndarray | None, task: str | None, validation_data: Any, fraction: float, seed: int,
-    hypermodel: Any,
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:  # fmt: skip
+    x: np.ndarray, y: np.ndarray | None, fraction: float, seed: int, labels: np.ndarray | None
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """The inputs and targets that train; those that validate."""
-    if validation_data is not None:
-        parts = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
-        if len(parts) != 2 or (parts[1] is None) != (y is None):
-            raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
-        held_out = (as_features(parts[0]), None if parts[1] is None else np.asarray(parts[1]))
-        return (x, y), held_out
     if not isinstance(fraction, int | float) or not 0 < fraction < 1:
         raise ValueError(
             f"A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split={fraction!r}."
         )
-    try:
-        labels = _labels(y, task)
-    except ValueError:
-        if hypermodel is None:
-            raise
-        labels = None  # likewise
     train, validate = split_rows(len(x), fraction, seed, labels)
 
     def take(which: np.ndarray) -> tuple[Any, Any]:
@@ -155,14 +179,14 @@ def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:
     return np.unique(targets.argmax(axis=1) if one_hot else targets, return_inverse=True)[1].reshape(-1)
 
 
-def _objective(objective: Any, body: str) -> keras_tuner.Objective:
+def _objective(objective: Any, kind: Kind) -> keras_tuner.Objective:
     if objective is None:
-        objective = STEPS if body == "grokking" else "val_loss"
+        objective = kind.objective
     if isinstance(objective, keras_tuner.Objective):
         return objective
     if not isinstance(objective, str):
         raise TypeError(f"objective is a name, or a keras_tuner.Objective. Received: {type(objective).__name__}.")
-    direction = "min" if objective == STEPS and body == "grokking" else infer_metric_direction(objective)
+    direction = kind.objectives.get(objective) or infer_metric_direction(objective)
     if direction is None:
         raise ValueError(
             f"Is more {objective!r} better, or less? "

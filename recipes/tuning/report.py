@@ -1,30 +1,25 @@
 """What is said of a search while it goes on: the schedule, one live line, and each failure once."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from recipes.running.progress import LiveLine, duration
 from recipes.tuning.oracles import schedule
-from recipes.tuning.problem import Problem
-from recipes.tuning.record.journal import Journal
 from recipes.tuning.space import describe as describe_space
+from recipes.tuning.work.loop import Setup
 
 
 class Report:
     """What is said of a search while it goes on."""
 
-    def __init__(
-        self, oracle: Any, journal: Journal, problem: Problem, max_trials: int | None, line: LiveLine | None
-    ) -> None:
-        self.oracle, self.journal, self.problem, self.line = oracle, journal, problem, line
-        self.most = max_trials
-        self.num_trials, self.num_epochs = schedule.totals(oracle, max_trials, problem.epochs)
+    def __init__(self, oracle: Any, setup: Setup, line: LiveLine | None) -> None:
+        self.oracle, self.setup, self.problem, self.line = oracle, setup, setup.problem, line
+        self.num_trials, self.num_epochs = schedule.totals(oracle, setup.max_trials, setup.problem.epochs)
         self.epochs = 0  # trained in this call
         self.begin, self.before = time.perf_counter(), 0  # until `start` says better
         self.failures: set[str] = set()
 
-    def start(self, folder: Path) -> None:
+    def start(self) -> None:
         """The schedule, and what is there already."""
         self.begin, self.ended = time.perf_counter(), len(self.oracle.end_order)
         values = [self.oracle.trials[name].hyperparameters.values for name in self.oracle.end_order]
@@ -33,21 +28,21 @@ class Report:
             return
         say = self.line.console.print
         problem = self.problem
-        say(schedule.describe(self.oracle, self.most, problem.epochs, problem.executions))
+        say(schedule.describe(self.oracle, self.setup.max_trials, problem.epochs, problem.executions))
         if problem.validation is not None:
             say(f"{len(problem.x):,} rows train, {len(problem.validation[0]):,} validate; score: best "
                 f"{problem.objective} over the epochs")  # fmt: skip
         if problem.entries:
             say(f"space: {describe_space(problem.entries)}", soft_wrap=True)
         done = f"; {self.ended} trials are there from before" if self.ended else ""
-        say(f"kept in {folder}{done}", soft_wrap=True)
+        say(f"kept in {self.setup.folder}{done}", soft_wrap=True)
         self.line.start()
 
     def on_end(self, number: int) -> None:
         """One trial more."""
         if self.line is None:
             return
-        trial = self.journal.read(number)
+        trial = self.setup.journal.read(number)
         if trial is not None and trial.error and trial.error not in self.failures:
             self.failures.add(trial.error)
             self.line.console.print(f"trial {number} failed: {trial.error}", soft_wrap=True)
@@ -58,7 +53,7 @@ class Report:
             text += f"  best {self.problem.objective} {best[0].score:.4g} (trial {int(best[0].trial_id)})"
         seconds = time.perf_counter() - self.begin
         if self.num_epochs is not None and trial is not None:
-            self.epochs += schedule.epochs_of(trial.hyperparameters, self.problem.epochs)
+            self.epochs += schedule.epochs_of(trial.values, self.problem.epochs)
             left = self.num_epochs - self.before - self.epochs
             text += (
                 f"  about {duration(seconds / self.epochs * left)} left" if left > 0 else f"  in {duration(seconds)}"

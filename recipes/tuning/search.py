@@ -1,19 +1,21 @@
 """What a search gives back: every configuration, the best one, and the simplest that is as good."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 
 from recipes.training.run import Run
-from recipes.tuning.problem import Problem, seed_of
-from recipes.tuning.record.journal import Journal, Trial, without_bookkeeping
-from recipes.tuning.work.loop import as_hyperparameters, root_of
-from recipes.tuning.work.train import grok_run, train, train_by_own_fit
+from recipes.tuning.kinds import Stopped
+from recipes.tuning.problem import Problem
+from recipes.tuning.record.journal import Journal, Trial, ranked
+from recipes.tuning.work.scored import scored_model, trainings_of
 
+T = TypeVar("T")
 SHOWN = 10  # trials in the printed table
 
 
@@ -36,10 +38,7 @@ class Search:
     @property
     def completed(self) -> list[Trial]:
         """The trials with a score, the best first."""
-        sign = 1 if self.problem.direction == "min" else -1
-        return sorted(
-            (t for t in self.trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.number)
-        )
+        return ranked(self.trials, self.problem.direction)
 
     @property
     def best_trial(self) -> Trial:
@@ -67,57 +66,55 @@ class Search:
     @property
     def best_hyperparameters(self) -> dict[str, Any]:
         """Of the best trial, by name."""
-        return without_bookkeeping(self.best_trial.hyperparameters)
+        return self.best_trial.hyperparameters
 
     @property
     def simplest_hyperparameters(self) -> dict[str, Any]:
         """Of the simplest trial that performs alike, by name."""
-        return without_bookkeeping(self.simplest_trial.hyperparameters)
-
-    @cached_property
-    def best_run(self) -> Run:
-        """The best configuration trained again, on all rows and for as many epochs as were best."""
-        return self._retrained(self.best_trial)
+        return self.simplest_trial.hyperparameters
 
     @cached_property
     def best_model(self) -> keras.Model:
-        """The model of `best_run`; of a user's own `HyperModel.fit` and of grokking, trained as in the search."""
-        return self.model(self.best_trial.number) if self._trains_itself else self.best_run.model
+        """The model that was scored: of the best trial's best training, with the weights of its best epoch.
+
+        On the validation rows it has exactly the recorded score. `retrain` trains on all rows.
+        """
+        return self.model(self.best_trial.number)
 
     @cached_property
     def simplest_model(self) -> keras.Model:
-        """The simplest configuration that performs alike, trained again likewise."""
-        trial = self.simplest_trial
-        return self.model(trial.number) if self._trains_itself else self._retrained(trial).model
+        """The simplest configuration that performs alike, as it was scored."""
+        return self.model(self.simplest_trial.number)
 
     def model(self, number: int) -> keras.Model:
-        """The model of a trial as it was at the end of its first training: from disk, or trained again to the same."""
+        """The model of any trial as it was scored: from disk, or trained again to the same.
+
+        Warns where training again gives another score, as it may on another machine.
+        """
+        return _to_the_end(scored_model, self._trained(number), self.problem, Journal(self.folder))
+
+    def retrain(self, number: int | None = None) -> Run:
+        """Train a configuration on all rows, for the epoch that was best, or the median of several trainings' best.
+
+        Args:
+            number: Of the trial; the best one when missing.
+
+        Raises:
+            ValueError: for a search that has its own way of training, and for a number without a trained trial.
+            KeyboardInterrupt: where Ctrl-C ends it.
+        """
+        trial = self._trained(self.best_trial.number if number is None else number)
+        if self.problem.kind.retrain is None:
+            raise ValueError("This search has its own way of training. Use best_model.")
+        training = trainings_of(trial, 0, self.problem, Journal(self.folder))[-1]
+        epochs = max(1, round(float(np.median([e.best_epoch for e in trial.executions]))))
+        return _to_the_end(self.problem.kind.retrain, self.problem, replace(training, epochs=epochs))
+
+    def _trained(self, number: int) -> Trial:
         trial = next((t for t in self.trials if t.number == number), None)
         if trial is None or not trial.executions:
             raise ValueError(f"There is no trained trial {number!r}. Expected a number of the table.")
-        journal, hp = Journal(self.folder), as_hyperparameters(trial.hyperparameters)
-        root = root_of(number, trial.hyperparameters, journal)
-        problem, epochs = self.problem, int(hp.values.get("tuner/epochs", self.problem.epochs))
-        seed = seed_of(problem.seed, root, 0)
-        if problem.body == "grokking":
-            return grok_run(problem, hp, epochs, seed, None)[0].model
-        if problem.own_fit is not None:
-            return train_by_own_fit(problem, hp, epochs, seed)[0]
-        state = journal.folder_of(number) / "state-0"
-        return train(problem, hp, root, 0, epochs, state if state.is_dir() else None).model
-
-    @property
-    def _trains_itself(self) -> bool:
-        return self.problem.body == "grokking" or self.problem.own_fit is not None
-
-    def _retrained(self, trial: Trial) -> Run:
-        if self._trains_itself:
-            raise ValueError("This search has its own way of training. Use best_model.")
-        x, y = self.problem.retrain
-        problem = replace(self.problem, x=x, y=y, validation=None, callbacks=())  # which have nothing to watch
-        epochs = max(1, round(float(np.median([e.best_epoch for e in trial.executions]))))
-        root = root_of(trial.number, trial.hyperparameters, Journal(self.folder))
-        return train(problem, as_hyperparameters(trial.hyperparameters), root, 0, epochs, None)
+        return trial
 
     def table(self) -> list[dict[str, Any]]:
         """One row a trial: number, hyperparameters, score, each execution's, epochs, seconds, parameters and verdict.
@@ -127,7 +124,7 @@ class Search:
         return [
             {
                 "trial": t.number,
-                **without_bookkeeping(t.hyperparameters),
+                **t.hyperparameters,
                 self.problem.objective: t.score,
                 "scores": [e.score for e in t.executions],
                 "epochs": max((e.epochs for e in t.executions), default=0),
@@ -141,11 +138,11 @@ class Search:
             for t in self.trials
         ]
 
-    def plot(self, axes: Any = None) -> Any:
-        """Score against trial and against each hyperparameter, the curves of the best and the worst."""
+    def plot(self) -> Any:
+        """Score against trial and against each hyperparameter, the curves of the best and the worst; a Figure."""
         from recipes.plots import plot_search
 
-        return plot_search(self, axes)
+        return plot_search(self)
 
     def __str__(self) -> str:
         failed = sum(t.status == "failed" for t in self.trials)
@@ -154,9 +151,7 @@ class Search:
             return f"{head}; kept in {self.folder}"
         lines = [f"{head} in {sum(t.seconds for t in self.trials):.1f} s of training; kept in {self.folder}"]
         for name, trial in (("best", self.best_trial), ("simplest as good", self.simplest_trial)):
-            values = ", ".join(
-                f"{key}={_text(value)}" for key, value in without_bookkeeping(trial.hyperparameters).items()
-            )
+            values = ", ".join(f"{key}={_text(value)}" for key, value in trial.hyperparameters.items())
             lines.append(f"{name}: trial {trial.number}, {self.problem.objective} {trial.score:.4g}, "
                          f"{trial.parameters:,} parameters ({values})")  # fmt: skip
         if self.standard_error:
@@ -164,14 +159,22 @@ class Search:
         return "\n".join([*lines, "", *_rows(self)])
 
 
+def _to_the_end(train: Callable[..., T], *arguments: Any) -> T:
+    """What this training gives; where Ctrl-C ended it early there is nothing to give."""
+    try:
+        return train(*arguments)
+    except Stopped:
+        raise KeyboardInterrupt from None
+
+
 def _rows(search: Search) -> list[str]:
     """The best trials, in columns."""
     shown = search.completed[:SHOWN]
-    names = list(dict.fromkeys(name for t in shown for name in without_bookkeeping(t.hyperparameters)))
+    names = list(dict.fromkeys(name for t in shown for name in t.hyperparameters))
     head = ["trial", search.problem.objective, "parameters", "verdict", *names]
     body = [
         [str(t.number), f"{t.score:.4g}", f"{t.parameters:,}", t.executions[0].verdict,
-         *(_text(without_bookkeeping(t.hyperparameters).get(name, "")) for name in names)]
+         *(_text(t.hyperparameters.get(name, "")) for name in names)]
         for t in shown
     ]  # fmt: skip
     widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]

@@ -4,7 +4,7 @@ An entry is a list (one of these), a pair (low, high), a triple (low, high, step
 value that is fixed. `hp` is keras-tuner's `HyperParameters` throughout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,41 +17,38 @@ Entries = dict[str, Entry]
 ARCHITECTURE = ("num_layers", "units", "filters", "kernel_size", "latent", "activation", "dropout")
 TRAINING = ("optimizer", "learning_rate", "weight_decay", "batch_size")
 GROUPS = {"architecture": ARCHITECTURE, "training": TRAINING}
-# What each kind of network is searched over.
+# What each body that this package builds is searched over.
 OF_BODY = {
     "mlp": ("num_layers", "units", "activation", "dropout", *TRAINING),
     "cnn": ("num_layers", "filters", "kernel_size", "units", "activation", "dropout", *TRAINING),
     "dense": ("num_layers", "units", "latent", "activation", *TRAINING),
     "conv": ("num_layers", "filters", "latent", "activation", *TRAINING),
-    "grokking": ("learning_rate", "weight_decay", "train_fraction", "grokfast", "preset", "operation", "p"),
 }
 # Rows below which a wider or deeper network has more weights than the data can settle: rules of thumb.
 SMALL, LARGE = 200, 10_000
 
 
 def entries_of(
-    space: str | Mapping[str, Entry] | None, body: str, shape: tuple[int, ...], num_rows: int, batch_size: int
+    space: str | Mapping[str, Entry] | None, body: str, names: Sequence[str], default: Mapping[str, Entry]
 ) -> Entries:
     """Which hyperparameters are searched, and over which values?
 
     Args:
         space: `"architecture"`, `"training"`, a dictionary of entries, or `None` for both groups.
-        body: One of `OF_BODY`.
-        shape: Of one example.
-        num_rows: Training rows; small data get small networks.
-        batch_size: The middle of the batch sizes.
+        body: What is searched, as the user named it.
+        names: The hyperparameters that it has.
+        default: The values of those that are searched when nobody says.
 
     Raises:
         ValueError: for a name that the body does not have, and an entry that is none.
     """
     if isinstance(space, Mapping):
-        return {name: _checked(name, entry, body) for name, entry in space.items()}
+        return {name: _checked(name, entry, body, names) for name, entry in space.items()}
     if space is not None and space not in GROUPS:
         raise ValueError(
             f"Unknown space. Received: space={space!r}. Expected 'architecture', 'training', a dictionary such as "
             "{'units': [16, 64], 'learning_rate': (1e-4, 1e-2, 'log')}, or None for both."
         )
-    default = _defaults(body, shape, num_rows, batch_size)
     group = (*ARCHITECTURE, *TRAINING) if space is None else GROUPS[space]
     found = {name: default[name] for name in group if name in default}
     if not found:
@@ -89,8 +86,15 @@ def describe(entries: Mapping[str, Entry]) -> str:
     return "; ".join(texts)
 
 
-def _defaults(body: str, shape: tuple[int, ...], num_rows: int, batch_size: int) -> Entries:
-    """Sensible values for data of this size."""
+def defaults(body: str, shape: tuple[int, ...], num_rows: int, batch_size: int) -> Entries:
+    """Sensible values of a network's hyperparameters for data of this size.
+
+    Args:
+        body: One of `OF_BODY`.
+        shape: Of one example.
+        num_rows: Training rows; small data get small networks.
+        batch_size: The middle of the batch sizes.
+    """
     widest = 32 if num_rows < SMALL else 128 if num_rows < LARGE else 512
     entries: Entries = {
         "num_layers": (1, 3),
@@ -110,8 +114,6 @@ def _defaults(body: str, shape: tuple[int, ...], num_rows: int, batch_size: int)
         values = int(np.prod(shape))
         entries["latent"] = [size for size in (2, 4, 8, 16, 32, 64) if size < values] or [1]
         entries["units"] = [64, 128, 256]  # of the first layer; each further one has half
-    if body == "grokking":
-        return {"learning_rate": (3e-4, 3e-3, "log"), "weight_decay": (0.1, 3.0, "log")}
     return {name: entries[name] for name in OF_BODY[body]}
 
 
@@ -123,11 +125,10 @@ def _halvings(shape: tuple[int, ...], *, exactly: bool) -> int:
     return int(np.log2(min(sides)))
 
 
-def _checked(name: str, entry: Entry, body: str) -> Entry:
-    if name not in OF_BODY[body]:
+def _checked(name: str, entry: Entry, body: str, names: Sequence[str]) -> Entry:
+    if name not in names:
         raise ValueError(
-            f"body={body!r} has no hyperparameter {name!r}. It has {', '.join(OF_BODY[body])}."
-            + did_you_mean(name, OF_BODY[body])
+            f"body={body!r} has no hyperparameter {name!r}. It has {', '.join(names)}." + did_you_mean(name, names)
         )
     if isinstance(entry, np.ndarray | range):
         entry = list(entry)

@@ -1,17 +1,18 @@
 """A search as TensorBoard shows it: the curves of every training, and the table of hyperparameters."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from keras_tuner.engine import hyperparameters as hp_types
 from tensorboard.plugins.hparams import api
 
+from recipes.running.digests import digest_of_text
 from recipes.running.files import write_atomically
+from recipes.tuning.oracles._keras_tuner import Boolean, Fixed, Float, Int
+from recipes.tuning.record.folder import OtherSearchError
 from recipes.tuning.record.journal import Execution, Trial
 
 CURVES = "curves.json"  # which search, and which files are of which training
@@ -21,10 +22,10 @@ def require_own_curves(folder: Path, searches: Collection[str]) -> None:
     """May the curves of this search, or of that which it replaces, be written here? Others would lie over them.
 
     Raises:
-        ValueError: where those of another search are here.
+        OtherSearchError: where those of another search are here.
     """
     if (known := _known(folder)) is not None and known["search"] not in searches:
-        raise ValueError(f"{folder} holds the curves of another search. Name another folder for tensorboard.")
+        raise OtherSearchError(f"{folder} holds the curves of another search. Name another folder for tensorboard.")
 
 
 def write_tensorboard(folder: Path, search: str, trials: Iterable[Trial], space: Sequence[Any], objective: str) -> None:
@@ -74,8 +75,7 @@ def _known(folder: Path) -> dict[str, Any] | None:
 
 
 def _digest(trial: Trial, execution: Execution) -> str:
-    text = json.dumps([trial.hyperparameters, execution.score, execution.history])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest_of_text(json.dumps([trial.values, execution.score, execution.history]))
 
 
 def _names(place: Path) -> list[str]:
@@ -92,12 +92,12 @@ def _remove(place: Path, written: dict[str, Any] | None) -> None:
 
 
 def _domain(parameter: Any) -> Any:
-    if isinstance(parameter, hp_types.Float) and parameter.step is None:
+    if isinstance(parameter, Float) and parameter.step is None:
         return api.RealInterval(float(parameter.min_value), float(parameter.max_value))
-    if isinstance(parameter, hp_types.Int) and parameter.step in (None, 1):
+    if isinstance(parameter, Int) and parameter.step in (None, 1):
         return api.IntInterval(int(parameter.min_value), int(parameter.max_value))
-    if isinstance(parameter, hp_types.Fixed):
+    if isinstance(parameter, Fixed):
         return api.Discrete([parameter.value])
-    if isinstance(parameter, hp_types.Boolean):
+    if isinstance(parameter, Boolean):
         return api.Discrete([True, False])
     return api.Discrete(list(parameter.values))

@@ -1,7 +1,5 @@
 """`tune`: a search that finishes, goes on where it stopped, and says what it found."""
 
-import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -9,25 +7,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
-from keras_tuner.errors import FailedTrialError
-
 from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
+from recipes.running.digests import digest_of_json
 from recipes.running.files import write_atomically
-from recipes.running.interrupt import Interrupt
+from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.lock import locked, unlock
 from recipes.running.progress import LiveLine
 from recipes.tuning.arguments import problem_of
-from recipes.tuning.oracles.persistent import TUNERS, make_oracle
-from recipes.tuning.problem import Problem
-from recipes.tuning.record.folder import SETTINGS, clear, remove_leftovers, require_own, settings_in
+from recipes.tuning.oracles.persistent import TUNERS
+from recipes.tuning.record.folder import SETTINGS, OtherSearchError, clear, remove_leftovers, require_own, settings_in
 from recipes.tuning.record.identity import difference
-from recipes.tuning.record.journal import Journal, Trial, without_bookkeeping
+from recipes.tuning.record.journal import Trial
 from recipes.tuning.report import Report
 from recipes.tuning.search import Search
 from recipes.tuning.tensorboard import require_own_curves, write_tensorboard
-from recipes.tuning.work import processes as workers
-from recipes.tuning.work.loop import explored, work
+from recipes.tuning.work import processes
+from recipes.tuning.work.loop import Setup, explored, work
 
 DEFAULT_TRIALS = 30  # of a random or Bayesian search
 
@@ -97,105 +93,86 @@ def tune(
         verbose: 0 is silent.
 
     Returns:
-        A `Search`: `best_hyperparameters`, `simplest_hyperparameters`, `best_model`, `table()`, `plot()`.
+        A `Search`: `best_hyperparameters`, `simplest_hyperparameters`, `best_model` (the one that was scored),
+        `retrain()` (on all rows), `table()`, `plot()`.
 
     Raises:
-        ValueError: for arguments that do not fit, before any work; for a folder that holds another search, naming the
-            difference, or that holds other things and no search.
+        ValueError: for arguments that do not fit, an objective that is not measured among them, before any work.
+        OtherSearchError: for a folder that holds another search, naming the difference, or that holds other things and
+            no search; a `ValueError`.
         keras_tuner.errors.FatalError: where the user's own code raises it; the same call goes on with that trial.
         RuntimeError: where no configuration could be trained, with the first cause.
         BlockingIOError: where another process has the folder open.
+        recipes.running.interrupt.Interrupted: after Ctrl-C, with the `Search` so far in `result`; in a notebook and at
+            a prompt it is returned instead. The trial that was being trained goes on with the same call.
     """
-    problem = problem_of(x, y, task, body, space, hypermodel, objective, executions_per_trial, validation_data,
-                       validation_split, batch_size, epochs, seed, callbacks)  # fmt: skip
+    problem = problem_of(
+        x, y, task, body=body, space=space, hypermodel=hypermodel, objective=objective,
+        executions_per_trial=executions_per_trial, validation_data=validation_data, validation_split=validation_split,
+        batch_size=batch_size, epochs=epochs, seed=seed, callbacks=callbacks,
+    )  # fmt: skip
     if tuner not in TUNERS:
         raise ValueError(f"Unknown tuner. Received: tuner={tuner!r}. Expected one of {', '.join(TUNERS)}.")
     for name, value in (("max_trials", max_trials), ("workers", workers)):
         if value is not None:
             require_whole(name, value, 1)
-    problem.check()
+    problem.kind.check(problem)
     if max_trials is None and tuner in ("random", "bayesian"):
         max_trials = DEFAULT_TRIALS
-    line = LiveLine() if verbose else None
-    return _search(problem, tuner, max_trials, directory, overwrite, workers, tensorboard, line)
-
-
-def _search(
-    problem: Problem,
-    tuner: str,
-    max_trials: int | None,
-    directory: str | os.PathLike[str] | None,
-    overwrite: bool,
-    num_workers: int,
-    tensorboard: str | os.PathLike[str] | None,
-    line: LiveLine | None,
-) -> Search:
-    role = workers.role()
-    settings = _settings(problem, tuner)
-    folder = Path(directory) if directory is not None else Path("runs") / f"tune-{_short_digest(settings)}"
+    settings = json.loads(json.dumps({"tuner": tuner, **problem.settings()}, default=str))
+    folder = Path(directory) if directory is not None else Path("runs") / f"tune-{_name(settings)}"
+    setup = Setup(problem, tuner, max_trials, folder)
+    is_worker = processes.role() == "worker"
     require_own(folder)
-    if tensorboard is not None and role != "worker":
+    if tensorboard is not None and not is_worker:
         replaced = settings_in(folder) if overwrite else None
-        require_own_curves(Path(tensorboard), [_short_digest(of) for of in (settings, replaced) if of is not None])
+        require_own_curves(Path(tensorboard), [_name(of) for of in (settings, replaced) if of is not None])
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
-        folder.mkdir(parents=True, exist_ok=True)
-        if role != "worker":
+        if not is_worker:
             opened.callback(unlock, locked(folder))
             _open(folder, settings, overwrite)
-        journal = Journal(folder)
-        options: dict[str, Any] = {
-            "max_trials": max_trials,
-            "epochs": problem.epochs,
-            "seed": problem.seed,
-            "journal": journal,
-        }
-        oracle = make_oracle(tuner, keras_tuner.Objective(problem.objective, problem.direction), **options)
-        reached = explored(oracle, problem, folder)
         interrupt = opened.enter_context(Interrupt())
-        if role == "worker":
-            name = os.environ["KERASTUNER_TUNER_ID"]
-            opened.enter_context(workers.alive(folder, name))
-            with workers.telling(folder, name):
-                work(problem, reached, journal, interrupt, worker=name)
+        if is_worker:
+            processes.be_worker(setup, interrupt)
         else:
-            oracle.restore()
-            oracle.save()
-            report = Report(oracle, journal, problem, max_trials, line)
-            try:
-                report.start(folder)
-                if max_trials is not None and len(oracle.end_order) >= max_trials:
-                    pass  # all done before
-                elif role == "chief":
-                    workers.serve(oracle, journal, interrupt, report.on_end)
-                elif num_workers > 1:
-                    workers.run(problem, tuner, options, oracle, journal, num_workers, interrupt, report.on_end)
-                else:
-                    work(problem, oracle, journal, interrupt, on_end=report.on_end)
-            finally:
-                report.close()
-        trials = tuple(journal.trials())
-    if tensorboard is not None and role != "worker":
-        write_tensorboard(
-            Path(tensorboard), _short_digest(settings), trials, oracle.get_space().space, problem.objective
-        )
+            searched = _choose_and_train(setup, workers, interrupt, LiveLine() if verbose else None)
+        trials = tuple(setup.journal.trials())
+    if tensorboard is not None and not is_worker:
+        write_tensorboard(Path(tensorboard), _name(settings), trials, searched, problem.objective)
     found = Search(trials, problem, folder, interrupt.requested)
-    if not found.completed and not interrupt.requested and role != "worker":
+    if interrupt.requested:
+        ended = count(sum(trial.status in ("completed", "failed") for trial in trials), "trial")
+        return interrupted(found, how_to_go_on(f"the search after {ended}", folder, "its record is in"))
+    if not found.completed and not is_worker:
         raise RuntimeError(_no_trial(found))
     return found
 
 
-def _settings(problem: Problem, tuner: str) -> dict[str, Any]:
-    settings = {"tuner": tuner, **problem.settings()}
-    if problem.hypermodel is not None:
-        hp = keras_tuner.HyperParameters()
-        with contextlib.suppress(FailedTrialError):  # what it asked for until then
-            problem.declare(hp)
-        settings["space"] = [keras_tuner.engine.hyperparameters.serialize(parameter) for parameter in hp.space]
-    return json.loads(json.dumps(settings, default=str))
+def _choose_and_train(setup: Setup, num_workers: int, interrupt: Interrupt, line: LiveLine | None) -> list[Any]:
+    """Have the oracle choose and somebody train, from where the record ends to the end; gives the space."""
+    oracle = explored(setup.oracle(), setup)
+    oracle.restore()
+    oracle.save()
+    report = Report(oracle, setup, line)
+    try:
+        report.start()
+        if setup.max_trials is not None and len(oracle.end_order) >= setup.max_trials:
+            pass  # all done before
+        elif processes.role() == "chief":
+            processes.serve(oracle, setup.journal, interrupt, report.on_end)
+        elif num_workers > 1:
+            processes.run(setup, oracle, num_workers, interrupt, report.on_end)
+        else:
+            work(setup, oracle, interrupt, on_end=report.on_end)
+    finally:
+        report.close()
+    return oracle.get_space().space
 
 
-def _short_digest(settings: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+def _name(settings: Mapping[str, Any]) -> str:
+    """Of a search, in the names of folders."""
+    return digest_of_json(settings, 8)
 
 
 def _open(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
@@ -203,12 +180,12 @@ def _open(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
     if overwrite:
         clear(folder)
     remove_leftovers(folder)
-    workers.forget(folder)
+    processes.forget(folder)
     before = None if overwrite else settings_in(folder)
     if before is None:
         write_atomically(folder / SETTINGS, json.dumps(settings, indent=1).encode())
     elif differences := difference(before, settings):
-        raise ValueError(
+        raise OtherSearchError(
             f"{folder} holds another search: {differences}. "
             "Go on with the same settings, name another directory, or start anew with overwrite=True."
         )
@@ -225,4 +202,4 @@ def _no_trial(found: Search) -> str:
 
 
 def _values(trial: Trial) -> str:
-    return ", ".join(f"{name}={value}" for name, value in without_bookkeeping(trial.hyperparameters).items())
+    return ", ".join(f"{name}={value}" for name, value in trial.hyperparameters.items())

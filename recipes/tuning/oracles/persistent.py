@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine import trial as keras_trial
 from scipy.optimize import minimize
 
 from recipes.running.files import write_atomically
+from recipes.tuning.oracles import _keras_tuner as inside
 from recipes.tuning.record.folder import let_go
 from recipes.tuning.record.journal import Journal, Trial, trial_id
 
@@ -26,11 +26,6 @@ CANDIDATES = 1_000  # places at which the Bayesian oracle looks
 REFINED = 3  # of them from which it descends
 RESTARTS = 4  # of the fit of its kernel
 _NEVER = 10**9  # so many failures in a row end a search
-_STATE = {
-    "random": ("_seed_state",),
-    "bayesian": ("_seed_state",),
-    "hyperband": ("_seed_state", "_brackets", "_current_bracket", "_current_iteration"),
-}
 
 
 def make_oracle(
@@ -55,7 +50,7 @@ def make_oracle(
         oracle = _OF_NAME[name](max_trials=max_trials, **options)
     oracle.verbose = 0
     oracle.name, oracle.journal, oracle.let_go = name, journal, set()
-    oracle.seed = oracle._seed_state = seed  # keras-tuner reads 0 as "none"
+    inside.set_seed(oracle, seed)
     return oracle
 
 
@@ -75,22 +70,19 @@ class _Recorded:
         known = {hp.name for hp in self.hyperparameters.space}
         for config in (config for trial in trials for config in trial.space):
             if config["config"]["name"] not in known:
-                self.hyperparameters.merge([keras_tuner.engine.hyperparameters.deserialize(config)])
+                self.hyperparameters.merge([inside.deserialize(config)])
         for trial in trials:
-            self.trials[trial.id] = self._as_keras_tuner_s(trial)
-            self.start_order.append(trial.id)
-            self._record_values(self.trials[trial.id])
+            inside.take_up(self, self._as_keras_tuner_s(trial))
             if trial.status == "running":
-                self._retry_queue.insert(0, trial.id)  # taken from the end: the earliest first
+                inside.try_again(self, trial.id, last=True)  # the earliest first
             else:
-                self.end_order.append(trial.id)
-                self._run_times[trial.id] = 1
+                inside.take_up_end(self, trial.id)
         if trials:
             self._choose_as(trials[-1].chooser)
 
     def chooser(self) -> dict[str, Any]:
         """What choosing changes, beside the trials themselves."""
-        return {name: getattr(self, name) for name in _STATE[self.name]}
+        return {name: getattr(self, name) for name in inside.STATE[self.name]}
 
     def _choose_as(self, chooser: dict[str, Any]) -> None:
         for name, value in chooser.items():
@@ -98,9 +90,9 @@ class _Recorded:
 
     def _as_keras_tuner_s(self, trial: Trial) -> Any:
         space = keras_tuner.HyperParameters()  # without what only later trials have: it would get a random value
-        space.merge([hp for hp in self.hyperparameters.space if hp.name in trial.hyperparameters])
-        space.values = dict(trial.hyperparameters)
-        theirs = keras_trial.Trial(space, trial.id, trial.status.upper(), trial.error or None)
+        space.merge([hp for hp in self.hyperparameters.space if hp.name in trial.values])
+        space.values = dict(trial.values)
+        theirs = inside.Trial(space, trial.id, trial.status.upper(), trial.error or None)
         if trial.score is not None:
             theirs.metrics.register(self.objective.name, direction=self.objective.direction)
             theirs.metrics.update(self.objective.name, trial.score, step=0)
@@ -134,8 +126,7 @@ class _Recorded:
         """Take note of its end, and let go of the states that nobody will need."""
         super().end_trial(trial)  # type: ignore[misc]
         needed = {best.trial_id for best in self.get_best_trials(KEPT) if best.status == "COMPLETED"}
-        for bracket in getattr(self, "_brackets", ()):  # what Hyperband may still promote
-            needed |= {entry["id"] for entries in bracket["rounds"] for entry in entries}
+        needed |= inside.promotable(self)
         for other in self.end_order:
             if other not in needed and other not in self.let_go:
                 let_go(self.journal.folder_of(int(other)))
@@ -144,10 +135,10 @@ class _Recorded:
 
     def save(self) -> None:
         """keras-tuner's own file, whole at every moment."""
-        _write_json(Path(self._get_oracle_fname()), self.get_state())
+        _write_json(inside.oracle_file(self), self.get_state())
 
     def _save_trial(self, trial: Any) -> None:
-        _write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
+        _write_json(inside.trial_file(self, trial.trial_id), trial.get_state())
 
 
 class _CountsTo(int):
@@ -167,19 +158,12 @@ class _Random(_Recorded, keras_tuner.oracles.RandomSearchOracle):
 class _Grid(_Recorded, keras_tuner.oracles.GridSearchOracle):
     def chooser(self) -> dict[str, Any]:
         """The order of the combinations, those whose next one is to be looked for, and those that will be."""
-        links, order = self._ordered_ids, []
-        place = links._next_index[None]  # the first
-        while place is not None:
-            order.append(links._memory[place])
-            place = links._next_index[place]
         running = [trial.trial_id for trial in self.ongoing_trials.values()]
-        return {"order": order, "populate_next": list(self._populate_next), "running": running}
+        return {"order": inside.grid_order(self), "populate_next": inside.populate_next(self), "running": running}
 
     def _choose_as(self, chooser: dict[str, Any]) -> None:
-        for name in chooser["order"]:
-            self._ordered_ids.insert(name)
         ended_since = [name for name in chooser["running"] if name in self.end_order]
-        self._populate_next = [*chooser["populate_next"], *ended_since]
+        inside.set_grid_order(self, chooser["order"], [*chooser["populate_next"], *ended_since])
 
 
 class _Hyperband(_Recorded, keras_tuner.oracles.HyperbandOracle):
@@ -196,24 +180,22 @@ class _Bayesian(_Recorded, keras_tuner.oracles.BayesianOptimizationOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Random values at first, later those with the lowest bound."""
         completed = sum(trial.status == "COMPLETED" for trial in self.trials.values())
-        dimensions = len(self._nonfixed_space())
+        dimensions = inside.num_searched(self)
         if completed < (self.num_initial_points or max(3 * dimensions, 3)) or not dimensions:
-            return self._random_populate_space()
+            return inside.random_values(self)
         rng = np.random.default_rng([self.seed, len(self.trials)])  # of the seed and the trial alone
-        self.gpr = self._make_gpr()
+        self.gpr = inside.gaussian_process(self)
         self.gpr.set_params(n_restarts_optimizer=RESTARTS, random_state=int(rng.integers(2**31)))
         with warnings.catch_warnings(action="ignore"):  # of kernels at the end of their range
-            x, y = self._vectorize_trials()
+            x, y = inside.as_vectors(self)
             self.gpr.fit(x, np.nan_to_num(y, posinf=0, neginf=0))
             places = rng.random((CANDIDATES, dimensions))
             best = places[np.argsort(self._bound(places), kind="stable")[:REFINED]]
-            found = [
-                minimize(lambda place: self._bound(place[None])[0], place, bounds=self._get_hp_bounds())
-                for place in best
-            ]
-        values = self._vector_to_values(min(found, key=lambda result: result.fun).x)
-        if self._duplicate(values):
-            return self._random_populate_space()
+            sides = inside.bounds(self)
+            found = [minimize(lambda at: self._bound(at[None])[0], place, bounds=sides) for place in best]
+        values = inside.values_at(self, min(found, key=lambda result: result.fun).x)
+        if inside.was_tried(self, values):
+            return inside.random_values(self)
         return {"status": "RUNNING", "values": values}
 
     def _bound(self, places: np.ndarray) -> np.ndarray:

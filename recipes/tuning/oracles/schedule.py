@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from cheatsheet.common.words import count
+from recipes.tuning.oracles._keras_tuner import brackets
 
 
 def brackets_of(oracle: Any) -> list[list[tuple[int, int]]]:
@@ -11,10 +12,7 @@ def brackets_of(oracle: Any) -> list[list[tuple[int, int]]]:
 
     As keras-tuner has them, which differs from the paper: L. Li et al. (2018), algorithm 1.
     """
-    return [
-        [(oracle._get_size(number, i), oracle._get_epochs(number, i)) for i in range(oracle._get_num_rounds(number))]
-        for number in reversed(range(oracle._get_num_brackets()))
-    ]
+    return brackets(oracle)
 
 
 def totals(oracle: Any, max_trials: int | None, epochs: int) -> tuple[int | None, int | None]:

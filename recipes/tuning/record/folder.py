@@ -7,6 +7,7 @@
     trial_0007/record.jsonl       the truth
     trial_0007/trial.json         keras-tuner's
     trial_0007/state-0/           a checkpoint for each training
+    trial_0007/scored-0.npz       the weights of a training at its best epoch, where it would not come back the same
 
 and, for as long as one of them is being written, its name with `.<process>.tmp` behind it.
 """
@@ -22,25 +23,30 @@ from recipes.running.files import remove_files
 from recipes.tuning.record.journal import TRIAL_FOLDER
 
 SETTINGS = "search.json"
-_LEFTOVER = re.compile(r"(search|oracle|trial)\.json\.\d+\.tmp")
+WEIGHTS = re.compile(r"scored-\d+\.npz")
+_LEFTOVER = re.compile(rf"((search|oracle|trial)\.json|{WEIGHTS.pattern})\.\d+\.tmp")
 _OF_SEARCH = re.compile(rf"oracle\.json|{_LEFTOVER.pattern}")
-_OF_TRIAL = re.compile(rf"record\.jsonl|trial\.json|{_LEFTOVER.pattern}")
+_OF_TRIAL = re.compile(rf"record\.jsonl|trial\.json|{WEIGHTS.pattern}|{_LEFTOVER.pattern}")
 _STATE = re.compile(r"(state|inherited)-\d+")  # the latter of an earlier version
 _BEFORE = re.compile(r"lock|.+\.alive|search\.json\.\d+\.tmp")  # what may lie there before search.json does
 _KEYS = {"tuner", "objective", "space", "epochs", "seed"}  # that every search has had
 MOST_NAMES = 5  # of files, in an error
 
 
+class OtherSearchError(ValueError):
+    """A folder holds another search, or something else, so this one is not kept there."""
+
+
 def require_own(folder: Path) -> None:
     """May a search be kept here: is it one's already, or new, or empty?
 
     Raises:
-        ValueError: where it is not, naming what lies there.
+        OtherSearchError: where it is not, naming what lies there.
     """
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ValueError(f"{folder} is a file. A search is kept in a folder: name an empty or a new one.")
+        raise OtherSearchError(f"{folder} is a file. A search is kept in a folder: name an empty or a new one.")
     if settings_in(folder) is not None:
         return
     strange = sorted(
@@ -48,7 +54,7 @@ def require_own(folder: Path) -> None:
     )
     if strange:
         more = f" and {len(strange) - MOST_NAMES} more" if len(strange) > MOST_NAMES else ""
-        raise ValueError(
+        raise OtherSearchError(
             f"{folder} holds {', '.join(strange[:MOST_NAMES])}{more}, but no search. "
             "A search is kept in a folder of its own: name an empty or a new directory."
         )
@@ -58,7 +64,7 @@ def settings_in(folder: Path) -> dict[str, Any] | None:
     """What the search in this folder is; `None` where there is none.
 
     Raises:
-        ValueError: where a file of the same name is something else.
+        OtherSearchError: where a file of the same name is something else.
     """
     path = folder / SETTINGS
     if not path.exists():
@@ -67,7 +73,7 @@ def settings_in(folder: Path) -> dict[str, Any] | None:
     with contextlib.suppress(ValueError, OSError):
         found = json.loads(path.read_text())
     if not isinstance(found, dict) or not found.keys() >= _KEYS:
-        raise ValueError(f"{path} is no search's. Name an empty or a new directory.")
+        raise OtherSearchError(f"{path} is no search's. Name an empty or a new directory.")
     return found
 
 
@@ -93,8 +99,9 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def let_go(trial: Path) -> None:
-    """Delete the states of a trial that nobody will need."""
+    """Delete the states and weights of a trial that nobody will need."""
     with contextlib.suppress(OSError):  # the next search that is cleared takes what is left
+        remove_files(trial, WEIGHTS)
         for state in list(trial.iterdir()):
             if _STATE.fullmatch(state.name) and state.is_dir():
                 remove_state(state)

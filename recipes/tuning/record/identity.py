@@ -5,7 +5,6 @@ Nothing in here depends on the process: no addresses, and no order of sets.
 
 import ast
 import functools
-import hashlib
 import inspect
 import math
 import textwrap
@@ -16,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.running.digests import differing, digest_of
+from recipes.running.digests import differing, digest_of, digest_of_text
 
 _OF_THE_MODEL = ("model", "_model", "params")  # that Keras gives to a callback when it is used
 MOST_DEPTH = 8  # of attributes inside attributes
@@ -31,22 +30,22 @@ def digest_of_code(code: Any) -> str | None:
     if code is None:
         return None
     if isinstance(code, functools.partial):
-        return _short_hash([digest_of_code(code.func), described(code.args), described(code.keywords)])
+        return digest_of_text(repr([digest_of_code(code.func), described(code.args), described(code.keywords)]))
     if not inspect.isroutine(code) and not inspect.isclass(code):
         code = type(code)
     compiled = getattr(code, "__code__", None)
     if compiled is not None and compiled.co_name == "<lambda>":  # its source is that of the lines around it
-        return _short_hash(_in_words(compiled))
+        return digest_of_text(repr(_in_words(compiled)))
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
     except (OSError, TypeError, SyntaxError):  # in an interactive session, and for what is not written in Python
         if compiled is not None:
-            return _short_hash(_in_words(compiled))
+            return digest_of_text(repr(_in_words(compiled)))
         methods = {
             name: _in_words(member.__code__) for name, member in vars(code).items() if hasattr(member, "__code__")
         } if inspect.isclass(code) else {}  # fmt: skip
-        return _short_hash(methods) if methods else getattr(code, "__qualname__", None)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+        return digest_of_text(repr(methods)) if methods else getattr(code, "__qualname__", None)
+    return digest_of_text(ast.dump(tree))
 
 
 def described(value: Any, depth: int = MOST_DEPTH) -> Any:
@@ -61,7 +60,7 @@ def described(value: Any, depth: int = MOST_DEPTH) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
         return [kind, str(value.dtype), list(value.shape), digest_of(value)]
     if isinstance(value, bytes):
-        return [kind, hashlib.sha256(value).hexdigest()[:16]]
+        return [kind, digest_of_text(value)]
     if inspect.isroutine(value) or inspect.isclass(value) or isinstance(value, functools.partial):
         return ["code", digest_of_code(value)]
     if isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
@@ -118,7 +117,3 @@ def _constant(value: Any) -> Any:
         parts = [str(_constant(part)) for part in value]
         return [type(value).__name__, *(sorted(parts) if isinstance(value, frozenset) else parts)]
     return f"{type(value).__name__} {value!r}"
-
-
-def _short_hash(value: Any) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

@@ -21,6 +21,7 @@ from recipes.running.files import flush_folder
 RECORD = "record.jsonl"
 TRIAL_FOLDER = re.compile(r"trial_(\d{4,})")
 _CHECKSUM_LENGTH = 16
+_BOOKKEEPING = "tuner/"  # before the names of what Hyperband keeps beside the hyperparameters
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,34 @@ class Trial:
 
     Attributes:
         number: From 0, in the order in which they were chosen.
-        hyperparameters: Value by name; those that the configuration does not have are left out.
+        values: Of the hyperparameters, and what Hyperband keeps beside them, by keras-tuner's names.
         status: `"running"`, `"completed"` or `"failed"`.
         executions: Each time that it was trained.
         error: Why it failed, else empty.
     """
 
     number: int
-    hyperparameters: dict[str, Any]
+    values: dict[str, Any] = field(repr=False)
     status: str
     executions: tuple[Execution, ...] = ()
     error: str = ""
     chooser: dict[str, Any] = field(default_factory=dict, repr=False)  # its state once this trial was chosen
     space: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # hyperparameters that first appeared in it
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Value by name; those that the configuration does not have are left out."""
+        return {name: value for name, value in self.values.items() if not name.startswith(_BOOKKEEPING)}
+
+    @property
+    def promoted(self) -> int | None:
+        """The trial that Hyperband let go on as this one."""
+        number = self.values.get("tuner/trial_id")
+        return None if number is None else int(number)
+
+    def last_epoch(self, most: int) -> int:
+        """Up to which epoch it is trained, of `most`."""
+        return int(self.values.get("tuner/epochs", most))
 
     @property
     def id(self) -> str:
@@ -103,9 +119,10 @@ class Trial:
         return sum(e.seconds for e in self.executions)
 
 
-def without_bookkeeping(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters without what Hyperband keeps beside them."""
-    return {name: value for name, value in values.items() if not name.startswith("tuner/")}
+def ranked(trials: Iterable[Trial], direction: str) -> list[Trial]:
+    """Those with a score, the best first; of equals the first one."""
+    sign = 1 if direction == "min" else -1
+    return sorted((t for t in trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.number))
 
 
 def trial_id(number: int) -> str:

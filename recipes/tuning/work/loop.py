@@ -5,21 +5,57 @@ import io
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
-from keras_tuner.engine.base_tuner import BaseTuner
+import numpy as np
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from recipes.running.interrupt import Interrupt
+from recipes.tuning.kinds import NotMeasured, Stopped, Training, require_measured
+from recipes.tuning.oracles._keras_tuner import BaseTuner
+from recipes.tuning.oracles.persistent import make_oracle
 from recipes.tuning.problem import Problem
-from recipes.tuning.record.journal import Journal
-from recipes.tuning.work.train import NotMeasured, Stopped, execute, inherit
+from recipes.tuning.record.journal import Execution, Journal
+from recipes.tuning.work.scored import settle, trainings_of, weights_file, write_weights
+from recipes.tuning.work.train import inherit
 
+ALONE = "tuner0"  # the name of the one process of a search
 IDLE_SECONDS = 0.1  # until an oracle that waits for other workers is asked again
 MOST_ERROR_CHARACTERS = 500
 ENDING = (Stopped, NotMeasured, FatalError)  # which end the search, not the trial alone
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A search as each of its processes knows it.
+
+    Attributes:
+        problem: What its trials have in common.
+        tuner: Who chooses them, one of `TUNERS`.
+        max_trials: How many at most; `None` for all that there are.
+        folder: Where they are recorded.
+    """
+
+    problem: Problem
+    tuner: str
+    max_trials: int | None
+    folder: Path
+
+    @property
+    def journal(self) -> Journal:
+        """Its record."""
+        return Journal(self.folder)
+
+    def oracle(self) -> Any:
+        """A new oracle, which knows nothing yet."""
+        problem = self.problem
+        return make_oracle(
+            self.tuner, keras_tuner.Objective(problem.objective, problem.direction), max_trials=self.max_trials,
+            epochs=problem.epochs, seed=problem.seed, journal=self.journal,
+        )  # fmt: skip
 
 
 class _Explorer(BaseTuner):
@@ -35,27 +71,27 @@ class _Explorer(BaseTuner):
             super()._populate_initial_space()
 
 
-def explored(oracle: Any, problem: Problem, folder: Path) -> Any:
+def explored(oracle: Any, setup: Setup) -> Any:
     """The oracle once it knows the space; where keras-tuner's environment variables name a chief, a line to it."""
 
     def declare(hp: Any) -> None:
         try:
-            problem.declare(hp)
+            setup.problem.declare(hp)
         except FailedTrialError:
             oracle.update_space(hp)
             raise
 
+    place = setup.folder.absolute()
     with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
-        return _Explorer(oracle, declare, directory=str(folder.absolute().parent), project_name=folder.name).oracle
+        return _Explorer(oracle, declare, directory=str(place.parent), project_name=place.name).oracle
 
 
 def work(
-    problem: Problem,
+    setup: Setup,
     oracle: Any,
-    journal: Journal,
     interrupt: Interrupt,
     *,
-    worker: str = "tuner0",
+    worker: str | None = None,
     on_end: Callable[[int], None] = lambda number: None,
 ) -> None:
     """Train one configuration after the other until the oracle has no more.
@@ -63,44 +99,71 @@ def work(
     Args:
         oracle: keras-tuner's, here or in another process.
         interrupt: Ends the work between two trainings, or in one, which is then trained anew the next time.
-        worker: Name under which the oracle knows this process; one that takes up work again has its old name.
+        worker: Name under which an oracle elsewhere knows this process; one that takes up work again has its old name.
         on_end: Called with the number of each trial that has ended.
 
     Raises:
         FatalError: where the user's code raises keras-tuner's; its trial has not ended, and is taken up the next time.
         NotMeasured: where the history does not hold the objective.
     """
+    problem, journal = setup.problem, setup.journal
     while not interrupt.requested:
-        trial = oracle.create_trial(worker)
+        trial = oracle.create_trial(worker or ALONE)
         if trial.status == "STOPPED":
             return
         if trial.status == "IDLE":
             time.sleep(IDLE_SECONDS)
             continue
+        number = int(trial.trial_id)
         try:
             _run(problem, trial, journal)
+            oracle.end_trial(trial)
+            on_end(number)
+            settle(number, problem, journal, again=worker is not None)
         except Stopped:
             interrupt.requested = True
-            return
-        oracle.end_trial(trial)
-        on_end(int(trial.trial_id))
 
 
-def root_of(number: int, values: dict[str, Any], journal: Journal) -> int:
-    """The trial that Hyperband promoted to this one, and so on back to the first: it gives the random numbers."""
-    while "tuner/trial_id" in values:
-        number = int(values["tuner/trial_id"])
-        parent = journal.read(number)
-        assert parent is not None
-        values = parent.hyperparameters
-    return number
+def execute(problem: Problem, training: Training, execution: int, folder: Path) -> Execution:
+    """Train this configuration once, and score it.
+
+    Args:
+        problem: What all trials have in common.
+        training: Of the trial.
+        execution: Which one of the trial it is, from 0.
+        folder: Of the trial. The state of the training lies in it, so that a trial that was killed goes on.
+
+    Raises:
+        FloatingPointError: where the objective turned NaN.
+        NotMeasured: where the history does not hold the objective.
+        Stopped: where Ctrl-C ended it.
+    """
+    start = time.perf_counter()
+    trained = problem.kind.train(problem, training, folder / f"state-{execution}")
+    values = _objective_of(problem, trained.history)
+    if trained.weights is not None:
+        write_weights(weights_file(folder, execution), trained.weights)
+    best = int(np.argmin(values) if problem.direction == "min" else np.argmax(values))
+    return Execution(
+        score=values[best],
+        best_epoch=best + 1,
+        epochs=len(values),
+        seconds=time.perf_counter() - start,
+        parameters=int(sum(np.prod(weight.shape) for weight in trained.model.trainable_weights)),
+        standard_error=trained.standard_error,
+        verdict=trained.verdict,
+        history={name: [np.asarray(value).tolist() for value in column] for name, column in trained.history.items()},
+    )
 
 
-def as_hyperparameters(values: dict[str, Any]) -> keras_tuner.HyperParameters:
-    """keras-tuner's object with these values, for a `build(hp)`."""
-    hp = keras_tuner.HyperParameters()
-    hp.values = dict(values)
-    return hp
+def _objective_of(problem: Problem, history: dict[str, list[float]]) -> list[float]:
+    require_measured(problem.objective, history)
+    values = [float(value) for value in history[problem.objective]]
+    for name in dict.fromkeys((problem.objective, "loss")):
+        first = next((i for i, value in enumerate(history.get(name, ())) if not np.all(np.isfinite(value))), None)
+        if first is not None:
+            raise FloatingPointError(f"{name} became {history[name][first]} in epoch {first + 1}")
+    return values
 
 
 def _run(problem: Problem, trial: Any, journal: Journal) -> None:
@@ -108,18 +171,17 @@ def _run(problem: Problem, trial: Any, journal: Journal) -> None:
     number = int(trial.trial_id)
     recorded = journal.read(number)
     assert recorded is not None, f"{journal.folder_of(number)} must be reached by all workers"
-    hp = trial.hyperparameters
-    hp.values = dict(recorded.hyperparameters)  # over the wire they come in single precision
+    folder, hp = journal.folder_of(number), trial.hyperparameters
+    hp.values = dict(recorded.values)  # over the wire they come in single precision
     if recorded.status == "running":
         before = {parameter.name for parameter in hp.space}
-        root = root_of(number, recorded.hyperparameters, journal)
         ended: dict[str, Any] = {"status": "completed"}
         try:
-            if root != number:
-                inherit(journal.folder_of(int(hp.values["tuner/trial_id"])), journal.folder_of(number),
-                        problem.executions)  # fmt: skip
+            if recorded.promoted is not None:
+                inherit(journal.folder_of(recorded.promoted), folder, problem.executions)
             for execution in range(len(recorded.executions), problem.executions):
-                done = execute(problem, hp, root, execution, journal.folder_of(number))
+                training = replace(trainings_of(recorded, execution, problem, journal)[-1], hp=hp)
+                done = execute(problem, training, execution, folder)
                 journal.append(number, {"execution": vars(done)})
         except ENDING:  # the trial is not over: the same call takes it up again
             raise

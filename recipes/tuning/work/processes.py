@@ -21,17 +21,19 @@ from typing import Any
 
 import keras_tuner
 from keras_tuner import errors
-from keras_tuner.src import protos
-from keras_tuner.src.distribute import utils
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
 from recipes.running.files import remove_files, write_atomically
 from recipes.running.interrupt import Interrupt
-from recipes.tuning.oracles.persistent import make_oracle
-from recipes.tuning.problem import Problem
+from recipes.tuning.kinds import NotMeasured
+from recipes.tuning.oracles._keras_tuner import (
+    OracleServicer,
+    has_chief_oracle,
+    is_chief_oracle,
+    protos,
+    try_again,
+)
 from recipes.tuning.record.journal import Journal
-from recipes.tuning.work.loop import explored, work
-from recipes.tuning.work.train import NotMeasured
+from recipes.tuning.work.loop import Setup, explored, work
 
 LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 0.2  # how often the chief looks after its workers
@@ -56,9 +58,9 @@ _ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_
 
 def role() -> str:
     """`"chief"` or `"worker"`, as keras-tuner's environment variables say; `"alone"` without them."""
-    if not utils.has_chief_oracle():
+    if not has_chief_oracle():
         return "alone"
-    return "chief" if utils.is_chief_oracle() else "worker"
+    return "chief" if is_chief_oracle() else "worker"
 
 
 def serve(oracle: Any, journal: Journal, interrupt: Interrupt, on_end: Callable[[int], None]) -> None:
@@ -76,16 +78,7 @@ def serve(oracle: Any, journal: Journal, interrupt: Interrupt, on_end: Callable[
                     _take_back(oracle, name)
 
 
-def run(
-    problem: Problem,
-    tuner: str,
-    options: dict[str, Any],
-    oracle: Any,
-    journal: Journal,
-    num_workers: int,
-    interrupt: Interrupt,
-    on_end: Callable[[int], None],
-) -> None:
+def run(setup: Setup, oracle: Any, num_workers: int, interrupt: Interrupt, on_end: Callable[[int], None]) -> None:
     """Be the chief of so many processes on this machine, and look after them until every trial has ended.
 
     Raises:
@@ -95,10 +88,10 @@ def run(
     spawn = multiprocessing.get_context("spawn")  # a process with TensorFlow's threads cannot be forked
     deaths: dict[str, int] = {}
     with _served(oracle, f"{LOOPBACK}:0", on_end) as servicer:
-        common = (problem, tuner, options, journal.folder, (LOOPBACK, str(servicer.port)))
 
         def start(name: str) -> Any:
-            process = spawn.Process(target=_be_worker, args=(*common, name, os.getpid()))
+            address = (LOOPBACK, str(servicer.port))
+            process = spawn.Process(target=_be_worker, args=(setup, address, name, os.getpid()))
             with _few_threads(num_workers):
                 process.start()
             return process
@@ -131,7 +124,7 @@ def run(
                                 f"{process.exitcode}). Does the script that calls tune(workers={num_workers}) do so "
                                 'under `if __name__ == "__main__":`?'
                             )
-                        _fail(oracle, journal, trial, process.exitcode, on_end)
+                        _fail(oracle, setup.journal, trial, process.exitcode, on_end)
                     processes[name] = start(name)
         finally:
             for process in processes.values():
@@ -139,7 +132,7 @@ def run(
                 if process.is_alive():
                     process.terminate()
                     process.join()
-    _raise_told(journal.folder)
+    _raise_told(setup.folder)
 
 
 class _Servicer(OracleServicer):
@@ -183,7 +176,7 @@ def _take_back(oracle: Any, name: str) -> None:
     trial = oracle.ongoing_trials.pop(name, None)
     oracle.tuner_ids.discard(name)
     if trial is not None:
-        oracle._retry_queue.append(trial.trial_id)
+        try_again(oracle, trial.trial_id)
 
 
 def _fail(oracle: Any, journal: Journal, trial: Any, exit_code: int | None, on_end: Callable[[int], None]) -> None:
@@ -211,18 +204,22 @@ def _few_threads(num_workers: int) -> Iterator[None]:
                 del os.environ[name]
 
 
-def _be_worker(
-    problem: Problem, tuner: str, options: dict[str, Any], folder: Path, address: tuple[str, str], name: str, chief: int
-) -> None:
+def _be_worker(setup: Setup, address: tuple[str, str], name: str, chief: int) -> None:
     """A worker's whole life, in its own process."""
     _end_with(chief)
     os.environ.update(zip(_ADDRESS, (*address, name), strict=True))
-    oracle = make_oracle(tuner, keras_tuner.Objective(problem.objective, problem.direction), **options)
     try:
-        with Interrupt() as interrupt, alive(folder, name), telling(folder, name):
-            work(problem, explored(oracle, problem, folder), Journal(folder), interrupt, worker=name)
+        with Interrupt() as interrupt:
+            be_worker(setup, interrupt)
     except tuple(_KINDS.values()):
         sys.exit(ENDS)
+
+
+def be_worker(setup: Setup, interrupt: Interrupt) -> None:
+    """Train what the chief at the address of the environment variables hands out, as long as it has something."""
+    name = os.environ[_ADDRESS[2]]
+    with alive(setup.folder, name), telling(setup.folder, name):
+        work(setup, explored(setup.oracle(), setup), interrupt, worker=name)
 
 
 @contextmanager

@@ -1,106 +1,98 @@
-"""How one configuration is trained, once: from its hyperparameters to an `Execution`."""
+"""How one configuration is trained, once, by this package's `fit`; and again, to the model of one of its epochs."""
 
 import copy
 import math
-import time
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from keras_tuner import HyperParameters
+from keras_tuner.errors import FailedTrialError
 
-from recipes.diagnosis.diagnose import diagnose
 from recipes.running.checkpoint import FILES, copy_state
-from recipes.training.data.prepare import examples, prepare
+from recipes.training.data.prepare import TrainingData, examples, prepare
 from recipes.training.engines.engine import Plan
 from recipes.training.fit import train_as_planned
 from recipes.training.run import Run
-from recipes.tuning.problem import Problem, all_seeded, seed_of
-from recipes.tuning.record.journal import Execution, without_bookkeeping
+from recipes.tuning.kinds import Stopped, Trained, Training, require_measured
+from recipes.tuning.problem import Problem
 
 ROWS_AT_ONCE = 4096  # of the validation set, for the spread of its losses
 _OF_ACCURACY = ("val_accuracy", "val_binary_accuracy", "val_categorical_accuracy", "val_sparse_categorical_accuracy")
+_OWN_STEPS = ("train_step", "test_step", "fit", "compute_loss", "compute_metrics", "get_metrics_result")
 
 
-class NotMeasured(ValueError):
-    """The history does not hold the objective, and so will none."""
+class Keep(keras.callbacks.Callback):
+    """Keeps the weights that an epoch, counted from 1, was scored with, and ends the training there."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+        self.weights: list[np.ndarray] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch + 1 == self.epoch:
+            self.weights = self.model.get_weights()
+            self.model.stop_training = True
 
 
-class Stopped(Exception):
-    """Ctrl-C came while a configuration was being trained; it will be trained when the search goes on."""
-
-
-def execute(problem: Problem, hp: Any, number: int, execution: int, folder: Path) -> Execution:
-    """Train this configuration once.
-
-    Args:
-        problem: What all trials have in common.
-        hp: keras-tuner's `HyperParameters` with this trial's values.
-        number: Of the trial whose random numbers it has: its own, or that which Hyperband promoted.
-        execution: From 0; each has its own random numbers.
-        folder: Of the trial. The state of the training lies in it, so that a trial that was killed goes on.
+def train(problem: Problem, training: Training, state: Path) -> Trained:
+    """Train a configuration whose state lies in this folder, so that one that was killed goes on.
 
     Raises:
-        FloatingPointError: where the objective turned NaN.
-        NotMeasured: where the history does not hold the objective.
         Stopped: where Ctrl-C ended it.
     """
-    start = time.perf_counter()
-    seed = seed_of(problem.seed, number, execution)
-    epochs = int(hp.values.get("tuner/epochs", problem.epochs))
-    standard_error = None
-    if problem.body == "grokking":
-        found, history = grok_run(problem, hp, epochs, seed, folder / f"state-{execution}")
-        parameters, verdict = _count(found.model), found.kind
-    elif problem.own_fit is not None:
-        model, found = train_by_own_fit(problem, hp, epochs, seed)
-        history, parameters = _as_history(found, problem.objective), _count(model)
-        verdict = diagnose(history)[0].rule if "loss" in history else ""
-    else:
-        run = train(problem, hp, number, execution, epochs, folder / f"state-{execution}")
-        if run.interrupted:
-            raise Stopped
-        history, parameters = run.history, _count(run.model)
-        verdict = run.findings[0].rule if run.findings else ""
-        standard_error = _standard_error(problem, run)
-    values = _objective_of(problem, history)
-    best = int(np.argmin(values) if problem.direction == "min" else np.argmax(values))
-    return Execution(
-        score=values[best],
-        best_epoch=best + 1,
-        epochs=len(values),
-        seconds=time.perf_counter() - start,
-        parameters=parameters,
-        standard_error=standard_error,
-        verdict=verdict,
-        history={name: list(map(_plain, column)) for name, column in history.items()},
-    )
+    run = _fit(problem, training, state)
+    verdict = run.findings[0].rule if run.findings else ""
+    return Trained(run.model, run.history, verdict, _standard_error(problem, run))
 
 
-def train(problem: Problem, hp: Any, number: int, execution: int, epochs: int, state: Path | None) -> Run:
-    """Build and fit a configuration: the same numbers always give the same weights.
+def again(problem: Problem, trainings: Sequence[Training], epoch: int) -> Trained:
+    """The model with the weights after this epoch, trained again as in the search: one promotion after the other.
 
-    Args:
-        state: Folder for the state of the training; `None` keeps none.
+    How a training is compiled depends on the epochs that it was begun for, and its bits on how it is compiled; so each
+    is begun for as many as then, and ended at that epoch.
     """
-    seed = seed_of(problem.seed, number, execution)
-    model = problem.build(hp, seed)
+    keep = Keep(epoch)
+    with tempfile.TemporaryDirectory() as state:
+        for training in trainings:
+            run = _fit(problem, training, Path(state), keep)
+            if keep.weights is not None:
+                run.model.set_weights(keep.weights)
+                break
+    return Trained(run.model, run.history)
+
+
+def retrain(problem: Problem, training: Training) -> Run:
+    """Train it on all rows, without the callbacks, which have nothing to watch there."""
+    x, y = problem.all_rows
+    return _fit(replace(problem, x=x, y=y, validation=None, callbacks=()), training, None)
+
+
+def check(problem: Problem) -> None:
+    """Can the first configuration of the space be trained on these data, and does that measure the objective?
+
+    Raises:
+        ValueError: as `build_model` and `fit` say it, and whatever the user's own code raises.
+    """
+    try:
+        model = problem.build(HyperParameters(), 0)
+    except FailedTrialError:  # which says nothing of the others
+        return
     data = prepare(model, problem.x, problem.y, validation_data=problem.validation_data)
-    callbacks = copy.deepcopy(list(problem.callbacks))
-    plan = Plan(epochs, problem.batch_size_of(hp), shuffle=True, seed=seed, callbacks=callbacks, widen=True)
-    return train_as_planned(model, data, plan, checkpoint=state)
+    if (measured := _measured(problem, model, data)) is not None:
+        require_measured(problem.objective, measured)
 
 
-def train_by_own_fit(problem: Problem, hp: Any, epochs: int, seed: int) -> tuple[keras.Model, Any]:
-    """Build a configuration and train it as the user's `HyperModel.fit` does: the model, and what that gave back."""
-    model = problem.build(hp, seed)
-    assert problem.own_fit is not None
-    with all_seeded(seed):
-        found = problem.own_fit(
-            hp, model, problem.x, problem.y, epochs=epochs, batch_size=problem.batch_size,
-            validation_data=problem.validation, callbacks=copy.deepcopy(list(problem.callbacks)), verbose=0,
-        )  # fmt: skip
-    return model, found
+def as_hyperparameters(values: dict[str, Any]) -> HyperParameters:
+    """keras-tuner's object with these values, for a `build(hp)`."""
+    hp = HyperParameters()
+    hp.values = dict(values)
+    return hp
 
 
 def inherit(parent: Path, folder: Path, executions: int) -> None:
@@ -111,62 +103,34 @@ def inherit(parent: Path, folder: Path, executions: int) -> None:
             copy_state(source, target)
 
 
-def grok_run(
-    problem: Problem, hp: Any, epochs: int, seed: int, state: Path | None
-) -> tuple[Any, dict[str, list[float]]]:
-    """Train on a table of equations. The objective is the step at which it generalised.
-
-    Where it never did, the budget and as much again as the validation set is unknown: later than any that did.
-    """
-    from recipes.grokking.equations import equations
-    from recipes.grokking.grok import PRESETS, grok
-
-    options = without_bookkeeping(hp.values)
-    preset = PRESETS[options.get("preset", "lecture")]
-    table = equations(
-        options.get("operation", preset.operation), int(options.get("p", preset.p)),
-        options.get("train_fraction", preset.train_fraction), problem.seed,
-    )  # fmt: skip
-    batch_size = min(preset.batch_size, -(-len(table.train) // 2))
-    budget = epochs * -(-len(table.train) // batch_size)
-    run = grok(**options, seed=seed, max_steps=budget, verbose=0, checkpoint=state)
+def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) -> Run:
+    """The one place that trains: the same numbers always give the same weights."""
+    model = problem.build(training.hp, training.seed)
+    data = prepare(model, problem.x, problem.y, validation_data=problem.validation_data)
+    callbacks = [*keep, *copy.deepcopy(list(problem.callbacks))]
+    plan = Plan(training.epochs, problem.batch_size_of(training.hp), shuffle=True, seed=training.seed,
+                callbacks=callbacks, widen=True)  # fmt: skip
+    run = train_as_planned(model, data, plan, checkpoint=state)
     if run.interrupted:
         raise Stopped
-    history = dict(run.history)
-    last = 2.0 - run.history["val_accuracy"][-1]
-    reached = float(run.generalised_at) if run.generalised_at is not None else budget * last
-    history["steps_to_generalise"] = [reached] * len(history["step"])
-    return run, history
+    return run
 
 
-def _objective_of(problem: Problem, history: dict[str, list[float]]) -> list[float]:
-    if problem.objective not in history:
-        raise NotMeasured(
-            f"objective={problem.objective!r} is not among what is measured: {', '.join(history)}. "
-            "Name one of these, or add it to the model's metrics."
-        )
-    values = [float(value) for value in history[problem.objective]]
-    for name in dict.fromkeys((problem.objective, "loss")):
-        first = next((i for i, value in enumerate(history.get(name, ())) if not np.all(np.isfinite(value))), None)
-        if first is not None:
-            raise FloatingPointError(f"{name} became {history[name][first]} in epoch {first + 1}")
-    return values
-
-
-def _as_history(found: Any, objective: str) -> dict[str, list[float]]:
-    """What a user's `fit` may return, as keras-tuner takes it: a `History`, a dict, a number, or a list of these."""
-    if hasattr(found, "history"):
-        return {name: list(values) for name, values in found.history.items()}
-    if isinstance(found, list) and found:
-        parts = [_as_history(part, objective) for part in found]
-        return {name: [float(np.mean([part[name][-1] for part in parts]))] for name in parts[0]}
-    if isinstance(found, dict):
-        return {name: list(np.atleast_1d(value)) for name, value in found.items()}
-    if isinstance(found, int | float | np.floating):
-        return {objective: [float(found)]}
-    raise TypeError(
-        f"HyperModel.fit returned {type(found).__name__}. Expected what model.fit returns, a dictionary, or a number."
-    )
+def _measured(problem: Problem, model: keras.Model, data: TrainingData) -> list[str] | None:
+    """What the history will hold; `None` where code that is not Keras' decides it."""
+    if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _OWN_STEPS):
+        return None
+    if any(not type(callback).__module__.startswith("keras.") for callback in problem.callbacks):
+        return None
+    x, y = (keras.tree.map_structure(lambda array: array[:1], part) for part in (data.x, data.y))
+    try:
+        outputs = model(x, training=False)
+        model.compute_loss(x, y, outputs, training=False)
+        model.compute_metrics(x, y, outputs)
+        names = sorted(model.get_metrics_result())
+    except Exception:  # of a model that wants more than a row: its first trial says what it is
+        return None
+    return [*names, *(f"val_{name}" for name in names), *(["learning_rate"] if problem.callbacks else [])]
 
 
 def _standard_error(problem: Problem, run: Run) -> float | None:
@@ -192,11 +156,3 @@ def _standard_error(problem: Problem, run: Run) -> float | None:
         losses.append(values.reshape(len(values), -1).mean(axis=1))
     each = np.concatenate(losses)  # (rows,)
     return float(each.std(ddof=1) / math.sqrt(len(each))) if len(each) > 1 else None
-
-
-def _count(model: keras.Model) -> int:
-    return int(sum(np.prod(weight.shape) for weight in model.trainable_weights))
-
-
-def _plain(value: Any) -> Any:
-    return np.asarray(value).tolist()

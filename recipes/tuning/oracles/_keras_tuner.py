@@ -1,0 +1,149 @@
+"""Every name of keras-tuner that it does not promise: what is used of it beyond its public functions and classes.
+
+keras-tuner offers no way to rebuild an oracle from a record of one's own, to ask Hyperband for its brackets, or to be
+the chief of workers that are watched, so these parts are taken from the inside. They stand here, and nowhere else,
+so that a new version of keras-tuner has one file to be read against; a test asks that each of them is there.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras_tuner import Oracle
+from keras_tuner.engine.base_tuner import BaseTuner as BaseTuner
+from keras_tuner.engine.hyperparameters import Boolean as Boolean
+from keras_tuner.engine.hyperparameters import Fixed as Fixed
+from keras_tuner.engine.hyperparameters import Float as Float
+from keras_tuner.engine.hyperparameters import Int as Int
+from keras_tuner.engine.hyperparameters import deserialize as deserialize
+from keras_tuner.engine.hyperparameters import serialize as serialize
+from keras_tuner.engine.metrics_tracking import infer_metric_direction as infer_metric_direction
+from keras_tuner.engine.trial import Trial as Trial
+from keras_tuner.oracles import BayesianOptimizationOracle
+from keras_tuner.src import protos as protos
+from keras_tuner.src.distribute.oracle_chief import OracleServicer as OracleServicer
+from keras_tuner.src.distribute.utils import has_chief_oracle as has_chief_oracle
+from keras_tuner.src.distribute.utils import is_chief_oracle as is_chief_oracle
+
+# What is overridden, so that keras-tuner calls ours: a name that it no longer calls would change nothing, silently.
+OVERRIDDEN = {
+    Oracle: ("create_trial", "end_trial", "score_trial", "save", "_save_trial"),
+    BayesianOptimizationOracle: ("populate_space",),
+    BaseTuner: ("reload", "_populate_initial_space"),
+    OracleServicer: ("EndTrial",),
+}
+# What choosing changes in an oracle, beside its trials; a grid's is in `grid_order`.
+STATE = {
+    "random": ("_seed_state",),
+    "bayesian": ("_seed_state",),
+    "hyperband": ("_seed_state", "_brackets", "_current_bracket", "_current_iteration"),
+}
+
+
+def set_seed(oracle: Any, seed: int) -> None:
+    """Give an oracle its seed; keras-tuner's own way reads 0 as "none"."""
+    oracle.seed = oracle._seed_state = seed
+
+
+def try_again(oracle: Any, trial_id: str, *, last: bool = False) -> None:
+    """Have the next worker that asks get this trial, or once no other is waiting."""
+    queue = oracle._retry_queue  # taken from the end
+    queue.insert(0 if last else len(queue), trial_id)
+
+
+def take_up(oracle: Any, trial: Any) -> None:
+    """Let an oracle know a trial that it did not choose itself, and that its values are taken."""
+    oracle.trials[trial.trial_id] = trial
+    oracle.start_order.append(trial.trial_id)
+    oracle._record_values(trial)
+
+
+def take_up_end(oracle: Any, trial_id: str) -> None:
+    """Let it know that this trial has ended."""
+    oracle.end_order.append(trial_id)
+    oracle._run_times[trial_id] = 1
+
+
+def brackets(oracle: Any) -> list[list[tuple[int, int]]]:
+    """Sizes and epochs of the rounds of each of Hyperband's brackets, the first one first."""
+    return [
+        [(oracle._get_size(number, i), oracle._get_epochs(number, i)) for i in range(oracle._get_num_rounds(number))]
+        for number in reversed(range(oracle._get_num_brackets()))
+    ]
+
+
+def promotable(oracle: Any) -> set[str]:
+    """The trials that Hyperband may still go on with; none of the others do so."""
+    return {
+        entry["id"]
+        for bracket in getattr(oracle, "_brackets", ())
+        for entries in bracket["rounds"]
+        for entry in entries
+    }
+
+
+def grid_order(oracle: Any) -> list[str]:
+    """A grid's trials in the order of their combinations."""
+    links, order = oracle._ordered_ids, []
+    place = links._next_index[None]  # the first
+    while place is not None:
+        order.append(links._memory[place])
+        place = links._next_index[place]
+    return order
+
+
+def set_grid_order(oracle: Any, order: list[str], populate_next: list[str]) -> None:
+    """The same, given back, and those whose next combination is to be looked for."""
+    for name in order:
+        oracle._ordered_ids.insert(name)
+    oracle._populate_next = populate_next
+
+
+def populate_next(oracle: Any) -> list[str]:
+    """A grid's trials whose next combination is to be looked for."""
+    return list(oracle._populate_next)
+
+
+def oracle_file(oracle: Any) -> Path:
+    """Where keras-tuner keeps an oracle."""
+    return Path(oracle._get_oracle_fname())
+
+
+def trial_file(oracle: Any, trial_id: str) -> Path:
+    """Where keras-tuner keeps a trial."""
+    return Path(oracle._get_trial_dir(trial_id)) / "trial.json"
+
+
+def random_values(oracle: Any) -> dict[str, Any]:
+    """A configuration at random, as `populate_space` gives it."""
+    return oracle._random_populate_space()
+
+
+def num_searched(oracle: Any) -> int:
+    """Hyperparameters that are not fixed."""
+    return len(oracle._nonfixed_space())
+
+
+def gaussian_process(oracle: Any) -> Any:
+    """The Bayesian oracle's, not fitted."""
+    return oracle._make_gpr()
+
+
+def as_vectors(oracle: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Its trials as points of a unit cube `(trials, hyperparameters)`; their scores `(trials,)`, less is better."""
+    return oracle._vectorize_trials()
+
+
+def bounds(oracle: Any) -> Any:
+    """The sides of that cube."""
+    return oracle._get_hp_bounds()
+
+
+def values_at(oracle: Any, point: np.ndarray) -> dict[str, Any]:
+    """The configuration at a point of it."""
+    return oracle._vector_to_values(point)
+
+
+def was_tried(oracle: Any, values: dict[str, Any]) -> bool:
+    """Is this configuration a trial's already?"""
+    return oracle._duplicate(values)

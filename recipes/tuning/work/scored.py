@@ -1,0 +1,129 @@
+"""The model of a trial as it was scored: with the weights of the best epoch of its best execution.
+
+Training again on the same machine gives the same bits, so that is how a model comes back, and what it scores is held
+against the record. Two kinds of weights do not come back like that, so those of the trial that is best so far are kept
+beside its record: those of workers, which share the cores as no later process does, and bits depend on that; and those
+of a user's own `fit`, whose order of the batches nobody knows.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from recipes.running.files import remove_files, write_atomically
+from recipes.tuning.kinds import Training
+from recipes.tuning.problem import Problem, seed_of
+from recipes.tuning.record.folder import WEIGHTS
+from recipes.tuning.record.journal import Execution, Journal, Trial, ranked
+from recipes.tuning.work.train import as_hyperparameters
+
+SAME = 1e-6  # of the score or in all: the rounding of single precision
+
+
+def lineage(trial: Trial, journal: Journal) -> list[Trial]:
+    """The trials that Hyperband promoted to this one, the first one first; it gives the random numbers."""
+    found = [trial]
+    while (number := found[0].promoted) is not None:
+        parent = journal.read(number)
+        assert parent is not None
+        found.insert(0, parent)
+    return found
+
+
+def trainings_of(trial: Trial, execution: int, problem: Problem, journal: Journal) -> list[Training]:
+    """What trains one execution of it: its own training, after those that Hyperband promoted."""
+    steps = lineage(trial, journal)
+    seed = seed_of(problem.seed, steps[0].number, execution)
+    return [Training(as_hyperparameters(step.values), seed, step.last_epoch(problem.epochs)) for step in steps]
+
+
+def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Model:
+    """The model of its best execution at its best epoch: from the disk where it lies there, else trained again.
+
+    Warns where training again gives another score than the record has, as on another machine.
+    """
+    execution = _best_execution(trial, problem)
+    done = trial.executions[execution]
+    trainings = trainings_of(trial, execution, problem, journal)
+    folder = journal.folder_of(trial.number)
+    if (path := weights_file(folder, execution)).exists():
+        model = problem.build(trainings[-1].hp, trainings[-1].seed)
+        if not model.built:
+            model(problem.x[:1])
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            model.set_weights([held[name] for name in sorted(held.files)])
+        return model
+    state = folder / f"state-{execution}"
+    if done.best_epoch == done.epochs and not problem.callbacks and state.is_dir():  # as it was at its end
+        return problem.kind.train(problem, trainings[-1], state).model
+    model, score = _again(done, trainings, problem)
+    if not _is_same(score, done.score):
+        warnings.warn(
+            f"Trial {trial.number}, trained again, has another score than in the search: {problem.objective} was "
+            f"{done.score:.8g}, now {score:.8g}. Another machine or version rounds otherwise, and what a hypermodel "
+            "reads may have changed.",
+            stacklevel=3,
+        )
+    return model
+
+
+def weights_file(folder: Path, execution: int) -> Path:
+    """Where the weights of a training lie, in the folder of its trial."""
+    return folder / f"scored-{execution}.npz"
+
+
+def settle(number: int, problem: Problem, journal: Journal, *, again: bool) -> None:
+    """Of all trials, have the weights of the best one alone on disk, once this one has ended.
+
+    Args:
+        number: Of the trial that has ended.
+        again: Whether it is trained again for them, where it is the best and they are not there.
+    """
+    folder = journal.folder_of(number)
+    if not again and not any(WEIGHTS.fullmatch(path.name) for path in folder.iterdir()):
+        return
+    completed = ranked(journal.trials(), problem.direction)
+    if not completed or completed[0].number != number:
+        remove_files(folder, WEIGHTS)
+        return
+    best, *others = completed
+    execution = _best_execution(best, problem)
+    path = weights_file(folder, execution)
+    if again and not path.exists():
+        model, score = _again(best.executions[execution], trainings_of(best, execution, problem, journal), problem)
+        if _is_same(score, best.executions[execution].score):
+            write_weights(path, model.get_weights())
+    for i in set(range(len(best.executions))) - {execution}:
+        weights_file(folder, i).unlink(missing_ok=True)
+    for other in others:
+        remove_files(journal.folder_of(other.number), WEIGHTS)
+
+
+def write_weights(path: Path, weights: Sequence[np.ndarray]) -> None:
+    """Write these whole; bfloat16 as float32, which holds each of its numbers and which NumPy's files know."""
+    held = {f"{i:06d}": weight if weight.dtype.kind in "biufc" else weight.astype(np.float32)
+            for i, weight in enumerate(weights)}  # fmt: skip
+    buffer = io.BytesIO()
+    np.savez(buffer, **held)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())
+
+
+def _again(done: Execution, trainings: list[Training], problem: Problem) -> tuple[keras.Model, float]:
+    """The model, and what it scores now."""
+    trained = problem.kind.again(problem, trainings, done.best_epoch)
+    values = trained.history.get(problem.objective, [])
+    return trained.model, float(values[done.best_epoch - 1]) if len(values) >= done.best_epoch else math.nan
+
+
+def _is_same(score: float, recorded: float) -> bool:
+    return math.isclose(score, recorded, rel_tol=SAME, abs_tol=SAME)
+
+
+def _best_execution(trial: Trial, problem: Problem) -> int:
+    sign = 1 if problem.direction == "min" else -1
+    return min(range(len(trial.executions)), key=lambda i: sign * trial.executions[i].score)

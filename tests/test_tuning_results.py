@@ -1,0 +1,100 @@
+"""What a search concludes: the best, the simplest as good, the table and the figure."""
+
+import math
+
+import numpy as np
+import pytest
+from conftest import refused
+from searches import QUICK, X, Y
+
+from recipes import build_model, tune
+from recipes.tuning.record.journal import Execution, Trial
+from recipes.tuning.search import Search
+
+
+class TestConclusions:
+    @staticmethod
+    def trial(number, score, parameters, error=0.1, status="completed"):
+        execution = Execution(score, 1, 1, 0.1, parameters, error, "converged", {"loss": [1.0], "val_loss": [score]})
+        return Trial(number, {"units": parameters}, status, (execution,))
+
+    def search(self, *trials, direction="min"):
+        from types import SimpleNamespace
+
+        return Search(trials, SimpleNamespace(direction=direction, objective="val_loss"), "nowhere")
+
+    def test_occam_takes_the_simplest_within_one_standard_error(self):
+        trials = [self.trial(0, 1.0, 500), self.trial(1, 1.09, 30), self.trial(2, 1.11, 5), self.trial(3, 1.05, 90)]
+        found = self.search(*trials)
+        assert found.best_hyperparameters == {"units": 500}
+        assert found.simplest_hyperparameters == {"units": 30}
+        assert found.standard_error == 0.1
+        upwards = self.search(self.trial(0, 0.9, 500, 0.01), self.trial(1, 0.895, 9, 0.5), direction="max")
+        assert upwards.best_trial.number == 0
+        assert upwards.simplest_trial.number == 1
+
+    def test_without_a_standard_error_only_equals_are_alike(self):
+        found = self.search(self.trial(0, 1.0, 50, None), self.trial(1, 1.0, 9, None), self.trial(2, 1.01, 1, None))
+        assert found.simplest_trial.number == 1
+
+    def test_failed_trials_have_no_score(self):
+        found = self.search(self.trial(0, 0.1, 5, status="failed"), self.trial(1, 1.0, 9))
+        assert found.best_trial.number == 1
+        with refused("No trial is completed yet. The same call of tune goes on."):
+            _ = self.search(self.trial(0, 0.1, 5, status="running")).best_trial
+
+    def test_standard_error_of_several_executions(self):
+        executions = [Execution(s, 1, 1, 0.1, 9, 0.3, "", {}) for s in (1.0, 2.0, 3.0)]
+        found = Trial(0, {}, "completed", tuple(executions))
+        assert found.score == 2.0
+        assert found.standard_error == pytest.approx(math.sqrt(0.09 + 1.0 / 3))
+
+    def test_standard_error_of_the_validation_rows(self, tmp_path):
+        found = tune(X, Y, max_trials=1, directory=tmp_path, **QUICK)
+        x, y = found.problem.validation
+        p = found.model(0).predict(x, verbose=0)[:, 0].astype(float)
+        assert found.trials[0].executions[0].best_epoch == 2  # the last one, of which the spread is known
+        losses = -np.where(y == 1, np.log(p), np.log(1 - p))
+        expected = losses.std(ddof=1) / math.sqrt(len(y))
+        assert found.best_trial.executions[0].standard_error == pytest.approx(expected, rel=1e-3)
+
+    def test_the_best_is_trained_again_on_all_rows_for_its_best_number_of_epochs(self, tmp_path):
+        found = tune(X, Y, max_trials=3, executions_per_trial=3, directory=tmp_path, **{**QUICK, "epochs": 6})
+        run = found.retrain()
+        assert run.epochs == np.median([e.best_epoch for e in found.best_trial.executions])
+        assert run.steps == run.epochs * math.ceil(80 / 32)
+        assert run.predict(X).shape == (80, 1)
+        assert found.retrain(2).model.count_params() == found.trials[2].parameters
+        with refused("There is no trained trial 7. Expected a number of the table."):
+            found.retrain(7)
+
+    def test_the_table(self, tmp_path):
+        found = tune(X, Y, max_trials=2, directory=tmp_path, **QUICK)
+        row = found.table()[1]
+        assert next(iter(row)) == "trial"
+        assert row["val_loss"] == row["scores"][0] == min(found.trials[1].executions[0].history["val_loss"])
+        assert (
+            row["parameters"]
+            == build_model(
+                "binary",
+                input_shape=(4,),
+                units=[v for k, v in found.trials[1].hyperparameters.items() if k[:5] == "units"],
+            ).count_params()
+        )
+        assert "simplest as good: trial" in str(found)
+
+    def test_figures(self, tmp_path):
+        found = tune(X, Y, max_trials=3, directory=tmp_path, **QUICK)
+        axes = [ax for ax in found.plot().axes if ax.axison]
+        np.testing.assert_array_equal(axes[0].lines[0].get_ydata(), [t.score for t in found.trials])
+        np.testing.assert_array_equal(
+            axes[0].lines[1].get_ydata(), np.minimum.accumulate([t.score for t in found.trials])
+        )
+        assert [ax.get_xlabel() for ax in axes[2:]] == [
+            name for name in ("num_layers", "units_1", "units_2", "dropout", "learning_rate")
+            if len({t.hyperparameters.get(name) for t in found.trials} - {None}) > 1
+        ]  # fmt: skip
+        from recipes.plots import plot_hyperparameter
+
+        with pytest.raises(ValueError, match=r"^No completed trial has a hyperparameter 'unit'. Expected one of "):
+            plot_hyperparameter(found, "unit")
