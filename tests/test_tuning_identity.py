@@ -67,6 +67,7 @@ class TestCallbacks:
         }
         json.dumps(attributes, allow_nan=False)
 
+    @pytest.mark.slow
     def test_the_words_are_the_same_in_every_process(self):
         script = textwrap.dedent("""
             import functools, json, keras, numpy as np

@@ -5,6 +5,8 @@ the chief of workers that are watched, so these parts are taken from the inside.
 so that a new version of keras-tuner has one file to be read against; a test asks that each of them is there.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from keras_tuner.src import protos as protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer as OracleServicer
 from keras_tuner.src.distribute.utils import has_chief_oracle as has_chief_oracle
 from keras_tuner.src.distribute.utils import is_chief_oracle as is_chief_oracle
+from keras_tuner.src.engine import conditions
 
 # What is overridden, so that keras-tuner calls ours: a name that it no longer calls would change nothing, silently.
 OVERRIDDEN = {
@@ -38,6 +41,16 @@ STATE = {
     "bayesian": ("_seed_state",),
     "hyperband": ("_seed_state", "_brackets", "_current_bracket", "_current_iteration"),
 }
+
+
+@contextmanager
+def silent_conditions() -> Iterator[None]:
+    """Keep keras-tuner 1.4.8 from printing a value of each condition that it sends to another process."""
+    vars(conditions)["print"] = lambda *values: None
+    try:
+        yield
+    finally:
+        vars(conditions).pop("print", None)
 
 
 def set_seed(oracle: Any, seed: int) -> None:

@@ -30,6 +30,7 @@ from recipes.tuning.oracles._keras_tuner import (
     has_chief_oracle,
     is_chief_oracle,
     protos,
+    silent_conditions,
     try_again,
 )
 from recipes.tuning.record.journal import Journal
@@ -160,7 +161,8 @@ def _served(oracle: Any, address: str, on_end: Callable[[int], None]) -> Iterato
     servicer.port = server.add_insecure_port(address)
     server.start()
     try:
-        yield servicer
+        with silent_conditions():
+            yield servicer
     finally:
         server.stop(grace=1).wait()
 
@@ -218,7 +220,7 @@ def _be_worker(setup: Setup, address: tuple[str, str], name: str, chief: int) ->
 def be_worker(setup: Setup, interrupt: Interrupt) -> None:
     """Train what the chief at the address of the environment variables hands out, as long as it has something."""
     name = os.environ[_ADDRESS[2]]
-    with alive(setup.folder, name), telling(setup.folder, name):
+    with alive(setup.folder, name), telling(setup.folder, name), silent_conditions():
         work(setup, explored(setup.oracle(), setup), interrupt, worker=name)
 
 
