@@ -16,7 +16,7 @@ _WIDTHS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what was asked for; returns the exit status."""
+    """Print what was asked for; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m cheatsheet", description="Which loss, last activation and width for which task?"
     )
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def text_table() -> str:
-    """The whole cheatsheet for a terminal."""
+    """Lay out the whole cheatsheet for a terminal."""
     header = ("task", "loss", "last activation", "last layer", "y")
     slide = [(row.task, row.loss, _activation(row), _WIDTHS[row.units].split(",")[0], row.target) for row in LECTURE]
     more = [(row.task, row.loss, _activation(row), _WIDTHS[row.units].split(",")[0], row.target) for row in EXTENDED]
@@ -67,7 +67,7 @@ def text_table() -> str:
 
 
 def explain(row: Row) -> str:
-    """One row in full, with the code to copy."""
+    """Write out one row in full, with the code to copy."""
     others = [other.loss for other in TABLE if other.task == row.task and other is not row]
     slide = {None: "this row is not on the slide", row.activation: "as on the slide"}.get(
         row.lecture_activation, f"the slide prints {row.lecture_activation}"
@@ -103,7 +103,7 @@ def explain(row: Row) -> str:
 
 
 def _recipe(row: Row) -> list[str]:
-    """The lines that build and train this row with `recipes`."""
+    """List the lines that build and train this row with `recipes`."""
     loss = "" if lookup(row.task) is row else f', loss="{row.loss}"'
     if row.task == "reconstruction":
         return [
@@ -120,7 +120,7 @@ def _recipe(row: Row) -> list[str]:
 
 
 def markdown() -> str:
-    """The table as the README holds it, between its markers."""
+    """Write the table as the README holds it, between its markers."""
     lines = [
         "| loss | good for | last activation | last layer | `y` | a constant guess gets |",
         "|---|---|---|---|---|---|",

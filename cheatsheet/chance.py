@@ -13,7 +13,7 @@ from cheatsheet.table import canonical_loss
 
 @known_arguments_only
 def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) -> float | None:
-    """Which loss does the best constant guess get on this target?
+    """Give the loss that the best constant guess gets on this target.
 
     The guess may differ between output nodes (the base rates of the classes, the mean image of an autoencoder),
     but not between examples. A model whose loss is no lower has learnt nothing from `x`.
@@ -42,7 +42,7 @@ def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) ->
 
 @known_arguments_only
 def least_loss(loss: str, y: Any) -> float:
-    """Which loss would a perfect model get on this target?
+    """Give the loss that a perfect model would get on this target.
 
     0 for most losses, but not for all: crossentropy with targets between 0 and 1 costs their entropy (an autoencoder's
     grey pixels, soft labels), and the Poisson loss leaves out ln y!, so that it may be far below 0.
@@ -69,14 +69,14 @@ def least_loss(loss: str, y: Any) -> float:
 
 
 def _columns(y: Any) -> np.ndarray:
-    """The target as float64 of shape (n, values)."""
+    """Return the target as float64 of shape (n, values)."""
     array = as_array(y, "y")
     require_finite(array, "y")
     return array.reshape(len(array), -1).astype(np.float64)
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:
-    """-p ln p, with 0 ln 0 = 0; nats."""
+    """Compute -p ln p in nats, with 0 ln 0 = 0."""
     return -p * np.log(np.where(p > 0, p, 1.0))
 
 
@@ -121,7 +121,7 @@ def _poisson(y: np.ndarray) -> float:
 
 
 def _huber(y: np.ndarray, delta: float = 1.0) -> float:
-    """The best constant has no closed form; its condition, a mean clipped residual of 0, is solved by bisection."""
+    """Compute the loss of the best constant, which has no closed form: bisect until the mean clipped residual is 0."""
     low, high = y.min(axis=0), y.max(axis=0)
     for _ in range(100):
         middle = (low + high) / 2

@@ -56,7 +56,7 @@ class Finding:
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """The same findings, errors first; the order within one severity is kept."""
+    """Sort findings, errors first; the order within one severity is kept."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -82,7 +82,7 @@ class DataError(ValueError):
 
 
 def _in_words(finding: Finding) -> str:
-    """`In validation_data: what was seen. What mends it.`"""
+    """Put a finding into words: its place, what was seen, and what mends it."""
     place = f"In {finding.place}: " if finding.place else ""
     fix = finding.fix.rstrip(".")
     return f"{place}{finding.message}" + (f" {fix[0].upper()}{fix[1:]}." if fix else "")

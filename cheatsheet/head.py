@@ -44,7 +44,7 @@ def head(
     *,
     quantiles: Sequence[float] = QUANTILES,
 ) -> Head:
-    """Which last layer and which loss does this task need?
+    """Find the last layer and the loss that this task needs.
 
     Args:
         task: One of `cheatsheet.TASKS`; taken from `y` when missing.
@@ -82,7 +82,7 @@ quantiles=())
 
 
 def _loss_for(task: str, y: Any) -> str | None:
-    """The twin of the loss that reads this `y` as it stands; `None` leaves the slide's."""
+    """Choose the twin of the loss that reads this `y` as it stands; `None` leaves the slide's."""
     if y is None or task not in ("multiclass", "reconstruction"):
         return None
     target = require_target(y, task, "")

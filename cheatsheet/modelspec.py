@@ -146,7 +146,7 @@ def describe_model(model: Any) -> ModelSpec:
 
 
 def _read(thing: Any, name: str) -> Any:
-    """An attribute; `None` where there is none, or none yet: Keras raises different errors for the latter."""
+    """Read an attribute; `None` where there is none, or none yet: Keras raises different errors for the latter."""
     try:
         return getattr(thing, name)
     except (AttributeError, ValueError, RuntimeError):
@@ -172,7 +172,7 @@ def _inputs(model: Any) -> tuple[InputSpec, ...]:
 
 
 def _outputs(model: Any) -> tuple[OutputSpec, ...]:
-    """The outputs of a model whose graph of layers is known; none for another."""
+    """Describe the outputs of a model whose graph of layers is known; none for another."""
     tensors = _read(model, "outputs") or ()
     made = []
     for key, tensor in zip(_keys(_read(model, "output"), tensors), tensors, strict=True):
@@ -184,7 +184,7 @@ def _outputs(model: Any) -> tuple[OutputSpec, ...]:
 
 
 def _outputs_to_be(model: Any) -> tuple[OutputSpec, ...]:
-    """The output of a sequential model that is not built yet, from its last layers."""
+    """Describe the output of a sequential model that is not built yet, from its last layers."""
     layers = list(_flat(model)) if type(model).__name__ == "Sequential" else []
     if not layers:
         return ()
@@ -212,7 +212,7 @@ def _layers(model: Any, path: str = "") -> Iterator[LayerSpec]:
 
 
 def _keys(structure: Any, tensors: Sequence[Any]) -> list[str | None]:
-    """The key of each tensor where they stand in a dict."""
+    """Find the key of each tensor where they stand in a dict."""
     if not isinstance(structure, Mapping):
         return [None] * len(tensors)
     of = {id(tensor): str(key) for key, tensor in structure.items()}
@@ -223,13 +223,13 @@ def _keys(structure: Any, tensors: Sequence[Any]) -> list[str | None]:
 
 
 def _maker(tensor: Any) -> tuple[Any, int, int]:
-    """The layer or operation that made a symbolic tensor, in which of its calls, and as which of its outputs."""
+    """Find the layer or operation that made a symbolic tensor, in which of its calls, and as which of its outputs."""
     operation, call, place = _read(tensor, "_keras_history") or (None, 0, 0)
     return operation, call, place
 
 
 def _activation_behind(tensor: Any) -> str | None:
-    """The last activation on the way to this tensor, through models and behind layers that only reshape."""
+    """Find the last activation on the way to this tensor, through models and behind layers that only reshape."""
     layer, call, place = _maker(tensor)
     if layer is None:
         return None
@@ -255,7 +255,7 @@ def _passes_on(layer: Any) -> bool:
 
 
 def _activation_of(layer: Any) -> str | None:
-    """Keras' name of a layer's activation; `None` for no such, for one's own, and for a layer of one's own."""
+    """Give Keras' name of a layer's activation; `None` for no such, for one's own, and for a layer of one's own."""
     if not _is_of_the_frameworks(type(layer)):
         return None
     kind = type(layer).__name__
@@ -282,7 +282,7 @@ def _width_to_be(layers: Sequence[Any]) -> int | None:
 
 
 def _with_losses(outputs: tuple[OutputSpec, ...], loss: Any) -> tuple[OutputSpec, ...]:
-    """The outputs with what each is compared by; where they are not known, one for each loss."""
+    """Add to each output what it is compared by; where the outputs are not known, make one for each loss."""
     if isinstance(loss, Mapping):
         outputs = outputs or tuple(OutputSpec(str(key)) for key in loss)
         losses = [loss.get(output.name, loss.get(output.layer)) for output in outputs]
@@ -315,7 +315,7 @@ def loss_options(loss: Any) -> dict[str, Any]:
 
 
 def _loss_name(loss: Any) -> str | None:
-    """The full name: that of Keras' class, which a user may have named otherwise, or the loss's own."""
+    """Give a loss's full name: that of Keras' class, which a user may have named otherwise, or its own."""
     by_class = canonical_loss(type(loss).__name__)
     if _is_of_the_frameworks(type(loss)) and by_class in {row.loss for row in TABLE}:
         return by_class

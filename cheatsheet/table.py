@@ -249,7 +249,7 @@ COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categori
 
 
 def canonical_loss(name: str) -> str:
-    """Keras' full name of a loss, from its short, class or function name; unknown names come back unchanged.
+    """Give Keras' full name of a loss, from its short, class or function name; unknown names come back unchanged.
 
     >>> canonical_loss("mse"), canonical_loss("KLDivergence"), canonical_loss("my_loss")
     ('mean_squared_error', 'kl_divergence', 'my_loss')
@@ -261,7 +261,7 @@ def canonical_loss(name: str) -> str:
 
 @known_arguments_only
 def lookup(task: str, loss: str | None = None) -> Row:
-    """Which row of the cheatsheet is for this task (and this loss)?
+    """Look up the row of the cheatsheet for this task (and this loss).
 
     Args:
         task: One of `cheatsheet.TASKS`.

@@ -43,7 +43,7 @@ class Inference:
 
 @known_arguments_only
 def infer_task(y: Any) -> Inference:
-    """Which task does this target stand for?
+    """Infer which task this target stands for.
 
     Args:
         y: Target of shape `(n,)`, `(n, 1)` or `(n, k)`: booleans, integers, floats, text, one-hot rows, rows of
@@ -91,12 +91,12 @@ def infer_task(y: Any) -> Inference:
 
 
 def is_whole(array: np.ndarray) -> bool:
-    """Are these numbers all whole, whatever their dtype?"""
+    """Say whether these numbers are all whole, whatever their dtype."""
     return array.dtype.kind in "bui" or (array.dtype.kind == "f" and bool(np.all(array == np.round(array))))
 
 
 def is_distribution(array: np.ndarray) -> bool:
-    """Is every row of this `(n, k)` array a distribution: no negative value, sum 1?"""
+    """Say whether every row of this `(n, k)` array is a distribution: no negative value, sum 1."""
     if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "buif":
         return False
     return bool(np.all(array >= 0)) and bool(np.all(np.abs(array.sum(axis=1) - 1) <= SUM_TOLERANCE))
@@ -187,7 +187,7 @@ def _infer_rows(array: np.ndarray) -> Inference:
 
 
 def require_target(y: Any, task: str, loss: str) -> np.ndarray:
-    """Can this `y` be the target of this task and this loss? Returns it as an array, `(n, 1)` made `(n,)`.
+    """Require a `y` that can be the target of this task and this loss; return it as an array, `(n, 1)` made `(n,)`.
 
     Args:
         y: Target as for `infer_task`.
@@ -223,7 +223,7 @@ def require_target(y: Any, task: str, loss: str) -> np.ndarray:
 
 
 def in_unit_interval(array: np.ndarray) -> bool:
-    """Do all values lie in [0, 1]?"""
+    """Say whether all values lie in [0, 1]."""
     return bool(array.min() >= 0) and bool(array.max() <= 1)
 
 

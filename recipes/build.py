@@ -51,7 +51,7 @@ def build_model(
     seed: int | None = None,
     **body_options: Any,
 ) -> keras.Sequential:
-    """Which compiled model fits this task, or this data?
+    """Build a compiled model that fits this task, or this data.
 
     With `task` alone the model takes its input shape from the first data that it sees. With `x` it standardises
     its input inside (`Normalization`), and with `y` for regression it scales its output inside (`Rescaling`), so
@@ -148,7 +148,7 @@ def _head_for(
 
 
 def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | None) -> Callable[..., list[keras.Layer]]:
-    """The body's function, after a look at its name, its options, which become plain numbers, and the image's size."""
+    """Find the body's function; check its name, its options, which become plain numbers, and the image's size."""
     if callable(body):
         return body
     if body not in BODIES:
@@ -192,7 +192,7 @@ def _require_halvable(shape: tuple[int, ...], num_blocks: int) -> None:
 
 
 def _input_layers(shape: tuple[int, ...], features: np.ndarray | None, body: Body) -> list[keras.Layer]:
-    """What comes before the body: the channel axis of grey images, and the scale of the data."""
+    """Make what comes before the body: the channel axis of grey images, and the scale of the data."""
     layers: list[keras.Layer] = []
     if body == "cnn" and len(shape) == 2:
         layers.append(keras.layers.Reshape((*shape, 1), name="add_channel"))
@@ -204,7 +204,7 @@ def _input_layers(shape: tuple[int, ...], features: np.ndarray | None, body: Bod
 
 
 def _output_scale(head: Head, y: Any) -> list[keras.Layer]:
-    """The last layers of a regression: from a network's natural range, about -1 to 1, to the units of y."""
+    """Make the last layers of a regression: from a network's natural range, about -1 to 1, to the units of y."""
     if head.task not in ("regression", "quantile") or head.activation not in ("linear", "softplus"):
         return []
     target = np.asarray(y, dtype=np.float64)
@@ -231,7 +231,7 @@ def _rescaling(scale: np.ndarray, offset: np.ndarray, name: str) -> keras.layers
 
 
 def _require_scale(std: np.ndarray) -> None:
-    """Raw losses of tiny or of very unequal columns cannot be trained on."""
+    """Refuse columns of y that are tiny, and warn of very unequal ones: their raw losses cannot be trained on."""
     if std.min() < SMALLEST_SPREAD:
         raise ValueError(
             f"y varies by only {std.min():.3g} in its units, so that the gradients of its loss vanish in float32. "
@@ -279,7 +279,7 @@ def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: Rate 
 
 
 def _in_short(value: Any) -> str:
-    """A value where its text is short, else its type."""
+    """Show a value where its text is short, else its type."""
     return repr(value) if isinstance(value, str | bool | list | tuple) else type(value).__name__
 
 
@@ -297,7 +297,7 @@ class DividedSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.schedule(step) / self.divisor
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model keeps of it."""
+        """Return what a saved model keeps of the schedule."""
         return {"schedule": keras.saving.serialize_keras_object(self.schedule), "divisor": self.divisor}
 
 

@@ -73,7 +73,7 @@ class Data:
 
 @known_arguments_only
 def load_data(name: str, *, folder: str | os.PathLike[str] | None = None, scale: bool = True) -> Data:
-    """Which arrays belong to this name?
+    """Load the arrays that belong to this name.
 
     Args:
         name: `"breast_cancer"`, `"wine"`, `"iris"`, `"diabetes"`, `"digits"`, `"photographs"` (two, in colour, 427x640;
@@ -118,7 +118,7 @@ def _load_from_sklearn(name: str) -> Data:
 
 
 def cut_tiles(images: np.ndarray, size: int, step: int | None = None) -> np.ndarray:
-    """All square tiles of images, row by row from the top left corner.
+    """Cut images into all their square tiles, row by row from the top left corner.
 
     Args:
         images: `(n, height, width, channels)`.

@@ -11,7 +11,7 @@ from cheatsheet.common.words import show_values
 
 
 def as_features(x: Any, name: str = "x") -> np.ndarray:
-    """Which array of numbers is this input?
+    """Read an input as an array of numbers.
 
     Args:
         x: Array-like of shape `(n, ...)`; `(n,)` is one feature and becomes `(n, 1)`.
@@ -49,7 +49,7 @@ def _require_number_columns(table: Any, name: str) -> None:
 
 
 def as_float32(array: np.ndarray, name: str) -> np.ndarray:
-    """The same numbers in float32, or an error where they do not survive; copied only where they must be."""
+    """Turn numbers into float32, or raise where they do not survive; copy them only where it must be."""
     if array.dtype.itemsize == 8:
         largest = max(abs(float(array.max())), abs(float(array.min())))
         if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
@@ -62,7 +62,7 @@ def as_float32(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def require_float32_spread(array: np.ndarray, name: str) -> None:
-    """Does what varies in each column survive float32, which has 24 bits?
+    """Require that what varies in each column survives float32, which has 24 bits.
 
     Raises:
         ValueError: for values like 1e8 + noise, all of which become one number.
@@ -80,7 +80,7 @@ def require_float32_spread(array: np.ndarray, name: str) -> None:
 
 
 def input_shape_of(features: np.ndarray | None, input_shape: Sequence[int] | int | None) -> tuple[int, ...] | None:
-    """The shape of one example, from the data or as given; `None` where neither is.
+    """Find the shape of one example, from the data or as given; `None` where neither is.
 
     Raises:
         ValueError: for a shape that is none, or that the data do not have.
@@ -130,7 +130,7 @@ def _as_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
 
 
 def moments(array: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over all axes but the last `keep`, in float64.
+    """Compute mean and standard deviation over all axes but the last `keep`, in float64.
 
     A constant has standard deviation 1 here: divided by its true 0, the first other value met in use would
     become infinite.

@@ -40,6 +40,6 @@ class Pinball(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="recipes")
 def sign_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """How often does the output lie on the right side of 0? For labels -1 and +1; shape `(n,)`."""
+    """Compute how often the output lies on the right side of 0, for labels -1 and +1; shape `(n,)`."""
     same = ops.equal(ops.greater(y_true, 0), ops.greater(y_pred, 0))
     return ops.mean(ops.cast(same, "float32"), axis=-1)

@@ -46,7 +46,7 @@ def seeded(seed: int | None) -> Iterator[None]:
 
 
 def _make_default_seed() -> int:
-    """The seed of something that was given none."""
+    """Make the seed of something that was given none."""
     numbers = _numbers.get()
     return _keras_own() if numbers is None else numbers.randint(1, LARGEST)
 

@@ -18,7 +18,7 @@ OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units"
 
 
 def is_whole(value: Any, least: int) -> bool:
-    """Is this a whole number of at least this much? `True` and `False` are none, though Python counts with them."""
+    """Say whether this is a whole number of at least `least`; a bool is none, though Python counts with it."""
     if isinstance(value, bool | np.bool_):
         return False
     try:
@@ -38,7 +38,7 @@ def require_whole(name: str, value: Any, least: int) -> None:
 
 
 def as_widths(name: str, values: Any) -> tuple[int, ...]:
-    """A sequence of whole numbers of at least 1, one for each layer, as Keras takes them: NumPy's it does not.
+    """Return a sequence of whole numbers of at least 1, one for each layer, as Keras takes them: NumPy's it does not.
 
     Raises:
         ValueError: where it is none.

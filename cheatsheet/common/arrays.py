@@ -9,7 +9,7 @@ from cheatsheet.common.words import count, show_values
 
 
 def as_array(value: Any, name: str) -> np.ndarray:
-    """Which array is this list, array, pandas object or tensor?
+    """Read a list, array, pandas object or tensor as a NumPy array.
 
     Numbers and booleans keep their dtype; text becomes a string array. Nothing is copied that need not be.
 
@@ -65,7 +65,7 @@ def as_array(value: Any, name: str) -> np.ndarray:
 
 
 def require_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None = None) -> None:
-    """Is every number finite? Otherwise one NaN makes the whole loss NaN, and Keras does not say why.
+    """Require every number to be finite: one NaN makes the whole loss NaN, and Keras does not say why.
 
     Args:
         array: Numbers of any shape.
@@ -91,7 +91,7 @@ def require_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None =
 
 
 def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
-    """Object arrays (pandas' default for text) as text or numbers."""
+    """Turn an object array (pandas' default for text) into one of text or numbers."""
     flat = array.ravel()
     missing = [i for i, item in enumerate(flat) if _is_missing(item)]
     if missing:

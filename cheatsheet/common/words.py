@@ -6,17 +6,17 @@ from typing import Any
 
 
 def show_values(values: Any, most: int = 5) -> str:
-    """A few values for a message: `0, 1, 2` or `'cat', 'dog', ...`."""
+    """Write a few values for a message: `0, 1, 2` or `'cat', 'dog', ...`."""
     shown = ", ".join(repr(value.item() if hasattr(value, "item") else value) for value in values[:most])
     return shown + (", ..." if len(values) > most else "")
 
 
 def count(number: int, noun: str) -> str:
-    """`1 value`, `3 values`."""
+    """Write a number with its noun in singular or plural: `1 value`, `3 values`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """` Did you mean 'adam'?`, with a space before it, where one of the known words is close; else nothing."""
+    """Write ` Did you mean 'adam'?`, with a space before it, where one of the known words is close; else nothing."""
     close = get_close_matches(str(word), [*known], n=1) or get_close_matches(str(word).lower(), [*known], n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

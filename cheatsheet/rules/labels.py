@@ -52,7 +52,7 @@ def _expected(output: OutputSpec, target: np.ndarray) -> tuple[int | None, ...]:
 
 
 def _stretches(output: OutputSpec, target: np.ndarray) -> bool:
-    """Would the loss compare them all the same? The losses of numbers do, where NumPy's broadcasting would."""
+    """Say whether the loss compares the two all the same: losses of numbers do, where NumPy's broadcasting would."""
     expected = _expected(output, target)
     return (
         output.loss in _STRETCHING

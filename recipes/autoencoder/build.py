@@ -43,7 +43,7 @@ def build_autoencoder(
     learning_rate: Rate | None = None,
     seed: int | None = None,
 ) -> keras.Sequential:
-    """Which compiled model squeezes an example into a code and restores it, cleans it or enlarges it?
+    """Build a compiled model that squeezes an example into a code and restores it, cleans it or enlarges it.
 
     The last layer follows the cheatsheet's reconstruction row: sigmoid for values in [0, 1], linear otherwise, and for
     super-resolution, which adds to bicubic interpolation what that lacks.
@@ -180,7 +180,7 @@ def _require_kind(kind: Any) -> str:
 
 
 def _options(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    """All of a kind's own options, as given or by default."""
+    """Return all of a kind's own options, as given or by default."""
     for name in given:
         if name not in KINDS[kind]:
             raise ValueError(f"kind={kind!r} has no {name}. It takes {', '.join(KINDS[kind])}.")

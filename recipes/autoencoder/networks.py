@@ -55,7 +55,7 @@ def _denoising(
 def _super_resolution(
     shape: Shape, head: Head, *, latent: int, filters: Sequence[int], hidden_activation: str, scale: int
 ) -> Parts:
-    """Starts as bicubic interpolation and learns what that lacks: the code ends with the small image itself."""
+    """Make parts that start as bicubic interpolation and learn what that lacks; the code ends with the small image."""
     channels = shape[2]
     image = keras.Input(shape)
     features: Any = image
@@ -74,7 +74,7 @@ def _super_resolution(
 
 
 def blocks_in_place(shape: Shape, scale: int) -> list[keras.Layer]:
-    """From all values of a block side by side, as channels of one small pixel, to the block itself."""
+    """Make the layers that spread a block, all of whose values are channels of one small pixel, over its own pixels."""
     height, width, channels = shape
     return [
         layers.Reshape((height, width, scale, scale, channels)),
@@ -118,7 +118,7 @@ class Preset:
 
 
 def _notebook(*units: int) -> Callable[[Shape, Head], Parts]:
-    """ReLU in every hidden layer, the code's too."""
+    """Give a maker of dense parts with ReLU in every hidden layer, the code's too."""
 
     def make(shape: Shape, head: Head) -> Parts:
         last = layers.Dense(int(np.prod(shape)), activation=head.activation, name="head")
@@ -145,7 +145,7 @@ def _superres_conv(shape: Shape, head: Head) -> Parts:
 
 
 def _wide(latent: int, *units: int) -> Callable[[Shape, Head], Parts]:
-    """Wider than the notebook's, smooth activations, a linear code."""
+    """Give a maker of parts wider than the notebook's, with smooth activations and a linear code."""
 
     def make(shape: Shape, head: Head) -> Parts:
         return _dense(shape, head, latent=latent, units=units, hidden_activation="silu")
@@ -154,7 +154,7 @@ def _wide(latent: int, *units: int) -> Callable[[Shape, Head], Parts]:
 
 
 def _patches(latent: int, *units: int) -> Callable[[Shape, Head], Parts]:
-    """Convolutions on a 7x7 grid of 4x4 patches, which a CPU does fast; and back, a patch from each place."""
+    """Give a maker of convolutions on a 7x7 grid of 4x4 patches, fast on a CPU; and back, a patch from each place."""
 
     def make(shape: Shape, head: Head) -> Parts:
         channels, patch, side = 32, 4, 7

@@ -13,7 +13,7 @@ def cnn(
     hidden_activation: str = "relu",
     dropout: float = 0.25,
 ) -> list[keras.Layer]:
-    """Which layers turn an image `(n, height, width, channels)` into features?
+    """Make the layers that turn an image `(n, height, width, channels)` into features.
 
     Each block is `Conv2D` (same padding), activation and 2x2 max pooling, so it halves height and width.
 

@@ -6,7 +6,7 @@ import keras
 
 
 def mlp(*, units: Sequence[int] = (64, 32), hidden_activation: str = "relu", dropout: float = 0.0) -> list[keras.Layer]:
-    """Which layers turn any input into features through fully connected layers?
+    """Make the fully connected layers that turn any input into features.
 
     Args:
         units: Width of each hidden layer; `()` leaves none, which makes the model linear.

@@ -33,7 +33,7 @@ BELOW_TRAINING = 0.02  # relative gap by which the validation loss must lie belo
 def diagnose(
     history: Any, *, chance: float | None = None, least: float | None = None, spread: float | None = None
 ) -> list[Finding]:
-    """What does this loss curve say?
+    """Tell what this loss curve says.
 
     Args:
         history: Dict with `"loss"` and perhaps `"val_loss"`, one value per epoch; or the `History` that Keras'
@@ -125,7 +125,7 @@ def _as_curve(values: Sequence[float], name: str) -> np.ndarray:
 
 
 def _noise(curve: np.ndarray) -> float:
-    """Scatter from epoch to epoch, whatever the smooth course is: from second differences, outliers ignored."""
+    """Measure the scatter from epoch to epoch, whatever the smooth course: by second differences, outliers ignored."""
     if len(curve) < 4:
         return 0.0
     second = np.diff(curve, 2)
@@ -234,7 +234,7 @@ def _overfitting(curves: _Curves) -> list[Finding]:
 
 
 def _smoothed(curve: np.ndarray) -> np.ndarray:
-    """Centred running median over about a tenth of the epochs, shorter at the ends."""
+    """Smooth by a centred running median over about a tenth of the epochs, shorter at the ends."""
     half = len(curve) // 20
     return np.array([np.median(curve[max(0, i - half) : i + half + 1]) for i in range(len(curve))])
 
@@ -262,7 +262,7 @@ def _worse_than_chance(curves: _Curves, chance: float | None, least: float, seve
 
 
 def _posterior_collapse(curves: _Curves, chance: float | None, spread: float | None) -> list[Finding]:
-    """An autoencoder that has learnt the mean example and nothing that tells the examples apart."""
+    """Find an autoencoder that has learnt the mean example and nothing that tells the examples apart."""
     end = float(np.median(curves.watched[-curves.tail :]))
     if spread is None or chance is None or spread >= COLLAPSED or end > chance * (1 + COLLAPSED_NEAR_CHANCE):
         return []
@@ -279,7 +279,7 @@ def _posterior_collapse(curves: _Curves, chance: float | None, spread: float | N
 
 
 def _jumps(curves: _Curves) -> list[Finding]:
-    """Scatter that is no bad sign by itself, as the lecture says, but looks like one."""
+    """Find scatter that is no bad sign by itself, as the lecture says, but looks like one."""
     tail = curves.watched[-curves.tail :]
     scatter = _noise(curves.watched[-2 * curves.tail :])
     level = abs(float(np.median(tail)))

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def crossentropies(logits: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Crossentropy of each row: logits `(n, classes)`, answers `(n,)`, result `(n,)` in float64."""
+    """Compute each row's crossentropy: logits `(n, classes)`, answers `(n,)`, result `(n,)` in float64."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     own = shifted[np.arange(len(answers)), answers]
     # float64: a network without decay drives its loss below what float32 can add to 1

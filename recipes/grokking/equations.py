@@ -80,12 +80,12 @@ class Equations:
         return self.num_symbols + 2
 
     def tokens(self, rows: np.ndarray) -> np.ndarray:
-        """These equations as a model reads them: x, operator, y, equals sign; `(rows, 4)`, int32."""
+        """Write these equations as a model reads them: x, operator, y, equals sign; `(rows, 4)`, int32."""
         columns = (self.x[rows], self.operator, self.y[rows], self.equals)
         return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int32)
 
     def mirror_in_training(self) -> np.ndarray | None:
-        """For each validation row of a commutative operation: was `y o x` in training? `None` for others.
+        """Say for each validation row of a commutative operation whether `y o x` was in training; `None` for others.
 
         Copying the mirror image needs no arithmetic, so such rows say less about generalisation.
         """
@@ -97,7 +97,7 @@ class Equations:
 
 
 def equations(operation: str = "x/y", p: int = 97, train_fraction: float = 0.5, seed: int = 0) -> Equations:
-    """Which equations are there, and which of them train?
+    """Make the table of all equations, and choose those that train.
 
     Args:
         operation: One of `OPERATIONS`.
@@ -134,7 +134,7 @@ def equations(operation: str = "x/y", p: int = 97, train_fraction: float = 0.5, 
 
 
 def table_size(operation: str, p: int, train_fraction: float) -> tuple[int, int]:
-    """How many equations are there, and how many of them train? Counted, not made, so that p may be any.
+    """Count the equations, and those of them that train, without making them, so that p may be any.
 
     Raises:
         ValueError: for an unknown operation, a p that is no whole number of at least 3, a fraction that leaves one side
@@ -159,7 +159,7 @@ def table_size(operation: str, p: int, train_fraction: float) -> tuple[int, int]
 
 
 def is_prime(number: int) -> bool:
-    """Has this whole number of at least 2 no divisor but itself and 1?"""
+    """Say whether this whole number of at least 2 has no divisor but itself and 1."""
     return all(number % divisor for divisor in range(2, math.isqrt(number) + 1))
 
 
@@ -188,11 +188,11 @@ def _of_permutations(operation: str) -> tuple[int, np.ndarray, np.ndarray, np.nd
 
 
 def _compose(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """`(n, 5)` images of 0..4 under `i -> x(y(i))`."""
+    """Compose permutations: the images `(n, 5)` of 0..4 under `i -> x(y(i))`."""
     return np.take_along_axis(x, y, axis=1)
 
 
 def _inverse(y: np.ndarray, p: int) -> np.ndarray:
-    """The number with `y * inverse = 1` modulo p: `y^(p-2)`, by Fermat's little theorem; 0 for 0."""
+    """Find the number with `y * inverse = 1` modulo p: `y^(p-2)`, by Fermat's little theorem; 0 for 0."""
     table = np.array([pow(int(value), p - 2, p) for value in range(p)])
     return table[y]

@@ -9,7 +9,7 @@ MULTIPLICATIVE = ("x/y", "x*y", "x/y if y odd else x-y")
 
 
 def circle_order(table: Equations) -> np.ndarray | None:
-    """In which order do the numbers lie on the group's circle?
+    """Give the order in which the numbers lie on the group's circle.
 
     0, 1, ..., p - 1 for sums and differences; for products and quotients the powers of a generator, so that the place
     of a number is its discrete logarithm (A. Power et al. 2022, section 3.2), and 0 lies on no circle. `None` for S5,
@@ -25,7 +25,7 @@ def circle_order(table: Equations) -> np.ndarray | None:
 
 
 def fourier_power(embedding: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """How much of the embedding varies at each frequency?
+    """Compute how much of the embedding varies at each frequency.
 
     Args:
         embedding: `(tokens, width)`.
@@ -40,14 +40,14 @@ def fourier_power(embedding: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def gini(shares: np.ndarray) -> float:
-    """How unequal are these shares? 0 if all are equal, towards 1 if one has everything (C. Gini 1912)."""
+    """Measure how unequal these shares are: 0 if all are equal, towards 1 if one has everything (C. Gini 1912)."""
     ordered = np.sort(shares)
     places = np.arange(1, len(ordered) + 1)
     return float(2 * np.sum(places * ordered) / (len(ordered) * ordered.sum()) - (len(ordered) + 1) / len(ordered))
 
 
 def circle_plane(embedding: np.ndarray, order: np.ndarray, frequency: int | None = None) -> tuple[np.ndarray, int]:
-    """The plane on which the numbers lie on a circle.
+    """Find the plane on which the numbers lie on a circle.
 
     Args:
         embedding: `(tokens, width)`.
@@ -65,7 +65,7 @@ def circle_plane(embedding: np.ndarray, order: np.ndarray, frequency: int | None
 
 
 def joining_order(order: np.ndarray, frequency: int) -> np.ndarray:
-    """The numbers in the order in which the circle of this frequency meets them, so that lines follow its rim."""
+    """Put the numbers in the order in which this frequency's circle meets them, so that lines follow its rim."""
     n = len(order)
     turns = frequency * np.arange(n) % n  # place of each number on the circle, in n-ths of a turn
     return order[np.argsort(turns, kind="stable")]
@@ -74,7 +74,7 @@ def joining_order(order: np.ndarray, frequency: int) -> np.ndarray:
 def restricted_and_excluded_loss(
     table: Equations, logits: np.ndarray, num_frequencies: int = 5
 ) -> tuple[float, float] | None:
-    """Does the network compute with waves (N. Nanda et al. 2023, arXiv 2301.05217)?
+    """Measure by two losses whether the network computes with waves (N. Nanda et al. 2023, arXiv 2301.05217).
 
     Of the logits only what depends on the answer's place on the circle is looked at: their mean over all equations with
     the same answer, which is the part of their Fourier transform that waves of `x + y` can have. The *restricted* loss
@@ -114,6 +114,6 @@ def restricted_and_excluded_loss(
 
 
 def _generator(p: int) -> int:
-    """The smallest number whose powers are all of 1 .. p - 1."""
+    """Find the smallest number whose powers are all of 1 .. p - 1."""
     factors = [f for f in range(2, p) if (p - 1) % f == 0 and all(f % d for d in range(2, int(f**0.5) + 1))]
     return next(g for g in range(2, p) if all(pow(g, (p - 1) // f, p) != 1 for f in factors))

@@ -71,7 +71,7 @@ def grok(
     checkpoint: str | os.PathLike[str] | None = None,
     verbose: str | int = "auto",
 ) -> GrokRun:
-    """When does a network stop memorising these equations and understand them?
+    """Train a network on equations, and find when it stops memorising and understands them.
 
     Args:
         preset: `"lecture"` (x + y modulo 53, without attention: seconds on a laptop), `"paper"` (x / y modulo 97, AdamW

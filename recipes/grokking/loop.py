@@ -93,7 +93,7 @@ class Loop:
             self._evaluate()
 
     def result(self, settings: dict[str, Any], *, interrupted: bool) -> GrokRun:
-        """What came of it; the model has the last weights."""
+        """Return what came of the run; the model has the last weights."""
         found = phases(self.history)
         circumstances = Circumstances(
             has_rule=self.table.operation != RANDOM,
@@ -118,7 +118,7 @@ class Loop:
         )
 
     def _train(self, last: int) -> None:
-        """The steps from here up to this one."""
+        """Take the steps from here up to this one."""
         is_compiled = self.trainer.is_compiled
         start = time.perf_counter()
         self.state = self.trainer.steps(self.state, self.step, last)
@@ -142,7 +142,7 @@ class Loop:
         self.embeddings.append(embedding)
 
     def _show(self) -> None:
-        """The step, both accuracies, the speed and the phase, on one line."""
+        """Show the step, both accuracies, the speed and the phase, on one line."""
         if self.line is None:
             return
         last = {name: values[-1] for name, values in self.history.items()}
@@ -170,7 +170,7 @@ class Loop:
 
 
 def knowledge(table: Equations, logits: np.ndarray) -> dict[str, float]:
-    """How well does a network with these logits know the table?
+    """Measure how well a network with these logits knows the table.
 
     Args:
         table: The equations.

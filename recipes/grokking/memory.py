@@ -20,7 +20,7 @@ FLAT_VECTORS = 12  # as long as all weights: the state before and after a step, 
 def require_memory(
     operation: str, p: int, train_fraction: float, network: Network, batch_size: int, max_steps: int
 ) -> None:
-    """Is there enough memory for a run of these arguments of `grok`?
+    """Require enough memory for a run of these arguments of `grok`.
 
     Raises:
         ValueError: where it would take more than is free, with the p that would fit.
@@ -47,7 +47,7 @@ def require_memory(
 def run_bytes(
     operation: str, p: int, train_fraction: float, network: Network, batch_size: int, max_steps: int
 ) -> float:
-    """Bytes at the peak of a run, roughly; not less than all its large arrays together."""
+    """Estimate the bytes at the peak of a run; not less than all its large arrays together."""
     rows, num_train = table_size(operation, p, train_fraction)
     tokens = (120 if operation in PERMUTATIONS else p) + 2
     batch = min(batch_size, -(-num_train // 2))
@@ -67,7 +67,7 @@ def run_bytes(
 
 
 def _activations(network: Network, rows: int, tokens: int) -> float:
-    """The columns that live at one time while logits are computed: inside the network, or at its end."""
+    """Count the bytes that live at one time while logits are computed: inside the network, or at its end."""
     if network.kind == "mlp":
         inside = 3 * network.hidden  # what x and y give, and their sum
     else:
@@ -78,12 +78,12 @@ def _activations(network: Network, rows: int, tokens: int) -> float:
 
 
 def _loss(rows: int, num_train: int, tokens: int) -> float:
-    """Logits, and beside them what their crossentropy or their waves are computed with."""
+    """Count the bytes of the logits, and beside them of what their crossentropy or their waves are computed with."""
     return tokens * (SINGLE * rows + max((SINGLE + DOUBLE) * rows, 3.0 * DOUBLE * num_train))
 
 
 def _num_evaluations(max_steps: int) -> int:
-    """Evaluations before the validation set is known; they are closer from there on, for as long as nobody can say."""
+    """Count evaluations before the validation set is known; nobody can say for how long they are closer after that."""
     step = count = 0
     while step < max_steps:
         count += 1
@@ -92,7 +92,7 @@ def _num_evaluations(max_steps: int) -> int:
 
 
 def _largest_prime(p: int, fits: Callable[[int], bool]) -> int | None:
-    """The largest prime number below p that fits; `fits` is false from some number on."""
+    """Find the largest prime number below p that fits; `fits` is false from some number on."""
     low, high = 2, p
     while high - low > 1:
         middle = (low + high) // 2

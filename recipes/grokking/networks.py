@@ -34,7 +34,7 @@ class Network:
             raise ValueError(f"Unknown network. Received: kind={self.kind!r}. Expected 'transformer' or 'mlp'.")
 
     def build(self, num_tokens: int, seed: int | None = None, dtype: str = "float32") -> keras.Model:
-        """The plain Keras model, from tokens `(n, 4)` to logits `(n, num_tokens)`."""
+        """Build the plain Keras model, from tokens `(n, 4)` to logits `(n, num_tokens)`."""
         if self.kind == "mlp":
             return build_embedding_mlp(num_tokens, width=self.width, units=self.hidden, seed=seed, dtype=dtype)
         return build_transformer(
@@ -56,7 +56,7 @@ MLP = Network("mlp", width=128, hidden=256)
 
 
 def flops_per_example(network: Network, num_symbols: int, batch_size: int, *, shared: bool) -> float:
-    """Floating-point operations of the matrix products of a training step, for each of its examples.
+    """Count the floating-point operations of a training step's matrix products, for each of its examples.
 
     Two for each product of two weights' worth, three times over for the forward and the two backward passes. `shared`
     counts what `step/fast_forward.py` computes, else what the plain model does.

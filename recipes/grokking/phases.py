@@ -41,7 +41,7 @@ class Phases:
 
 
 def phases(history: Mapping[str, Sequence[float]]) -> Phases:
-    """What do these evaluations show?
+    """Say what these evaluations show.
 
     Args:
         history: `"step"`, `"accuracy"` and `"val_accuracy"`, one value for each evaluation.
@@ -61,7 +61,7 @@ def phases(history: Mapping[str, Sequence[float]]) -> Phases:
 
 
 def next_evaluation(history: Mapping[str, Sequence[float]]) -> int:
-    """At which step comes the next one? On a logarithmic scale; soon where the validation set has just been learnt."""
+    """Find the next evaluation's step, on a logarithmic scale; soon where the validation set has just been learnt."""
     if not history["step"]:
         return 0
     step = int(history["step"][-1])
@@ -71,13 +71,13 @@ def next_evaluation(history: Mapping[str, Sequence[float]]) -> int:
 
 
 def is_sustained(history: Mapping[str, Sequence[float]]) -> bool:
-    """Has the validation set been known over the last evaluations, and the training set at all?"""
+    """Say whether the validation set has been known over the last evaluations, and the training set at all."""
     last = history["val_accuracy"][-SUSTAINED:]
     return len(last) == SUSTAINED and min(last) >= KNOWN and max(history["accuracy"]) >= KNOWN
 
 
 def describe(history: Mapping[str, Sequence[float]], chance: float) -> str:
-    """The present phase, in the words of the live line."""
+    """Name the present phase, in the words of the live line."""
     found = phases(history)
     if not history["step"]:
         return "starting"
@@ -111,7 +111,7 @@ class Circumstances:
 
 
 def findings(history: Mapping[str, Sequence[float]], found: Phases, of: Circumstances) -> list[Finding]:
-    """The verdict, as `diagnose` gives its own, with advice that can help under these circumstances."""
+    """Give the verdict, as `diagnose` gives its own, with advice that can help under these circumstances."""
     where, text = _what_happened(history, found)
     fix = _what_helps(history, found, of)
     severity = "info" if found.generalised_at is not None or not fix else "warning"
@@ -125,7 +125,7 @@ def findings(history: Mapping[str, Sequence[float]], found: Phases, of: Circumst
 
 
 def _what_happened(history: Mapping[str, Sequence[float]], found: Phases) -> tuple[str, str]:
-    """At which steps, and what, in a sentence."""
+    """Say at which steps something happened, and what, in a sentence."""
     last = int(history["step"][-1])
     accuracy, val_accuracy = history["accuracy"][-1], history["val_accuracy"][-1]
     if found.kind == "grokking":
@@ -152,7 +152,7 @@ def _what_happened(history: Mapping[str, Sequence[float]], found: Phases) -> tup
 
 
 def _what_helps(history: Mapping[str, Sequence[float]], found: Phases, of: Circumstances) -> str:
-    """Which changes may bring this run on? None where all is well, or where nothing can."""
+    """Say which changes may bring this run on; none where all is well, or where nothing can."""
     is_memorised = history["accuracy"][-1] >= KNOWN
     if not math.isfinite(_last_loss(history)):
         return "a smaller learning_rate"

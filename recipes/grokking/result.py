@@ -68,7 +68,7 @@ class GrokRun:
         return phases(self.history)
 
     def plot(self) -> Any:
-        """Draw the timeline, and the embedding at four moments; returns the matplotlib Figure.
+        """Draw the timeline, and the embedding at four moments; return the matplotlib Figure.
 
         `recipes.plots.plot_grokking(run, axes)` draws on Axes that are there.
         """
@@ -104,7 +104,7 @@ class GrokRun:
 
 
 def _without_nan(value: Any) -> Any:
-    """JSON knows no NaN: `None` instead."""
+    """Put `None` in place of NaN, which JSON does not know."""
     if isinstance(value, dict):
         return {name: _without_nan(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

@@ -21,7 +21,7 @@ def build_transformer(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> keras.Model:
-    """Which decoder-only transformer reads an equation?
+    """Build a decoder-only transformer that reads an equation.
 
     The paper's (appendix A.1.2; the details from its code, openai/grok): two layers with the norm behind each part
     (post-norm), ReLU, no biases, an output apart from the embedding. With one layer and without norms, that of
@@ -79,7 +79,7 @@ def build_embedding_mlp(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> keras.Model:
-    """Which network without attention reads an equation?
+    """Build a network without attention that reads an equation.
 
     The two operands' embeddings side by side, one hidden layer, ReLU (as in scienceetonnante/grokking).
 
@@ -121,11 +121,11 @@ class Positions(layers.Layer):
         self.vectors = self.add_weight(shape=input_shape[1:], initializer=start, trainable=self.learned, name="vectors")
 
     def call(self, inputs: object) -> object:
-        """Add them."""
+        """Add each position's vector."""
         return inputs + self.vectors
 
     def get_config(self) -> dict[str, object]:
-        """What rebuilds the layer."""
+        """Return what rebuilds the layer."""
         return {**super().get_config(), "learned": self.learned, "spread": self.spread}
 
 
@@ -134,11 +134,11 @@ def _dense(units: int, fan_in: int, name: str, dtype: str, activation: str | Non
 
 
 def _uniform(fan_in: int) -> keras.initializers.Initializer:
-    """PyTorch's default for linear layers."""
+    """Make PyTorch's default initializer for linear layers."""
     return keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
 
 
 def _sinusoids(num_positions: int, width: int) -> np.ndarray:
-    """`(num_positions, width)`: sines in the even columns, cosines in the odd ones, wavelengths 2 pi to 20,000 pi."""
+    """Make `(num_positions, width)`: sines in even columns, cosines in odd ones, wavelengths 2 pi to 20,000 pi."""
     angle = np.arange(num_positions)[:, None] / 10_000 ** (np.arange(0, width, 2) / width)
     return np.stack([np.sin(angle), np.cos(angle)], axis=2).reshape(num_positions, width)

@@ -13,7 +13,7 @@ from recipes.plots.style import CLASSES, INK, POINTS, SQUARE, TEXT, TRAIN, VALID
 
 
 def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: Axes | None = None) -> Axes:
-    """What does an autoencoder keep?
+    """Draw what an autoencoder keeps.
 
     One column per example: the original, its code as a tile (each value one patch, dark is large), and what the
     decoder makes of the code.
@@ -48,13 +48,13 @@ def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: A
 
 
 def _to_unit(codes: np.ndarray) -> np.ndarray:
-    """Each code value against its own range over the examples, so that all columns share one scale."""
+    """Set each code value against its own range over the examples, so that all columns share one scale."""
     low, high = codes.min(axis=0), codes.max(axis=0)
     return (codes - low) / np.where(high > low, high - low, 1.0)
 
 
 def _as_tile(code: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A code as a grid without gaps where its length has fitting factors, else the nearest to square."""
+    """Lay a code out as a grid without gaps where its length has fitting factors, else the nearest to square."""
     ideal = math.sqrt(len(code) * width / height)
     whole = [c for c in range(1, len(code) + 1) if len(code) % c == 0 and 0.5 <= c / ideal <= 2]
     columns = min(whole, key=lambda c: (abs(c - ideal), -c)) if whole else math.ceil(ideal)
@@ -65,7 +65,7 @@ def _as_tile(code: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def plot_latent(codes: Any, labels: Any, ax: Axes | None = None, *, class_names: Sequence[str] | None = None) -> Axes:
-    """Do the codes of one class lie together?
+    """Show whether the codes of one class lie together.
 
     The codes on the plane in which they vary most (principal component analysis), coloured and named by class.
 
@@ -101,7 +101,7 @@ def plot_latent(codes: Any, labels: Any, ax: Axes | None = None, *, class_names:
 
 
 def plot_walk(decoder: Any, start: Any, end: Any, ax: Axes | None = None, *, steps: int = 10) -> Axes:
-    """What lies between two codes?
+    """Draw what lies between two codes.
 
     Args:
         decoder: Model from a code to an image.
@@ -123,7 +123,7 @@ def plot_walk(decoder: Any, start: Any, end: Any, ax: Axes | None = None, *, ste
 
 
 def plot_class_errors(originals: Any, reconstructions: Any, labels: Any, ax: Axes | None = None) -> Axes:
-    """Which classes are restored badly, and what do the worst cases look like?
+    """Show which classes are restored badly, and what the worst cases look like.
 
     One bar for each class, the mean squared error of its examples; beside it its worst example and what became of it.
 
@@ -161,7 +161,7 @@ def plot_class_errors(originals: Any, reconstructions: Any, labels: Any, ax: Axe
 def plot_anomaly(
     known: Any, strange: Any, ax: Axes | None = None, *, names: Sequence[str] = ("known", "strange")
 ) -> Axes:
-    """Does the reconstruction error tell what the autoencoder has never seen?
+    """Show whether the reconstruction error tells what the autoencoder has never seen.
 
     Args:
         known: Error of each example of the kind that it was trained on `(n,)`; held-out ones, for honesty.
@@ -186,6 +186,6 @@ def plot_anomaly(
 
 
 def _errors(originals: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """Mean squared error of each example `(n,)`."""
+    """Compute the mean squared error of each example `(n,)`."""
     difference = (originals.astype(np.float64) - reconstructions).reshape(len(originals), -1)
     return np.mean(difference**2, axis=1)

@@ -25,7 +25,7 @@ from recipes.plots.style import (
 
 
 def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
-    """When did the training set and the validation set become known?
+    """Show when the training set and the validation set became known.
 
     Accuracies against the step on a logarithmic axis; for commutative operations the validation set in two parts, pairs
     whose mirror image was in training and pairs whose was not; and the norm of all weights on an axis of its own.
@@ -73,7 +73,7 @@ def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
 def plot_embedding(
     run: Any, at: int, ax: Axes | None = None, *, plane: Any = None, frequency: int | None = None
 ) -> Axes:
-    """How do the embedded numbers lie?
+    """Draw how the embedded numbers lie.
 
     Args:
         run: A `GrokRun` of an operation modulo p.
@@ -106,7 +106,7 @@ def plot_embedding(
 
 
 def plot_grokking(run: Any, axes: Any = None) -> Any:
-    """The timeline, and below it the embedding at four moments, whose titles say what had been learnt by then.
+    """Draw the timeline, and below it the embedding at four moments, whose titles say what had been learnt by then.
 
     Args:
         run: A `GrokRun`.
@@ -135,7 +135,7 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
 
 
 def four_moments(history: Mapping[str, Sequence[float]]) -> list[int]:
-    """Which evaluations to show, by their number.
+    """Choose the four evaluations to show, by their number.
 
     The first one; that at which one set was learnt; half-way from there, on a logarithmic scale; and that at which the
     other one was learnt, or the last. A third and two thirds of the evaluations where neither set was learnt.
@@ -151,7 +151,7 @@ def four_moments(history: Mapping[str, Sequence[float]]) -> list[int]:
 
 
 def moment_name(history: Mapping[str, Sequence[float]], at: int) -> str:
-    """What is true of this evaluation: what happened there, else what had not happened yet, or never did."""
+    """Say what is true of this evaluation: what happened there, else what had not happened yet, or never did."""
     found, step, last = phases(history), history["step"][at], history["step"][-1]
     events = {"start": history["step"][0], "memorised": found.memorised_at, "generalised": found.generalised_at}
     names = [name for name, when in events.items() if when == step]

@@ -20,7 +20,7 @@ LOG_SPAN = 20.0  # losses that span more than this are drawn on a log axis
 def plot_history(
     history: Any, ax: Axes | None = None, *, chance: float | None = None, findings: list[Finding] | None = None
 ) -> Axes:
-    """Did it learn, and what is the verdict?
+    """Show whether a model learnt, and what the verdict is.
 
     Draws training and validation loss against the epoch, the loss of a constant guess as a line (and that of a perfect
     model, where it is not 0), the epochs that the verdict is about as a band, and the verdict above.
@@ -71,7 +71,7 @@ def _write_verdict(ax: Axes, finding: Finding) -> None:
 
 
 def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curve: str = "val_loss") -> Axes:
-    """How do several runs compare, and what was the verdict on each?
+    """Show how several runs compare, and what the verdict on each was.
 
     One line for each chain of runs that went on from one another, against the epochs since its start; both axes
     logarithmic. A dot and a number mark the end of each run, and a list below says what the number means.

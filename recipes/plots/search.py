@@ -19,7 +19,7 @@ FEW = 8  # different whole numbers, each of which gets a tick
 
 
 def plot_trials(search: Any, ax: Axes | None = None) -> Axes:
-    """How did the score go, trial by trial, and the best so far?
+    """Draw how the score went, trial by trial, and the best so far.
 
     Args:
         search: A `Search`.
@@ -45,7 +45,7 @@ def plot_trials(search: Any, ax: Axes | None = None) -> Axes:
 
 
 def plot_hyperparameter(search: Any, name: str, ax: Axes | None = None) -> Axes:
-    """Which values of this hyperparameter scored well?
+    """Show which values of this hyperparameter scored well.
 
     Args:
         search: A `Search`.
@@ -78,7 +78,7 @@ def plot_hyperparameter(search: Any, name: str, ax: Axes | None = None) -> Axes:
 
 
 def plot_curves(search: Any, ax: Axes | None = None) -> Axes:
-    """What do the loss curves of the best and of the worst trial look like, with their verdicts?
+    """Draw the loss curves of the best and of the worst trial, with their verdicts.
 
     Args:
         search: A `Search`.
@@ -106,7 +106,7 @@ def plot_curves(search: Any, ax: Axes | None = None) -> Axes:
 
 
 def plot_search(search: Any) -> Figure:
-    """Draw all of it: trials and curves above, one panel for each hyperparameter that was searched below.
+    """Draw a whole search: trials and curves above, one panel for each hyperparameter that was searched below.
 
     For single panels on axes of your own see `plot_trials`, `plot_curves` and `plot_hyperparameter`.
 
@@ -134,7 +134,7 @@ def plot_search(search: Any) -> Figure:
 
 
 def searched(search: Any) -> list[str]:
-    """The hyperparameters that differ between trials, in their order.
+    """List the hyperparameters that differ between trials, in their order.
 
     Raises:
         ValueError: where no trial is completed.
@@ -145,7 +145,7 @@ def searched(search: Any) -> list[str]:
 
 
 def _mark(search: Any, ax: Axes, place: Any) -> None:
-    """A ring around the best trial, and a square around the simplest that is as good."""
+    """Draw a ring around the best trial, and a square around the simplest that is as good."""
     for trial, marker, label in (
         (search.best_trial, "o", "best"), (search.simplest_trial, "s", "simplest as good"),
     ):  # fmt: skip

@@ -74,7 +74,7 @@ class Checkpoint:
         self._lock = None
 
     def load(self) -> Saved | None:
-        """Where did the run stop? `None` where it never wrote.
+        """Read the state at which the run stopped; `None` where it never wrote.
 
         Raises:
             OtherRunError: where the run that wrote had other settings, naming them.
@@ -107,7 +107,7 @@ class Checkpoint:
         self._cost = self._written - start
 
     def is_due(self) -> bool:
-        """Has so much time passed since the last state that writing one costs next to nothing?"""
+        """Say whether so much time has passed since the last state that writing one costs next to nothing."""
         return time.monotonic() - self._written >= self._cost / MOST_COST
 
 
@@ -127,7 +127,7 @@ def remove_state(folder: Path) -> None:
 
 
 def _newest(folder: Path) -> tuple[Path, dict[str, Any], Saved] | None:
-    """The file that was written last among those that are whole, its settings, and what it holds."""
+    """Find the file that was written last among those that are whole, its settings, and what it holds."""
     found, damaged = [], []
     for path in (folder / name for name in FILES):
         if not path.exists():

@@ -9,6 +9,7 @@ import numpy as np
 
 
 def checksum(held: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Compute the SHA-256 of arrays with their names, types and shapes, as 32 bytes."""
     digest = hashlib.sha256()
     for name in sorted(held):
         array = np.ascontiguousarray(held[name])
@@ -18,23 +19,23 @@ def checksum(held: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def digest_of(*arrays: np.ndarray | None) -> str:
-    """A short text that differs when any of the arrays does."""
+    """Make a short text that differs when any of the arrays does."""
     held = {str(i): array for i, array in enumerate(arrays) if array is not None}
     return checksum(held).tobytes().hex()[:16]
 
 
 def digest_of_text(text: str | bytes, length: int = 16) -> str:
-    """A short text that differs when this one does: the first digits of its SHA-256."""
+    """Make a short text that differs when this one does: the first digits of its SHA-256."""
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:length]
 
 
 def digest_of_json(value: Any, length: int = 16) -> str:
-    """A short text that differs when this value does, in which the order of keys says nothing."""
+    """Make a short text that differs when this value does, in which the order of keys says nothing."""
     return digest_of_text(json.dumps(value, sort_keys=True), length)
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Which settings differ, and how, in words; empty where none do."""
+    """Say which settings differ, and how, in words; empty where none do."""
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     return "; ".join(f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}" for name in names)
 

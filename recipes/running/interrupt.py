@@ -80,6 +80,6 @@ def how_to_go_on(done: str, kept: object, where: str = "its state is in") -> str
 
 
 def is_interactive() -> bool:
-    """Does a person give the commands one by one: in a notebook, in IPython, at Python's own prompt?"""
+    """Say whether a person gives the commands one by one: in a notebook, in IPython, at Python's own prompt."""
     ipython = sys.modules.get("IPython")
     return hasattr(sys, "ps1") or (ipython is not None and ipython.get_ipython() is not None)

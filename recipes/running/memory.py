@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def free_memory() -> float:
-    """Bytes of memory that a program may still take, caches that make room included; infinite where nobody says."""
+    """Count the bytes that a program may still take, caches that make room included; infinite where nobody says."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

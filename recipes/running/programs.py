@@ -27,7 +27,7 @@ class Programs:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, owner: Any = None) -> Any:
-        """The program under this key, `None` if there is none; with an owner, of that model's own."""
+        """Return the program under this key, `None` if there is none; with an owner, one of that model's own."""
         with self._lock:
             if owner is not None:
                 return self._own.get(owner, {}).get(key)

@@ -103,7 +103,7 @@ class ProgressLine(keras.callbacks.Callback):
 
 
 def duration(seconds: float) -> str:
-    """`12 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Write a time in words: `12 s`, `3 min 20 s`, `2 h 05 min`."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

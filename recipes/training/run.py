@@ -63,11 +63,11 @@ class Run:
         return str(self.findings[0]) if self.findings else "nothing to say: no epoch ran"
 
     def predict(self, x: Any) -> np.ndarray:
-        """The model's outputs on these inputs, `(n, units)`; for the names of classes see `predict_labels`."""
+        """Return the model's outputs on these inputs, `(n, units)`; for the names of classes see `predict_labels`."""
         return predict(self.model, x)
 
     def predict_labels(self, x: Any) -> np.ndarray:
-        """The most probable class of each row, `(n,)`, under the name that it had in training.
+        """Return the most probable class of each row, `(n,)`, under the name that it had in training.
 
         Raises:
             ValueError: for a run whose target was numbers, not classes; for one whose model has since been trained on
@@ -87,11 +87,11 @@ class Run:
         return np.asarray(self.classes)[(outputs[:, 0] > middle_of(self.model)).astype(int)]
 
     def evaluate(self, x: Any, y: Any = None) -> dict[str, Any]:
-        """Loss and metrics on other rows, with labels named as in training."""
+        """Return loss and metrics on other rows, with labels named as in training."""
         return evaluate(self.model, x, y, classes=self.classes)
 
     def plot(self) -> Any:
-        """Draw the loss curve with chance and the verdict; returns the matplotlib Figure.
+        """Draw the loss curve with chance and the verdict; return the matplotlib Figure.
 
         `recipes.plots.plot_history(run, ax)` draws on an Axes that is there.
         """

@@ -10,7 +10,7 @@ _CLASSES: WeakKeyDictionary[keras.Model, Classes] = WeakKeyDictionary()
 
 
 def classes_of(model: keras.Model) -> Classes | None:
-    """The label of each class, in the order of the outputs, that an earlier `fit` found; `None` for no such."""
+    """Return the label of each class, in the order of the outputs, that an earlier `fit` found; `None` for no such."""
     return _CLASSES.get(model) if isinstance(model, keras.Model) else None
 
 

@@ -27,7 +27,7 @@ _OF_BODY = {body: kind for kind in (SUPERVISED, AUTOENCODER, GROKKING) for body 
 
 
 def brings_data(body: str) -> bool:
-    """Has a search with this body its own data?"""
+    """Say whether a search with this body has its own data."""
     return body in _OF_BODY and _OF_BODY[body].brings_data
 
 
@@ -48,7 +48,7 @@ def problem_of(
     seed: int,
     callbacks: Any,
 ) -> Problem:
-    """The arguments of `tune`, under their names there, checked and brought together."""
+    """Check the arguments of `tune`, under their names there, and bring them together."""
     for name, value, least in (("executions_per_trial", executions_per_trial, 1), ("epochs", epochs, 1),
                                ("batch_size", batch_size, 1), ("seed", seed, 0)):  # fmt: skip
         require_whole(name, value, least)
@@ -101,7 +101,7 @@ def problem_of(
 
 
 def _kind(body: str, y: Any, hypermodel: Any) -> tuple[Kind, str]:
-    """What is searched, and the body by its own name."""
+    """Find what is searched, and the body by its own name."""
     if hypermodel is not None:
         if brings_data(body):
             raise ValueError(f"hypermodel builds the model. Received beside it: body={body!r}. Leave one of them out.")
@@ -125,7 +125,7 @@ def _kind(body: str, y: Any, hypermodel: Any) -> tuple[Kind, str]:
 
 
 def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """All inputs and targets."""
+    """Read all inputs and targets."""
     if isinstance(x, Mapping) or is_stream(x):
         raise ValueError(
             f"A search takes x as one array, whose rows it divides. Received: {type(x).__name__}. "
@@ -139,12 +139,12 @@ def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _task_of(y: np.ndarray | None, task: str | None) -> str | None:
-    """The task of every trial and of the best model: a part of the rows may look like another than all of them."""
+    """Find the task of every trial and the best model: a part of the rows may look like another than all of them."""
     return task if task is not None or y is None else cheatsheet.infer_task(y).task
 
 
 def _given(validation_data: Any, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """The inputs and targets that validate, as the user gives them."""
+    """Read the inputs and targets that validate, as the user gives them."""
     parts = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
     if len(parts) != 2 or (parts[1] is None) != (y is None):
         raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
@@ -154,7 +154,7 @@ def _given(validation_data: Any, y: np.ndarray | None) -> tuple[np.ndarray, np.n
 def _divided(
     x: np.ndarray, y: np.ndarray | None, fraction: float, seed: int, labels: np.ndarray | None
 ) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """The inputs and targets that train; those that validate."""
+    """Divide inputs and targets into those that train and those that validate."""
     if not isinstance(fraction, int | float) or not 0 < fraction < 1:
         raise ValueError(
             f"A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split={fraction!r}."
@@ -168,7 +168,7 @@ def _divided(
 
 
 def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:
-    """Class number of each row where `fit` would find classes to stratify by: not for numbers, nor probabilities."""
+    """Number each row's class where `fit` would find classes to stratify by: not for numbers, nor probabilities."""
     if y is None or task not in ("binary", "multiclass"):
         return None
     head = cheatsheet.head(task, y=y)

@@ -21,13 +21,13 @@ NAMES = ("learning_rate", "weight_decay", "train_fraction", "grokfast", "preset"
 
 
 def build(problem: "Problem", hp: Any, seed: int) -> keras.Model:
-    """The network with its initial weights."""
+    """Build the network with its initial weights."""
     preset = _preset(problem, hp)
     return preset.network.build(_table(problem, preset).num_tokens, seed)
 
 
 def train(problem: "Problem", training: Training, state: Path | None) -> Trained:
-    """Train on a table of equations. The objective is the step at which it generalised.
+    """Train on a table of equations; the objective is the step at which it generalised.
 
     Where it never did, the budget and as much again as the validation set is unknown: later than any that did.
     """
@@ -42,7 +42,7 @@ def train(problem: "Problem", training: Training, state: Path | None) -> Trained
 
 
 def again(problem: "Problem", trainings: Sequence[Training], epoch: int) -> Trained:
-    """The same training; up to the evaluation of that number, unless the score is of the whole of it."""
+    """Train the same again, up to the evaluation of that number, unless the score is of the whole of it."""
     training = trainings[-1]
     whole = train(problem, training, None)
     if problem.objective == STEPS:
@@ -87,7 +87,7 @@ def _defaults(body: str, shape: tuple[int, ...], num_rows: int, batch_size: int)
 
 
 def _check(problem: "Problem") -> None:
-    """The first trial says it."""
+    """Leave it to the first trial to say whether it can be trained."""
 
 
 GROKKING = Kind(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build(problem: "Problem", hp: Any, seed: int) -> keras.Model:
-    """What the user's code makes of these hyperparameters."""
+    """Build what the user's code makes of these hyperparameters."""
     with all_seeded(seed):
         model = getattr(problem.hypermodel, "build", problem.hypermodel)(hp)
     if not isinstance(model, keras.Model):
@@ -32,7 +32,7 @@ def build(problem: "Problem", hp: Any, seed: int) -> keras.Model:
 
 
 def own_fit(hypermodel: Any) -> Callable[..., Any] | None:
-    """The user's `HyperModel.fit`, where it is more than `model.fit`."""
+    """Find the user's `HyperModel.fit`, where it is more than `model.fit`."""
     fit = getattr(hypermodel, "fit", None)
     return fit if fit is not None and type(hypermodel).fit is not HyperModel.fit else None
 
@@ -62,7 +62,7 @@ def train(problem: "Problem", training: Training, state: Path) -> Trained:
 
 
 def again(problem: "Problem", trainings: Sequence[Training], epoch: int) -> Trained:
-    """The same once more; the model has the weights that it gave."""
+    """Train the same once more; the model has the weights that it gave."""
     trained = _trained(problem, trainings[-1])
     trained.model.set_weights(trained.weights)
     return trained
@@ -70,7 +70,7 @@ def again(problem: "Problem", trainings: Sequence[Training], epoch: int) -> Trai
 
 @contextmanager
 def all_seeded(seed: int) -> Iterator[None]:
-    """Within it, Python's and NumPy's global generators start from this seed; afterwards they are as before.
+    """Start Python's and NumPy's global generators from this seed within the block; afterwards they are as before.
 
     For the user's own code alone, which may draw from them, and whose layers do.
     """
@@ -102,7 +102,7 @@ def _trained(problem: "Problem", training: Training) -> Trained:
 
 
 def _as_history(found: Any, objective: str) -> dict[str, list[float]]:
-    """What a user's `fit` may return, as keras-tuner takes it: a `History`, a dict, a number, or a list of these."""
+    """Read what a user's `fit` may return, as keras-tuner does: a `History`, a dict, a number, or a list of these."""
     if hasattr(found, "history"):
         return {name: list(values) for name, values in found.history.items()}
     if isinstance(found, list) and found:
@@ -118,7 +118,7 @@ def _as_history(found: Any, objective: str) -> dict[str, list[float]]:
 
 
 def _check(problem: "Problem") -> None:
-    """A first configuration that the user's own code gives up says nothing of the others."""
+    """Build a first configuration; one that the user's own code gives up says nothing of the others."""
     with contextlib.suppress(FailedTrialError):
         problem.build(HyperParameters(), 0)
 

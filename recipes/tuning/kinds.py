@@ -92,7 +92,7 @@ class Stopped(Exception):
 
 
 def require_measured(objective: str, measured: Iterable[str]) -> None:
-    """Is this among the quantities that the history has?
+    """Require an objective that is among the quantities that the history has.
 
     Raises:
         NotMeasured: where it is not.

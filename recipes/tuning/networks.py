@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
-    """`build_model` for these hyperparameters."""
+    """Call `build_model` with these hyperparameters."""
     values = ask(hp, problem.entries)
     options = _common(values)
     options |= {name: values[name] for name in ("dropout", "kernel_size") if name in values}
@@ -34,7 +34,7 @@ def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
 
 
 def build_coder(problem: "Problem", hp: Any, seed: int) -> keras.Model:
-    """`build_autoencoder` for these hyperparameters."""
+    """Call `build_autoencoder` with these hyperparameters."""
     values = ask(hp, problem.entries)
     options = _common(values)
     depth = values.get("num_layers", 2)

@@ -61,7 +61,7 @@ class Problem:
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
     def build(self, hp: Any, seed: int) -> keras.Model:
-        """The compiled model of this configuration."""
+        """Build the compiled model of this configuration."""
         return self.kind.build(self, hp, seed)
 
     def declare(self, hp: Any) -> None:
@@ -77,11 +77,11 @@ class Problem:
         return self.validation if self.y is not None or self.validation is None else self.validation[0]
 
     def batch_size_of(self, hp: Any) -> int:
-        """Rows a step."""
+        """Say how many rows a step of this configuration takes."""
         return int(hp.values.get("batch_size", self.batch_size)) if "batch_size" in self.entries else self.batch_size
 
     def settings(self) -> dict[str, Any]:
-        """What must stay the same for a search to go on: by name, in plain values."""
+        """List what must stay the same for a search to go on: by name, in plain values."""
         arrays = keras.tree.flatten((self.all_rows, self.validation if self.split is None else None))
         return {
             "data": None if self.x is None else digest_of(*map(_for_digest, arrays)),
@@ -108,7 +108,7 @@ class Problem:
 
 
 def seed_of(seed: int, number: int, execution: int) -> int:
-    """The seed of one training, below 2^32; any two are unrelated."""
+    """Make the seed of one training, below 2^32; any two are unrelated."""
     return int(np.random.SeedSequence([seed, number, execution]).generate_state(1)[0])
 
 

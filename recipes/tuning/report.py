@@ -20,7 +20,7 @@ class Report:
         self.failures: set[str] = set()
 
     def start(self) -> None:
-        """The schedule, and what is there already."""
+        """Show the schedule, and what is there already."""
         self.begin, self.ended = time.perf_counter(), len(self.oracle.end_order)
         values = [self.oracle.trials[name].hyperparameters.values for name in self.oracle.end_order]
         self.before = sum(schedule.epochs_of(of, self.problem.epochs) for of in values)
@@ -39,7 +39,7 @@ class Report:
         self.line.start()
 
     def on_end(self, number: int) -> None:
-        """One trial more."""
+        """Show that one trial more has ended."""
         if self.line is None:
             return
         trial = self.setup.journal.read(number)

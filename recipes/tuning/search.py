@@ -87,7 +87,7 @@ class Search:
         return self.model(self.simplest_trial.number)
 
     def model(self, number: int) -> keras.Model:
-        """The model of any trial as it was scored: from disk, or trained again to the same.
+        """Return the model of any trial as it was scored: from disk, or trained again to the same.
 
         Warns where training again gives another score, as it may on another machine.
         """
@@ -117,7 +117,7 @@ class Search:
         return trial
 
     def table(self) -> list[dict[str, Any]]:
-        """One row a trial: number, hyperparameters, score, each execution's, epochs, seconds, parameters and verdict.
+        """List one row a trial: number, hyperparameters, score, each execution's, epochs, seconds, parameters, verdict.
 
         `pandas.DataFrame(search.table())` makes a table of it.
         """
@@ -139,7 +139,7 @@ class Search:
         ]
 
     def plot(self) -> Any:
-        """Score against trial and against each hyperparameter, the curves of the best and the worst; a Figure."""
+        """Draw score against trial and each hyperparameter, the curves of the best and the worst; return a Figure."""
         from recipes.plots import plot_search
 
         return plot_search(self)
@@ -160,7 +160,7 @@ class Search:
 
 
 def _to_the_end(train: Callable[..., T], *arguments: Any) -> T:
-    """What this training gives; where Ctrl-C ended it early there is nothing to give."""
+    """Return what this training gives; where Ctrl-C ended it early there is nothing to give."""
     try:
         return train(*arguments)
     except Stopped:
@@ -168,7 +168,7 @@ def _to_the_end(train: Callable[..., T], *arguments: Any) -> T:
 
 
 def _rows(search: Search) -> list[str]:
-    """The best trials, in columns."""
+    """Lay out the best trials in columns."""
     shown = search.completed[:SHOWN]
     names = list(dict.fromkeys(name for t in shown for name in t.hyperparameters))
     head = ["trial", search.problem.objective, "parameters", "verdict", *names]

@@ -31,7 +31,7 @@ SMALL, LARGE = 200, 10_000
 def entries_of(
     space: str | Mapping[str, Entry] | None, body: str, names: Sequence[str], default: Mapping[str, Entry]
 ) -> Entries:
-    """Which hyperparameters are searched, and over which values?
+    """Find which hyperparameters are searched, and over which values.
 
     Args:
         space: `"architecture"`, `"training"`, a dictionary of entries, or `None` for both groups.
@@ -57,7 +57,7 @@ def entries_of(
 
 
 def ask(hp: Any, entries: Mapping[str, Entry]) -> dict[str, Any]:
-    """The value of each entry in this trial, as keras-tuner chooses it; `units` of several layers as `units_1`, ..."""
+    """Ask for each entry's value in this trial, by keras-tuner's choice; `units` of several layers as `units_1`, ..."""
     values: dict[str, Any] = {}
     for name, entry in entries.items():
         if name == "units" and _is_per_layer(entries):
@@ -73,7 +73,7 @@ def ask(hp: Any, entries: Mapping[str, Entry]) -> dict[str, Any]:
 
 
 def describe(entries: Mapping[str, Entry]) -> str:
-    """The space in words, for the line before a search."""
+    """Describe the space in words, for the line before a search."""
     texts = []
     for name, entry in entries.items():
         if isinstance(entry, list):
@@ -87,7 +87,7 @@ def describe(entries: Mapping[str, Entry]) -> str:
 
 
 def defaults(body: str, shape: tuple[int, ...], num_rows: int, batch_size: int) -> Entries:
-    """Sensible values of a network's hyperparameters for data of this size.
+    """Give sensible values of a network's hyperparameters for data of this size.
 
     Args:
         body: One of `OF_BODY`.
@@ -118,7 +118,7 @@ def defaults(body: str, shape: tuple[int, ...], num_rows: int, batch_size: int) 
 
 
 def _halvings(shape: tuple[int, ...], *, exactly: bool) -> int:
-    """How often can an image's sides be halved?"""
+    """Count how often an image's sides can be halved."""
     sides = shape[:2] or (1,)
     if exactly:
         return min((side & -side).bit_length() - 1 for side in sides)

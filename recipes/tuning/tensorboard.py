@@ -19,7 +19,7 @@ CURVES = "curves.json"  # which search, and which files are of which training
 
 
 def require_own_curves(folder: Path, searches: Collection[str]) -> None:
-    """May the curves of this search, or of that which it replaces, be written here? Others would lie over them.
+    """Refuse a folder with curves of any search but this and the one that it replaces: they would lie over these.
 
     Raises:
         OtherSearchError: where those of another search are here.
@@ -69,7 +69,7 @@ def write_tensorboard(folder: Path, search: str, trials: Iterable[Trial], space:
 
 
 def _known(folder: Path) -> dict[str, Any] | None:
-    """Whose curves are here, and in which files; `None` where nothing says so."""
+    """Read whose curves are here, and in which files; `None` where nothing says so."""
     path = folder / CURVES
     return json.loads(path.read_text()) if path.exists() else None
 

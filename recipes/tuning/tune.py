@@ -53,7 +53,7 @@ def tune(
     tensorboard: str | os.PathLike[str] | None = None,
     verbose: str | int = "auto",
 ) -> Search:
-    """Which hyperparameters suit this data?
+    """Search for the hyperparameters that suit this data.
 
     keras-tuner chooses the configurations; the cheatsheet fixes the head, which is never searched. The same call goes
     on where it was stopped, however it was stopped, and more `max_trials` extend it. The same seed gives the same
@@ -150,7 +150,7 @@ def tune(
 
 
 def _choose_and_train(setup: Setup, num_workers: int, interrupt: Interrupt, line: LiveLine | None) -> list[Any]:
-    """Have the oracle choose and somebody train, from where the record ends to the end; gives the space."""
+    """Have the oracle choose and somebody train, from where the record ends to the end; return the space."""
     oracle = explored(setup.oracle(), setup)
     oracle.restore()
     oracle.save()
@@ -171,7 +171,7 @@ def _choose_and_train(setup: Setup, num_workers: int, interrupt: Interrupt, line
 
 
 def _name(settings: Mapping[str, Any]) -> str:
-    """Of a search, in the names of folders."""
+    """Name a search, as the names of folders do."""
     return digest_of_json(settings, 8)
 
 

@@ -36,23 +36,23 @@ class Batch:
     num_symbols: int
 
     def size(self, of: str) -> Any:
-        """Number of different columns of what depends on `of`: `""`, `"x"`, `"y"` or `"xy"`."""
+        """Count the different columns of what depends on `of`: `""`, `"x"`, `"y"` or `"xy"`."""
         return tf.shape(self.x)[0] if of == "xy" else self.num_symbols if of else 1
 
     def spread(self, columns: tf.Tensor, of: str, over: str) -> tf.Tensor:
-        """Columns `(..., size(of))` repeated for what depends on more; a single one is left to broadcasting."""
+        """Repeat columns `(..., size(of))` for what depends on more; a single one is left to broadcasting."""
         if of in ("", over):
             return columns
         return tf.gather(columns, self.x if of == "x" else self.y, axis=-1)
 
     def look_up(self, table: tf.Tensor) -> tf.Tensor:
-        """The entries `(heads, n)` of a table `(heads, y, x)`."""
+        """Look up the entries `(heads, n)` of a table `(heads, y, x)`."""
         flat = tf.reshape(table, (table.shape[0], self.num_symbols**2))
         return tf.gather(flat, self.y * self.num_symbols + self.x, axis=1)
 
 
 def logits(network: Network, weights: Weights, batch: Batch) -> tf.Tensor:
-    """Logits of the answers `(num_tokens, n)`: those of the plain model, from its weights."""
+    """Compute the answers' logits `(num_tokens, n)`: those of the plain model, from its weights."""
     if network.kind == "mlp":
         return _mlp_logits(weights, batch)
     return _transformer_logits(network, weights, batch)
@@ -91,7 +91,7 @@ def _transformer_logits(network: Network, weights: Weights, batch: Batch) -> tf.
 def _attend(
     network: Network, i: int, weights: Weights, batch: Batch, h: tf.Tensor, of: list[str], asked: list[int]
 ) -> tuple[tf.Tensor, list[str]]:
-    """Causal attention at the positions that are asked for, with the residual; and what their columns depend on."""
+    """Compute causal attention at the positions asked for, with the residual; say what their columns depend on."""
     width, heads = network.width, network.num_heads
     query, key, value, output = (
         tf.reshape(weights[f"attention_{i}/{name}/kernel"], (width, width))
@@ -126,7 +126,7 @@ def _attend(
 
 
 def _scores(batch: Batch, queries: tf.Tensor, keys: tf.Tensor, of: str, of_keys: str, over: str) -> tf.Tensor:
-    """What one position makes of another `(heads, size(over))`, computed once where both columns are equal.
+    """Compute what one position makes of another `(heads, size(over))`, once where both columns are equal.
 
     Queries and keys are `(heads, width / heads, columns)`.
     """
@@ -138,17 +138,17 @@ def _scores(batch: Batch, queries: tf.Tensor, keys: tf.Tensor, of: str, of_keys:
 
 
 def _together(*of: str) -> str:
-    """What depends on each of these depends on this."""
+    """Join dependences: what is made of `"x"` and of `"y"` depends on `"xy"`."""
     return "".join(symbol for symbol in "xy" if any(symbol in one for one in of))
 
 
 def _times(kernel: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """A dense layer: kernel `(inputs, units)`, columns `(inputs, n)`, result `(units, n)`."""
+    """Apply a dense layer: kernel `(inputs, units)`, columns `(inputs, n)`, result `(units, n)`."""
     return tf.matmul(kernel, columns, transpose_a=True)
 
 
 def _softmax(scores: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Over the list; not stacked, so that no gradient has to be padded."""
+    """Take the softmax over the list; not stacked, so that no gradient has to be padded."""
     highest = tf.stop_gradient(reduce(tf.maximum, scores))
     powers = [tf.exp(score - highest) for score in scores]
     total = reduce(tf.add, powers)
@@ -162,7 +162,7 @@ def _normalise(h: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
 
 
 def crossentropy(outputs: tf.Tensor, answers: tf.Tensor) -> tf.Tensor:
-    """Mean over the examples; logits `(num_tokens, n)`, answers `(n,)`."""
+    """Compute the mean crossentropy over the examples; logits `(num_tokens, n)`, answers `(n,)`."""
     shifted = outputs - tf.stop_gradient(tf.reduce_max(outputs, axis=0, keepdims=True))
     right = tf.reduce_sum(tf.one_hot(answers, outputs.shape[0], axis=0, dtype=outputs.dtype) * shifted, axis=0)
     return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=0)) - right)

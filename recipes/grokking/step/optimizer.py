@@ -54,7 +54,7 @@ class Optimizer:
         return (*(["slow"] if self.grokfast else []), *(["matrix_momentum"] if self.muon else []))
 
     def rates(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-        """Learning rate and decay, as numbers that a compiled step is given: it is the same for others."""
+        """Return learning rate and decay as numbers that a compiled step is given: it is the same for others."""
         return tf.constant(self.learning_rate, dtype), tf.constant(self.weight_decay, dtype)
 
     def update(
@@ -65,7 +65,7 @@ class Optimizer:
         rates: tuple[tf.Tensor, tf.Tensor] | None = None,
         matrices: Sequence[Matrix] = (),
     ) -> State:
-        """The state after a step.
+        """Return the state after a step.
 
         Args:
             state: Before it.
@@ -98,7 +98,7 @@ class Optimizer:
 
 
 def matrices_of(variables: Sequence[keras.Variable]) -> list[Matrix]:
-    """Where the matrices between embedding and head lie in the flat vector of these weights; heads side by side."""
+    """Find where the matrices between embedding and head lie in these weights' flat vector; heads side by side."""
     found, start = [], 0
     for variable in variables:
         size = math.prod(variable.shape)
@@ -110,7 +110,7 @@ def matrices_of(variables: Sequence[keras.Variable]) -> list[Matrix]:
 
 
 def orthogonalised(matrix: tf.Tensor) -> tf.Tensor:
-    """The nearest matrix whose singular values are about 1: five steps of a polynomial instead of a decomposition."""
+    """Find the nearest matrix with singular values of about 1: by five steps of a polynomial, not a decomposition."""
     a, b, c = MUON_POLYNOMIAL
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = tf.transpose(matrix) if is_tall else matrix
@@ -122,7 +122,7 @@ def orthogonalised(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _with_matrices(move: tf.Tensor, ahead: tf.Tensor, rate: tf.Tensor, matrices: Sequence[Matrix]) -> tf.Tensor:
-    """AdamW's move of all weights, but Muon's of these matrices; flat."""
+    """Take AdamW's move of all weights, but Muon's of these matrices; flat."""
     parts, end = [], 0
     for start, rows, columns in matrices:
         parts.append(move[end:start])

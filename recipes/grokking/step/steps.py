@@ -61,7 +61,7 @@ class Trainer:
         self._program = self._program_for(jit_compile)
 
     def _program_for(self, jit_compile: bool) -> "Program":
-        """The compiled functions; those of another run serve one with other split, seed, rate or decay."""
+        """Find the compiled functions; those of another run serve one with other split, seed, rate or decay."""
         alike = replace(self.optimizer, learning_rate=0.0, weight_decay=0.0)
         shapes = tuple((variable.path, tuple(variable.shape)) for variable in self.variables)
         matrices = tuple(matrices_of(self.variables)) if self.optimizer.muon else ()
@@ -76,21 +76,21 @@ class Trainer:
     # The state.
 
     def start(self) -> State:
-        """The state before the first step, from the model's present weights."""
+        """Make the state before the first step, from the model's present weights."""
         flat = np.concatenate([np.asarray(variable).ravel() for variable in self.variables])
         names = ("momentum", "velocity", *self.optimizer.extra_state)
         return {"weights": tf.constant(flat), **{name: tf.zeros_like(flat) for name in names}}
 
     def restored(self, arrays: Mapping[str, np.ndarray]) -> State:
-        """A state that was saved."""
+        """Make a state of one that was saved."""
         return {name: tf.constant(arrays[name]) for name in self.start()}
 
     def embedding(self, state: State) -> np.ndarray:
-        """The vectors of the tokens `(tokens, width)`."""
+        """Return the vectors of the tokens `(tokens, width)`."""
         return self._program.split(state["weights"])["embedding/embeddings"].numpy()
 
     def finish(self, state: State) -> keras.Model:
-        """The plain model with these weights."""
+        """Return the plain model, with the weights of this state."""
         for variable, value in zip(self.variables, self._program.split(state["weights"]).values(), strict=False):
             variable.assign(value)
         return self.model
@@ -98,7 +98,7 @@ class Trainer:
     # The steps.
 
     def steps(self, state: State, first: int, last: int) -> State:
-        """The state after the steps `first` to `last - 1`."""
+        """Take the steps `first` to `last - 1`; return the state after them."""
         chunk_steps = self.chunk_epochs * self.steps_per_epoch
         while first < last:
             chunk = first // chunk_steps
@@ -112,7 +112,7 @@ class Trainer:
         return state
 
     def _chunk_order(self, chunk: int) -> tf.Tensor:
-        """Row numbers `(chunk_epochs, num_train)`."""
+        """Order the rows for each epoch of a chunk, `(chunk_epochs, num_train)`."""
         if self._orders[0] != chunk:
             epochs = range(chunk * self.chunk_epochs, (chunk + 1) * self.chunk_epochs)
             self._orders = (
@@ -122,14 +122,14 @@ class Trainer:
         return self._orders[1]
 
     def gradient(self, state: State, rows: np.ndarray) -> dict[str, tf.Tensor]:
-        """Of the mean crossentropy over these training rows, by the path of the weight."""
+        """Compute the gradient of the mean crossentropy over these training rows, by the path of the weight."""
         rows = tf.constant(rows, tf.int32)
         return self._program.split(self._program.gradient(state["weights"], self._train, self.constants, rows))
 
     # The evaluation.
 
     def outputs(self, state: State, rows: np.ndarray) -> np.ndarray:
-        """Logits `(rows, num_tokens)` of equations by their row in the table."""
+        """Compute the logits `(rows, num_tokens)` of equations by their row in the table."""
         x, y = (tf.constant(column[rows]) for column in (self.table.x, self.table.y))
         return self._program.outputs(state["weights"], self.constants, x, y).numpy()
 
@@ -167,7 +167,7 @@ class Program:
         object.__setattr__(self, "outputs", tf.function(self._logits, autograph=False, reduce_retracing=True))
 
     def split(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The flat vector as the variables that it is made of, by path."""
+        """Split the flat vector into the variables that it is made of, by path."""
         parts = tf.split(flat, [math.prod(shape) for _, shape in self.shapes])
         return {path: tf.reshape(part, shape) for (path, shape), part in zip(self.shapes, parts, strict=True)}
 
@@ -182,7 +182,7 @@ class Program:
         end: tf.Tensor,
         before: tf.Tensor,
     ) -> State:
-        """The state after the steps `start` to `end - 1` of a chunk, before which the run had `before` steps."""
+        """Take the steps `start` to `end - 1` of a chunk, before which the run had `before` steps."""
         full, rest = divmod(self.num_train, self.batch_size)
         steps_per_epoch = full + bool(rest)
 
@@ -201,7 +201,7 @@ class Program:
         return tf.while_loop(lambda i, _: i < end, body, (start, state))[1]
 
     def gradient(self, flat: tf.Tensor, train: list[tf.Tensor], constants: Weights, rows: tf.Tensor) -> tf.Tensor:
-        """Of the mean crossentropy over these rows, flat."""
+        """Compute the gradient of the mean crossentropy over these rows, flat."""
         x, y, answer = (tf.gather(column, rows) for column in train)
         parts = self.split(flat)
         with tf.GradientTape() as tape:

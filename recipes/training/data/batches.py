@@ -8,7 +8,7 @@ import numpy as np
 
 
 def epoch_order(seed: int, epoch: int, num_rows: int) -> np.ndarray:
-    """In which order are the rows met in this epoch?
+    """Give the order in which the rows are met in this epoch.
 
     A fresh permutation for each epoch that depends on `(seed, epoch)` alone, so that a run can be repeated and
     taken up again at any epoch. Keras' own seeded shuffle repeats one permutation in every epoch.
@@ -28,7 +28,7 @@ def epoch_order(seed: int, epoch: int, num_rows: int) -> np.ndarray:
 def split_rows(
     num_rows: int, fraction: float, seed: int, labels: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows train and which validate?
+    """Choose which rows train and which validate.
 
     Shuffled, and with `labels` stratified: each class gives the same fraction, rounded so that the total is right.
 

@@ -103,7 +103,7 @@ def gathering(findings: list[Finding], where: str = "") -> Iterator[None]:
 
 @contextmanager
 def _in_the_words_of_fit(trained_before: bool) -> Iterator[None]:
-    """Labels that a trained model's outputs do not mean are refused with what would have them mean these."""
+    """Refuse, within the block, labels that a trained model's outputs do not mean; say what would change that."""
     try:
         yield
     except UnknownLabels as error:
@@ -130,7 +130,7 @@ def read_inputs(spec: ModelSpec, x: Any) -> Any:
 
 
 def require_inputs(spec: ModelSpec, x: Any) -> Any:
-    """Return x as `read_inputs` does.
+    """Return x as arrays of numbers that the model takes.
 
     Raises:
         DataError: for rows that are not what the model takes.
@@ -162,14 +162,14 @@ def is_tree(values: Any, ends: Sequence[Any]) -> bool:
 
 
 def _read_tree(tree: Any, name: str) -> Any:
-    """Several array-likes, each under its own name in errors; lists of numbers inside count as arrays."""
+    """Read several array-likes, each under its own name in errors; lists of numbers inside count as arrays."""
     if isinstance(tree, Mapping):
         return {key: as_features(part, f"{name}[{key!r}]") for key, part in tree.items()}
     return type(tree)(as_features(part, f"{name}[{i}]") for i, part in enumerate(tree))
 
 
 def _as_shaped(array: np.ndarray, expected: Shape) -> np.ndarray:
-    """With or without a last axis of size 1, as expected: grey images without channels, as Keras itself takes them."""
+    """Add or drop a last axis of size 1, as expected: Keras itself takes grey images without channels."""
     if array.ndim == len(expected) - 1 and expected[-1] == 1:
         return array[..., None]
     if array.ndim == len(expected) + 1 and array.shape[-1] == 1:

@@ -68,7 +68,7 @@ def prepare(
     classes: Classes | None = None,
     allow: Sequence[str] = (),
 ) -> TrainingData:
-    """Which arrays does the engine train on? The arguments are those of `fit`.
+    """Prepare the arrays on which the engine trains; the arguments are those of `fit`.
 
     Args:
         model: A compiled model.
@@ -137,7 +137,7 @@ def prepare(
 
 
 def examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tuple[Any, Any, Classes | None]:
-    """Checked inputs, encoded targets and the classes, found anew or as given; y=None stands for y=x.
+    """Check inputs, encode targets, and find the classes or take the given ones; y=None stands for y=x.
 
     Raises:
         DataError: for examples that do not fit the model, its loss or each other, with everything that was found.
@@ -148,7 +148,7 @@ def examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tup
 
 
 def _parts_of(validation_data: Any, *, autoencoder: bool) -> tuple[Any, Any, Any]:
-    """The inputs, targets and weights in `validation_data`, `None` for what is not there."""
+    """Take `validation_data` apart: inputs, targets and weights, `None` for what is not there."""
     several = isinstance(validation_data, tuple | list) and len(validation_data) in (1, 2, 3)
     parts = validation_data if several else (validation_data,)
     if len(parts) == 1 and not autoencoder:
@@ -158,7 +158,7 @@ def _parts_of(validation_data: Any, *, autoencoder: bool) -> tuple[Any, Any, Any
 
 
 def is_stream(x: Any) -> bool:
-    """Does this make its own batches: a `tf.data.Dataset`, `PyDataset`, PyTorch `DataLoader` or generator?"""
+    """Say whether this makes its own batches: a `tf.data.Dataset`, `PyDataset`, PyTorch `DataLoader` or generator."""
     return (
         isinstance(x, keras.utils.PyDataset)
         or hasattr(x, "element_spec")
@@ -168,7 +168,7 @@ def is_stream(x: Any) -> bool:
 
 
 def pass_on(model: keras.Model, x: Any, validation_data: Any, options: Mapping[str, Any]) -> TrainingData:
-    """A stream for Keras to read; of `options`, the arguments of `fit` that need arrays must be unset.
+    """Pass a stream on for Keras to read; of `options`, the arguments of `fit` that need arrays must be unset.
 
     Raises:
         ValueError: naming those that are not.
@@ -193,10 +193,10 @@ def _require_compiled(model: Any) -> None:
 
 
 def num_rows_of(tree: Any) -> int:
-    """Number of rows of an array, or of the first array of a tree."""
+    """Count the rows of an array, or of the first array of a tree."""
     return len(keras.tree.flatten(tree)[0])
 
 
 def take(tree: Any, rows: np.ndarray) -> Any:
-    """These rows of every array in a tree; `None` stays `None`."""
+    """Take these rows of every array in a tree; `None` stays `None`."""
     return None if tree is None else keras.tree.map_structure(lambda array: array[rows], tree)

@@ -34,7 +34,7 @@ class UnknownLabels(DataError):
 def encode_target(
     y: Any, loss: str, units: int | None, classes: Classes | None = None
 ) -> tuple[np.ndarray, Classes | None]:
-    """Which array does this loss want for these labels?
+    """Encode these labels as the array that this loss wants.
 
     Labels that the loss can read are left as they are; text, -1/+1 and gaps are numbered in sorted order.
 
@@ -145,7 +145,7 @@ def _classes_of(array: np.ndarray, units: int | None) -> Classes:
 
 
 def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
-    """Index of each label in `classes`, which are sorted."""
+    """Find the index of each label in `classes`, which are sorted."""
     known = np.asarray(classes)
     if (known.dtype.kind == "U") != (array.dtype.kind == "U"):  # text against numbers
         raise UnknownLabels(np.unique(array), classes)
@@ -157,7 +157,7 @@ def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
 
 
 def _require_width(array: np.ndarray, units: int | None) -> None:
-    """Has a one-hot row as many columns as the model has outputs? Once they are numbered, no rule can tell."""
+    """Require one-hot rows of as many columns as the model has outputs: once they are numbered, no rule can tell."""
     if units is not None and array.shape[1] != units:
         message = (
             f"y has {count(array.shape[1], 'value')} a row (shape {array.shape}), but the model has "

@@ -58,7 +58,7 @@ def class_weights(class_weight: Any, targets: Any, classes: Classes | None) -> n
 
 
 def class_index(targets: np.ndarray) -> np.ndarray:
-    """Class of each row, from any of the encodings; `(n,)`."""
+    """Find the class of each row, from any of the encodings; `(n,)`."""
     if targets.ndim == 2 and targets.shape[1] > 1:
         return targets.argmax(axis=1)
     return np.unique(targets.ravel(), return_inverse=True)[1] if targets.min() < 0 else targets.ravel().astype(int)

@@ -20,13 +20,13 @@ def loss_name(model: keras.Model) -> str | None:
 
 
 def middle_of(model: keras.Model) -> float:
-    """Above which output is it the second of two classes? The compiled loss says what the output means."""
+    """Find the output above which an example is of the second class; the compiled loss says what outputs mean."""
     output = describe_model(model).outputs[0]
     return 0.0 if output.from_logits or output.loss in ("hinge", "squared_hinge") else 0.5
 
 
 def yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:
-    """Loss of the best constant guess, and of a perfect model, where the table knows the loss."""
+    """Compute the loss of the best constant guess, and of a perfect model, where the table knows the loss."""
     name, loss = loss_name(model), _one_loss(model)
     if not isinstance(targets, np.ndarray) or name not in {row.loss for row in TABLE}:
         return None, 0.0
@@ -40,7 +40,7 @@ def yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:
 
 
 def _one_loss(model: keras.Model) -> Any:
-    """The compiled loss of a model with one output, taken out of a list or dict of one."""
+    """Return the compiled loss of a model with one output, taken out of a list or dict of one."""
     loss = model.loss
     losses = [*loss.values()] if isinstance(loss, Mapping) else loss if isinstance(loss, list | tuple) else [loss]
     return losses[0] if len(losses) == 1 else None

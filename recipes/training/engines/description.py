@@ -10,7 +10,7 @@ LIFTED = {"Normalization": ("mean", "variance"), "Rescaling": ("scale", "offset"
 
 
 def description(model: keras.Model) -> list[Any]:
-    """What a compiled model is, without names, seeds and numbers: its layers, and how it is trained."""
+    """Describe a compiled model without names, seeds and numbers: its layers, and how it is trained."""
     config = keras.optimizers.serialize(model.optimizer)["config"]
     config.pop("name", None)
     optimizer = [type(model.optimizer).__name__, config]
@@ -23,7 +23,7 @@ def description(model: keras.Model) -> list[Any]:
 
 
 def _canonical(config: Any, names: dict[str, str]) -> Any:
-    """A model's configuration without what makes no difference to the program: names, seeds, initial values."""
+    """Strip a model's configuration of what makes no difference to the program: names, seeds, initial values."""
     if isinstance(config, list | tuple):
         return [_canonical(item, names) for item in config]
     if not isinstance(config, dict):

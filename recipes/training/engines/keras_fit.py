@@ -23,10 +23,10 @@ class KerasFit:
     widens = False
 
     def obstacle(self, model: keras.Model, arrays: Any, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
-        """There is none."""
+        """Name no obstacle: Keras runs whatever it has compiled."""
 
     def train(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Train one after the other."""
+        """Train the jobs one after the other."""
         return [_train(job.model, job.data, job.plan) for job in jobs]
 
     def predict(self, model: keras.Model, x: np.ndarray, batch_size: int) -> Any:
@@ -66,7 +66,7 @@ def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
 
 
 def _finished(model: keras.Model, data: TrainingData, plan: Plan) -> dict[str, list[float]]:
-    """The end of a run that had come to it before."""
+    """End a run again that had come to its end before; return its history."""
     assert plan.resume is not None
     if not model.built:
         model.build(keras.tree.map_structure(lambda array: (None, *array.shape[1:]), data.x))

@@ -90,7 +90,7 @@ class Resume:
                 callback.best_weights = best
 
     def block(self, epoch: int, count: int) -> int:
-        """How many of `count` epochs may be trained from here in one go?"""
+        """Say how many of `count` epochs may be trained from here in one go."""
         return count if self.every is None else min(count, self.every - epoch % self.every)
 
     def offer(
@@ -140,29 +140,29 @@ class Resume:
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:
-    """Weights, seeds and the optimizer's; metrics begin anew with every epoch."""
+    """List weights, seeds and the optimizer's variables; metrics begin anew with every epoch."""
     return [*model.variables, *model.optimizer.variables]
 
 
 def _as_saved(variable: keras.Variable) -> np.ndarray:
-    """Its numbers, in a type that NumPy's files know: bfloat16 as float32, which holds each of them."""
+    """Return a variable's numbers in a type that NumPy's files know: bfloat16 as float32, which holds each of them."""
     array = np.asarray(variable)
     return array if array.dtype.kind in "biufc" else array.astype(np.float32)
 
 
 def steps_of(model: keras.Model) -> int:
-    """How many batches its optimizer has seen."""
+    """Count the batches that a model's optimizer has seen."""
     return int(model.optimizer.iterations) if model.optimizer is not None else 0
 
 
 def _rate(model: keras.Model) -> float | None:
-    """The present learning rate; `None` where a schedule gives it."""
+    """Return the present learning rate; `None` where a schedule gives it."""
     rate = keras.optimizers.serialize(model.optimizer)["config"].get("learning_rate")
     return rate if isinstance(rate, float) else None
 
 
 def _to_json(value: Any) -> Any:
-    """A metric of several values is an array."""
+    """Turn a metric of several values, which is an array, into a list."""
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
@@ -171,7 +171,7 @@ def _from_json(value: Any) -> Any:
 
 
 def merged(before: History, after: History) -> History:
-    """One history of two parts of a run."""
+    """Join the histories of two parts of a run."""
     return {name: [*before.get(name, ()), *after.get(name, ())] for name in {**before, **after}}
 
 
@@ -207,7 +207,7 @@ def settings_of(
 
 
 def plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """Counters and best values, such as EarlyStopping's `wait`; not models and functions, nor `min_delta`.
+    """List counters and best values, such as EarlyStopping's `wait`; not models and functions, nor `min_delta`.
 
     Keras turns the sign of the latter in the first epoch of a process, also of one that goes on.
     """

@@ -72,13 +72,13 @@ def take_up(oracle: Any, trial: Any) -> None:
 
 
 def take_up_end(oracle: Any, trial_id: str) -> None:
-    """Let it know that this trial has ended."""
+    """Let an oracle know that this trial has ended."""
     oracle.end_order.append(trial_id)
     oracle._run_times[trial_id] = 1
 
 
 def brackets(oracle: Any) -> list[list[tuple[int, int]]]:
-    """Sizes and epochs of the rounds of each of Hyperband's brackets, the first one first."""
+    """List sizes and epochs of the rounds of each of Hyperband's brackets, the first one first."""
     return [
         [(oracle._get_size(number, i), oracle._get_epochs(number, i)) for i in range(oracle._get_num_rounds(number))]
         for number in reversed(range(oracle._get_num_brackets()))
@@ -86,7 +86,7 @@ def brackets(oracle: Any) -> list[list[tuple[int, int]]]:
 
 
 def promotable(oracle: Any) -> set[str]:
-    """The trials that Hyperband may still go on with; none of the others do so."""
+    """Name the trials that Hyperband may still go on with; none of the other oracles do so."""
     return {
         entry["id"]
         for bracket in getattr(oracle, "_brackets", ())
@@ -96,7 +96,7 @@ def promotable(oracle: Any) -> set[str]:
 
 
 def grid_order(oracle: Any) -> list[str]:
-    """A grid's trials in the order of their combinations."""
+    """List a grid's trials in the order of their combinations."""
     links, order = oracle._ordered_ids, []
     place = links._next_index[None]  # the first
     while place is not None:
@@ -106,57 +106,57 @@ def grid_order(oracle: Any) -> list[str]:
 
 
 def set_grid_order(oracle: Any, order: list[str], populate_next: list[str]) -> None:
-    """The same, given back, and those whose next combination is to be looked for."""
+    """Give a grid the order of its trials back, and those whose next combination is to be looked for."""
     for name in order:
         oracle._ordered_ids.insert(name)
     oracle._populate_next = populate_next
 
 
 def populate_next(oracle: Any) -> list[str]:
-    """A grid's trials whose next combination is to be looked for."""
+    """List a grid's trials whose next combination is to be looked for."""
     return list(oracle._populate_next)
 
 
 def oracle_file(oracle: Any) -> Path:
-    """Where keras-tuner keeps an oracle."""
+    """Say where keras-tuner keeps an oracle."""
     return Path(oracle._get_oracle_fname())
 
 
 def trial_file(oracle: Any, trial_id: str) -> Path:
-    """Where keras-tuner keeps a trial."""
+    """Say where keras-tuner keeps a trial."""
     return Path(oracle._get_trial_dir(trial_id)) / "trial.json"
 
 
 def random_values(oracle: Any) -> dict[str, Any]:
-    """A configuration at random, as `populate_space` gives it."""
+    """Draw a configuration at random, as `populate_space` gives it."""
     return oracle._random_populate_space()
 
 
 def num_searched(oracle: Any) -> int:
-    """Hyperparameters that are not fixed."""
+    """Count the hyperparameters that are not fixed."""
     return len(oracle._nonfixed_space())
 
 
 def gaussian_process(oracle: Any) -> Any:
-    """The Bayesian oracle's, not fitted."""
+    """Make the Bayesian oracle's Gaussian process, not fitted."""
     return oracle._make_gpr()
 
 
 def as_vectors(oracle: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Its trials as points of a unit cube `(trials, hyperparameters)`; their scores `(trials,)`, less is better."""
+    """Turn trials into points `(trials, hyperparameters)` of a unit cube, and scores `(trials,)`, less is better."""
     return oracle._vectorize_trials()
 
 
 def bounds(oracle: Any) -> Any:
-    """The sides of that cube."""
+    """Give the sides of the unit cube in which trials are points."""
     return oracle._get_hp_bounds()
 
 
 def values_at(oracle: Any, point: np.ndarray) -> dict[str, Any]:
-    """The configuration at a point of it."""
+    """Give the configuration at a point of the unit cube."""
     return oracle._vector_to_values(point)
 
 
 def was_tried(oracle: Any, values: dict[str, Any]) -> bool:
-    """Is this configuration a trial's already?"""
+    """Say whether this configuration is a trial's already."""
     return oracle._duplicate(values)

@@ -31,7 +31,7 @@ _NEVER = 10**9  # so many failures in a row end a search
 def make_oracle(
     name: str, objective: Any, *, max_trials: int | None, epochs: int, seed: int, journal: Journal
 ) -> keras_tuner.Oracle:
-    """The oracle of this name, with all that the journal holds.
+    """Make the oracle of this name, with all that the journal holds.
 
     Args:
         name: One of `TUNERS`.
@@ -81,7 +81,7 @@ class _Recorded:
             self._choose_as(trials[-1].chooser)
 
     def chooser(self) -> dict[str, Any]:
-        """What choosing changes, beside the trials themselves."""
+        """Return what choosing changes, beside the trials themselves."""
         return {name: getattr(self, name) for name in inside.STATE[self.name]}
 
     def _choose_as(self, chooser: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ class _Recorded:
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Any:
-        """The next configuration, recorded before anyone works on it."""
+        """Choose the next configuration, and record it before anyone works on it."""
         oracle: Any = self
         most = oracle.max_trials
         oracle.max_trials = _CountsTo(most)
@@ -115,7 +115,7 @@ class _Recorded:
         return trial
 
     def score_trial(self, trial: Any) -> None:
-        """The score as it was recorded; over the wire it comes in single precision."""
+        """Take the score as it was recorded; over the wire it comes in single precision."""
         recorded = self.journal.read(int(trial.trial_id))
         assert recorded is not None
         trial.score = recorded.score
@@ -123,7 +123,7 @@ class _Recorded:
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Any) -> None:
-        """Take note of its end, and let go of the states that nobody will need."""
+        """Take note of a trial's end, and let go of the states that nobody will need."""
         super().end_trial(trial)  # type: ignore[misc]
         needed = {best.trial_id for best in self.get_best_trials(KEPT) if best.status == "COMPLETED"}
         needed |= inside.promotable(self)
@@ -134,7 +134,7 @@ class _Recorded:
         self.save()  # keras-tuner does so before it takes the trial off its list of running ones
 
     def save(self) -> None:
-        """keras-tuner's own file, whole at every moment."""
+        """Write keras-tuner's own file, whole at every moment."""
         _write_json(inside.oracle_file(self), self.get_state())
 
     def _save_trial(self, trial: Any) -> None:
@@ -157,7 +157,7 @@ class _Random(_Recorded, keras_tuner.oracles.RandomSearchOracle):
 
 class _Grid(_Recorded, keras_tuner.oracles.GridSearchOracle):
     def chooser(self) -> dict[str, Any]:
-        """The order of the combinations, those whose next one is to be looked for, and those that will be."""
+        """Return the order of the combinations, those whose next one is to be looked for, and those that will be."""
         running = [trial.trial_id for trial in self.ongoing_trials.values()]
         return {"order": inside.grid_order(self), "populate_next": inside.populate_next(self), "running": running}
 
@@ -178,7 +178,7 @@ class _Bayesian(_Recorded, keras_tuner.oracles.BayesianOptimizationOracle):
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Random values at first, later those with the lowest bound."""
+        """Choose random values at first, later those with the lowest bound."""
         completed = sum(trial.status == "COMPLETED" for trial in self.trials.values())
         dimensions = inside.num_searched(self)
         if completed < (self.num_initial_points or max(3 * dimensions, 3)) or not dimensions:

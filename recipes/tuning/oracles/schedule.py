@@ -8,7 +8,7 @@ from recipes.tuning.oracles._keras_tuner import brackets
 
 
 def brackets_of(oracle: Any) -> list[list[tuple[int, int]]]:
-    """Hyperband's brackets, the first one first: in each round so many configurations are trained up to so many epochs.
+    """List Hyperband's brackets, the first one first: each round trains so many configurations up to so many epochs.
 
     As keras-tuner has them, which differs from the paper: L. Li et al. (2018), algorithm 1.
     """
@@ -16,7 +16,7 @@ def brackets_of(oracle: Any) -> list[list[tuple[int, int]]]:
 
 
 def totals(oracle: Any, max_trials: int | None, epochs: int) -> tuple[int | None, int | None]:
-    """How many trials and how many epochs in all; `None` where only the space knows."""
+    """Count trials and epochs in all; `None` where only the space knows."""
     if oracle.name == "hyperband":
         rounds = [
             (size, last - (bracket[i - 1][1] if i else 0))
@@ -35,12 +35,12 @@ def totals(oracle: Any, max_trials: int | None, epochs: int) -> tuple[int | None
 
 
 def epochs_of(values: dict[str, Any], epochs: int) -> int:
-    """For how many epochs does this configuration train? Hyperband's promoted ones go on from those of another."""
+    """Count the epochs that this configuration trains for; Hyperband's promoted ones go on from those of another."""
     return int(values.get("tuner/epochs", epochs)) - int(values.get("tuner/initial_epoch", 0))
 
 
 def describe(oracle: Any, max_trials: int | None, epochs: int, executions: int) -> str:
-    """The schedule in words."""
+    """Describe the schedule in words."""
     trials, total = totals(oracle, max_trials, epochs)
     times = f", each trained {count(executions, 'time')}" if executions > 1 else ""
     text = f"{oracle.name} search: {'all' if trials is None else f'{trials:,}'} configurations{times}"
@@ -53,7 +53,7 @@ def describe(oracle: Any, max_trials: int | None, epochs: int, executions: int) 
 
 
 def _grid_size(space: list[Any]) -> int | None:
-    """Combinations of a space without conditions; `None` with them."""
+    """Count the combinations of a space without conditions; `None` with them."""
     if any(parameter.conditions for parameter in space):
         return None
     return math.prod(len(list(parameter.values)) for parameter in space)

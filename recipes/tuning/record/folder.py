@@ -38,10 +38,10 @@ class OtherSearchError(ValueError):
 
 
 def require_own(folder: Path) -> None:
-    """May a search be kept here: is it one's already, or new, or empty?
+    """Require a folder in which a search may be kept: one's already, or new, or empty.
 
     Raises:
-        OtherSearchError: where it is not, naming what lies there.
+        OtherSearchError: where it is none, naming what lies there.
     """
     if not folder.exists():
         return
@@ -61,7 +61,7 @@ def require_own(folder: Path) -> None:
 
 
 def settings_in(folder: Path) -> dict[str, Any] | None:
-    """What the search in this folder is; `None` where there is none.
+    """Read what the search in this folder is; `None` where there is none.
 
     Raises:
         OtherSearchError: where a file of the same name is something else.

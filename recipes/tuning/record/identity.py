@@ -22,7 +22,7 @@ MOST_DEPTH = 8  # of attributes inside attributes
 
 
 def digest_of_code(code: Any) -> str | None:
-    """A short text that changes with the code of a function, class or object, but not with its comments and layout.
+    """Make a short text that changes with the code of a function, class or object, but not with comments and layout.
 
     Only with that code itself: not with the functions that it calls, the globals and the values around it that it
     reads, or the attributes of an object. `None` for none.
@@ -49,7 +49,7 @@ def digest_of_code(code: Any) -> str | None:
 
 
 def described(value: Any, depth: int = MOST_DEPTH) -> Any:
-    """This value as JSON can say it; what cannot be said is named by its type."""
+    """Describe this value as JSON can say it; what cannot be said is named by its type."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):
@@ -76,7 +76,7 @@ def described(value: Any, depth: int = MOST_DEPTH) -> Any:
 
 
 def described_callback(callback: keras.callbacks.Callback) -> list[Any]:
-    """Its class, and what it was constructed with: every attribute but the model."""
+    """Describe a callback by its class, and what it was constructed with: every attribute but the model."""
     kind = type(callback)
     attributes = {
         name: described(value)
@@ -89,7 +89,7 @@ def described_callback(callback: keras.callbacks.Callback) -> list[Any]:
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Which settings of two searches differ, and how; of the same callbacks, which attributes."""
+    """Say which settings of two searches differ, and how; of the same callbacks, which attributes."""
     ours = (before.get("callbacks") or [], now.get("callbacks") or [])
     if ours[0] == ours[1] or [kind for kind, _ in ours[0]] != [kind for kind, _ in ours[1]]:
         return differing(before, now)
@@ -97,7 +97,7 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _spread(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with each attribute of each callback as one of its own."""
+    """Make each attribute of each callback a setting of its own."""
     found = {name: value for name, value in settings.items() if name != "callbacks"}
     kinds = [kind for kind, _ in settings["callbacks"]]
     for i, (kind, attributes) in enumerate(settings["callbacks"]):
@@ -107,7 +107,7 @@ def _spread(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_words(code: CodeType) -> list[Any]:
-    """What a compiled function does, without the place where it stands."""
+    """Say what a compiled function does, without the place where it stands."""
     constants = [_in_words(part) if isinstance(part, CodeType) else _constant(part) for part in code.co_consts]
     return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames), list(code.co_freevars)]
 

@@ -81,7 +81,7 @@ class Trial:
         return None if number is None else int(number)
 
     def last_epoch(self, most: int) -> int:
-        """Up to which epoch it is trained, of `most`."""
+        """Say up to which epoch the trial is trained, of `most`."""
         return int(self.values.get("tuner/epochs", most))
 
     @property
@@ -120,13 +120,13 @@ class Trial:
 
 
 def ranked(trials: Iterable[Trial], direction: str) -> list[Trial]:
-    """Those with a score, the best first; of equals the first one."""
+    """Rank the trials with a score, the best first; of equals the first one."""
     sign = 1 if direction == "min" else -1
     return sorted((t for t in trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.number))
 
 
 def trial_id(number: int) -> str:
-    """`"0007"`: in keras-tuner's form, but the same however many trials are asked for."""
+    """Write a trial's number as `"0007"`: in keras-tuner's form, but the same however many trials are asked for."""
     return f"{number:04d}"
 
 
@@ -141,7 +141,7 @@ class Journal:
         self.folder = folder
 
     def folder_of(self, number: int) -> Path:
-        """Where a trial's files lie."""
+        """Say where a trial's files lie."""
         return self.folder / f"trial_{trial_id(number)}"
 
     def append(self, number: int, event: Mapping[str, Any]) -> None:
@@ -165,13 +165,13 @@ class Journal:
                 flush_folder(folder)
 
     def read(self, number: int) -> Trial | None:
-        """What is known of this trial; `None` if it was never started."""
+        """Read what is known of this trial; `None` if it was never started."""
         path = self.folder_of(number) / RECORD
         events = list(_events(path)) if path.exists() else []
         return _trial(number, events) if events else None
 
     def trials(self) -> list[Trial]:
-        """All of them, by number."""
+        """Read all trials, by number."""
         names = (TRIAL_FOLDER.fullmatch(path.parent.name) for path in self.folder.glob(f"trial_*/{RECORD}"))
         found = [self.read(number) for number in sorted(int(name[1]) for name in names if name)]
         return [trial for trial in found if trial is not None]

@@ -50,7 +50,7 @@ class Setup:
         return Journal(self.folder)
 
     def oracle(self) -> Any:
-        """A new oracle, which knows nothing yet."""
+        """Make a new oracle, which knows nothing yet."""
         problem = self.problem
         return make_oracle(
             self.tuner, keras_tuner.Objective(problem.objective, problem.direction), max_trials=self.max_trials,
@@ -62,17 +62,17 @@ class _Explorer(BaseTuner):
     """keras-tuner's way to find every hyperparameter of a space, and to reach an oracle in another process."""
 
     def reload(self) -> None:
-        """The oracle is rebuilt from the journal, not from keras-tuner's files."""
+        """Leave keras-tuner's files alone: the oracle is rebuilt from the journal."""
         self._populate_initial_space()
 
     def _populate_initial_space(self) -> None:
-        """Where the user's code gives a configuration up, what it asked for until then; the trials show the rest."""
+        """Take what the user's code asks for, up to where it gives a configuration up; the trials show the rest."""
         with contextlib.suppress(FailedTrialError):
             super()._populate_initial_space()
 
 
 def explored(oracle: Any, setup: Setup) -> Any:
-    """The oracle once it knows the space; where keras-tuner's environment variables name a chief, a line to it."""
+    """Let the oracle know the space; where keras-tuner's environment variables name a chief, return a line to it."""
 
     def declare(hp: Any) -> None:
         try:
@@ -200,7 +200,7 @@ def _run(problem: Problem, trial: Any, journal: Journal) -> None:
 
 
 def _describe(error: Exception) -> str:
-    """Type, message and place, on one line."""
+    """Describe an error by type, message and place, on one line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and "/recipes/" not in frame.filename]
     place = own[-1] if own else frames[-1]

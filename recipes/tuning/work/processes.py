@@ -58,7 +58,7 @@ _ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_
 
 
 def role() -> str:
-    """`"chief"` or `"worker"`, as keras-tuner's environment variables say; `"alone"` without them."""
+    """Say `"chief"` or `"worker"`, as keras-tuner's environment variables do; `"alone"` without them."""
     if not has_chief_oracle():
         return "alone"
     return "chief" if is_chief_oracle() else "worker"
@@ -152,7 +152,7 @@ class _Servicer(OracleServicer):
 
 @contextmanager
 def _served(oracle: Any, address: str, on_end: Callable[[int], None]) -> Iterator[_Servicer]:
-    """The oracle, reachable at this address; port 0 takes a free one."""
+    """Serve the oracle at this address, within the block; port 0 takes a free one."""
     import grpc
 
     server = grpc.server(ThreadPoolExecutor(max_workers=1))  # one request after the other
@@ -193,7 +193,7 @@ def _fail(oracle: Any, journal: Journal, trial: Any, exit_code: int | None, on_e
 
 @contextmanager
 def _few_threads(num_workers: int) -> Iterator[None]:
-    """Within it, processes that are started share the cores instead of each taking all."""
+    """Let processes that are started within the block share the cores instead of each taking all."""
     share = str(max(1, (os.cpu_count() or 1) // num_workers))
     names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
@@ -207,7 +207,7 @@ def _few_threads(num_workers: int) -> Iterator[None]:
 
 
 def _be_worker(setup: Setup, address: tuple[str, str], name: str, chief: int) -> None:
-    """A worker's whole life, in its own process."""
+    """Live a worker's whole life, in its own process."""
     _end_with(chief)
     os.environ.update(zip(_ADDRESS, (*address, name), strict=True))
     try:
@@ -226,7 +226,7 @@ def be_worker(setup: Setup, interrupt: Interrupt) -> None:
 
 @contextmanager
 def telling(folder: Path, name: str) -> Iterator[None]:
-    """Within it, an error that ends the search is written down for the chief before it is raised."""
+    """Write down for the chief an error in the block that ends the search, before it is raised."""
     try:
         yield
     except tuple(_KINDS.values()) as error:
@@ -262,7 +262,7 @@ def _end_with(parent: int) -> None:
 
 @contextmanager
 def alive(folder: Path, name: str) -> Iterator[None]:
-    """Within it, a file in the folder of the search shows that this worker lives."""
+    """Show, within the block, by a file in the folder of the search that this worker lives."""
     ended = threading.Event()
     path = folder / f"{name}.alive"
 
@@ -280,7 +280,7 @@ def alive(folder: Path, name: str) -> Iterator[None]:
 
 
 def _silent_for(folder: Path, name: str) -> float:
-    """Seconds since this worker last showed that it lives; 0 where it never did, or has ended."""
+    """Count the seconds since this worker last showed that it lives; 0 where it never did, or has ended."""
     try:
         return time.time() - (folder / f"{name}.alive").stat().st_mtime
     except OSError:

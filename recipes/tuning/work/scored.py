@@ -26,7 +26,7 @@ SAME = 1e-6  # of the score or in all: the rounding of single precision
 
 
 def lineage(trial: Trial, journal: Journal) -> list[Trial]:
-    """The trials that Hyperband promoted to this one, the first one first; it gives the random numbers."""
+    """List the trials that Hyperband promoted to this one, the first one first; it gives the random numbers."""
     found = [trial]
     while (number := found[0].promoted) is not None:
         parent = journal.read(number)
@@ -36,14 +36,14 @@ def lineage(trial: Trial, journal: Journal) -> list[Trial]:
 
 
 def trainings_of(trial: Trial, execution: int, problem: Problem, journal: Journal) -> list[Training]:
-    """What trains one execution of it: its own training, after those that Hyperband promoted."""
+    """List what trains one execution of a trial: its own training, after those that Hyperband promoted."""
     steps = lineage(trial, journal)
     seed = seed_of(problem.seed, steps[0].number, execution)
     return [Training(as_hyperparameters(step.values), seed, step.last_epoch(problem.epochs)) for step in steps]
 
 
 def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Model:
-    """The model of its best execution at its best epoch: from the disk where it lies there, else trained again.
+    """Return the model of a trial's best execution and epoch: from the disk where it lies there, else trained again.
 
     Warns where training again gives another score than the record has, as on another machine.
     """
@@ -73,12 +73,12 @@ def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Mode
 
 
 def weights_file(folder: Path, execution: int) -> Path:
-    """Where the weights of a training lie, in the folder of its trial."""
+    """Say where the weights of a training lie, in the folder of its trial."""
     return folder / f"scored-{execution}.npz"
 
 
 def settle(number: int, problem: Problem, journal: Journal, *, again: bool) -> None:
-    """Of all trials, have the weights of the best one alone on disk, once this one has ended.
+    """Have the weights of the best of all trials alone on disk, once this one has ended.
 
     Args:
         number: Of the trial that has ended.
@@ -105,7 +105,7 @@ def settle(number: int, problem: Problem, journal: Journal, *, again: bool) -> N
 
 
 def write_weights(path: Path, weights: Sequence[np.ndarray]) -> None:
-    """Write these whole; bfloat16 as float32, which holds each of its numbers and which NumPy's files know."""
+    """Write weights whole; bfloat16 as float32, which holds each of its numbers and which NumPy's files know."""
     held = {f"{i:06d}": weight if weight.dtype.kind in "biufc" else weight.astype(np.float32)
             for i, weight in enumerate(weights)}  # fmt: skip
     buffer = io.BytesIO()
@@ -114,7 +114,7 @@ def write_weights(path: Path, weights: Sequence[np.ndarray]) -> None:
 
 
 def _again(done: Execution, trainings: list[Training], problem: Problem) -> tuple[keras.Model, float]:
-    """The model, and what it scores now."""
+    """Train the model again; return it, and what it scores now."""
     trained = problem.kind.again(problem, trainings, done.best_epoch)
     values = trained.history.get(problem.objective, [])
     return trained.model, float(values[done.best_epoch - 1]) if len(values) >= done.best_epoch else math.nan

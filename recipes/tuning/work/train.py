@@ -52,7 +52,7 @@ def train(problem: Problem, training: Training, state: Path) -> Trained:
 
 
 def again(problem: Problem, trainings: Sequence[Training], epoch: int) -> Trained:
-    """The model with the weights after this epoch, trained again as in the search: one promotion after the other.
+    """Train again as in the search, one promotion after the other, up to the weights after this epoch.
 
     How a training is compiled depends on the epochs that it was begun for, and its bits on how it is compiled; so each
     is begun for as many as then, and ended at that epoch.
@@ -68,13 +68,13 @@ def again(problem: Problem, trainings: Sequence[Training], epoch: int) -> Traine
 
 
 def retrain(problem: Problem, training: Training) -> Run:
-    """Train it on all rows, without the callbacks, which have nothing to watch there."""
+    """Train a configuration on all rows, without the callbacks, which have nothing to watch there."""
     x, y = problem.all_rows
     return _fit(replace(problem, x=x, y=y, validation=None, callbacks=()), training, None)
 
 
 def check(problem: Problem) -> None:
-    """Can the first configuration of the space be trained on these data, and does that measure the objective?
+    """Check that the space's first configuration can be trained on these data, and that this measures the objective.
 
     Raises:
         ValueError: as `build_model` and `fit` say it, and whatever the user's own code raises.
@@ -89,7 +89,7 @@ def check(problem: Problem) -> None:
 
 
 def as_hyperparameters(values: dict[str, Any]) -> HyperParameters:
-    """keras-tuner's object with these values, for a `build(hp)`."""
+    """Make keras-tuner's object with these values, for a `build(hp)`."""
     hp = HyperParameters()
     hp.values = dict(values)
     return hp
@@ -104,7 +104,7 @@ def inherit(parent: Path, folder: Path, executions: int) -> None:
 
 
 def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) -> Run:
-    """The one place that trains: the same numbers always give the same weights."""
+    """Train, in the one place that does: the same numbers always give the same weights."""
     model = problem.build(training.hp, training.seed)
     data = prepare(model, problem.x, problem.y, validation_data=problem.validation_data)
     callbacks = [*keep, *copy.deepcopy(list(problem.callbacks))]
@@ -117,7 +117,7 @@ def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) 
 
 
 def _measured(problem: Problem, model: keras.Model, data: TrainingData) -> list[str] | None:
-    """What the history will hold; `None` where code that is not Keras' decides it."""
+    """List what the history will hold; `None` where code that is not Keras' decides it."""
     if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _OWN_STEPS):
         return None
     if any(not type(callback).__module__.startswith("keras.") for callback in problem.callbacks):
@@ -134,7 +134,7 @@ def _measured(problem: Problem, model: keras.Model, data: TrainingData) -> list[
 
 
 def _standard_error(problem: Problem, run: Run) -> float | None:
-    """How far the score may be off because the validation set is only a sample: the spread of its rows' losses.
+    """Estimate how far the score may be off because the validation set is a sample: by the spread of its rows' losses.
 
     Of the model after its last epoch, which for this purpose is as good as that of its best.
     """

@@ -26,7 +26,7 @@ MOST_PARAMETERS = 20_000_000
 
 
 def identity(model: keras.Model) -> str | None:
-    """A text that is equal for models that can run one program; `None` for a model that must have its own.
+    """Make a text that is equal for models that can run one program; `None` for a model that must have its own.
 
     Args:
         model: A built and compiled model.
@@ -42,7 +42,7 @@ def identity(model: keras.Model) -> str | None:
 
 
 def looks(model: keras.Model) -> Hashable:
-    """What a model that must have its own program looks like now: another value once that program no longer fits.
+    """Say what a model that must have its own program looks like now: something else once that no longer fits.
 
     Equal while the model is neither compiled, nor frozen, nor changed in anything that `identity` reads.
     """
@@ -71,7 +71,7 @@ class _These:
 
 
 def _held(thing: Any) -> Callable[[], Any]:
-    """A weak reference where there can be one."""
+    """Make a weak reference where there can be one."""
     try:
         return weakref.ref(thing)
     except TypeError:
@@ -79,7 +79,7 @@ def _held(thing: Any) -> Callable[[], Any]:
 
 
 def identity_but_widths(model: keras.Sequential, widths: Sequence[int]) -> str | None:
-    """The same for networks that differ in the widths of their hidden layers, and in the dropout behind these.
+    """Make a text that is equal for networks that differ in hidden layers' widths and the dropout behind them alone.
 
     Args:
         model: A built and compiled `Sequential` whose layers from the first to the last `Dense` are `Dense` and
@@ -106,14 +106,14 @@ def identity_but_widths(model: keras.Sequential, widths: Sequence[int]) -> str |
 
 
 def _of_dropout(layer: keras.layers.Dropout) -> list[str]:
-    """Everything of a dropout layer but its rate and what has been made of it by calling it."""
+    """Write down everything of a dropout layer but its rate and what has been made of it by calling it."""
     walk = Walk(names=False, free=[layer])
     walk.value(layer)
     return walk.tokens
 
 
 def is_known_throughout(model: keras.Model) -> bool:
-    """Are layers, their functions, loss and metrics all of Keras' or of our making?
+    """Say whether layers, their functions, loss and metrics are all of Keras' or of our making.
 
     Then to run a loss or a metric changes nothing, and the configuration can be read.
     """

@@ -48,7 +48,7 @@ class Resident:
         return None
 
     def train(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Train one after the other; they share what is compiled where they are known to be alike."""
+        """Train the jobs one after the other; they share what is compiled where they are known to be alike."""
         from recipes.training.engines.tensorflow import loop
 
         for job in jobs:
@@ -74,13 +74,13 @@ ENGINE = Resident()
 
 
 def _num_bytes(arrays: Any) -> int:
-    """Size of a tree of arrays; one that stands in two places counts once."""
+    """Count the bytes of a tree of arrays; one that stands in two places counts once."""
     flat = [array for array in keras.tree.flatten(arrays) if array is not None]
     return sum({id(array): getattr(array, "nbytes", 0) for array in flat}.values())
 
 
 def acts_on_batches(callback: keras.callbacks.Callback) -> bool:
-    """Must this callback be called at every batch?
+    """Say whether this callback must be called at every batch.
 
     Some of Keras' own have batch hooks that do nothing in their usual setting, where they act once an epoch.
     """
@@ -109,7 +109,7 @@ def _profiles(callback: Any) -> bool:
 
 
 def _say_what_was_frozen(model: keras.Model) -> None:
-    """A layer that was frozen after compiling is frozen here, while Keras' own loop may go on with what it traced."""
+    """Warn of layers frozen after compiling: frozen here, while Keras' own loop may go on with what it traced."""
     compiled = getattr(model, "_compiled_trainable_state", {})
     changed = [
         layer.name for layer in model._flatten_layers() if compiled.get(layer, layer.trainable) != layer.trainable

@@ -59,7 +59,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
 
 
 def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[str, Any]:
-    """The compiled loss and metrics on these rows, as Keras' `evaluate` gives them."""
+    """Return the compiled loss and metrics on these rows, as Keras' `evaluate` gives them."""
     build_variables(model, data)
     arrays = Arrays((), _moved((data.x, data.y, data.sample_weight)), num_rows=1)
     program, _ = program_for(model, arrays, batch_size, with_callbacks=True)
@@ -68,7 +68,7 @@ def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[st
 
 
 def predict(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
-    """The one output of a built model on these rows, as Keras' `predict` gives it."""
+    """Return the one output of a built model on these rows, as Keras' `predict` gives it."""
     arrays = Arrays(_moved((x,)), None, num_rows=len(x))
     program, _ = program_for(model, arrays, batch_size, with_callbacks=True)
     return program.predict(model, arrays)
@@ -142,7 +142,7 @@ class _Speed:
         total[1] += seconds - tracing
 
     def steps_per_second(self, how: str) -> float:
-        """NaN where nobody can say: XLA compiles in the first step."""
+        """Give the steps per second; NaN where nobody can say: XLA compiles in the first step."""
         steps, seconds = self.compiled if self.compiled[0] or how != PLAIN else self.compiling
         return steps / seconds if steps and seconds > 0 else math.nan
 
@@ -152,7 +152,7 @@ def _plain(value: np.ndarray) -> Any:
 
 
 def _show_last_loss(callbacks: list[keras.callbacks.Callback], logs: Logs) -> None:
-    """TerminateOnNaN looks at batches; a NaN in any of them makes the epoch's mean NaN."""
+    """Show TerminateOnNaN, which looks at batches, the epoch's loss: a NaN in any of them makes that mean NaN."""
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.TerminateOnNaN):
             callback.on_batch_end(0, {"loss": float(logs["loss"][0])})
@@ -165,7 +165,7 @@ def _on_device(data: TrainingData) -> Arrays:
 
 
 def _moved(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Trees of arrays as trees of tensors, without the parts that are `None`."""
+    """Turn trees of arrays into trees of tensors, without the parts that are `None`."""
     held: dict[int, tf.Tensor] = {}
 
     def move(array: Any) -> tf.Tensor:

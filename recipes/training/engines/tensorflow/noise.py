@@ -24,7 +24,7 @@ _SHIFTS = (16, 15, 16)
 
 
 def random_bits(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
-    """32 random bits for each place of an array.
+    """Draw 32 random bits for each place of an array.
 
     Args:
         words: Two uint32, such as a seed and a counter.
@@ -45,20 +45,20 @@ def random_bits(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
 
 
 def uniform(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
-    """Numbers of [0, 1) in steps of 2^-24, as many as float32 has between 1/2 and 1."""
+    """Draw numbers of [0, 1) in steps of 2^-24, as many as float32 has between 1/2 and 1."""
     bits = tf.bitwise.right_shift(random_bits(words, shape), _word(8))
     return tf.cast(tf.bitcast(bits, tf.int32), tf.float32) * 2.0**-24
 
 
 def normal(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
-    """Standard normal numbers, by the inverse of their distribution at 2^24 places; none lies beyond 5.5."""
+    """Draw standard normal numbers, by the inverse of their distribution at 2^24 places; none lies beyond 5.5."""
     middle = uniform(words, shape) + 2.0**-25  # of each step, so that neither 0 nor 1 is met
     return math.sqrt(2.0) * tf.math.erfinv(2.0 * tf.minimum(middle, 1.0 - 2.0**-24) - 1.0)
 
 
 @contextmanager
 def hashed_noise(model: keras.Model) -> Iterator[None]:
-    """Within it, Keras' own dropout and noise layers draw their numbers here; a rate may be a tensor."""
+    """Let Keras' own dropout and noise layers draw their numbers here, within the block; a rate may be a tensor."""
     layers = [layer for layer in model._flatten_layers() if type(layer) in _CALLS and hasattr(layer, "seed_generator")]
     with _called(layers, _call):
         yield
@@ -66,7 +66,7 @@ def hashed_noise(model: keras.Model) -> Iterator[None]:
 
 @contextmanager
 def philox_dropout(model: keras.Model) -> Iterator[None]:
-    """Within it, the rate of a `Dropout` may be a tensor; its numbers are Keras' own of the plain graph.
+    """Let the rate of a `Dropout` be a tensor, within the block; its numbers are Keras' own of the plain graph.
 
     Keras' layer asks in Python whether the rate is 0. Outside XLA one operation draws what takes thirty here.
     """
@@ -124,7 +124,7 @@ def _gaussian_noise(layer: Any, inputs: tf.Tensor, words: tf.Tensor) -> tf.Tenso
 
 
 def _alpha_dropout(layer: Any, inputs: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-    """G. Klambauer et al. 2017, section 3: dropped units take SELU's lower end; mean and variance stay."""
+    """Drop units to SELU's lower end, so that mean and variance stay (G. Klambauer et al. 2017, section 3)."""
     low = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
     shape = _shape_of(inputs)
     if layer.noise_shape is not None:
@@ -159,7 +159,7 @@ def _index(size: Any) -> tf.Tensor:
 
 
 def _scrambled(word: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """Three rounds; the second word comes in after the first of them."""
+    """Scramble a word in three rounds; the second word comes in after the first of them."""
     for i, (multiplier, shift) in enumerate(zip(_MULTIPLIERS, _SHIFTS, strict=True)):
         word = word ^ tf.bitwise.right_shift(word, _word(shift)) if i == 0 else word
         word = word * _word(multiplier)

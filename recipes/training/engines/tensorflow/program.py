@@ -47,7 +47,7 @@ class Arrays:
         self.num_rows = num_rows
 
     def shapes(self) -> str:
-        """Everything about the arrays that a program is compiled for."""
+        """Write down everything about the arrays that a program is compiled for."""
         parts = (self.training, self.validation or ())
         return str(tf.nest.map_structure(lambda t: (t.shape.as_list(), t.dtype.name), parts))
 
@@ -81,7 +81,7 @@ def _meet(model: keras.Model, x: Any, y: Any, y_pred: Any, weight: Any) -> None:
 
 
 def _look(model: keras.Model, *arrays: Any) -> None:
-    """The model, its loss and its metrics on one row, written into a graph that is never run."""
+    """Write the model, its loss and its metrics on one row into a graph that is never run."""
 
     def placeholder(array: np.ndarray) -> tf.Tensor:
         return tf.compat.v1.placeholder(array.dtype, array.shape)
@@ -138,7 +138,7 @@ class Program:
         return any(part.reads_others for part in self.functions.values())
 
     def choose(self, model: keras.Model, num_steps: int, *, alone: bool = False) -> str:
-        """Which way? By the kind of layers, and by whether the steps so far and to come pay for compiling."""
+        """Choose the way: by the kind of layers, and by whether the steps so far and to come pay for compiling."""
         self.steps_seen += num_steps
         on_cpu = not tf.config.list_logical_devices("GPU")
         layers = [*model._flatten_layers(include_self=False)]
@@ -167,7 +167,7 @@ class Program:
         return {name: value.numpy() for name, value in zip(names, values, strict=True)}
 
     def predict(self, model: keras.Model, arrays: Arrays) -> np.ndarray:
-        """The outputs for all rows of `arrays.training`."""
+        """Return the outputs for all rows of `arrays.training`."""
         return self._run("predict", PLAIN, model, arrays, ()).numpy()
 
     def _run(self, part: str, how: str, model: keras.Model, arrays: Arrays, numbers: tuple[tf.Tensor, ...]) -> Any:
@@ -200,7 +200,7 @@ class Program:
 
 
 def _recurrent_units(layer: keras.layers.RNN) -> int:
-    """Width of its state; of stacked cells the largest."""
+    """Find the width of a recurrent layer's state; of stacked cells the largest."""
     return max(keras.tree.flatten(layer.state_size))
 
 
@@ -211,7 +211,7 @@ def program_for(
     with_callbacks: bool,
     to_widen: ToWiden | None = None,
 ) -> tuple[Program, bool]:
-    """The program for this model and these shapes, and whether it is new.
+    """Find or make the program for this model and these shapes, and say whether it is new.
 
     With `to_widen` it is one for networks of all widths, where there can be one.
     """
@@ -245,7 +245,7 @@ def program_for(
 def _for_all_widths(
     model: keras.Model, shapes: str, block_epochs: int, batch_size: int, to_widen: ToWiden
 ) -> tuple[Program | None, bool]:
-    """The program for networks of all widths, where there can be one, and whether it is new."""
+    """Find or make the program for networks of all widths, where there can be one, and say whether it is new."""
     config = wide_config(model)
     like = None if config is None else wide_key(model, config)
     if config is None or like is None:

@@ -11,7 +11,7 @@ from recipes._keras import eager_context, is_op_determinism_enabled
 
 
 def switches() -> dict[str, Any]:
-    """TensorFlow's settings that change what tracing gives."""
+    """List TensorFlow's settings that change what tracing gives."""
     callbacks = eager_context.context().op_callbacks  # of `tf.debugging`, written into the graph
     return {
         "tensor float 32": tf.config.experimental.tensor_float_32_execution_enabled(),
@@ -26,7 +26,7 @@ def switches() -> dict[str, Any]:
 
 @contextmanager
 def fused_adam(model: keras.Model) -> Iterator[None]:
-    """Within it, Adam and AdamW update each weight array by one operation instead of some fifteen.
+    """Have Adam and AdamW update each weight array by one operation instead of some fifteen, within the block.
 
     TensorFlow's `ResourceApplyAdam` computes what Keras' `Adam.update_step` writes out (Kingma and Ba 2015, with the
     bias correction in the step size); decay, clipping, averaging and accumulation stay Keras'. A third less for XLA
@@ -68,7 +68,7 @@ def fused_adam(model: keras.Model) -> Iterator[None]:
 
 @contextmanager
 def rearranged(model: keras.Model) -> Iterator[None]:
-    """Within it, two common pairs of neighbouring layers are computed in a cheaper order.
+    """Compute two common pairs of neighbouring layers in a cheaper order, within the block.
 
     *Upsampling, then convolution*: a 3x3 convolution of an image whose pixels were each doubled sees every value twice,
     so its weights can be added up beforehand. The convolution then runs on the small image, with four times the output
@@ -145,7 +145,7 @@ _TAPS = [
 
 
 def _convolve_doubled(inputs: Any, kernel: Any) -> Any:
-    """conv(upsample(x)) from x itself: `(n, h, w, c)` and `(3, 3, c, f)` to `(n, 2h, 2w, f)`."""
+    """Compute conv(upsample(x)) from x itself: `(n, h, w, c)` and `(3, 3, c, f)` to `(n, 2h, 2w, f)`."""
     kernel = tf.convert_to_tensor(kernel)
     taps = tf.constant(_TAPS, dtype=kernel.dtype)  # (half, small pixel, tap)
     summed = tf.einsum("apd,bqe,decf->pqcabf", taps, taps, kernel)  # (3, 3, c, 2, 2, f)

@@ -14,14 +14,14 @@ DECAYS_IN_BASE = ("SGD", "RMSprop", "Adam", "AdamW", "Nadam", "Adamax", "Adagrad
 
 
 def state_of(model: keras.Model) -> list[keras.Variable]:
-    """Every variable that training reads or writes: weights, seeds, optimizer, metrics; each once."""
+    """List every variable that training reads or writes: weights, seeds, optimizer, metrics; each once."""
     metrics = [variable for metric in model.metrics for variable in metric.variables]
     variables = [*model.variables, *getattr(model.optimizer, "variables", ()), *metrics]
     return list({id(variable): variable for variable in variables}.values())
 
 
 def lifted(model: keras.Model) -> list[tuple[Any, str]]:
-    """The layers and attributes that hold numbers outside the weights, in their order, and the optimizer's decay."""
+    """List layers and attributes that hold numbers outside the weights, in their order, and the optimizer's decay."""
     places: list[tuple[Any, str]] = []
     for layer in model._flatten_layers(include_self=False):
         places += [(layer, name) for name in lifted_names(layer)]
@@ -31,13 +31,13 @@ def lifted(model: keras.Model) -> list[tuple[Any, str]]:
 
 
 def values_of(places: list[tuple[Any, str]]) -> list[np.ndarray]:
-    """Their present values, float32."""
+    """Read the present values of these attributes, float32."""
     return [np.asarray(getattr(layer, name), dtype=np.float32) for layer, name in places]
 
 
 @contextmanager
 def replaced(places: list[tuple[Any, str]], values: list[Any]) -> Iterator[None]:
-    """Within it, those attributes hold these values (tensors of a graph being traced)."""
+    """Have these attributes hold these values (tensors of a graph being traced), within the block."""
     before = [getattr(layer, name) for layer, name in places]
     try:
         for (layer, name), value in zip(places, values, strict=True):
@@ -49,6 +49,7 @@ def replaced(places: list[tuple[Any, str]], values: list[Any]) -> Iterator[None]
 
 
 def lifted_names(layer: keras.Layer) -> tuple[str, ...]:
+    """Name this layer's attributes that hold numbers outside the weights; none for a layer that is not Keras' own."""
     if not type(layer).__module__.startswith("keras.src."):
         return ()
     return tuple(name for name in LIFTED.get(type(layer).__name__, ()) if getattr(layer, name, None) is not None)

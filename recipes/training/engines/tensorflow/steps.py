@@ -89,7 +89,7 @@ class Tracing:
 def block(
     tracing: Tracing, part: str, how: str
 ) -> Callable[[list[tf.Tensor], Any, Any, tuple[tf.Tensor, tf.Tensor, tf.Tensor]], list[tf.Tensor]]:
-    """A function that runs `count` epochs, each in its own order: training, validation or both, `part` says.
+    """Make a function that runs `count` epochs, each in its own order: training, validation or both, `part` says.
 
     It gives the metrics by epoch `(block_epochs, ...)`, those of the validation behind those of the training.
     """
@@ -119,7 +119,7 @@ def block(
 
 
 def outputs(tracing: Tracing) -> Callable[[list[tf.Tensor], Any, Any, Any], tf.Tensor]:
-    """A function that gives the model's outputs for all rows."""
+    """Make a function that gives the model's outputs for all rows."""
     assert tracing.batch_size is not None, "programs for all widths do not predict"
 
     def some(constants: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
@@ -146,7 +146,7 @@ def outputs(tracing: Tracing) -> Callable[[list[tf.Tensor], Any, Any, Any], tf.T
 def _pass(
     tracing: Tracing, name: str, how: str, constants: Any, arrays: Any, order: tf.Tensor | None, size: tf.Tensor
 ) -> list[Any]:
-    """One pass over the rows in batches, the last one smaller; the metrics at its end."""
+    """Pass over the rows once in batches, the last one smaller; return the metrics at the end."""
     tensors = tf.nest.flatten(arrays)
     num_rows = tensors[0].shape[0]
     tracing.model.reset_metrics()
@@ -190,7 +190,7 @@ def _pass(
 
 
 def _step(tracing: Tracing, name: str, for_xla: bool, constants: Any, rows: Any) -> None:
-    """Keras' own step on one batch. Traced once for any number of rows, then specialised by XLA for each."""
+    """Take Keras' own step on one batch; traced once for any number of rows, then specialised by XLA for each."""
     tensors = tf.nest.flatten((constants, rows))
     if (name, for_xla) not in tracing.steps:
 

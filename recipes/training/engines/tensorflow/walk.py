@@ -94,11 +94,11 @@ class Walk:
         self.optimizer: Any = None
 
     def digest(self) -> str:
-        """What was written down, in short."""
+        """Digest what was written down."""
         return hashlib.blake2b("\x1f".join(self.tokens).encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
     def model(self, model: keras.Model) -> None:
-        """A model, its variables in the order in which a program takes them, and all switches."""
+        """Write down a model, its variables in the order in which a program takes them, and all switches."""
         self.lifted = {(id(owner), name) for owner, name in lifted(model)}
         self.optimizer = model.optimizer
         for setting in _switches():
@@ -173,7 +173,7 @@ class Walk:
                 self.tokens.append(f"{name} lifted {np.shape(getattr(value, name))}")
 
     def _ignored(self, value: Any) -> set[str]:
-        """Attributes of this object that make no difference to the program, or whose numbers are lifted out."""
+        """Name this object's attributes that make no difference to the program, or whose numbers are lifted out."""
         if isinstance(value, keras.Layer):
             if self.met is None and not _is_allowed(value):
                 raise Unknown(f"a layer of class {type(value)}")
@@ -209,7 +209,7 @@ class Walk:
         return _BOOKKEEPING | set(extra)
 
     def _class(self, kind: type) -> None:
-        """A class of Keras' or ours, and the state of its code: somebody may have replaced one of its methods."""
+        """Write down a class of Keras' or ours, and its code's state: somebody may have replaced one of its methods."""
         token = self.classes.get(kind)
         if token is None:
             if not _is_known(kind):
@@ -260,7 +260,7 @@ class Walk:
         self.tokens.append(f"array {value.dtype.str} {value.shape} {digest}")
 
     def _tensor_or_type(self, value: Any) -> None:
-        """TensorFlow's own plain values; told by their methods, since this module must not import it."""
+        """Write down TensorFlow's own plain values; told by their methods, since this module must not import it."""
         module = type(value).__module__
         if not module.startswith("tensorflow."):
             raise Unknown(f"a {type(value)}")
@@ -281,7 +281,7 @@ _VERSIONS: dict[type, list[dict[str, Any]]] = {}  # the codes that a class was s
 
 
 def _version(kind: type) -> int:
-    """Which of the codes that this class has been seen with does it have now?"""
+    """Tell which of the codes that this class has been seen with it has now."""
     now = {name: value for name, value in vars(kind).items() if name not in ("__annotations__", "__doc__", "_abc_impl")}
     seen = _VERSIONS.setdefault(kind, [])
     for i, before in enumerate(seen):
@@ -302,7 +302,7 @@ def _is_container(kind: type) -> bool:
 
 
 def _container_name(kind: type) -> str:
-    """A tracked list is a list; a tuple is none, since functions may tell them apart."""
+    """Name a container: a tracked list is a list; a tuple is none, since functions may tell them apart."""
     return "list" if kind.__name__ in ("list", "TrackedList", "ListWrapper") else kind.__name__
 
 
@@ -312,7 +312,7 @@ def _slots(value: Any) -> dict[str, Any]:
 
 
 def _is_allowed(layer: keras.Layer) -> bool:
-    """Layers that read nothing from outside: no tables, no functions of the user's, no other framework's code."""
+    """Say whether a layer reads nothing from outside: no tables, no user's functions, no other framework's code."""
     kind = type(layer)
     if kind.__name__ in LIFTED and kind.__module__.startswith("keras.src."):
         return True

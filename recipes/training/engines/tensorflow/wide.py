@@ -27,7 +27,7 @@ _PLACE = "place_for_dropout_"
 
 
 def wide_config(model: keras.Model) -> dict[str, Any] | None:
-    """The configuration of the wider network in which this one can train; `None` if it must train as it is.
+    """Find the configuration of the wider network in which this one can train; `None` if it must train as it is.
 
     Only for a `Sequential` whose layers from the first to the last `Dense` are `Dense` and `Dropout`.
     """
@@ -58,7 +58,7 @@ def wide_config(model: keras.Model) -> dict[str, Any] | None:
 def lent(
     model: keras.Model, wide: keras.Model, state: list[keras.Variable]
 ) -> tuple[list[keras.Variable], list[float]]:
-    """Of a program's state what this model lends its numbers to, and its dropout rates, each in the program's order.
+    """List the state that this model lends its numbers to, and its dropout rates, each in the program's order.
 
     Where the model has no dropout its rate is 0: the program draws random numbers there, and drops nothing.
     """
@@ -70,14 +70,14 @@ def lent(
 
 
 def widened(model: keras.Model, config: dict[str, Any]) -> keras.Sequential:
-    """The wider network, compiled as this one is; its own numbers mean nothing."""
+    """Make the wider network, compiled as this one is; its own numbers mean nothing."""
     made = keras.Sequential.from_config(_with_seeds(config))
     made.compile_from_config(model.get_compile_config())
     return made
 
 
 def wide_key(model: keras.Model, config: dict[str, Any]) -> str | None:
-    """Equal for models that differ in widths and dropout alone; `None` where that cannot be known."""
+    """Make a key equal for models that differ in widths and dropout alone; `None` where that cannot be known."""
     names = [layer["config"]["name"] for layer in config["layers"] if layer["class_name"] == "Dense"]
     widths = {
         layer["config"]["name"]: layer["config"]["units"]
@@ -88,7 +88,7 @@ def wide_key(model: keras.Model, config: dict[str, Any]) -> str | None:
 
 
 def _with_seeds(config: Any) -> Any:
-    """The configuration with a seed wherever Keras would draw one from Python's global generator."""
+    """Put a seed into the configuration wherever Keras would draw one from Python's global generator."""
     if isinstance(config, dict):
         return {name: 0 if name == "seed" and value is None else _with_seeds(value) for name, value in config.items()}
     return [_with_seeds(item) for item in config] if isinstance(config, list) else config
@@ -104,7 +104,7 @@ class Wide:
 
     @contextmanager
     def numbers_of(self, model: keras.Model) -> Iterator[list[np.ndarray]]:
-        """Within it, the wider network holds this model's numbers; gives the constants that the program takes.
+        """Let the wider network hold this model's numbers, within the block; give the constants of the program.
 
         Afterwards the model has what has become of them.
         """
@@ -133,7 +133,7 @@ def _place_for_dropout(number: int) -> dict[str, Any]:
 
 
 def dropout_places(wide: keras.Model) -> list[keras.Layer]:
-    """Behind each hidden layer of a wider network, in order."""
+    """Find the dropout layer behind each hidden layer of a wider network, in order."""
     return [layer for layer in wide.layers if layer.name.startswith(_PLACE)]
 
 
@@ -145,7 +145,7 @@ def _follows_dropout(model: keras.Model, layer: dict[str, Any]) -> bool:
 
 
 def _rates(model: keras.Model) -> list[float]:
-    """Behind each hidden layer, in order."""
+    """Find the dropout rate behind each hidden layer, in order."""
     layers = model.layers
     dense = [i for i, layer in enumerate(layers) if type(layer) is keras.layers.Dense]
     rates = []
@@ -156,10 +156,10 @@ def _rates(model: keras.Model) -> list[float]:
 
 
 def padded(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """With zeros behind each axis, up to this shape."""
+    """Pad with zeros behind each axis, up to this shape."""
     return tf.pad(value, [(0, size - own) for size, own in zip(shape, value.shape, strict=True)])
 
 
 def cut(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Without what `padded` added."""
+    """Cut off what `padded` added."""
     return tf.slice(value, [0] * len(shape), shape)
