@@ -13,38 +13,42 @@ import sys
 import time
 from pathlib import Path
 
-EPOCHS = (100, 200, 500, 1_000, 2_000)  # of 18 steps
-NETWORKS = ("mlp", "lstm")
+# Network, share of the rows that validates, epochs.
+RUNS = [
+    ("mlp", 0.0, 200), ("mlp", 0.0, 500), ("mlp", 0.0, 1_000), ("mlp", 0.2, 150), ("mlp", 0.2, 300), ("mlp", 0.2, 600),
+    ("lstm", 0.2, 100),
+]  # fmt: skip
+BATCH_SIZE = 32
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--one", nargs=3, metavar=("NETWORK", "WAY", "EPOCHS"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=4, metavar=("NETWORK", "SHARE", "EPOCHS", "WAY"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        network, way, epochs = options.one
-        print(json.dumps(measure(network, way, int(epochs))))
+        network, share, epochs, way = options.one
+        print(json.dumps(measure(network, float(share), int(epochs), way)))
         return
     from recipes.training.engines.tensorflow.steps import MIXED, PLAIN, XLA
 
     ways = (PLAIN, MIXED, XLA)
-    print(f"| network, steps | {' | '.join(ways)} |")
-    print("|---|" + "---|" * len(ways))
-    for network in NETWORKS:
-        for epochs in EPOCHS if network == "mlp" else EPOCHS[:3]:
-            seconds: dict[str, list[float]] = {way: [] for way in ways}
-            for i in range(options.repeats):
-                for way in ways if i % 2 == 0 else ways[::-1]:
-                    command = [sys.executable, str(Path(__file__)), "--one", network, way, str(epochs)]
-                    done = subprocess.run(command, capture_output=True, text=True, check=True)
-                    seconds[way].append(json.loads(done.stdout.splitlines()[-1]))
-            cells = [f"{statistics.median(values):.2f} s" for values in seconds.values()]
-            print(f"| {network}, {18 * epochs:,} | {' | '.join(cells)} |", flush=True)
+    print(f"| network | steps | {' | '.join(ways)} |")
+    print("|---|---|" + "---|" * len(ways))
+    for network, share, epochs in RUNS:
+        found: dict[str, list[tuple[float, int]]] = {way: [] for way in ways}
+        for i in range(options.repeats):
+            for way in ways if i % 2 == 0 else ways[::-1]:
+                command = [sys.executable, str(Path(__file__)), "--one", network, str(share), str(epochs), way]
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                found[way].append(json.loads(done.stdout.splitlines()[-1]))
+        cells = [f"{statistics.median(seconds for seconds, _ in runs):.2f} s" for runs in found.values()]
+        name = network + (", with validation" if share else "")
+        print(f"| {name} | {found[PLAIN][0][1]:,} | {' | '.join(cells)} |", flush=True)
 
 
-def measure(network: str, way: str, epochs: int) -> float:
-    """Seconds of one call in this way."""
+def measure(network: str, share: float, epochs: int, way: str) -> tuple[float, int]:
+    """Seconds and steps of one call in this way."""
     import keras
     import numpy as np
     from jobs import breast_cancer, mlp_model
@@ -61,8 +65,8 @@ def measure(network: str, way: str, epochs: int) -> float:
         model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.LSTM(16), keras.layers.Dense(1, "sigmoid")])
         model.compile("adam", "binary_crossentropy")
     start = time.perf_counter()
-    fit(model, x, y, epochs=epochs, batch_size=32, verbose=0)
-    return time.perf_counter() - start
+    run = fit(model, x, y, epochs=epochs, batch_size=BATCH_SIZE, validation_split=share, verbose=0)
+    return time.perf_counter() - start, run.steps
 
 
 if __name__ == "__main__":

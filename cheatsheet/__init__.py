@@ -1,7 +1,8 @@
 """From a target `y` to the loss, the last activation and the width of the last layer.
 
 Standard library and NumPy alone: importing it loads neither Keras nor TensorFlow. Where to start reading:
-`table.py` holds the cheatsheet, `targets.py` reads a `y`, `head.py` joins the two.
+`table.py` holds the cheatsheet, `targets.py` reads a `y`, `head.py` joins the two; `modelspec.py` and `dataspec.py`
+describe a model and its data, `rules/` find what does not fit together.
 """
 
 from cheatsheet.chance import chance_loss, least_loss

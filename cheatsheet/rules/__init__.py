@@ -2,8 +2,8 @@
 
 A rule bears the name that its findings bear, is silent about what is not known, and says "error" only of what cannot be
 right. A new one goes into the file of its subject (`labels.py` the target, `heads.py` the last layer, `data.py` the
-rows, `layers.py` what is between) and into `RULES` below; one without which no step can be computed also into
-`NEVER_ALLOWED`. `fit` raises the errors among them, `check` reports them all.
+rows) and into `RULES` below; one without which no step can be computed also into `NEVER_ALLOWED`. `fit` raises the
+errors among them, `check` reports them all.
 """
 
 from collections.abc import Callable, Iterable
