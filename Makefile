@@ -13,7 +13,7 @@ demo: $(READY)  ## the autoencoder example: a verdict and a figure, offline
 	$(PYTHON) examples/autoencoder.py
 
 test: $(READY)  ## everything but the slow claims
-	$(PYTHON) -m pytest -n 2 -m "not slow"
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(READY)  ## with the slow claims: every number of the README and docs
 	$(PYTHON) -m pytest

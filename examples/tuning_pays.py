@@ -30,11 +30,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=Path("runs/tuning_pays"), help="folder for the searches")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--quick", action="store_true", help="one seed, one trial, one epoch")
+    parser.add_argument("--quick", action="store_true", help="one data set, one seed, one trial, one epoch")
     options = parser.parse_args()
     print("| data | seed | network | loss | accuracy | parameters |")
     print("|---|---|---|---|---|---|")
-    for name, arguments in SEARCHES.items():
+    for name, arguments in [*SEARCHES.items()][: 1 if options.quick else None]:
         if options.quick:
             arguments = {**arguments, "max_trials": 1, "epochs": 1, "executions_per_trial": 1}
         found = [compare(name, seed, arguments, options) for seed in options.seeds[: 1 if options.quick else None]]

@@ -18,11 +18,10 @@ DIGITS = load_data("digits")
 IMAGES, LABELS = DIGITS.x[:200], DIGITS.y[:200]
 
 
-EVERY_WAY = [pytest.param(way, id=way) for way in (program.PLAIN, program.MIXED, program.XLA)]
-SLOW_WAYS = [pytest.param(way, id=way, marks=pytest.mark.slow) for way in (program.MIXED, program.XLA)]
-WAYS = [EVERY_WAY[0], EVERY_WAY[2], SLOW_WAYS[0]]  # the middle one is made of the other two
-PLAIN_FIRST = [EVERY_WAY[0], *SLOW_WAYS]  # where compiling has little to do with what is tested
-every_way = pytest.mark.parametrize("way", EVERY_WAY, indirect=True)
+PLAIN, MIXED, XLA = (pytest.param(way, id=way) for way in (program.PLAIN, program.MIXED, program.XLA))
+SLOW_MIXED, SLOW_XLA = (pytest.param(way, id=way, marks=pytest.mark.slow) for way in (program.MIXED, program.XLA))
+WAYS = [PLAIN, SLOW_MIXED, XLA]  # the middle one is made of the other two
+PLAIN_FIRST = [PLAIN, SLOW_MIXED, SLOW_XLA]  # where compiling has little to do with what is tested
 plain_first = pytest.mark.parametrize("way", PLAIN_FIRST, indirect=True)
 
 

@@ -236,7 +236,7 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path, engine, every):
     assert ours.steps == whole.steps
 
 
-@pytest.mark.parametrize("engine", ["resident", "keras"])
+@pytest.mark.parametrize("engine", ["resident", pytest.param("keras", marks=pytest.mark.slow)])
 def test_early_stopping_goes_on_counting(tmp_path, engine):
     def stopping():
         return keras.callbacks.EarlyStopping("val_loss", patience=3, min_delta=1e-3, restore_best_weights=True)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import EVERY_WAY, IMAGES, LABELS, X, Y, cnn, compare, every_way, mlp, plain_first
+from engines import IMAGES, LABELS, MIXED, PLAIN, X, Y, cnn, compare, mlp, plain_first
 from keras import layers, regularizers
 from scipy import stats
 
@@ -12,21 +12,20 @@ from recipes.training.engines.tensorflow.rewrites import _convolve_doubled, rear
 
 
 class TestSameMathematics:
-    @every_way
     def test_mlp(self, jit):
         compare(mlp, X, Y, exact=not jit, validation_split=0.3)
 
     def test_convolutions_and_batch_normalisation(self, jit):
         compare(cnn, IMAGES, LABELS, epochs=3, validation_split=0.25)
 
-    @pytest.mark.parametrize("way", EVERY_WAY[:1], indirect=True)
+    @pytest.mark.parametrize("way", [PLAIN], indirect=True)
     def test_dropout_and_noise_draw_the_same_numbers(self, way):
         """In the plain graph; under XLA they are those of `test_noise.py`."""
         compare(lambda: mlp(hidden=(layers.Dropout(0.4), layers.GaussianNoise(0.1))), X, Y, exact=True,
                 validation_split=0.3)  # fmt: skip
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("way", EVERY_WAY[1:2], indirect=True)
+    @pytest.mark.parametrize("way", [MIXED], indirect=True)
     def test_dropout_and_noise_train_as_well_with_other_numbers(self, way):
         """The loss after some epochs, over many seeds, comes from one distribution."""
 
@@ -62,20 +61,22 @@ class TestSameMathematics:
         [
             lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
             lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1, clipnorm=0.5),
-            lambda: keras.optimizers.Adam(0.01, global_clipnorm=0.3, amsgrad=True),
+            pytest.param(
+                lambda: keras.optimizers.Adam(0.01, global_clipnorm=0.3, amsgrad=True), marks=pytest.mark.slow
+            ),
             lambda: keras.optimizers.RMSprop(0.01, centered=True, clipvalue=0.01),
-            lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9),
+            pytest.param(lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9), marks=pytest.mark.slow),
             lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=3),
             lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=3),
             lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.05, 20)),
-            lambda: keras.optimizers.Adadelta(1.0),
+            pytest.param(lambda: keras.optimizers.Adadelta(1.0), marks=pytest.mark.slow),
         ],
         ids=["nesterov", "adamw", "amsgrad", "rmsprop", "ema", "ema-overwrite", "accumulation", "schedule", "adadelta"],
     )
     def test_optimizers(self, jit, optimizer):
         compare(lambda: mlp(optimizer()), X, Y, epochs=3)
 
-    @pytest.mark.parametrize("way", EVERY_WAY[1:2], indirect=True)
+    @pytest.mark.parametrize("way", [MIXED], indirect=True)
     def test_accumulated_gradients_under_the_fused_update(self, way):
         adamw = {"weight_decay": 0.1, "gradient_accumulation_steps": 3}
         compare(lambda: mlp(keras.optimizers.AdamW(0.01, **adamw)), X, Y, epochs=3)

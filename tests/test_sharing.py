@@ -24,7 +24,7 @@ from recipes.training.engines.tensorflow.program import build_variables
 PAIRS = pairs()
 QUICK = (
     "kernels left out of the decay", "closure of a activation", "regularizer whose configuration forgets",
-    "a method patched on an instance", "decay within a scaled optimizer",
+    "a method patched on an instance",
 )  # fmt: skip
 
 

@@ -123,8 +123,8 @@ def wait_for(condition, seconds=120):
 
 
 def test_two_workers_one_of_them_killed(start, tmp_path):
-    expected = alone(tmp_path / "alone", 16)
-    together = start(tmp_path / "together", 16, 2)
+    expected = alone(tmp_path / "alone", 10)
+    together = start(tmp_path / "together", 10, 2)
     victim = wait_for(lambda: len(children(together)) == 2 and children(together))[0]
     wait_for(lambda: list((tmp_path / "together").glob(f"trial_*/{RECORD}")))
     os.kill(victim, signal.SIGKILL)
@@ -134,7 +134,7 @@ def test_two_workers_one_of_them_killed(start, tmp_path):
     assert {row[3] for row in found} == {"completed"}
     assert all(count == {"started": 1, "execution": 1, "ended": 1} for count in events(tmp_path / "together").values())
     assert not list((tmp_path / "together").glob("*.alive"))
-    search = searched(tmp_path / "together", 16)  # with other threads than its workers had
+    search = searched(tmp_path / "together", 10)  # with other threads than its workers had
     best = search.best_trial
     assert (tmp_path / "together" / f"trial_{best.id}" / "scored-0.npz").exists()
     assert len(list((tmp_path / "together").glob("trial_*/scored-*"))) <= 3  # those that were best at nearly one time

@@ -81,13 +81,14 @@ def test_the_best_training_of_a_trial_at_its_best_epoch(tmp_path, executions):
         {"callbacks": [keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)]},
         {"callbacks": [keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)]},
         {"callbacks": [keras.callbacks.ReduceLROnPlateau(patience=1)]},
-        {"batch_size": 1, "epochs": 60, "max_trials": 2},  # so many steps that XLA pays
+        pytest.param({"batch_size": 1, "epochs": 60, "max_trials": 2}, marks=pytest.mark.slow),  # XLA pays
     ],
 )
 def test_whatever_ends_and_compiles_it(tmp_path, changes):
     assert_all_are_as_scored(tune(X, Y, **{**EIGHT, "max_trials": 3, "directory": tmp_path, **changes}))
 
 
+@pytest.mark.slow
 def test_what_hyperband_promotes_has_gone_through_all_its_trials(tmp_path):
     x, y = np.tile(X, (3, 1)), np.tile(Y, 3)  # 9 epochs of them pay for XLA, 1 or 3 do not
     options = {**EIGHT, "epochs": 9, "batch_size": 1, "max_trials": 13}
@@ -124,11 +125,13 @@ def test_a_fit_that_gives_a_number_has_the_model_of_its_end(tmp_path):
     assert_all_are_as_scored(found, [found.best_trial])
 
 
-def test_images_and_autoencoders(tmp_path):
+@pytest.mark.parametrize(
+    "y", [pytest.param(Y, id="images", marks=pytest.mark.slow), pytest.param(None, id="autoencoder")]
+)
+def test_images_and_autoencoders(tmp_path, y):
     images = np.repeat(1 / (1 + np.exp(-X)), 16, 1).reshape(80, 8, 8, 1)
-    options = {"max_trials": 2, "epochs": 3, "verbose": 0}
-    assert_all_are_as_scored(tune(images, Y, body="cnn", directory=tmp_path / "a", **options))
-    assert_all_are_as_scored(tune(images, body="cnn", directory=tmp_path / "b", **options))
+    found = tune(images, y, body="cnn", max_trials=2, epochs=3, directory=tmp_path, verbose=0)
+    assert_all_are_as_scored(found)
 
 
 def test_grokking(tmp_path):
@@ -146,6 +149,7 @@ def test_grokking(tmp_path):
         assert right[table.validation].mean() == pytest.approx(best.score, abs=1e-6), step
 
 
+@pytest.mark.slow
 def test_a_search_that_was_made_by_another_process(tmp_path):
     script = textwrap.dedent("""
         import sys
