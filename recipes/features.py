@@ -8,6 +8,7 @@ import numpy as np
 from cheatsheet.common.arguments import is_whole
 from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.common.words import show_values
+from cheatsheet.finding import DataError, Finding
 
 
 def as_features(x: Any, name: str = "x") -> np.ndarray:
@@ -36,7 +37,44 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
     require_finite(array, name, columns)
     if array.dtype.kind in "bf" or array.dtype.itemsize == 8:
         array = as_float32(array, name)
+    else:
+        _require_float32(array, name)  # which Keras makes of them, but for embeddings
     return array[:, None] if array.ndim == 1 else array
+
+
+def columns_of(x: Any) -> tuple[Any, ...] | None:
+    """Return the names of a table's columns; `None` for an array, and for columns that are only counted."""
+    if not hasattr(x, "columns") or not hasattr(x, "dtypes"):
+        return None
+    names = tuple(x.columns)
+    return None if names == tuple(range(len(names))) or len(set(names)) < len(names) else names
+
+
+def in_order(x: Any, columns: tuple[Any, ...] | None, name: str) -> Any:
+    """Put a table's columns in the order of those that a model was trained on; leave what has no names as it is.
+
+    Args:
+        x: A table, or anything else.
+        columns: Their names then; `None` for none.
+        name: What to call it in errors.
+
+    Raises:
+        DataError: for columns that are missing or new.
+    """
+    names = columns_of(x)
+    if columns is None or names is None or names == columns:
+        return x
+    missing, new = [n for n in columns if n not in names], [n for n in names if n not in columns]
+    if missing or new:
+        lacks = f"lacks the {_columns(missing)}" if missing else ""
+        has = f"has the {_columns(new)}, which the model was not trained on" if new else ""
+        message = f"{name} {' and '.join(part for part in (lacks, has) if part)}."
+        raise DataError([Finding("other_columns", "error", message, f"pass the columns {show_values(columns, 20)}")])
+    return x[list(columns)]
+
+
+def _columns(names: list[Any]) -> str:
+    return f"{'column' if len(names) == 1 else 'columns'} {show_values(names)}"
 
 
 def _require_number_columns(table: Any, name: str) -> None:
@@ -50,15 +88,23 @@ def _require_number_columns(table: Any, name: str) -> None:
 
 def as_float32(array: np.ndarray, name: str) -> np.ndarray:
     """Turn numbers into float32, or raise where they do not survive; copy them only where it must be."""
-    if array.dtype.itemsize == 8:
-        largest = max(abs(float(array.max())), abs(float(array.min())))
-        if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
-            raise ValueError(
-                f"{name} reaches {largest:.3g}, too large for float32 arithmetic. Divide it by a scale first."
-            )
-        if largest > 1e4:
-            require_float32_spread(array, name)
+    _require_float32(array, name)
     return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _require_float32(array: np.ndarray, name: str) -> None:
+    """Require numbers, of whatever type, that are still told apart as float32.
+
+    Raises:
+        ValueError: for values that are too large, or like 1e8 + noise, in any width of integers too.
+    """
+    if array.dtype.kind == "b" or array.dtype.itemsize < 4 or array.dtype == np.float32:
+        return  # float32 has been rounded before, and the rest is exact
+    largest = max(abs(float(array.max())), abs(float(array.min())))
+    if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
+        raise ValueError(f"{name} reaches {largest:.3g}, too large for float32 arithmetic. Divide it by a scale first.")
+    if largest > (1e4 if array.dtype.kind == "f" else 2**24):  # whole numbers up to there are exact
+        require_float32_spread(array, name)
 
 
 def require_float32_spread(array: np.ndarray, name: str) -> None:

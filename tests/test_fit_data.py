@@ -8,6 +8,7 @@ from fits import NAMES, WINE, linear_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cheatsheet.modelspec import OutputSpec
 from recipes import build_model, fit
 from recipes.training.data.batches import epoch_order, split_rows
 from recipes.training.data.targets import encode_target
@@ -100,7 +101,7 @@ class TestLabels:
         ],
     )
     def test_labels_become_what_the_loss_wants(self, y, loss, units, encoded, classes):
-        array, names = encode_target(y, loss, units)
+        array, names = encode_target(y, OutputSpec(loss=loss, width=units))
         np.testing.assert_array_equal(array, encoded)
         assert array.dtype in (np.float32, np.int32)
         assert names == classes

@@ -22,7 +22,7 @@ from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
 from recipes.training.run import Run
-from recipes.training.signature import classes_of, remember_classes
+from recipes.training.signature import remember, signature_of
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
@@ -121,7 +121,7 @@ def fit(
             validation_data=validation_data,
             validation_split=validation_split,
             seed=seed,
-            classes=None if refit else classes_of(model),
+            like=None if refit else signature_of(model),
             allow=allow,
         )
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
@@ -178,10 +178,13 @@ def train_as_planned(
         finally:
             if line is not None:
                 line.close()
-    remember_classes(model, data.classes)
+    remember(model, data.signature)
     history = outcome.history
     spread = _spread(model, data, history) if data.reconstructs else None
-    findings = diagnose(history, chance=data.chance, least=data.least, spread=spread) if history.get("loss") else []
+    kept = _kept(plan.callbacks, history)
+    findings = []
+    if history.get("loss"):
+        findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=kept)
     return Run(
         model=model,
         history=history,
@@ -191,12 +194,22 @@ def train_as_planned(
         seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
         steps=steps_of(model) - (resume.first_steps if resume else steps_before),
         steps_per_second=outcome.steps_per_second,
-        classes=data.classes,
+        signature=data.signature,
         chance=data.chance,
         least=data.least,
         spread=spread,
+        kept=kept,
         interrupted=interrupt.requested,
     )
+
+
+def _kept(callbacks: Sequence[keras.callbacks.Callback], history: Mapping[str, Sequence[float]]) -> int | None:
+    """Find the epoch, counted from 1, whose weights early stopping has put back; `None` where the last ones stay."""
+    kept = None
+    for callback in callbacks:  # the last one has the last word
+        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
+            kept = callback.best_epoch + 1 if callback.best_weights is not None else kept
+    return kept if kept is not None and kept < len(history.get("loss", ())) else None
 
 
 def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequence[float]]) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 import cheatsheet
 from cheatsheet.common.arguments import require_whole
+from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.features import as_features
 from recipes.training.data.batches import split_rows
@@ -172,7 +173,7 @@ def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:
     if y is None or task not in ("binary", "multiclass"):
         return None
     head = cheatsheet.head(task, y=y)
-    targets, classes = encode_target(y, head.loss, head.units)
+    targets, classes = encode_target(y, OutputSpec(loss=head.loss, width=head.units))
     if classes is None:
         return None
     one_hot = targets.ndim == 2 and targets.shape[1] > 1

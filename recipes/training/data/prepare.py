@@ -1,20 +1,22 @@
 """Are x and y fit to train this model on? Everything is checked here, before the first step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from cheatsheet.finding import Finding
-from cheatsheet.modelspec import describe_model
+from cheatsheet.common.words import show_values
+from cheatsheet.finding import DataError, Finding
+from cheatsheet.modelspec import ModelSpec, describe_model
 from cheatsheet.rules import require_allowable
 from recipes.training.data.batches import split_rows
-from recipes.training.data.checks import gathering, raise_errors, read_examples
-from recipes.training.data.targets import Classes
-from recipes.training.data.weights import Weights, class_index, class_weights
+from recipes.training.data.checks import Examples, gathering, raise_errors, read_examples
+from recipes.training.data.targets import class_index
+from recipes.training.data.weights import class_weights, weights_by_class
 from recipes.training.data.yardsticks import yardsticks
+from recipes.training.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class TrainingData:
     Attributes:
         x: Training inputs `(n, ...)`, or a tree of them for a model with several inputs.
         y: Encoded targets, or a tree of them.
-        sample_weight: `(n,)` float32, class weights included; `None` for none.
+        sample_weight: `(n,)` float32, class weights included, or one for each step or pixel, or a tree of them like y;
+            `None` for none.
         validation: `(x, y, sample_weight)` likewise, or `None`.
-        classes: The label of each class, in the order of the outputs.
+        signature: What they are, part by part; `None` for a stream, which nobody has read.
         chance: Loss of the best constant guess on the watched target: the validation's where there is one.
         least: Loss of a perfect model on it.
         is_stream: Whether x makes its own batches and was passed on unread.
@@ -35,9 +38,9 @@ class TrainingData:
 
     x: Any
     y: Any
-    sample_weight: Weights
-    validation: tuple[Any, Any, Weights] | None
-    classes: Classes | None
+    sample_weight: Any
+    validation: tuple[Any, Any, Any] | None
+    signature: Signature | None
     chance: float | None
     least: float
     is_stream: bool = False
@@ -65,7 +68,7 @@ def prepare(
     validation_data: Any = None,
     validation_split: float = 0.0,
     seed: int = 0,
-    classes: Classes | None = None,
+    like: Signature | None = None,
     allow: Sequence[str] = (),
 ) -> TrainingData:
     """Prepare the arrays on which the engine trains; the arguments are those of `fit`.
@@ -74,12 +77,12 @@ def prepare(
         model: A compiled model.
         x: Inputs.
         y: Targets; `None` stands for `y=x`.
-        sample_weight: Weights of the rows.
-        class_weight: Weights of the classes.
+        sample_weight: Weights of the rows, steps or pixels; of several outputs also by output.
+        class_weight: Weights of the classes; of several outputs by output.
         validation_data: `(x, y)` or `(x, y, sample_weight)`.
         validation_split: Share of the rows to validate on instead.
         seed: Of the split.
-        classes: What the model's outputs mean since an earlier `fit`; `None` for nothing yet.
+        like: What an earlier `fit` trained the model on; `None` for nothing yet.
         allow: Rules whose errors become warnings.
 
     Raises:
@@ -99,21 +102,19 @@ def prepare(
     held_out = None if validation_data is None else _parts_of(validation_data, autoencoder=y is None)
 
     spec = describe_model(model)
-    train = read_examples(spec, x, y, sample_weight=sample_weight, classes=classes, trained_before=classes is not None)
+    train = read_examples(spec, x, y, sample_weight=sample_weight, like=like, trained_before=like is not None)
     found = [*train.findings]
-    if classes is None or train.classes != tuple(range(len(classes))):  # else one-hot rows, which have no names
-        classes = train.classes
     by_class = None
     if class_weight is not None and train.y is not None:
         with gathering(found):
-            by_class = class_weights(class_weight, train.y, classes)
+            by_class = _by_class(spec, train, class_weight)
     validation = None
     if held_out is not None:
         other = read_examples(
             spec,
             *held_out[:2],
             sample_weight=held_out[2],
-            classes=classes,
+            like=train.signature,
             where="validation_data",
             targets_too=train.y is not None,  # else nobody knows what its labels are
         )
@@ -122,29 +123,65 @@ def prepare(
     findings = raise_errors(found, allow)
 
     inputs, targets, weights = train.x, train.y, train.sample_weight
-    if validation_split:
-        labels = None if classes is None else class_index(targets)
-        rows, rest = split_rows(num_rows_of(inputs), validation_split, seed, labels)
-        validation = (take(inputs, rest), take(targets, rest), take(weights, rest))
-        inputs, targets, weights = take(inputs, rows), take(targets, rows), take(weights, rows)
     if by_class is not None:  # Keras weights the training rows alone, so that val_loss stays comparable
-        weights = by_class[class_index(targets)]
+        weights = by_class
+    if validation_split:
+        labels = None
+        if len(spec.outputs) == 1 and train.signature.classes is not None:
+            labels = class_index(targets, spec.outputs[0].loss or "")
+        rows, rest = split_rows(num_rows_of(inputs), validation_split, seed, labels if np.ndim(labels) == 1 else None)
+        held_weights = None if by_class is not None else take(weights, rest)
+        validation = (take(inputs, rest), take(targets, rest), held_weights)
+        inputs, targets, weights = take(inputs, rows), take(targets, rows), take(weights, rows)
     watched, weighted = (targets, weights) if validation is None else validation[1:]
     chance, least = (None, 0.0) if weighted is not None else yardsticks(model, watched)
     return TrainingData(
-        inputs, targets, weights, validation, classes, chance, least, reconstructs=y is None, findings=findings
+        inputs, targets, weights, validation, train.signature, chance, least, reconstructs=y is None, findings=findings
     )
 
 
-def examples(model: keras.Model, x: Any, y: Any, classes: Classes | None) -> tuple[Any, Any, Classes | None]:
-    """Check inputs, encode targets, and find the classes or take the given ones; y=None stands for y=x.
+def _by_class(spec: ModelSpec, train: Examples, class_weight: Any) -> Any:
+    """Weigh each row, step or pixel by its class: one array, or of several outputs one each, in the targets' structure.
+
+    Raises:
+        DataError: for weights that are not those of the classes; for several outputs, for what does not name them.
+    """
+    if not isinstance(train.y, Mapping | list | tuple):
+        loss = spec.outputs[0].loss or "" if spec.outputs else ""
+        table = class_weights(class_weight, train.y, loss, train.signature.classes)
+        return weights_by_class(table, train.y, loss)
+    keys = [*train.y] if isinstance(train.y, Mapping) else [part.name for part in train.signature.outputs]
+    targets = [*train.y.values()] if isinstance(train.y, Mapping) else [*train.y]
+    if not isinstance(class_weight, Mapping) or not {*class_weight} <= {*keys}:
+        received = show_values([*class_weight]) if isinstance(class_weight, Mapping) else repr(class_weight)
+        message = (
+            "class_weight of a model with several outputs is a dict from output to the weights of its classes. "
+            f"Received: {received}. Expected some of {show_values(keys, 20)}."
+        )
+        raise DataError([Finding("class_weight", "error", message)])
+    weights = []
+    for key, target, part in zip(keys, targets, train.signature.outputs, strict=True):
+        if key not in class_weight:
+            weights.append(np.ones(len(target), np.float32))
+            continue
+        loss = next((o.loss or "" for o in spec.outputs if part.name in (o.name, o.layer)), "")
+        try:
+            table = class_weights(class_weight[key], target, loss, part.classes)
+        except DataError as error:
+            raise DataError([replace(finding, output=part.name) for finding in error.findings]) from None
+        weights.append(weights_by_class(table, target, loss))
+    return dict(zip(keys, weights, strict=True)) if isinstance(train.y, Mapping) else type(train.y)(weights)
+
+
+def examples(model: keras.Model, x: Any, y: Any, like: Signature | None, sample_weight: Any = None) -> TrainingData:
+    """Prepare the arrays on which a trained model is evaluated; y=None stands for y=x.
 
     Raises:
         DataError: for examples that do not fit the model, its loss or each other, with everything that was found.
     """
-    read = read_examples(describe_model(model), x, y, classes=classes)
+    read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like)
     raise_errors(read.findings)
-    return read.x, read.y, read.classes
+    return TrainingData(read.x, read.y, read.sample_weight, None, read.signature, None, 0.0)
 
 
 def _parts_of(validation_data: Any, *, autoencoder: bool) -> tuple[Any, Any, Any]:
