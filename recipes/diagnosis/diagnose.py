@@ -102,8 +102,8 @@ def _of_the_kept(
     hopeless = []
     if chance is not None and value >= chance - BETTER_THAN_CHANCE * (chance - least):
         message = (
-            f"{curves.name} is {value:.4g} in epoch {kept}, whose weights the model has: no better than the {chance:.4g} "
-            "of always giving the same answer."
+            f"{curves.name} is {value:.4g} in epoch {kept}, whose weights the model has: no better than the "
+            f"{chance:.4g} of always giving the same answer."
         )
         hopeless = [Finding("worse_than_chance", "error", message, _OF_CHANCE, epochs=(kept, kept))]
     collapsed = _posterior_collapse(until, chance, spread)
@@ -114,9 +114,7 @@ def _of_the_kept(
         "after it brought nothing better.",
         epochs=(kept, last),
     )
-    return by_severity(
-        [*collapsed, *([] if collapsed else hopeless), *([] if collapsed or hopeless else [at_its_best])]
-    )
+    return collapsed or hopeless or [at_its_best]
 
 
 @dataclass(frozen=True)
@@ -272,9 +270,8 @@ def _overfitting(curves: _Curves) -> list[Finding]:
     val_loss, loss = curves.val_loss, curves.loss
     smooth = _smoothed(val_loss)
     best = int(np.argmin(smooth))
-    rise = float(
-        np.median(val_loss[-max(FEWEST_OF_THE_END, len(val_loss) // 20) :]) - smooth[best]
-    )  # not a spike alone
+    end = val_loss[-max(FEWEST_OF_THE_END, len(val_loss) // 20) :]
+    rise = float(np.median(end) - smooth[best])  # not of a spike alone
     drop = float(val_loss[0] - smooth[best])
     noise = _noise(val_loss)
     # Against |val_loss| alone a curve that ends near 0 would always have risen; against its drop alone, never.

@@ -35,8 +35,8 @@ class Run:
         least: Loss of a perfect model on it.
         spread: For an autoencoder that ended near chance, the variance of its outputs over that of its data;
             `None` otherwise.
-        kept: Epoch, counted from 1, whose weights the model has, where early stopping put the best ones back; the verdict
-            is about these. `None` for the last one.
+        kept: Epoch, counted from 1, whose weights the model has, where early stopping put the best ones back, so that
+            the verdict is about these; `None` for the last one.
         interrupted: Whether Ctrl-C ended it.
     """
 

@@ -39,8 +39,8 @@ def middle_of(model: keras.Model, name: str | None = None) -> float:
 def yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:
     """Compute the loss of the best constant guess, and of a perfect model, where that is the quantity Keras reports.
 
-    It is not where the table does not know the loss, where penalties are added to it or masks leave steps out, and where
-    the target is of one class, or nearly, so that a constant guess cannot be beaten.
+    It is not where the table does not know the loss, where penalties are added to it or masks leave steps out, and
+    where the target is of one class, or nearly, so that a constant guess cannot be beaten.
     """
     name, loss = loss_name(model), _one_loss(model)
     if not isinstance(targets, np.ndarray) or name not in {row.loss for row in TABLE}:
