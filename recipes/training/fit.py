@@ -37,9 +37,14 @@ def fit(
     batch_size: int = 32,
     validation_data: Any = None,
     validation_split: float = 0.0,
+    validation_batch_size: int | None = None,
+    validation_freq: int = 1,
+    validation_steps: int | None = None,
+    steps_per_epoch: int | None = None,
+    initial_epoch: int = 0,
     shuffle: bool = True,
     sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | str | None = None,
+    class_weight: Mapping[Any, Any] | str | None = None,
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
     seed: int = 0,
     verbose: str | int = "auto",
@@ -64,9 +69,15 @@ def fit(
         batch_size: Rows per step.
         validation_data: `(x, y)` or `(x, y, sample_weight)`.
         validation_split: Share of the rows to validate on instead, `0 <= validation_split < 1`.
+        validation_batch_size: Rows at once in the validation; like the next four, it has Keras' own `fit` run.
+        validation_freq: Validate after every so many epochs.
+        validation_steps: Batches of a stream in `validation_data` that count as the whole of it.
+        steps_per_epoch: Batches that count as one pass; a stream that never ends needs it.
+        initial_epoch: Number of epochs that have been trained before and are not trained again.
         shuffle: Whether each epoch has a new order.
-        sample_weight: Weight of each row `(n,)`, at least 0.
+        sample_weight: Weight of each row `(n,)`, at least 0; of each step or pixel; for several outputs a dict or list.
         class_weight: Weight of each class, by label or by index; `"balanced"` weights them inversely to their number.
+            For several outputs a dict of these by output, `{"kind": {...}}`.
         callbacks: Keras callbacks, or one.
         seed: Of the validation split and the order of the batches. Weights and dropout have their own,
             `build_model(seed=...)`.
@@ -105,12 +116,18 @@ def fit(
                 f"checkpoint_every={checkpoint_every} says how often, but checkpoint=None. "
                 "Pass checkpoint='folder' too."
             )
+    of_keras = _of_keras(
+        validation_batch_size, validation_freq, validation_steps, steps_per_epoch, initial_epoch, epochs
+    )
+    if of_keras and checkpoint is not None:
+        raise ValueError(f"checkpoint= cannot be used with {', '.join(of_keras)}. Leave one of them out.")
     if is_stream(x):
         if checkpoint is not None:
             raise ValueError(f"checkpoint= needs arrays: where a {type(x).__name__} stopped is not known to it.")
         arrays_only = {"y": y, "validation_split": validation_split, "sample_weight": sample_weight}
         arrays_only |= {"class_weight": class_weight, "allow": allow or None}
-        data = pass_on(model, x, validation_data, arrays_only)
+        steps = {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}
+        data = pass_on(model, x, validation_data, arrays_only, steps)
     else:
         data = prepare(
             model,
@@ -126,7 +143,8 @@ def fit(
         )
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
-    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks])  # NumPy's numbers are not for JSON
+    # NumPy's numbers are not for JSON
+    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks], of_keras=of_keras)
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
                 verbose=verbose, start=start)  # fmt: skip
     done = f"the run after {run.epochs:,} of {count(plan.epochs, 'epoch')}"
@@ -157,12 +175,14 @@ def train_as_planned(
         A `Run`, also where Ctrl-C ended it.
     """
     start = time.perf_counter() if start is None else start
-    steps_per_epoch = None if data.is_stream else -(-data.num_rows // plan.batch_size)
-    line = ProgressLine(epochs=plan.epochs, steps_per_epoch=steps_per_epoch) if verbose else None
+    steps = plan.of_keras.get("steps_per_epoch")
+    if steps is None and not data.is_stream:
+        steps = -(-data.num_rows // plan.batch_size)
+    line = ProgressLine(epochs=plan.epochs, steps_per_epoch=steps) if verbose else None
     steps_before = steps_of(model)
     with ExitStack() as opened:
         interrupt = opened.enter_context(Interrupt())
-        chosen, why = choose(engine, model, data.arrays, plan.callbacks, widen=plan.widen)
+        chosen, why = choose(engine, model, data.arrays, plan.callbacks, of_keras=plan.of_keras, widen=plan.widen)
         plan = replace(plan, progress=line, interrupt=interrupt, widen=plan.widen and chosen.widens)
         resume = None
         if checkpoint is not None:
@@ -201,6 +221,33 @@ def train_as_planned(
         kept=kept,
         interrupted=interrupt.requested,
     )
+
+
+def _of_keras(
+    validation_batch_size: int | None,
+    validation_freq: int,
+    validation_steps: int | None,
+    steps_per_epoch: int | None,
+    initial_epoch: int,
+    epochs: int,
+) -> dict[str, int]:
+    """Check the arguments that Keras' own `fit` alone reads; return those that are not as by default."""
+    given = {
+        name: value
+        for name, value, usual in (
+            ("validation_batch_size", validation_batch_size, None),
+            ("validation_freq", validation_freq, 1),
+            ("validation_steps", validation_steps, None),
+            ("steps_per_epoch", steps_per_epoch, None),
+            ("initial_epoch", initial_epoch, 0),
+        )
+        if value is not usual and value != usual
+    }
+    for name, value in given.items():
+        require_whole(name, value, 1)
+    if initial_epoch >= epochs:
+        raise ValueError(f"initial_epoch={initial_epoch} leaves none of epochs={epochs}, which counts all, to train.")
+    return {name: int(value) for name, value in given.items()}
 
 
 def _kept(callbacks: Sequence[keras.callbacks.Callback], history: Mapping[str, Sequence[float]]) -> int | None:

@@ -1,7 +1,9 @@
 """Are x and y fit to train this model on? Everything is checked here, before the first step."""
 
+import dis
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import GeneratorType
 from typing import Any
 
 import keras
@@ -12,11 +14,13 @@ from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import ModelSpec, describe_model
 from cheatsheet.rules import require_allowable
 from recipes.training.data.batches import split_rows
-from recipes.training.data.checks import Examples, gathering, raise_errors, read_examples
+from recipes.training.data.checks import Examples, gathering, raise_errors, read_examples, read_inputs
 from recipes.training.data.targets import class_index
 from recipes.training.data.weights import class_weights, weights_by_class
 from recipes.training.data.yardsticks import yardsticks
-from recipes.training.signature import Signature
+from recipes.training.signature import Signature, signature_of
+
+INFINITE = -1  # tf.data's cardinality of what never ends
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ def prepare(
     held_out = None if validation_data is None else _parts_of(validation_data, autoencoder=y is None)
 
     spec = describe_model(model)
+    if y is None and has_own_train_step(model):
+        return _inputs_alone(model, spec, x, held_out, validation_split, seed)
     train = read_examples(spec, x, y, sample_weight=sample_weight, like=like, trained_before=like is not None)
     found = [*train.findings]
     by_class = None
@@ -138,6 +144,25 @@ def prepare(
     return TrainingData(
         inputs, targets, weights, validation, train.signature, chance, least, reconstructs=y is None, findings=findings
     )
+
+
+def has_own_train_step(model: keras.Model) -> bool:
+    """Say whether the model's class, or somebody for this model, has written its own `train_step`."""
+    return not getattr(model.train_step, "__module__", "").startswith("keras.")
+
+
+def _inputs_alone(
+    model: keras.Model, spec: ModelSpec, x: Any, held_out: Any, validation_split: float, seed: int
+) -> TrainingData:
+    """Prepare x for a `train_step` of the user's own, which knows what it does without y."""
+    inputs, parts = read_inputs(spec, x, signature_of(model))
+    validation = None
+    if held_out is not None:
+        validation = (read_inputs(spec, held_out[0])[0], held_out[1], held_out[2])
+    elif validation_split:
+        rows, rest = split_rows(num_rows_of(inputs), validation_split, seed)
+        inputs, validation = take(inputs, rows), (take(inputs, rest), None, None)
+    return TrainingData(inputs, None, None, validation, Signature(parts), None, 0.0)
 
 
 def _by_class(spec: ModelSpec, train: Examples, class_weight: Any) -> Any:
@@ -204,13 +229,41 @@ def is_stream(x: Any) -> bool:
     )
 
 
-def pass_on(model: keras.Model, x: Any, validation_data: Any, options: Mapping[str, Any]) -> TrainingData:
-    """Pass a stream on for Keras to read; of `options`, the arguments of `fit` that need arrays must be unset.
+def is_endless(x: Any) -> bool:
+    """Say whether a stream is known to have no end: by its cardinality, its number of batches, or its code.
+
+    A generator whose code has no way to return, as `while True` without a `break`, can only be left by an error.
+    """
+    if isinstance(x, GeneratorType):
+        return not any(step.opname.startswith("RETURN_") and step.opname != "RETURN_GENERATOR"
+                       for step in dis.get_instructions(x.gi_code))  # fmt: skip
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches is None
+    return hasattr(x, "cardinality") and int(x.cardinality()) == INFINITE
+
+
+def pass_on(
+    model: keras.Model, x: Any, validation_data: Any, options: Mapping[str, Any], steps: Mapping[str, int | None]
+) -> TrainingData:
+    """Pass a stream on for Keras to read.
+
+    Args:
+        model: A compiled model.
+        x: The stream.
+        validation_data: Another one, or arrays.
+        options: Arguments of `fit` that need arrays, and so must be unset.
+        steps: `steps_per_epoch` and `validation_steps`, which say where an endless one is cut.
 
     Raises:
-        ValueError: naming those that are not.
+        ValueError: naming those that are not; for a stream that is known to have no end.
     """
     _require_compiled(model)
+    for name, stream, cut in (("x", x, "steps_per_epoch"), ("validation_data", validation_data, "validation_steps")):
+        if steps[cut] is None and is_stream(stream) and is_endless(stream):
+            raise ValueError(
+                f"{name} is a {type(stream).__name__} that never ends, and so would the first epoch. "
+                f"Say {cut}=N, the number of batches that count as one pass."
+            )
     unread = [name for name, value in options.items() if value is not None and not (np.isscalar(value) and value == 0)]
     if unread:
         raise ValueError(

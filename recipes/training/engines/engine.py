@@ -1,7 +1,7 @@
 """What an engine is, and what passes between `fit` and it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ class Plan:
         progress: A callback of our own that only looks at the logs; it may be told of several epochs at once.
         interrupt: Its `requested` asks the engine to end at the next clean place.
         resume: Where the run goes on from, and what takes its states; `None` keeps nothing on disk.
+        of_keras: Arguments that Keras' own `fit` alone reads, such as `steps_per_epoch`, by name.
         widen: Whether this is one of many runs of networks that differ in widths and rates, so that what is compiled
             for all of them at once pays, at the price of other random numbers in dropout.
     """
@@ -38,6 +39,7 @@ class Plan:
     progress: keras.callbacks.Callback | None = None
     interrupt: Interrupt = field(default_factory=Interrupt)
     resume: Resume | None = None
+    of_keras: Mapping[str, Any] = field(default_factory=dict)
     widen: bool = False
 
 
