@@ -17,7 +17,7 @@ from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
 from recipes.training.data.prepare import TrainingData, is_stream, pass_on, prepare
-from recipes.training.engines.engine import EngineUsed, Job, Plan
+from recipes.training.engines.engine import EngineUsed, Job, Plan, stopping_after
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
@@ -42,6 +42,7 @@ def fit(
     validation_steps: int | None = None,
     steps_per_epoch: int | None = None,
     initial_epoch: int = 0,
+    patience: int | None = None,
     shuffle: bool = True,
     sample_weight: Any = None,
     class_weight: Mapping[Any, Any] | str | None = None,
@@ -74,6 +75,8 @@ def fit(
         validation_steps: Batches of a stream in `validation_data` that count as the whole of it.
         steps_per_epoch: Batches that count as one pass; a stream that never ends needs it.
         initial_epoch: Number of epochs that have been trained before and are not trained again.
+        patience: Stop once val_loss has not been lower for so many epochs, and keep the weights of the lowest; as Keras'
+            `EarlyStopping(restore_best_weights=True)`, at the speed of a run without it.
         shuffle: Whether each epoch has a new order.
         sample_weight: Weight of each row `(n,)`, at least 0; of each step or pixel; for several outputs a dict or list.
         class_weight: Weight of each class, by label or by index; `"balanced"` weights them inversely to their number.
@@ -116,6 +119,13 @@ def fit(
                 f"checkpoint_every={checkpoint_every} says how often, but checkpoint=None. "
                 "Pass checkpoint='folder' too."
             )
+    if patience is not None:
+        require_whole("patience", patience, 1)
+        if validation_data is None and not validation_split:
+            raise ValueError(
+                f"patience={patience} watches val_loss, and nothing validates. "
+                "Pass validation_split=0.2, or validation_data."
+            )
     of_keras = _of_keras(
         validation_batch_size, validation_freq, validation_steps, steps_per_epoch, initial_epoch, epochs
     )
@@ -144,7 +154,7 @@ def fit(
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
     # NumPy's numbers are not for JSON
-    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks], of_keras=of_keras)
+    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks], patience=patience, of_keras=of_keras)
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
                 verbose=verbose, start=start)  # fmt: skip
     done = f"the run after {run.epochs:,} of {count(plan.epochs, 'epoch')}"
@@ -185,6 +195,8 @@ def train_as_planned(
         chosen, why = choose(engine, model, data.arrays, plan.callbacks, of_keras=plan.of_keras, widen=plan.widen)
         plan = replace(plan, progress=line, interrupt=interrupt, widen=plan.widen and chosen.widens)
         resume = None
+        if plan.patience is not None and (plan.callbacks or checkpoint is not None):  # which want to see each epoch
+            plan = replace(plan, callbacks=[*plan.callbacks, stopping_after(plan.patience)], patience=None)
         if checkpoint is not None:
             settings = settings_of(
                 model, data, engine="search" if plan.widen else chosen.name, batch_size=plan.batch_size,
@@ -201,7 +213,8 @@ def train_as_planned(
     remember(model, data.signature)
     history = outcome.history
     spread = _spread(model, data, history) if data.reconstructs else None
-    kept = _kept(plan.callbacks, history)
+    kept = outcome.kept or _kept(plan.callbacks)
+    kept = None if kept == len(history.get("loss", ())) else kept
     findings = []
     if history.get("loss"):
         findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=kept)
@@ -250,13 +263,13 @@ def _of_keras(
     return {name: int(value) for name, value in given.items()}
 
 
-def _kept(callbacks: Sequence[keras.callbacks.Callback], history: Mapping[str, Sequence[float]]) -> int | None:
+def _kept(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:
     """Find the epoch, counted from 1, whose weights early stopping has put back; `None` where the last ones stay."""
     kept = None
     for callback in callbacks:  # the last one has the last word
         if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
             kept = callback.best_epoch + 1 if callback.best_weights is not None else kept
-    return kept if kept is not None and kept < len(history.get("loss", ())) else None
+    return kept
 
 
 def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequence[float]]) -> float | None:

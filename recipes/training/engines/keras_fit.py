@@ -9,7 +9,7 @@ import numpy as np
 
 from recipes.training.data.batches import ShuffledBatches
 from recipes.training.data.prepare import TrainingData
-from recipes.training.engines.engine import Job, Outcome, Plan
+from recipes.training.engines.engine import Job, Outcome, Plan, stopping_after
 from recipes.training.engines.resume import merged
 
 HOW = "model.fit"
@@ -58,6 +58,10 @@ def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     options |= plan.of_keras
     speed = _Speed()
     callbacks = [_Control(batches, plan), speed, *plan.callbacks, *([plan.progress] if plan.progress else [])]
+    stopping = None
+    if plan.patience is not None:
+        stopping = stopping_after(plan.patience)
+        callbacks.append(stopping)
     if plan.resume is not None:
         if plan.resume.stopped or plan.resume.epoch >= plan.epochs:  # model.fit would train one more epoch
             return Outcome(_finished(model, data, plan), HOW)
@@ -65,7 +69,8 @@ def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         options["initial_epoch"] = plan.resume.epoch
     history = model.fit(batches, epochs=plan.epochs, callbacks=callbacks, verbose=0, **options).history
     history = history if plan.resume is None else merged(plan.resume.history, history)
-    return Outcome(history, HOW, speed.steps_per_second)
+    kept = None if stopping is None or stopping.best_weights is None else stopping.best_epoch + 1
+    return Outcome(history, HOW, speed.steps_per_second, kept)
 
 
 def _finished(model: keras.Model, data: TrainingData, plan: Plan) -> dict[str, list[float]]:
