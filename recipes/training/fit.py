@@ -75,8 +75,8 @@ def fit(
         validation_steps: Batches of a stream in `validation_data` that count as the whole of it.
         steps_per_epoch: Batches that count as one pass; a stream that never ends needs it.
         initial_epoch: Number of epochs that have been trained before and are not trained again.
-        patience: Stop once val_loss has not been lower for so many epochs, and keep the weights of the lowest; as Keras'
-            `EarlyStopping(restore_best_weights=True)`, at the speed of a run without it.
+        patience: Stop once val_loss has not been lower for so many epochs, and keep the weights of the lowest, as
+            Keras' `EarlyStopping(restore_best_weights=True)` does, at the speed of a run without it.
         shuffle: Whether each epoch has a new order.
         sample_weight: Weight of each row `(n,)`, at least 0; of each step or pixel; for several outputs a dict or list.
         class_weight: Weight of each class, by label or by index; `"balanced"` weights them inversely to their number.
