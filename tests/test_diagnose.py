@@ -147,8 +147,9 @@ class TestTrained:
         ),
         (3, "A history needs the key 'loss'. Received: int. Pass run.history, or what model.fit returned."),
         (
-            {"loss": [1.0, 0.5], "val_loss": [1.0]},
-            "loss has 2 epochs, but val_loss has 1. Expected one value per epoch in each.",
+            {"loss": [1.0, 0.5, 0.4], "val_loss": [1.0, 0.9]},
+            "loss has 3 epochs, but val_loss has 2. Expected one value per epoch in each, or of val_loss one in every "
+            "so many (validation_freq).",
         ),
         ({"loss": []}, "loss has shape (0,). Expected one value per epoch, and at least one epoch."),
     ],
@@ -178,7 +179,7 @@ def test_posterior_collapse_needs_both_a_narrow_output_and_a_loss_near_chance():
         assert "posterior_collapse" not in {finding.rule for finding in diagnose(flat, **other)}
 
 
-def noisy(end=0.3, epochs=40, scatter=0.002):
+def settling(end=0.3, epochs=40, scatter=0.002):
     rng = np.random.default_rng(0)
     return end + 0.7 * np.exp(-np.arange(epochs) / 2.0) + rng.normal(0, scatter, epochs)
 
@@ -210,7 +211,7 @@ class TestTheWeightsThatWereKept:
 
 class TestHistoriesAsTheyCome:
     def test_a_validation_now_and_then(self):
-        loss, val_loss = noisy(0.25), noisy(0.3)
+        loss, val_loss = settling(0.25), settling(0.3)
         dense = diagnose({"loss": loss, "val_loss": val_loss})
         sparse = diagnose({"loss": loss, "val_loss": val_loss[1::2]})
         assert [f.rule for f in sparse] == [f.rule for f in dense]
@@ -223,7 +224,7 @@ class TestHistoriesAsTheyCome:
             diagnose({"loss": np.ones(10), "val_loss": np.ones(7)})
 
     def test_a_table(self):
-        loss, val_loss = noisy(0.25), noisy(0.3)
+        loss, val_loss = settling(0.25), settling(0.3)
         expected = [f.rule for f in diagnose({"loss": loss, "val_loss": val_loss})]
         frame = pd.DataFrame({"epoch": np.arange(40), "loss": loss, "val_loss": val_loss})
         assert [f.rule for f in diagnose(frame)] == expected
@@ -233,9 +234,9 @@ class TestHistoriesAsTheyCome:
 
 @pytest.mark.parametrize("epochs", [15, 20, 30, 60, 300])
 def test_a_spike_at_the_end_is_no_overfitting(epochs):
-    val_loss = noisy(epochs=epochs)
+    val_loss = settling(epochs=epochs)
     val_loss[-1] = 0.42
-    assert diagnose({"loss": noisy(0.25, epochs), "val_loss": val_loss})[0].rule != "overfitting"
+    assert diagnose({"loss": settling(0.25, epochs), "val_loss": val_loss})[0].rule != "overfitting"
 
 
 def test_numbers_in_sentences_are_those_at_that_place():

@@ -48,14 +48,15 @@ def test_labels_are_encoded_for_the_loss_of_their_output(as_dict, labels):
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        ({"price": PRICE, "kind": KIND % 2},
-         "kind: the model has 3 outputs, but y holds 2 classes"),
-        ({"price": np.stack([PRICE, PRICE], 1), "kind": KIND}, "price: y has 2 values a row (shape (48, 2)), but the"),
+        ({"price": PRICE, "kind": np.where(KIND > 1, "many", "few")},
+         "in output 'kind': the model has 3 outputs, but y holds 2 classes"),
+        ({"price": np.stack([PRICE, PRICE], 1), "kind": KIND},
+         "in output 'price': y has 2 values a row (shape (48, 2)), but the model has 1 output."),
         ({"price": PRICE, "kind": KIND[:-1]}, "but y['kind'] has 47. Expected the same number."),
         ({"price": np.where(PRICE > 2, np.nan, PRICE), "kind": KIND}, "not finite; the first is NaN"),
         ({"price": PRICE}, "y has the keys 'price', and none for the output 'kind' of the model."),
         ({"price": PRICE, "king": KIND}, "y has the keys 'price', 'king', and none for the output 'kind'"),
-        (PRICE, "y is 1 array, but the model has 2 outputs: 'price', 'kind'. Expected one for each."),
+        (PRICE, "y is 1 array, but the model has 2 outputs: 'kind', 'price'. Expected one for each."),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_an_output_is_refused(targets, message):
@@ -148,13 +149,13 @@ def test_a_class_for_each_pixel_with_weights():
 
     def segmenter(last, loss):
         keras.utils.set_random_seed(0)
-        model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(*last)])
+        model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(kernel_size=1, **last)])
         model.compile("adam", loss)
         return model
 
     for last, loss, y in (
-        ((2, 1, 1, "valid", None, None, (1, 1), 1, "softmax"), "sparse_categorical_crossentropy", masks),
-        ((1, 1, 1, "valid", None, None, (1, 1), 1, "sigmoid"), "binary_crossentropy", masks),
+        ({"filters": 2, "activation": "softmax"}, "sparse_categorical_crossentropy", masks),
+        ({"filters": 1, "activation": "sigmoid"}, "binary_crossentropy", masks),
     ):
         ours, theirs = segmenter(last, loss), segmenter(last, loss)
         fit(ours, images, y, sample_weight=weights, shuffle=False, epochs=2, verbose=0)

@@ -94,7 +94,7 @@ def test_several_inputs_in_dicts_lists_and_tables():
     right_values = X[:, 0] * 2
     run = fit(model, {"left": TABLE, "right": right_values}, Y, epochs=2, verbose=0)
     assert [part.name for part in run.signature.inputs] == ["left", "right"]
-    expected = model.predict({"left": X, "right": right_values}, verbose=0)
+    expected = model.predict({"left": X, "right": right_values[:, None]}, verbose=0)
     turned = {"right": right_values, "left": TABLE[["wind", "rain", "temperature"]]}
     np.testing.assert_allclose(run.predict(turned), expected, rtol=1e-6)
     np.testing.assert_array_equal(run.predict_labels(turned), np.where(expected[:, 0] > 0.5, "warm", "cold"))
@@ -113,6 +113,7 @@ def test_streams_go_to_keras(run):
 def test_it_ends_with_the_model():
     model = build_model(x=X, y=Y, seed=0)
     fit(model, X, Y, verbose=0)
+    gc.collect()
     before = len(_OF_MODEL)
     del model
     gc.collect()

@@ -359,11 +359,14 @@ def _jumps(curves: _Curves) -> list[Finding]:
 
 
 def _converged(curves: _Curves) -> list[Finding]:
+    last, middle = float(curves.watched[-1]), float(np.median(curves.watched[-curves.tail :]))
+    is_typical = abs(last - middle) <= SIGMAS * max(_noise(curves.watched), JUMPS / 10 * abs(middle))
+    place = f"at {last:.4g}" if is_typical else f"around {middle:.4g} ({last:.4g} in the last epoch)"
     return [
         Finding(
             "converged",
             "info",
-            f"{curves.name} is flat at the end, at {curves.watched[-1]:.4g}.",
+            f"{curves.name} is flat at the end, {place}.",
             epochs=curves.tail_epochs,
         )
     ]

@@ -213,11 +213,11 @@ def train_as_planned(
     remember(model, data.signature)
     history = outcome.history
     spread = _spread(model, data, history) if data.reconstructs else None
-    kept = outcome.kept or _kept(plan.callbacks)
-    kept = None if kept == len(history.get("loss", ())) else kept
+    best = outcome.kept or _kept(plan.callbacks)
+    best = None if best == len(history.get("loss", ())) else best
     findings = []
     if history.get("loss"):
-        findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=kept)
+        findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best)
     return Run(
         model=model,
         history=history,
@@ -231,7 +231,7 @@ def train_as_planned(
         chance=data.chance,
         least=data.least,
         spread=spread,
-        kept=kept,
+        kept=best,
         interrupted=interrupt.requested,
     )
 
@@ -260,7 +260,7 @@ def _of_keras(
         require_whole(name, value, 1)
     if initial_epoch >= epochs:
         raise ValueError(f"initial_epoch={initial_epoch} leaves none of epochs={epochs}, which counts all, to train.")
-    return {name: int(value) for name, value in given.items()}
+    return {name: int(value) for name, value in given.items() if value is not None}
 
 
 def _kept(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:

@@ -134,13 +134,16 @@ def prepare(
     if validation_split:
         labels = None
         if len(spec.outputs) == 1 and train.signature.classes is not None:
-            labels = class_index(targets, spec.outputs[0].loss or "")
-        rows, rest = split_rows(num_rows_of(inputs), validation_split, seed, labels if np.ndim(labels) == 1 else None)
+            index = class_index(targets, spec.outputs[0].loss or "")
+            labels = index if index.ndim == 1 else None  # rows have no class where each step has one
+        rows, rest = split_rows(num_rows_of(inputs), validation_split, seed, labels)
         held_weights = None if by_class is not None else take(weights, rest)
         validation = (take(inputs, rest), take(targets, rest), held_weights)
         inputs, targets, weights = take(inputs, rows), take(targets, rows), take(weights, rows)
     watched, weighted = (targets, weights) if validation is None else validation[1:]
-    chance, least = (None, 0.0) if weighted is not None else yardsticks(model, watched)
+    chance, least = None, 0.0
+    if weighted is None:
+        chance, least = yardsticks(model, watched, None if validation is None else targets)
     return TrainingData(
         inputs, targets, weights, validation, train.signature, chance, least, reconstructs=y is None, findings=findings
     )
@@ -270,6 +273,8 @@ def pass_on(
             f"{', '.join(unread)} cannot be used with a {type(x).__name__}, which makes its own batches. "
             "Put targets and weights into it, and pass validation_data."
         )
+    if hasattr(x, "__next__") and not isinstance(x, GeneratorType) and not hasattr(x, "element_spec"):
+        x = (batch for batch in x)  # of iterators, Keras knows generators alone
     return TrainingData(x, None, None, validation_data, None, None, 0.0, is_stream=True)
 
 

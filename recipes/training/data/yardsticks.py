@@ -9,12 +9,7 @@ import numpy as np
 from cheatsheet.chance import chance_loss, least_loss
 from cheatsheet.modelspec import describe_model, loss_options
 from cheatsheet.table import TABLE
-from cheatsheet.targets import is_whole
-from recipes.training.data.targets import class_index
 
-FEWEST_OF_A_CLASS = 5  # rows of the second class
-_OF_CLASSES = {"binary_crossentropy", "categorical_crossentropy", "kl_divergence", "sparse_categorical_crossentropy",
-               "hinge", "squared_hinge"}  # fmt: skip
 MOST_YARDSTICK_VALUES = 1_000_000  # of the target that chance is estimated from; the rest changes its fourth digit
 
 
@@ -36,28 +31,28 @@ def middle_of(model: keras.Model, name: str | None = None) -> float:
     return 0.0 if output.from_logits or output.loss in ("hinge", "squared_hinge") else 0.5
 
 
-def yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:
+def yardsticks(model: keras.Model, targets: Any, fitted_on: Any = None) -> tuple[float | None, float]:
     """Compute the loss of the best constant guess, and of a perfect model, where that is the quantity Keras reports.
 
-    It is not where the table does not know the loss, where penalties are added to it or masks leave steps out, and
-    where the target is of one class, or nearly, so that a constant guess cannot be beaten.
+    It is not where the table does not know the loss, and where penalties are added to it or masks leave steps out.
+
+    Args:
+        model: A compiled model.
+        targets: Those that are watched, encoded.
+        fitted_on: Those that train, where they are others: nobody knows the base rates of the validation beforehand.
     """
     name, loss = loss_name(model), _one_loss(model)
     if not isinstance(targets, np.ndarray) or name not in {row.loss for row in TABLE}:
         return None, 0.0
-    if _has_penalties(model) or (targets.ndim > 2 and _masks(model)):
+    has_steps = targets.ndim > (1 if name == "sparse_categorical_crossentropy" else 2)
+    if _has_penalties(model) or (has_steps and _masks(model)):
         return None, 0.0
-    if name in _OF_CLASSES:
-        if not _has_classes(targets, name):
-            return None, 0.0
-        targets = _by_row(targets, name)
-    if targets.size > MOST_YARDSTICK_VALUES:
-        targets = targets[:: -(-targets.size // MOST_YARDSTICK_VALUES)]
+    targets, fitted_on = (_few_by_row(values, name) for values in (targets, fitted_on))
     if name == "pinball":
-        return chance_loss(name, targets, quantiles=loss.quantiles), 0.0
+        return chance_loss(name, targets, fitted_on=fitted_on, quantiles=loss.quantiles), 0.0
     if isinstance(loss, keras.losses.Loss) and not _is_as_in_the_table(loss):
         return None, 0.0
-    return chance_loss(name, targets), least_loss(name, targets)
+    return chance_loss(name, targets, fitted_on=fitted_on), least_loss(name, targets)
 
 
 def _has_penalties(model: keras.Model) -> bool:
@@ -74,19 +69,15 @@ def _masks(model: keras.Model) -> bool:
     return any(isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in layers)
 
 
-def _has_classes(targets: np.ndarray, name: str) -> bool:
-    """Has a second class enough rows for the best constant guess to be more than the luck of a few?"""
-    if not is_whole(targets) or (name == "binary_crossentropy" and targets.ndim > 1 and targets.shape[-1] > 1):
-        return True  # soft labels, and labels of which a row may have several
-    counts = np.bincount(np.unique(class_index(targets, name).ravel(), return_inverse=True)[1])
-    return len(counts) > 1 and int(np.sort(counts)[-2]) >= FEWEST_OF_A_CLASS
-
-
-def _by_row(targets: np.ndarray, name: str) -> np.ndarray:
-    """Put steps and pixels, each of which has its class, below one another."""
+def _few_by_row(targets: np.ndarray | None, name: str | None) -> np.ndarray | None:
+    """Put steps and pixels, each of which has its class, below one another, and leave rows out where they are many."""
+    if targets is None:
+        return None
     if name == "sparse_categorical_crossentropy":
-        return targets.reshape(-1)
-    return targets.reshape(-1, targets.shape[-1]) if targets.ndim > 2 and name != "binary_crossentropy" else targets
+        targets = targets.reshape(-1)
+    elif name in ("categorical_crossentropy", "kl_divergence") and targets.ndim > 2:
+        targets = targets.reshape(-1, targets.shape[-1])
+    return targets[:: -(-targets.size // MOST_YARDSTICK_VALUES)] if targets.size > MOST_YARDSTICK_VALUES else targets
 
 
 def _one_loss(model: keras.Model) -> Any:

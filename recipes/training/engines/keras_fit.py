@@ -45,13 +45,13 @@ ENGINE = KerasFit()
 
 def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     batches: Any = data.x
-    options: dict[str, Any] = {"validation_data": data.validation}
+    options: dict[str, Any] = {"validation_data": data.validation, "shuffle": False}  # batches have their own order
     if not data.is_stream:
         arrays = (data.x, data.y) if data.sample_weight is None else (data.x, data.y, data.sample_weight)
-        if data.y is None:  # the model's own train_step takes x alone, as model.fit would hand it
-            arrays = data.x
-        batches = ShuffledBatches(arrays, batch_size=plan.batch_size, seed=plan.seed, shuffle=plan.shuffle)
-        options["shuffle"] = False  # ShuffledBatches has its own order
+        if data.y is None:  # for the model's own train_step: a PyDataset would hand it a tuple
+            options |= {"batch_size": plan.batch_size, "shuffle": plan.shuffle}
+        else:
+            batches = ShuffledBatches(arrays, batch_size=plan.batch_size, seed=plan.seed, shuffle=plan.shuffle)
         if data.validation is not None:
             options["validation_data"] = data.validation if data.validation[2] is not None else data.validation[:2]
             options["validation_batch_size"] = plan.batch_size
