@@ -413,15 +413,12 @@ class TestDataError:
 
     def test_predicting_and_evaluating_take_the_same_way(self):
         model = compiled(dense())
-        for call in (
-            lambda: predict(model, X[0]),
-            lambda: evaluate(model, X[:, :1], Y),
-            lambda: predict(model, X[:, :1]),
+        for call, fix in (
+            (lambda: predict(model, X[0]), "Pass one row as x.reshape(1, -1)"),
+            (lambda: evaluate(model, X[:, :1], Y), "Build the model with x=x, or reshape x"),
+            (lambda: predict(model, X[:, :1]), "Build the model with x=x, or reshape x"),
         ):
-            with refused(
-                "The rows of x have shape (1,), but the model takes (3,). Build the model with x=x, or reshape x.",
-                DataError,
-            ):
+            with refused(f"The rows of x have shape (1,), but the model takes (3,). {fix}.", DataError):
                 call()
         with pytest.raises(DataError, match=r"^x has 10 rows, but y has 4\."):
             evaluate(model, X, Y[:4])

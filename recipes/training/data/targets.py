@@ -93,7 +93,7 @@ def _for_binary(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np
         is_text = array.dtype.kind == "U"
         if not is_text and in_unit_interval(array) and classes is None:
             return as_float32(array, "y"), None  # the very same array for an autoencoder
-        if _steps_of(output) and output.width == 1:
+        if _steps_of(output) and output.width == 1 and (is_text or len(np.unique(array)) == 2):
             labels, classes = _two_labels(array.reshape(-1), output.loss or "", (0, 1), classes)
             return labels.reshape(array.shape), classes
         if is_text or not in_unit_interval(array):
