@@ -12,6 +12,7 @@ import numpy as np
 
 import cheatsheet
 from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.arrays import as_array
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.head import QUANTILES, Head
@@ -97,15 +98,16 @@ def build_model(
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
     features = None if x is None else as_features(x)
     shape = input_shape_of(features, input_shape)
-    if features is not None and y is not None:
-        require_same_rows(features, y)
+    target = None if y is None else as_array(y, "y")
+    if features is not None and target is not None:
+        require_same_rows(features, target)
     make_body = _body_maker(body, body_options, shape)
     with seeded(seed):
         layers = make_body(**body_options)
         if shape is not None:
             layers = [keras.Input(shape), *_input_layers(shape, features, body), *layers]
         layers.append(keras.layers.Dense(head.units, activation=head.activation, name="head", dtype=full_precision()))
-        scale = [] if y is None else _output_scale(head, y)
+        scale = [] if target is None else _output_scale(head, target)
         layers += scale
         model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else 'custom'}_{head.task}")
         compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss)
@@ -214,12 +216,11 @@ def _input_layers(shape: tuple[int, ...], features: np.ndarray | None, body: Bod
     return layers
 
 
-def _output_scale(head: Head, y: Any) -> list[keras.Layer]:
+def _output_scale(head: Head, y: np.ndarray) -> list[keras.Layer]:
     """Make the last layers of a regression: from a network's natural range, about -1 to 1, to the units of y."""
     if head.task not in ("regression", "quantile") or head.activation not in ("linear", "softplus"):
         return []
-    target = np.asarray(y, dtype=np.float64)
-    target = target.reshape(len(target), -1)  # (n, columns)
+    target = y.reshape(len(y), -1).astype(np.float64)  # (n, columns)
     require_float32_spread(target, "y")
     if head.loss == "mean_squared_logarithmic_error":  # linear in ln(1 + y), so never negative and never stuck
         mean, std = moments(np.log1p(target), keep=1)

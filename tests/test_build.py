@@ -162,8 +162,8 @@ def test_tables_name_their_columns():
     ):
         build_model(x=table, y=[0, 1])
     with refused(
-        "x has 1 value not finite; the first is NaN in row 1, column 'mass'. "
-        "Expected finite numbers. Drop those rows or impute the values."
+        "x has missing values in 1 column: 'mass' (1). Expected a number in every row. "
+        "Drop those rows or impute the values."
     ):
         build_model(x=table[["age", "mass"]], y=[0, 1])
 

@@ -5,13 +5,17 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import DataError, Finding, unfit_target
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.table import OF_NUMBERS
 from cheatsheet.targets import in_unit_interval, is_distribution, is_whole, plain_labels, require_target
-from recipes.features import as_features, as_float32
+from recipes.features import as_features, as_float32, in_order
 from recipes.training.signature import Classes
+
+_OF_CLASSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+               "kl_divergence")  # fmt: skip
 
 
 class UnknownLabels(DataError):
@@ -34,8 +38,9 @@ class UnknownLabels(DataError):
 def encode_target(y: Any, output: OutputSpec, classes: Classes | None = None) -> tuple[np.ndarray, Classes | None]:
     """Encode these labels as the array that the loss of this output wants.
 
-    Labels that the loss can read are left as they are; text, -1/+1 and gaps are numbered in sorted order. Where the
-    loss has an `axis` of its own, or leaves a class out, the user has numbered them, and they are left alone.
+    Labels that the loss can read are left as they are; text, -1/+1 and gaps are numbered in sorted order; the columns
+    of a table of one-hot rows are classes in their own order. Where the loss has an `axis` of its own, or leaves a
+    class out, the user has numbered them, and they are left alone.
 
     Args:
         y: Target as for `cheatsheet.infer_task`, one row per example; for an output with steps or pixels also one
@@ -58,10 +63,8 @@ def encode_target(y: Any, output: OutputSpec, classes: Classes | None = None) ->
         return _for_binary(y, output, classes)
     if loss in ("hinge", "squared_hinge"):
         return _two_labels(y, loss, (-1, 1), classes)
-    if loss == "sparse_categorical_crossentropy":
-        return _as_indices(y, output, classes)
-    if loss in ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence"):
-        return _as_rows(y, output, classes)
+    if loss in _OF_CLASSES:
+        return _for_classes(y, output, classes)
     if loss not in OF_NUMBERS:
         array = as_features(y, "y")
         return array if np.ndim(y) > 1 else array[:, 0], None
@@ -127,6 +130,18 @@ def _two_labels(
         classes = plain_labels(values)
     encoded = np.asarray(codes, dtype=np.float32)[_positions(array, classes)]
     return encoded[:, None], classes
+
+
+def _for_classes(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
+    """Encode labels or rows; the columns of a table of one-hot rows name the classes, and then say their order."""
+    names = None if _steps_of(output) else class_columns(y)
+    if names and classes and all(isinstance(label, str) for label in classes):
+        y = in_order(y, classes, "y")
+    encode = _as_indices if output.loss == _OF_CLASSES[0] else _as_rows
+    target, found = encode(y, output, classes)
+    if names and classes is None and found == tuple(range(len(names))):
+        found = names
+    return target, found
 
 
 def _as_indices(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
@@ -223,12 +238,13 @@ def _classes_of(array: np.ndarray, units: int | None) -> Classes:
 
 
 def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
-    """Find the index of each label in `classes`, which are sorted."""
+    """Find the index of each label in `classes`, in whatever order these are."""
     known = np.asarray(classes)
     if (known.dtype.kind == "U") != (array.dtype.kind == "U"):  # text against numbers
         raise UnknownLabels(np.unique(array), classes)
-    position = np.searchsorted(known, array)
-    strange = known[np.minimum(position, len(known) - 1)] != array
+    order = np.argsort(known)
+    position = order[np.minimum(np.searchsorted(known, array, sorter=order), len(known) - 1)]
+    strange = known[position] != array
     if strange.any():
         raise UnknownLabels(np.unique(array[strange]), classes)
     return position
