@@ -74,7 +74,7 @@ def test_columns_that_are_missing_or_new_are_refused(run, use):
         (X[:, :1], "The rows of x have shape (1,), but the model takes (3,)."),
         (X[:, :2], "The rows of x have shape (2,), but the model takes (3,)."),
         (np.where(X > 2, np.nan, X), "not finite; the first is NaN in row"),
-        (X.astype(str), "x holds text"),
+        (np.where(X > 0, "high", "low"), "x holds text"),
         (X[:, None, :], "The rows of x have shape (1, 3), but the model takes (3,)."),
     ],
 )
