@@ -12,7 +12,7 @@ from cheatsheet.table import canonical_loss
 
 
 @known_arguments_only
-def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) -> float | None:
+def chance_loss(loss: str, y: Any, *, fitted_on: Any = None, quantiles: Sequence[float] = QUANTILES) -> float | None:
     """Give the loss that the best constant guess gets on this target.
 
     The guess may differ between output nodes (the base rates of the classes, the mean image of an autoencoder),
@@ -22,6 +22,8 @@ def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) ->
         loss: Keras' name of the loss.
         y: Target as the loss takes it: numbers `(n,)` or `(n, ...)`, 0/1 for binary crossentropy, integers for
             the sparse one, one-hot rows or rows of probabilities for the categorical ones, -1/+1 for hinge.
+        fitted_on: Target on which the constant is chosen, such as that of the training rows where `y` validates; by
+            default `y` itself.
         quantiles: Only for `"pinball"`.
 
     Returns:
@@ -31,13 +33,15 @@ def chance_loss(loss: str, y: Any, *, quantiles: Sequence[float] = QUANTILES) ->
     0.6931
     >>> chance_loss("mean_squared_error", [1.0, 3.0])  # the variance
     1.0
+    >>> round(chance_loss("binary_crossentropy", [0, 0], fitted_on=[0, 1]), 4)
+    0.6931
     """
     name = canonical_loss(loss)
-    if name == "pinball":
-        return _pinball(_columns(y), quantiles)
-    if name not in _CHANCE:
+    if name != "pinball" and name not in _CHANCE:
         return None
-    return float(_CHANCE[name](_columns(y)))
+    values = _columns(y)
+    on = values if fitted_on is None else _columns(fitted_on)
+    return _pinball(values, on, quantiles) if name == "pinball" else float(_CHANCE[name](values, on))
 
 
 @known_arguments_only
@@ -80,64 +84,71 @@ def _entropy(p: np.ndarray) -> np.ndarray:
     return -p * np.log(np.where(p > 0, p, 1.0))
 
 
-def _squared(y: np.ndarray) -> float:
-    return y.var(axis=0).mean()
+def _squared(y: np.ndarray, on: np.ndarray) -> float:
+    return ((y - on.mean(axis=0)) ** 2).mean()
 
 
-def _absolute(y: np.ndarray) -> float:
-    return np.abs(y - np.median(y, axis=0)).mean()
+def _absolute(y: np.ndarray, on: np.ndarray) -> float:
+    return np.abs(y - np.median(on, axis=0)).mean()
 
 
-def _squared_logarithmic(y: np.ndarray) -> float:
-    return _squared(np.log1p(np.maximum(y, 1e-7)))  # Keras' own floor
+def _squared_logarithmic(y: np.ndarray, on: np.ndarray) -> float:
+    return _squared(*(np.log1p(np.maximum(values, 1e-7)) for values in (y, on)))  # Keras' own floor
 
 
-def _binary(y: np.ndarray) -> float:
-    p = y.mean(axis=0)
-    return (_entropy(p) + _entropy(1 - p)).mean()
+def _cross(p: np.ndarray, q: np.ndarray, num_rows: int) -> np.ndarray:
+    """Compute -p ln q in nats; what q has never met in so many rows counts as half a row of them."""
+    return -p * np.log(np.maximum(q, 0.5 / num_rows))
 
 
-def _categorical(y: np.ndarray) -> float:
-    return _entropy(y.mean(axis=0)).sum()
+def _binary(y: np.ndarray, on: np.ndarray) -> float:
+    p, q = y.mean(axis=0), on.mean(axis=0)
+    return (_cross(p, q, len(on)) + _cross(1 - p, 1 - q, len(on))).mean()
 
 
-def _divergence(y: np.ndarray) -> float:
-    return _categorical(y) - _entropy(y).sum(axis=1).mean()
+def _categorical(y: np.ndarray, on: np.ndarray) -> float:
+    return _cross(y.mean(axis=0), on.mean(axis=0), len(on)).sum()
 
 
-def _sparse(y: np.ndarray) -> float:
-    counts = np.unique(y, return_counts=True)[1]
-    return _entropy(counts / counts.sum()).sum()
+def _divergence(y: np.ndarray, on: np.ndarray) -> float:
+    return _categorical(y, on) - _entropy(y).sum(axis=1).mean()
 
 
-def _hinge(y: np.ndarray) -> float:
-    p = (y > 0).mean(axis=0)
-    return (2 * np.minimum(p, 1 - p)).mean()
+def _sparse(y: np.ndarray, on: np.ndarray) -> float:
+    labels = np.unique(np.concatenate([np.unique(y), np.unique(on)]))
+    p, q = (np.bincount(np.searchsorted(labels, values.ravel()), minlength=len(labels)) / values.size
+            for values in (y, on))  # fmt: skip
+    return _cross(p, q, len(on)).sum()
 
 
-def _poisson(y: np.ndarray) -> float:
-    mean = y.mean(axis=0)
-    return (mean - mean * np.log(np.maximum(mean, 1e-7))).mean()
+def _hinge(y: np.ndarray, on: np.ndarray) -> float:
+    is_second = (on > 0).mean(axis=0) > 0.5
+    return 2 * ((y > 0) != is_second).mean(axis=0).mean()
 
 
-def _huber(y: np.ndarray, delta: float = 1.0) -> float:
+def _poisson(y: np.ndarray, on: np.ndarray) -> float:
+    mean = on.mean(axis=0)
+    return (mean - y.mean(axis=0) * np.log(np.maximum(mean, 1e-7))).mean()
+
+
+def _huber(y: np.ndarray, on: np.ndarray, delta: float = 1.0) -> float:
     """Compute the loss of the best constant, which has no closed form: bisect until the mean clipped residual is 0."""
-    low, high = y.min(axis=0), y.max(axis=0)
+    low, high = on.min(axis=0), on.max(axis=0)
     for _ in range(100):
         middle = (low + high) / 2
-        above = np.clip(y - middle, -delta, delta).mean(axis=0) > 0
+        above = np.clip(on - middle, -delta, delta).mean(axis=0) > 0
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     error = np.abs(y - (low + high) / 2)
     return np.where(error <= delta, error**2 / 2, delta * (error - delta / 2)).mean()
 
 
-def _pinball(y: np.ndarray, quantiles: Sequence[float]) -> float:
+def _pinball(y: np.ndarray, on: np.ndarray, quantiles: Sequence[float]) -> float:
     q = np.asarray(quantiles, dtype=np.float64)  # (q,)
-    error = y[:, :1] - np.quantile(y[:, 0], q)  # (n, q)
+    error = y[:, :1] - np.quantile(on[:, 0], q)  # (n, q)
     return float(np.maximum(q * error, (q - 1) * error).mean())
 
 
-_CHANCE: dict[str, Callable[[np.ndarray], float]] = {
+_CHANCE: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "mean_squared_error": _squared,
     "mean_absolute_error": _absolute,
     "mean_squared_logarithmic_error": _squared_logarithmic,

@@ -33,23 +33,23 @@ class DataSpec:
     Attributes:
         x: One part for each array of inputs; none where x is missing or could not be read.
         y: Likewise of targets, as the loss takes them.
-        sample_weight: Weights of the rows as they were given.
+        sample_weight: Likewise of weights: one part for all targets, or one for each.
         where: Which examples these are, for findings: `"validation_data"`; empty for those of training.
     """
 
     x: tuple[Part, ...] = ()
     y: tuple[Part, ...] = ()
-    sample_weight: np.ndarray | None = None
+    sample_weight: tuple[Part, ...] = ()
     where: str = ""
 
 
 def describe_data(x: Any = None, y: Any = None, *, sample_weight: Any = None, where: str = "") -> DataSpec:
-    """Describe examples: each of x and y an array `(n, ...)`, or a dict, list or tuple of arrays, or `None`."""
-    weight = None if sample_weight is None else np.asarray(sample_weight)
-    return DataSpec(_parts(x), _parts(y), weight, where)
+    """Describe examples: each argument an array `(n, ...)`, or a dict, list or tuple of arrays, or `None`."""
+    return DataSpec(parts_of(x), parts_of(y), parts_of(sample_weight), where)
 
 
-def _parts(tree: Any) -> tuple[Part, ...]:
+def parts_of(tree: Any) -> tuple[Part, ...]:
+    """Take a dict, list or tuple of arrays, or a single array, apart; `None` has no parts."""
     if tree is None:
         return ()
     if isinstance(tree, Mapping):

@@ -7,6 +7,7 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import show_values
 from cheatsheet.finding import unfit_target
 
@@ -47,7 +48,8 @@ def infer_task(y: Any) -> Inference:
 
     Args:
         y: Target of shape `(n,)`, `(n, 1)` or `(n, k)`: booleans, integers, floats, text, one-hot rows, rows of
-            probabilities, -1/+1, lists or pandas objects. Shape `(n, height, width, ...)` is taken for images.
+            probabilities, -1/+1; an array, a list, a Series, or a table, whose columns name the classes of one-hot
+            rows. Shape `(n, height, width, ...)` is taken for images.
 
     Returns:
         An `Inference`; `print` shows it as one sentence.
@@ -73,7 +75,7 @@ def infer_task(y: Any) -> Inference:
             ("if each row is one label, pass y with shape (n,)",),
         )
     if array.ndim == 2:
-        return _infer_rows(array)
+        return _infer_rows(array, class_columns(y) or tuple(range(array.shape[1])))
     values = np.unique(array)
     if len(values) == 1:
         raise unfit_target(
@@ -164,7 +166,7 @@ def _infer_integers(values: np.ndarray, num_rows: int) -> Inference:
     return Inference("regression", None, evidence, also)
 
 
-def _infer_rows(array: np.ndarray) -> Inference:
+def _infer_rows(array: np.ndarray, names: tuple[Any, ...]) -> Inference:
     num_rows, num_columns = array.shape
     if array.dtype.kind == "U":
         raise unfit_target(
@@ -174,8 +176,7 @@ def _infer_rows(array: np.ndarray) -> Inference:
     shape = f"{num_rows} rows of {num_columns} columns"
     if ones and is_distribution(array):
         also = ("if rows may hold several ones, say task='multilabel'",)
-        classes = tuple(range(num_columns))
-        return Inference("multiclass", num_columns, f"{shape}, one 1 in each (one-hot)", also, classes)
+        return Inference("multiclass", num_columns, f"{shape}, one 1 in each (one-hot)", also, names)
     if ones:
         per_row = array.sum(axis=1)
         evidence = f"{shape} of 0 and 1, {int(per_row.min())} to {int(per_row.max())} ones a row"

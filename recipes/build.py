@@ -12,6 +12,7 @@ import numpy as np
 
 import cheatsheet
 from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.arrays import as_array
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.head import QUANTILES, Head
@@ -97,22 +98,33 @@ def build_model(
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
     features = None if x is None else as_features(x)
     shape = input_shape_of(features, input_shape)
-    if features is not None and y is not None:
-        require_same_rows(features, y)
+    target = None if y is None else as_array(y, "y")
+    if features is not None and target is not None:
+        require_same_rows(features, target)
     make_body = _body_maker(body, body_options, shape)
     with seeded(seed):
         layers = make_body(**body_options)
         if shape is not None:
             layers = [keras.Input(shape), *_input_layers(shape, features, body), *layers]
-        layers.append(keras.layers.Dense(head.units, activation=head.activation, name="head"))
-        scale = [] if y is None else _output_scale(head, y)
+        layers.append(keras.layers.Dense(head.units, activation=head.activation, name="head", dtype=full_precision()))
+        scale = [] if target is None else _output_scale(head, target)
         layers += scale
         model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else 'custom'}_{head.task}")
         compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss)
-    if scale and isinstance(optimizer, str) and isinstance(model.optimizer, keras.optimizers.SGD):
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # within a scaled loss, under mixed_float16
+    if scale and isinstance(optimizer, str) and isinstance(inner, keras.optimizers.SGD):
         power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
-        _divide_learning_rate(model.optimizer, float(np.max(scale[0].scale)) ** power)
+        _divide_learning_rate(inner, float(np.max(scale[0].scale)) ** power)
     return model
+
+
+def full_precision() -> str | None:
+    """Name the type of the layers that scale x and y, and of the head: under a mixed policy that of its variables.
+
+    16 bits end at 65,504, which a price passes, and resolve a thousandth. `None` is the policy itself.
+    """
+    policy = keras.config.dtype_policy()
+    return None if policy.compute_dtype == policy.variable_dtype else policy.variable_dtype
 
 
 def compile_head(
@@ -195,27 +207,27 @@ def _input_layers(shape: tuple[int, ...], features: np.ndarray | None, body: Bod
     """Make what comes before the body: the channel axis of grey images, and the scale of the data."""
     layers: list[keras.Layer] = []
     if body == "cnn" and len(shape) == 2:
-        layers.append(keras.layers.Reshape((*shape, 1), name="add_channel"))
+        layers.append(keras.layers.Reshape((*shape, 1), name="add_channel", dtype=full_precision()))
         features = None if features is None else features[..., None]
     if features is not None:  # one scale for each index of the last axis: a table's column, an image's channel
         mean, std = moments(features, keep=1)
-        layers.append(keras.layers.Normalization(mean=mean.tolist(), variance=(std**2).tolist(), name="input_scale"))
+        numbers = {"mean": mean.tolist(), "variance": (std**2).tolist()}
+        layers.append(keras.layers.Normalization(**numbers, name="input_scale", dtype=full_precision()))
     return layers
 
 
-def _output_scale(head: Head, y: Any) -> list[keras.Layer]:
+def _output_scale(head: Head, y: np.ndarray) -> list[keras.Layer]:
     """Make the last layers of a regression: from a network's natural range, about -1 to 1, to the units of y."""
     if head.task not in ("regression", "quantile") or head.activation not in ("linear", "softplus"):
         return []
-    target = np.asarray(y, dtype=np.float64)
-    target = target.reshape(len(target), -1)  # (n, columns)
+    target = y.reshape(len(y), -1).astype(np.float64)  # (n, columns)
     require_float32_spread(target, "y")
     if head.loss == "mean_squared_logarithmic_error":  # linear in ln(1 + y), so never negative and never stuck
         mean, std = moments(np.log1p(target), keep=1)
         return [
             _rescaling(std, mean, "output_scale"),
-            keras.layers.Activation("exponential", name="output_exponential"),
-            keras.layers.Rescaling(1.0, -1.0, name="output_minus_one"),
+            keras.layers.Activation("exponential", name="output_exponential", dtype=full_precision()),
+            keras.layers.Rescaling(1.0, -1.0, name="output_minus_one", dtype=full_precision()),
         ]
     mean, std = moments(target, keep=1)
     _require_scale(std)
@@ -226,8 +238,8 @@ def _output_scale(head: Head, y: Any) -> list[keras.Layer]:
 
 def _rescaling(scale: np.ndarray, offset: np.ndarray, name: str) -> keras.layers.Rescaling:
     if len(scale) == 1:
-        return keras.layers.Rescaling(float(scale[0]), float(offset[0]), name=name)
-    return keras.layers.Rescaling(scale.tolist(), offset.tolist(), name=name)
+        return keras.layers.Rescaling(float(scale[0]), float(offset[0]), name=name, dtype=full_precision())
+    return keras.layers.Rescaling(scale.tolist(), offset.tolist(), name=name, dtype=full_precision())
 
 
 def _require_scale(std: np.ndarray) -> None:

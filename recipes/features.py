@@ -7,7 +7,11 @@ import numpy as np
 
 from cheatsheet.common.arguments import is_whole
 from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.columns import numbers_in_text
+from cheatsheet.common.tables import columns_of, integer_dtype, is_table, number_columns
+from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import show_values
+from cheatsheet.finding import DataError, Finding
 
 
 def as_features(x: Any, name: str = "x") -> np.ndarray:
@@ -24,55 +28,101 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
         ValueError: for text, missing or non-finite values, empty or ragged input, and numbers that float32
             cannot hold.
     """
-    columns = list(x.columns) if hasattr(x, "columns") and hasattr(x, "dtypes") else None  # a pandas table
-    if columns is not None:
-        _require_number_columns(x, name)
+    if is_table(x):
+        return _from_table(x, name)
     array = as_array(x, name)
     if array.dtype.kind == "U":
+        array = _from_text(array, name)
+    require_finite(array, name)
+    if array.dtype.kind in "bf" or array.dtype.itemsize == 8:
+        array = as_float32(array, name)
+    else:
+        _require_float32(array, name)  # which Keras makes of them, but for embeddings
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _from_table(table: Any, name: str) -> np.ndarray:
+    """Fill one array column by column, so that no copy of the whole table is made on the way."""
+    array = np.empty(table.shape, integer_dtype(table) or np.float32)
+    for i, column in number_columns(table, name):
+        _require_float32(column, name, f"column {str(table.columns[i])!r} of {name}")
+        array[:, i] = column
+    return array
+
+
+def _from_text(array: np.ndarray, name: str) -> np.ndarray:
+    numbers = numbers_in_text(array)
+    if numbers is None:
         raise ValueError(
             f"{name} holds text ({show_values(np.unique(array))}). Expected numbers. "
             "Encode text columns first (sklearn.preprocessing.OneHotEncoder)."
         )
-    require_finite(array, name, columns)
-    if array.dtype.kind in "bf" or array.dtype.itemsize == 8:
-        array = as_float32(array, name)
-    return array[:, None] if array.ndim == 1 else array
+    warn_user(f"{name} holds numbers stored as text ({show_values(array.ravel())}). They are read as numbers.")
+    return numbers
 
 
-def _require_number_columns(table: Any, name: str) -> None:
-    text = [str(column) for column, dtype in table.dtypes.items() if getattr(dtype, "kind", "O") not in "buif"]
-    if text:
-        raise ValueError(
-            f"{name} has columns that are not numbers: {', '.join(text[:5])}{', ...' if len(text) > 5 else ''}. "
-            "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out."
-        )
+def in_order(x: Any, columns: tuple[Any, ...] | None, name: str) -> Any:
+    """Put a table's columns in the order of those that a model was trained on; leave what has no names as it is.
+
+    Args:
+        x: A table, or anything else.
+        columns: Their names then; `None` for none.
+        name: What to call it in errors.
+
+    Raises:
+        DataError: for columns that are missing or new.
+    """
+    names = columns_of(x)
+    if columns is None or names is None or names == columns:
+        return x
+    missing, new = [n for n in columns if n not in names], [n for n in names if n not in columns]
+    if missing or new:
+        lacks = f"lacks the {_columns(missing)}" if missing else ""
+        has = f"has the {_columns(new)}, which the model was not trained on" if new else ""
+        message = f"{name} {' and '.join(part for part in (lacks, has) if part)}."
+        raise DataError([Finding("other_columns", "error", message, f"pass the columns {show_values(columns, 20)}")])
+    return x[list(columns)]
+
+
+def _columns(names: list[Any]) -> str:
+    return f"{'column' if len(names) == 1 else 'columns'} {show_values(names)}"
 
 
 def as_float32(array: np.ndarray, name: str) -> np.ndarray:
     """Turn numbers into float32, or raise where they do not survive; copy them only where it must be."""
-    if array.dtype.itemsize == 8:
-        largest = max(abs(float(array.max())), abs(float(array.min())))
-        if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
-            raise ValueError(
-                f"{name} reaches {largest:.3g}, too large for float32 arithmetic. Divide it by a scale first."
-            )
-        if largest > 1e4:
-            require_float32_spread(array, name)
+    _require_float32(array, name)
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def require_float32_spread(array: np.ndarray, name: str) -> None:
-    """Require that what varies in each column survives float32, which has 24 bits.
+def _require_float32(array: np.ndarray, name: str, where: str = "") -> None:
+    """Require numbers, of whatever type, that are still told apart as float32; `where` names the one column.
+
+    Raises:
+        ValueError: for values that are too large, or like 1e8 + noise, in any width of integers too.
+    """
+    if array.dtype.kind == "b" or array.dtype.itemsize < 4 or array.dtype == np.float32:
+        return  # float32 has been rounded before, and the rest is exact
+    largest = max(abs(float(array.max())), abs(float(array.min())))
+    if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
+        raise ValueError(
+            f"{where or name} reaches {largest:.3g}, too large for float32 arithmetic. Divide it by a scale first."
+        )
+    if largest > (1e4 if array.dtype.kind == "f" else 2**24):  # whole numbers up to there are exact
+        require_float32_spread(array, name, where)
+
+
+def require_float32_spread(array: np.ndarray, name: str, where: str = "") -> None:
+    """Require that what varies in each column survives float32, which has 24 bits; `where` names the one column.
 
     Raises:
         ValueError: for values like 1e8 + noise, all of which become one number.
     """
-    columns = array.reshape(len(array), -1).astype(np.float64)
-    size, spread = np.abs(columns).max(axis=0), columns.std(axis=0)
+    columns = array.reshape(len(array), -1).astype(np.float64, copy=False)
+    size, spread = np.maximum(columns.max(axis=0), -columns.min(axis=0)), columns.std(axis=0)
     lost = np.flatnonzero((spread > 0) & (spread < 16 * np.finfo(np.float32).eps * size))
     if len(lost):
         i = int(lost[0])
-        where = name if columns.shape[1] == 1 else f"column {i} of {name}"
+        where = where or (name if columns.shape[1] == 1 else f"column {i} of {name}")
         raise ValueError(
             f"{where} varies by {spread[i]:.3g} around values of size {size[i]:.3g}, which float32 cannot resolve. "
             f"Subtract an offset, such as {name}.mean(axis=0)."

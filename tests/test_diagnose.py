@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import refused
 
@@ -146,8 +147,9 @@ class TestTrained:
         ),
         (3, "A history needs the key 'loss'. Received: int. Pass run.history, or what model.fit returned."),
         (
-            {"loss": [1.0, 0.5], "val_loss": [1.0]},
-            "loss has 2 epochs, but val_loss has 1. Expected one value per epoch in each.",
+            {"loss": [1.0, 0.5, 0.4], "val_loss": [1.0, 0.9]},
+            "loss has 3 epochs, but val_loss has 2. Expected one value per epoch in each, or of val_loss one in every "
+            "so many (validation_freq).",
         ),
         ({"loss": []}, "loss has shape (0,). Expected one value per epoch, and at least one epoch."),
     ],
@@ -175,3 +177,72 @@ def test_posterior_collapse_needs_both_a_narrow_output_and_a_loss_near_chance():
     assert "3.0% of what the data vary" in diagnose(flat, chance=0.0667, spread=0.03)[0].message
     for other in ({"chance": 0.0667, "spread": 0.5}, {"chance": 0.2, "spread": None}, {"chance": 0.04, "spread": 0.03}):
         assert "posterior_collapse" not in {finding.rule for finding in diagnose(flat, **other)}
+
+
+def settling(end=0.3, epochs=40, scatter=0.002):
+    rng = np.random.default_rng(0)
+    return end + 0.7 * np.exp(-np.arange(epochs) / 2.0) + rng.normal(0, scatter, epochs)
+
+
+class TestTheWeightsThatWereKept:
+    def test_the_verdict_is_about_them(self):
+        loss = np.exp(-np.arange(40) / 5.0)
+        val_loss = np.concatenate([np.linspace(0.7, 0.4, 20), np.linspace(0.41, 0.9, 20)])
+        history = {"loss": loss, "val_loss": val_loss}
+        assert diagnose(history)[0].rule == "overfitting"
+        (finding,) = diagnose(history, kept=20, chance=0.69)
+        assert finding.rule == "converged"
+        assert finding.message == (
+            "val_loss is 0.4 in epoch 20, whose weights the model has; the 20 epochs after it brought nothing better."
+        )
+        assert finding.epochs == (20, 40)
+        assert diagnose(history, kept=40)[0].rule == "overfitting"
+
+    def test_they_may_be_no_better_than_chance(self):
+        (finding,) = diagnose({"loss": np.ones(20), "val_loss": np.full(20, 0.7)}, kept=3, chance=0.69)
+        assert finding.rule == "worse_than_chance"
+        assert finding.message.startswith("val_loss is 0.7 in epoch 3, whose weights the model has: no better than")
+
+    def test_what_became_nan_later_is_thrown_away(self):
+        history = {"loss": [0.9, 0.5, 0.4, 0.4, 0.4, np.nan], "val_loss": [0.9, 0.5, 0.4, 0.5, 0.6, np.nan]}
+        assert diagnose(history)[0].rule == "nan"
+        assert diagnose(history, kept=3)[0].rule == "converged"
+
+
+class TestHistoriesAsTheyCome:
+    def test_a_validation_now_and_then(self):
+        loss, val_loss = settling(0.25), settling(0.3)
+        dense = diagnose({"loss": loss, "val_loss": val_loss})
+        sparse = diagnose({"loss": loss, "val_loss": val_loss[1::2]})
+        assert [f.rule for f in sparse] == [f.rule for f in dense]
+        rising = {"loss": 1 / np.arange(1, 41), "val_loss": np.r_[0.5, 0.3, np.linspace(0.32, 0.9, 18)]}
+        (finding, *_) = diagnose(rising)
+        assert finding.rule == "overfitting"
+        assert finding.epochs == (4, 40)
+        assert "lowest at epoch 4 (0.3) and ended at 0.9" in finding.message
+        with pytest.raises(ValueError, match=r"or of val_loss one in every so many \(validation_freq\)"):
+            diagnose({"loss": np.ones(10), "val_loss": np.ones(7)})
+
+    def test_a_table(self):
+        loss, val_loss = settling(0.25), settling(0.3)
+        expected = [f.rule for f in diagnose({"loss": loss, "val_loss": val_loss})]
+        frame = pd.DataFrame({"epoch": np.arange(40), "loss": loss, "val_loss": val_loss})
+        assert [f.rule for f in diagnose(frame)] == expected
+        frame.loc[::2, "val_loss"] = np.nan  # as CSVLogger writes a run with validation_freq=2
+        assert [f.rule for f in diagnose(frame)] == expected
+
+
+@pytest.mark.parametrize("epochs", [15, 20, 30, 60, 300])
+def test_a_spike_at_the_end_is_no_overfitting(epochs):
+    val_loss = settling(epochs=epochs)
+    val_loss[-1] = 0.42
+    assert diagnose({"loss": settling(0.25, epochs), "val_loss": val_loss})[0].rule != "overfitting"
+
+
+def test_numbers_in_sentences_are_those_at_that_place():
+    rng = np.random.default_rng(3)
+    val_loss = 0.1 + 0.3 * np.linspace(-0.2, 1, 400) ** 2 + rng.normal(0, 0.01, 400)
+    val_loss[13] = 0.02
+    (finding, *_) = diagnose({"loss": np.linspace(0.5, 0.01, 400), "val_loss": val_loss})
+    assert finding.rule == "overfitting"
+    assert f"lowest at epoch 14 (0.02) and ended at {val_loss[-1]:.4g}" in finding.message

@@ -61,8 +61,27 @@ class TestRun:
         model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2), keras.layers.Dense(6)])
         model.compile("adam", "mean_squared_error")
         run = fit(model, x, epochs=2, validation_data=x[:10])
-        assert run.chance == pytest.approx(x[:10].var(axis=0).mean(), rel=1e-5)
+        assert run.chance == pytest.approx(np.mean((x[:10] - x.mean(axis=0)) ** 2), rel=1e-5)  # the training rows' mean
         assert "val_loss" in run.history
+
+    def test_a_constant_guess_is_chosen_on_the_rows_that_train(self, rng):
+        x, y = rng.normal(size=(80, 3)), np.arange(80) % 4 == 0
+        run = fit(build_model(x=x, y=y), x, y, validation_data=(x[1:4], y[1:4]), verbose=0)  # of one class
+        assert run.chance == pytest.approx(-np.log(0.75))
+
+    def test_no_yardstick_where_keras_reports_another_quantity(self, rng):
+        x, y = rng.normal(size=(20, 5, 3)), rng.normal(size=(20, 5, 1))
+        for layers in (
+            [keras.layers.Dense(1, kernel_regularizer="l2")],
+            [keras.layers.Dense(1, activity_regularizer="l1")],
+            [keras.layers.Masking(), keras.layers.Dense(1)],
+        ):
+            model = keras.Sequential([keras.Input((5, 3)), *layers])
+            model.compile("adam", "mean_squared_error")
+            assert fit(model, x, y, verbose=0).chance is None
+        model = keras.Sequential([keras.Input((5, 3)), keras.layers.Dense(1)])
+        model.compile("adam", "mean_squared_error")
+        assert fit(model, x, y, verbose=0).chance == pytest.approx(y.var(axis=0).mean())
 
     def test_chance_is_left_open_where_the_loss_has_another_unit(self, rng):
         x, y = rng.normal(size=(20, 3)), rng.normal(size=20)

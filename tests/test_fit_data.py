@@ -2,12 +2,15 @@
 
 import keras
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from conftest import refused
 from fits import NAMES, WINE, linear_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cheatsheet.modelspec import OutputSpec
 from recipes import build_model, fit
 from recipes.training.data.batches import epoch_order, split_rows
 from recipes.training.data.targets import encode_target
@@ -100,7 +103,7 @@ class TestLabels:
         ],
     )
     def test_labels_become_what_the_loss_wants(self, y, loss, units, encoded, classes):
-        array, names = encode_target(y, loss, units)
+        array, names = encode_target(y, OutputSpec(loss=loss, width=units))
         np.testing.assert_array_equal(array, encoded)
         assert array.dtype in (np.float32, np.int32)
         assert names == classes
@@ -124,6 +127,57 @@ class TestLabels:
             "Expected 'class_0', 'class_1', 'class_2'."
         ):
             fit(model, WINE.x, NAMES, validation_data=(WINE.x[:2], ["class_0", "corked"]))
+
+
+class TestClassesInColumns:
+    """A table of one-hot rows: its columns are the classes, in their order."""
+
+    TABLE = pd.DataFrame({"low": [1, 0, 0, 1], "mid": [0, 0, 1, 0], "high": [0, 1, 0, 0]})
+    NAMES = ("low", "mid", "high")
+    LABELS = ("low", "high", "mid", "low")
+
+    @pytest.mark.parametrize("make", [pd.DataFrame, lambda t: t.astype(bool), lambda t: t.astype("Int64"),
+                                      lambda t: pl.DataFrame(t.to_dict("list"))])  # fmt: skip
+    @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+    def test_they_are_the_classes_and_keep_their_places(self, make, loss):
+        output = OutputSpec(loss=loss, width=3)
+        target, classes = encode_target(make(self.TABLE), output)
+        assert classes == self.NAMES
+        other_order = make(self.TABLE)[["high", "low", "mid"]]
+        for y in (other_order, np.array(self.TABLE), pd.Series(self.LABELS)):
+            np.testing.assert_array_equal(encode_target(y, output, classes)[0], target)
+
+    def test_columns_that_are_missing_or_new(self):
+        with refused(
+            "y lacks the column 'high' and has the column 'top', which the model was not trained on. "
+            "Pass the columns 'low', 'mid', 'high'."
+        ):
+            output = OutputSpec(loss="categorical_crossentropy", width=3)
+            encode_target(self.TABLE.rename(columns={"high": "top"}), output, self.NAMES)
+
+    @pytest.mark.parametrize(
+        ("table", "loss", "width", "classes"),
+        [
+            (TABLE.set_axis([4, 5, 6], axis=1), "categorical_crossentropy", 3, (0, 1, 2)),  # numbers are no names
+            (TABLE[["low"]], "sparse_categorical_crossentropy", 2, (0, 1)),  # one column of labels
+            (TABLE / 2 + 1 / 6, "kl_divergence", 3, None),  # shares
+            (TABLE, "binary_crossentropy", 3, None),  # labels of which a row may have several
+        ],
+    )
+    def test_other_tables_name_no_classes(self, table, loss, width, classes):
+        assert encode_target(table, OutputSpec(loss=loss, width=width))[1] == classes
+
+    def test_a_run_keeps_them(self):
+        table = pd.get_dummies(pd.Series(NAMES))[["class_2", "class_0", "class_1"]]
+        model = build_model(x=WINE.x, y=table, seed=0)
+        shuffled = table[["class_0", "class_1", "class_2"]]
+        run = fit(model, WINE.x, table, epochs=30, validation_data=(WINE.x, shuffled))
+        assert run.classes == tuple(table.columns)
+        assert np.mean(run.predict_labels(WINE.x) == NAMES) > 0.97
+        assert run.history["val_accuracy"][-1] == run.evaluate(WINE.x, table)["accuracy"] > 0.97
+        again = fit(model, WINE.x, NAMES, epochs=1)  # text finds its place among them
+        assert again.classes == run.classes
+        assert again.history["accuracy"][0] > 0.97
 
 
 class TestWeights:

@@ -235,10 +235,11 @@ class TestRules:
         data = describe_data(X[:, :2], np.tile(Y, 2)[:-1] * 300, sample_weight=-np.ones((10, 3)))
         wide = describe_data(X, np.zeros((10, 5, 2)))
         spec = describe_model(model)
-        names = {finding.rule for finding in [*findings_of(spec, data), *findings_of(spec, wide)]}
+        twice = describe_data([X, X], Y)
+        names = {finding.rule for given in (data, wide, twice) for finding in findings_of(spec, given)}
         assert names == set(RULES)
         for name, rule in RULES.items():
-            assert {finding.rule for finding in [*rule(spec, data), *rule(spec, wide)]} == {name}
+            assert {finding.rule for given in (data, wide, twice) for finding in rule(spec, given)} == {name}
 
     @pytest.mark.parametrize(
         ("taken", "given", "rules"),
@@ -337,9 +338,13 @@ class TestRules:
         assert found(model, x, {"price": np.zeros((6, 2)), "kind": kinds}) == []
         assert found(model, [x["left"], x["right"]], {"kind": kinds, "price": np.zeros((6, 2))}) == []
         assert found(model, x, {"price": np.zeros((6, 1)), "kind": kinds}) == ["stretched_target"]
-        assert found(model, {**x, "right": np.zeros((6, 2))}, {"kind": kinds}) == ["input_shape"]
-        assert found(model, {**x, "right": np.zeros((5, 3))}, {"kind": kinds}) == ["unequal_rows"]
-        assert found(model, x, {"unheard": np.zeros((6, 9))}) == []
+        y = {"price": np.zeros((6, 2)), "kind": kinds}
+        assert found(model, {**x, "right": np.zeros((6, 2))}, y) == ["input_shape"]
+        assert found(model, {**x, "right": np.zeros((5, 3))}, y) == ["unequal_rows"]
+        assert found(model, x, {"kind": kinds}) == ["other_parts"]
+        assert found(model, x, {**y, "unheard": np.zeros((6, 9))}) == []
+        assert found(model, {"left": x["left"]}, y) == ["other_parts"]
+        assert found(model, x["left"], y) == ["other_parts"]
 
     def test_text_is_not_for_these_rules(self):
         assert found(compiled(dense(3, "softmax"), loss="categorical_crossentropy"), X, np.array(["a"] * 10)) == []
@@ -408,15 +413,12 @@ class TestDataError:
 
     def test_predicting_and_evaluating_take_the_same_way(self):
         model = compiled(dense())
-        for call in (
-            lambda: predict(model, X[0]),
-            lambda: evaluate(model, X[:, :1], Y),
-            lambda: predict(model, X[:, :1]),
+        for call, fix in (
+            (lambda: predict(model, X[0]), "Pass one row as x.reshape(1, -1)"),
+            (lambda: evaluate(model, X[:, :1], Y), "Build the model with x=x, or reshape x"),
+            (lambda: predict(model, X[:, :1]), "Build the model with x=x, or reshape x"),
         ):
-            with refused(
-                "The rows of x have shape (1,), but the model takes (3,). Build the model with x=x, or reshape x.",
-                DataError,
-            ):
+            with refused(f"The rows of x have shape (1,), but the model takes (3,). {fix}.", DataError):
                 call()
         with pytest.raises(DataError, match=r"^x has 10 rows, but y has 4\."):
             evaluate(model, X, Y[:4])
@@ -430,7 +432,7 @@ class TestDataError:
             DataError,
         ):
             fit(model, x, y)
-        with pytest.raises(DataError, match=r"^y\['kind'\] holds text \('a', 'b'\)\. Expected numbers\."):
+        with pytest.raises(DataError, match=r"^In output 'kind': The model has 3 outputs, but y holds 2 classes"):
             fit(model, x, {"price": np.tile(Y, 2), "kind": np.array(["a", "b"] * 5)})
         assert fit(model, x, {**y, "price": np.tile(Y, 2)}, verbose=0).epochs == 1
         in_a_list = two_ended(["mse", "sparse_categorical_crossentropy"], None)

@@ -119,8 +119,8 @@ def test_enough_rows_of_numbered_classes_are_classes(num_classes):
         ),
         (
             np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]"),
-            "y has dtype datetime64[D]. Expected numbers, booleans or text. "
-            "Turn dates into numbers (days since a start, say) first.",
+            "y holds dates or times (datetime64[D]). Expected numbers, booleans or text. "
+            "Turn dates into numbers first, such as days since a start: (dates - start) / np.timedelta64(1, 'D').",
         ),
     ],
 )

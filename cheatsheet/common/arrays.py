@@ -1,15 +1,19 @@
 """Whatever a user passes as `x` or `y`, as a NumPy array, or an error that says why it cannot be one."""
 
-from collections.abc import Sequence
+import numbers
+import reprlib
+from collections.abc import Iterable, Mapping, MappingView, Set
 from typing import Any
 
 import numpy as np
 
+from cheatsheet.common.columns import Unreadable, is_column, read_column
+from cheatsheet.common.tables import MEND_DATES, is_table, read_table, require_dense_size
 from cheatsheet.common.words import count, show_values
 
 
 def as_array(value: Any, name: str) -> np.ndarray:
-    """Read a list, array, pandas object or tensor as a NumPy array.
+    """Read a list, array, table, Series, tensor or sparse matrix as a NumPy array.
 
     Numbers and booleans keep their dtype; text becomes a string array. Nothing is copied that need not be.
 
@@ -21,56 +25,113 @@ def as_array(value: Any, name: str) -> np.ndarray:
         Array of shape `(n, ...)` with `n >= 1`, of dtype bool, integer, float or string.
 
     Raises:
-        ValueError: for nothing, no rows, ragged rows, missing values in text, complex numbers, dates,
-            sparse matrices and other objects.
+        ValueError: for nothing, no rows, ragged rows, missing values (but NaN in an array), complex numbers, dates,
+            sparse matrices that are too large without their zeros left out, and other objects.
     """
     if value is None:
         raise ValueError(f"{name} is missing. Received: None. Expected an array with one row per example.")
-    if hasattr(value, "toarray"):  # SciPy's sparse matrices; np.asarray would wrap them in an object
+    if is_table(value):
+        return read_table(value, name)
+    column = value if is_column(value) else _as_numpy(value, name)
+    if column.shape == ():
         raise ValueError(
-            f"{name} is a sparse matrix of shape {value.shape}. Expected a dense array. "
-            f"Pass {name}.toarray() if it fits in memory."
+            f"{name} is a single value ({reprlib.repr(column.item())}). Expected an array with one row per example."
         )
+    if 0 in column.shape:
+        raise ValueError(
+            f"{name} is empty: shape {column.shape}. Expected at least one row. Look where it was filtered or split."
+        )
+    try:
+        return read_column(column)
+    except Unreadable as error:
+        raise ValueError(f"{name} {_in_words(error, name, column.shape)}") from None
+
+
+def _as_numpy(value: Any, name: str) -> np.ndarray:
+    """Make an array of whatever dtype, objects included, of a value that stands for one."""
+    if hasattr(value, "toarray"):  # SciPy's sparse matrices; np.asarray would wrap them in an object
+        require_dense_size(value.shape, name)
+        return value.toarray()
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(
             f"{name} has {count(int(value.mask.sum()), 'masked value')}, and the mask would be lost. "
             "Fill or drop them first."
         )
+    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a PyTorch tensor, which may be tracked, or on a GPU
+        value = value.detach().cpu()
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
+        if isinstance(value, list | tuple):
+            raise ValueError(
+                f"{name} is ragged: its rows differ in length ({error}). Expected rows of one shape. "
+                "Pad them, or cut them to one length."
+            ) from None
         raise ValueError(
-            f"{name} is ragged: its rows differ in length ({error}). Expected rows of one shape. "
-            "Pad them, or cut them to one length."
+            f"{name} is of type {type(value).__name__}, which NumPy cannot read ({error}). "
+            "Expected an array, list or table with one row per example."
         ) from None
-    if array.ndim == 0:
-        raise ValueError(f"{name} is a single value ({value!r}). Expected an array with one row per example.")
-    if array.size == 0:
-        raise ValueError(
-            f"{name} is empty: shape {array.shape}. Expected at least one row. Look where it was filtered or split."
+    if array.shape == () and array.dtype == object and not isinstance(array[()], numbers.Number | np.bool_):
+        raise ValueError(f"{name} is of type {type(value).__name__}. {_instead(value, name)}")
+    return array
+
+
+def _instead(value: Any, name: str) -> str:
+    """Say what to pass in the place of an object that is no array."""
+    if isinstance(value, Mapping):
+        keys = show_values([*value])
+        return f"Received the keys {keys}. Expected one array or table. Pass pandas.DataFrame({name}) for columns."
+    if type(value).__name__ == "LazyFrame":
+        return f"Expected its rows. Pass {name}.collect()."
+    expected = "Expected an array, list or table with one row per example."
+    if hasattr(value, "to_tensor"):  # TensorFlow's RaggedTensor
+        return f"{expected} Pass {name}.to_tensor(), which pads the rows to one length."
+    if type(value).__name__ == "SparseTensor":
+        return f"{expected} Pass tf.sparse.to_dense({name})."
+    if isinstance(value, Set) and not isinstance(value, MappingView):
+        return f"{expected} Pass a list: a set has no order, and each value once."
+    return f"{expected} Pass list({name})." if isinstance(value, Iterable) else expected
+
+
+def _in_words(error: Unreadable, name: str, shape: tuple[int, ...]) -> str:
+    """Say why these values are no array of numbers, booleans or text, and what mends it."""
+    if error.why == "missing":
+        row = int(np.unravel_index(error.missing[0], shape)[0])
+        return (
+            f"has {count(len(error.missing), 'missing value')}; the first is {error.first!r} in row {row}. "
+            "Expected a value in every row. Drop those rows or fill them."
         )
-    if array.dtype == object:
-        array = _from_objects(array, name)
-    if array.dtype.kind == "c":
-        raise ValueError(
-            f"{name} is complex ({array.dtype}), and Keras would drop the imaginary part. "
+    if error.why == "mixed":
+        return (
+            f"mixes text and numbers ({show_values(error.rest)}). Expected one kind. "
+            "Encode the text columns as numbers, or pass them apart."
+        )
+    if error.why == "complex":
+        return (
+            f"is complex ({error.what}), and Keras would drop the imaginary part. "
             f"Pass real numbers, such as np.abs({name}), or real and imaginary parts as two columns."
         )
-    if array.dtype.kind not in "buifUS":
-        raise ValueError(
-            f"{name} has dtype {array.dtype}. Expected numbers, booleans or text. "
-            "Turn dates into numbers (days since a start, say) first."
+    if error.why == "ragged":
+        return (
+            f"is ragged: its rows differ in length ({error.what}). Expected rows of one shape. "
+            "Pad them, or cut them to one length."
         )
-    return array.astype(str) if array.dtype.kind == "S" else array
+    expected = "Expected numbers, booleans or text."
+    return {
+        "dates": f"holds dates or times ({error.what}). {expected} {MEND_DATES}",
+        "fields": f"is a structured array with the fields {error.what}. Expected one kind of value. "
+        f"Pass numpy.lib.recfunctions.structured_to_unstructured({name}), or pandas.DataFrame({name}).",
+        "bytes": f"holds bytes that are no text in UTF-8 ({error.what}). {expected} Decode them first.",
+        "objects": f"holds objects of type {error.what}. {expected}",
+    }[error.why]
 
 
-def require_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None = None) -> None:
+def require_finite(array: np.ndarray, name: str) -> None:
     """Require every number to be finite: one NaN makes the whole loss NaN, and Keras does not say why.
 
     Args:
         array: Numbers of any shape.
         name: What to call it.
-        columns: Names of the columns of a table.
 
     Raises:
         ValueError: naming the number of bad values and the first one's row and column.
@@ -82,40 +143,9 @@ def require_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None =
     what = "NaN" if np.isnan(array[first]) else "infinity"
     place = f"row {first[0]}"
     if array.ndim == 2:
-        place += f", column {first[1] if columns is None else repr(columns[int(first[1])])}"
+        place += f", column {first[1]}"
     place += f" (index {tuple(int(i) for i in first)})" if array.ndim > 2 else ""
     raise ValueError(
         f"{name} has {count(int(bad.sum()), 'value')} not finite; the first is {what} in {place}. "
         "Expected finite numbers. Drop those rows or impute the values."
     )
-
-
-def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
-    """Turn an object array (pandas' default for text) into one of text or numbers."""
-    flat = array.ravel()
-    missing = [i for i, item in enumerate(flat) if _is_missing(item)]
-    if missing:
-        row = int(np.unravel_index(missing[0], array.shape)[0])
-        raise ValueError(
-            f"{name} has {count(len(missing), 'missing value')}; the first is {flat[missing[0]]!r} in row {row}. "
-            "Expected a value in every row. Drop those rows or fill them."
-        )
-    if all(isinstance(item, str) for item in flat):
-        return array.astype(str)
-    if any(isinstance(item, str) for item in flat):
-        raise ValueError(
-            f"{name} mixes text and numbers ({show_values(flat)}). Expected one kind. "
-            "Encode the text columns as numbers, or pass them apart."
-        )
-    try:
-        return np.array(array.tolist())
-    except ValueError:
-        raise ValueError(
-            f"{name} holds objects of type {type(flat[0]).__name__}. Expected numbers, booleans or text."
-        ) from None
-
-
-def _is_missing(item: Any) -> bool:
-    if item is None or type(item).__name__ in ("NAType", "NaTType"):  # pandas' own, without importing pandas
-        return True
-    return isinstance(item, float) and item != item

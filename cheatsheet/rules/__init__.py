@@ -13,7 +13,7 @@ from cheatsheet.common.words import did_you_mean
 from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec
-from cheatsheet.rules.data import input_shape, negative_weight, unequal_rows, weight_shape
+from cheatsheet.rules.data import input_shape, negative_weight, other_parts, unequal_rows, weight_shape
 from cheatsheet.rules.heads import unreachable_target
 from cheatsheet.rules.labels import stretched_target, target_shape
 
@@ -22,6 +22,7 @@ Rule = Callable[[ModelSpec, DataSpec], list[Finding]]
 RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
+        other_parts,
         input_shape,
         unequal_rows,
         target_shape,
@@ -32,9 +33,9 @@ RULES: dict[str, Rule] = {
     )
 }
 # What is found while values are read, before any rule can judge them.
-READING = ("unreadable_values", "unfit_target", "unknown_labels", "class_weight")
+READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight")
 # Without which nothing can be trained, whatever one says.
-NEVER_ALLOWED = ("input_shape", "unequal_rows", "target_shape", "weight_shape", *READING)
+NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", *READING)
 
 
 def findings_of(model: ModelSpec, data: DataSpec) -> list[Finding]:

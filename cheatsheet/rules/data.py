@@ -3,9 +3,37 @@
 import numpy as np
 
 from cheatsheet.common.words import count
-from cheatsheet.dataspec import DataSpec, called, pair
+from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import ModelSpec
+
+
+def other_parts(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find dicts, lists and tuples of arrays that are not one for each input, or for each output with a loss."""
+    findings = []
+    for what, kind, ends, parts in (
+        ("x", "input", model.inputs, data.x),
+        ("y", "output", [output for output in model.outputs if output.loss is not None], data.y),
+    ):
+        if not ends or not parts or (what == "y" and model.has_own_step):
+            continue
+        names = [end.name for end in ends]
+        if parts[0].name is None:
+            if len(parts) in (len(ends), len(model.outputs) if what == "y" else len(ends)):
+                continue
+            seen = f"{what} is {count(len(parts), 'array')}, but the model has {count(len(ends), kind)}"
+            message = f"{seen}: {', '.join(map(repr, names))}. Expected one for each."
+        else:
+            given = [part.name for part in parts]
+            lacking = [end.name for end in ends if end.name not in given and getattr(end, "layer", None) not in given]
+            if not lacking:
+                continue
+            message = (
+                f"{what} has the keys {', '.join(map(repr, given))}, and none for the {kind} "
+                f"{', '.join(map(repr, lacking))} of the model."
+            )
+        findings.append(Finding("other_parts", "error", message, where=data.where))
+    return findings
 
 
 def input_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
@@ -20,7 +48,9 @@ def input_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 "input_shape",
                 "error",
                 f"The rows of {called('x', part, data.x)} have shape {shape[1:]}, but the model takes {expected[1:]}.",
-                "build the model with x=x, or reshape x",
+                "pass one row as x.reshape(1, -1)"
+                if shape == (expected[-1], 1)
+                else "build the model with x=x, or reshape x",
                 where=data.where,
             )
         )
@@ -65,25 +95,47 @@ def _unequal(lengths: dict[str, int], where: str = "") -> list[Finding]:
 
 
 def weight_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
-    """Find sample weights that are not one for each row."""
-    if data.sample_weight is None or not data.x:
-        return []
-    shape, num_rows = data.sample_weight.shape, len(data.x[0].array)
-    if shape in ((num_rows,), (num_rows, 1)):
-        return []
-    message = f"sample_weight has shape {shape}. Expected one weight per row: ({num_rows},)."
-    return [Finding("weight_shape", "error", message, where=data.where)]
+    """Find sample weights that are neither one for each row nor one for each step or pixel of the target."""
+    findings = []
+    for part in data.sample_weight if data.x else ():
+        shape, num_rows = part.array.shape, len(data.x[0].array)
+        steps = _steps(model, data, part)
+        if shape in ((num_rows,), (num_rows, 1)) or shape in {(num_rows, *steps[:i]) for i in range(1, len(steps) + 1)}:
+            continue
+        finer = f", or one per step: {(num_rows, *steps)}" if steps else ""
+        message = (
+            f"{called('sample_weight', part, data.sample_weight)} has shape {shape}. "
+            f"Expected one weight per row: ({num_rows},){finer}."
+        )
+        findings.append(Finding("weight_shape", "error", message, where=data.where))
+    return findings
+
+
+def _steps(model: ModelSpec, data: DataSpec, weight: Part) -> tuple[int, ...]:
+    """Find the axes between rows and classes of the target that this is a weight for, as an output has them."""
+    for output, target in pair(model.outputs, data.y):
+        if weight.name is not None:
+            is_its = weight.name == target.name
+        else:
+            is_its = len(data.sample_weight) == 1 or weight.index == target.index
+        if is_its and output.shape is not None and len(output.shape) > 2:
+            return target.array.shape[1 : len(output.shape) - 1]
+    return ()
 
 
 def negative_weight(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find sample weights below 0, which turn a row's loss around."""
-    weight = data.sample_weight
-    if weight is None or weight.size == 0 or weight.dtype.kind not in "if" or not weight.min() < 0:
-        return []
-    message = (
-        f"sample_weight goes down to {weight.min():.4g}. Expected weights >= 0: a negative one maximises the loss."
-    )
-    return [Finding("negative_weight", "error", message, where=data.where)]
+    findings = []
+    for part in data.sample_weight:
+        weight = part.array
+        if weight.size == 0 or weight.dtype.kind not in "if" or not weight.min() < 0:
+            continue
+        message = (
+            f"{called('sample_weight', part, data.sample_weight)} goes down to {weight.min():.4g}. "
+            "Expected weights >= 0: a negative one maximises the loss."
+        )
+        findings.append(Finding("negative_weight", "error", message, where=data.where))
+    return findings
 
 
 def fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:

@@ -26,21 +26,30 @@ BETTER_THAN_CHANCE = 0.01  # share of the way from the constant guess to a perfe
 COLLAPSED = 0.1  # variance of an autoencoder's outputs over that of its data; a useful one reaches 0.8 to 1
 COLLAPSED_NEAR_CHANCE = 0.1  # relative distance of the loss to that of the mean example
 JUMPS = 0.03  # scatter of the loss from epoch to epoch, relative to its level
+FEWEST_OF_THE_END = 3  # epochs whose median says where a curve ended
+_OF_CHANCE = "check that x and y belong together row by row, scale x, and try another learning_rate"
 BELOW_TRAINING = 0.02  # relative gap by which the validation loss must lie below the training loss
 
 
 @known_arguments_only
 def diagnose(
-    history: Any, *, chance: float | None = None, least: float | None = None, spread: float | None = None
+    history: Any,
+    *,
+    chance: float | None = None,
+    least: float | None = None,
+    spread: float | None = None,
+    kept: int | None = None,
 ) -> list[Finding]:
     """Tell what this loss curve says.
 
     Args:
-        history: Dict with `"loss"` and perhaps `"val_loss"`, one value per epoch; or the `History` that Keras'
-            `fit` returns, or a `Run`.
+        history: Dict or table with `"loss"` and perhaps `"val_loss"`, one value per epoch; or the `History` that Keras'
+            `fit` returns, or a `Run`. With Keras' `validation_freq` there are fewer of `val_loss`.
         chance: Loss of the best constant guess, as `cheatsheet.chance_loss` gives it; a `Run` brings its own.
         least: Loss of a perfect model, as `cheatsheet.least_loss` gives it; likewise, else 0.
         spread: Variance of an autoencoder's outputs over that of its data, between examples; a `Run` brings its own.
+        kept: Epoch, counted from 1, whose weights the model has in the end, as after early stopping with
+            `restore_best_weights`: the verdict is about these. A `Run` brings its own; by default the last one.
 
     Returns:
         Findings, the most severe first; the first one is the headline. Rules: `nan`, `diverging`,
@@ -60,7 +69,11 @@ def diagnose(
         least = getattr(history, "least", 0.0)
     if spread is None:
         spread = getattr(history, "spread", None)
+    if kept is None:
+        kept = getattr(history, "kept", None)
     curves = _curves(history)
+    if kept is not None and 0 < kept < len(curves.loss) * curves.every:
+        return _of_the_kept(curves, kept, chance, least, spread)
     broken = _not_a_number(curves)
     if broken:
         return broken
@@ -77,10 +90,38 @@ def diagnose(
     return by_severity([*diverging, *collapsed, *hopeless, *overfitting, *still, *flat, *below, *jumps])
 
 
+def _of_the_kept(
+    curves: "_Curves", kept: int, chance: float | None, least: float, spread: float | None
+) -> list[Finding]:
+    """Judge the epoch whose weights the model has: what came after it is thrown away, and says that it was the best."""
+    i = max(kept // curves.every - 1, 0)
+    value, last = float(curves.watched[i]), len(curves.loss) * curves.every
+    until = _Curves(curves.loss[: i + 1], None if curves.val_loss is None else curves.val_loss[: i + 1], curves.every)
+    if broken := _not_a_number(until):
+        return broken
+    hopeless = []
+    if chance is not None and value >= chance - BETTER_THAN_CHANCE * (chance - least):
+        message = (
+            f"{curves.name} is {value:.4g} in epoch {kept}, whose weights the model has: no better than the "
+            f"{chance:.4g} of always giving the same answer."
+        )
+        hopeless = [Finding("worse_than_chance", "error", message, _OF_CHANCE, epochs=(kept, kept))]
+    collapsed = _posterior_collapse(until, chance, spread)
+    at_its_best = Finding(
+        "converged",
+        "info",
+        f"{curves.name} is {value:.4g} in epoch {kept}, whose weights the model has; the {count(last - kept, 'epoch')} "
+        "after it brought nothing better.",
+        epochs=(kept, last),
+    )
+    return collapsed or hopeless or [at_its_best]
+
+
 @dataclass(frozen=True)
 class _Curves:
     loss: np.ndarray  # (epochs,)
     val_loss: np.ndarray | None
+    every: int = 1  # epochs from one value to the next
 
     @property
     def watched(self) -> np.ndarray:
@@ -98,11 +139,17 @@ class _Curves:
 
     @property
     def tail_epochs(self) -> tuple[int, int]:
-        return len(self.loss) - self.tail + 1, len(self.loss)
+        return self.epoch(len(self.loss) - self.tail), self.epoch(len(self.loss) - 1)
+
+    def epoch(self, i: int) -> int:
+        """Number of the epoch, counted from 1, of the value at this place."""
+        return (i + 1) * self.every
 
 
 def _curves(history: Any) -> _Curves:
     values = getattr(history, "history", history)
+    if hasattr(values, "columns") and hasattr(values, "__getitem__"):  # a table, such as of CSVLogger's file
+        values = {str(name): list(values[name]) for name in values.columns}
     if not isinstance(values, Mapping) or "loss" not in values:
         names = sorted(values) if isinstance(values, Mapping) else type(history).__name__
         raise ValueError(
@@ -110,9 +157,19 @@ def _curves(history: Any) -> _Curves:
         )
     loss = _as_curve(values["loss"], "loss")
     val_loss = _as_curve(values["val_loss"], "val_loss") if values.get("val_loss") is not None else None
-    if val_loss is not None and len(val_loss) != len(loss):
+    if val_loss is None:
+        return _Curves(loss, None)
+    measured = np.flatnonzero(np.isfinite(val_loss))
+    gaps = np.diff(measured, prepend=-1)
+    if len(val_loss) == len(loss) and len(measured) > 1 and gaps[0] > 1 and (gaps == gaps[0]).all():
+        val_loss = val_loss[measured]  # a table, which has a place for each epoch
+    every = len(loss) // len(val_loss)
+    if every > 1 and len(loss) // every == len(val_loss):  # Keras' validation_freq
+        return _Curves(loss[every - 1 :: every], val_loss, every)
+    if len(val_loss) != len(loss):
         raise ValueError(
-            f"loss has {len(loss)} epochs, but val_loss has {len(val_loss)}. Expected one value per epoch in each."
+            f"loss has {len(loss)} epochs, but val_loss has {len(val_loss)}. Expected one value per epoch in each, or "
+            "of val_loss one in every so many (validation_freq)."
         )
     return _Curves(loss, val_loss)
 
@@ -136,9 +193,10 @@ def _not_a_number(curves: _Curves) -> list[Finding]:
     for name, curve in (("loss", curves.loss), ("val_loss", curves.val_loss)):
         if curve is None or np.isfinite(curve).all():
             continue
-        epoch = int(np.argmin(np.isfinite(curve))) + 1
-        before = f" after {curve[epoch - 2]:.4g} in epoch {epoch - 1}" if epoch > 1 else ""
-        what = "NaN" if np.isnan(curve[epoch - 1]) else "infinite"
+        i = int(np.argmin(np.isfinite(curve)))
+        epoch = curves.epoch(i)
+        before = f" after {curve[i - 1]:.4g} in epoch {curves.epoch(i - 1)}" if i > 0 else ""
+        what = "NaN" if np.isnan(curve[i]) else "infinite"
         return [
             Finding(
                 "nan",
@@ -152,7 +210,7 @@ def _not_a_number(curves: _Curves) -> list[Finding]:
 
 
 def _too_short(curves: _Curves) -> list[Finding]:
-    epochs = len(curves.loss)
+    epochs = curves.epoch(len(curves.loss) - 1)
     return [
         Finding(
             "too_short",
@@ -178,7 +236,7 @@ def _diverging(curves: _Curves) -> list[Finding]:
             "error",
             f"loss on the training data rose from {loss[best]:.4g} to {loss[-1]:.4g}.",
             "lower learning_rate (by 3 to 10), or clip gradients (clipnorm=1); a rising training loss is often a bug",
-            epochs=(best + 1, len(loss)),
+            epochs=(curves.epoch(best), curves.epoch(len(loss) - 1)),
         )
     ]
 
@@ -199,7 +257,7 @@ def _still_learning(curves: _Curves) -> list[Finding]:
             "still_learning",
             "warning",
             f"{curves.name} was still falling when training stopped: from {tail[0]:.4g} to {tail[-1]:.4g} over the "
-            f"last {len(tail)} epochs.",
+            f"last {len(tail) * curves.every} epochs.",
             "train for more epochs, or raise learning_rate",
             epochs=curves.tail_epochs,
         )
@@ -212,7 +270,8 @@ def _overfitting(curves: _Curves) -> list[Finding]:
     val_loss, loss = curves.val_loss, curves.loss
     smooth = _smoothed(val_loss)
     best = int(np.argmin(smooth))
-    rise = float(smooth[-1] - smooth[best])
+    end = val_loss[-max(FEWEST_OF_THE_END, len(val_loss) // 20) :]
+    rise = float(np.median(end) - smooth[best])  # not of a spike alone
     drop = float(val_loss[0] - smooth[best])
     noise = _noise(val_loss)
     # Against |val_loss| alone a curve that ends near 0 would always have risen; against its drop alone, never.
@@ -220,15 +279,17 @@ def _overfitting(curves: _Curves) -> list[Finding]:
         return []
     if loss[-1] > loss[best] + SIGMAS * _noise(loss):  # both rise: not overfitting
         return []
+    lowest = int(np.argmin(val_loss))
+    epoch = curves.epoch(lowest)
     return [
         Finding(
             "overfitting",
             "warning",
-            f"val_loss was lowest at epoch {best + 1} ({val_loss[best]:.4g}) and rose to {val_loss[-1]:.4g}, "
-            f"while loss went from {loss[best]:.4g} to {loss[-1]:.4g}.",
-            f"stop near epoch {best + 1} (EarlyStopping with restore_best_weights=True), or use dropout, "
+            f"val_loss was lowest at epoch {epoch} ({val_loss[lowest]:.4g}) and ended at {val_loss[-1]:.4g}, "
+            f"while loss went from {loss[lowest]:.4g} to {loss[-1]:.4g}.",
+            f"stop near epoch {epoch} (EarlyStopping with restore_best_weights=True), or use dropout, "
             "fewer parameters, or more data",
-            epochs=(best + 1, len(loss)),
+            epochs=(epoch, curves.epoch(len(loss) - 1)),
         )
     ]
 
@@ -247,16 +308,16 @@ def _worse_than_chance(curves: _Curves, chance: float | None, least: float, seve
     learnt = chance - BETTER_THAN_CHANCE * (chance - least)
     if end < learnt:
         return []
-    best = float(curves.watched.min())
+    best, last = float(curves.watched.min()), float(curves.watched[-1])
     once = f" (at its best it was {best:.4g})" if best < learnt else ""
+    seen = f"is {last:.4g} at the end" if last >= learnt else f"has a median of {end:.4g} at the end"
     return [
         Finding(
             "worse_than_chance",
             severity,
-            f"{curves.name} is {end:.4g}, no better than the {chance:.4g} of always giving the same answer{once}.",
-            ("train on, or raise learning_rate; " if severity == "warning" and not short else "")
-            + "check that x and y belong together row by row, scale x, and try another learning_rate",
-            epochs=(1, len(curves.loss)) if short else curves.tail_epochs,
+            f"{curves.name} {seen}, no better than the {chance:.4g} of always giving the same answer{once}.",
+            ("train on, or raise learning_rate; " if severity == "warning" and not short else "") + _OF_CHANCE,
+            epochs=(1, curves.epoch(len(curves.loss) - 1)) if short else curves.tail_epochs,
         )
     ]
 
@@ -271,7 +332,7 @@ def _posterior_collapse(curves: _Curves, chance: float | None, spread: float | N
             "posterior_collapse",
             "error",
             f"whatever it is shown, the model gives nearly the mean example: its outputs vary by {spread:.1%} of what "
-            f"the data vary, and {curves.name} is {end:.4g} where the mean example gets {chance:.4g}.",
+            f"the data vary, and {curves.name} is {curves.watched[-1]:.4g} where the mean example gets {chance:.4g}.",
             "recompile with optimizer='adam', or raise learning_rate: Keras' adadelta takes 0.001, its paper 1.0",
             epochs=curves.tail_epochs,
         )
@@ -298,12 +359,14 @@ def _jumps(curves: _Curves) -> list[Finding]:
 
 
 def _converged(curves: _Curves) -> list[Finding]:
-    tail = curves.watched[-curves.tail :]
+    last, middle = float(curves.watched[-1]), float(np.median(curves.watched[-curves.tail :]))
+    is_typical = abs(last - middle) <= SIGMAS * max(_noise(curves.watched), JUMPS / 10 * abs(middle))
+    place = f"at {last:.4g}" if is_typical else f"around {middle:.4g} ({last:.4g} in the last epoch)"
     return [
         Finding(
             "converged",
             "info",
-            f"{curves.name} is flat at the end, at {float(np.median(tail)):.4g}.",
+            f"{curves.name} is flat at the end, {place}.",
             epochs=curves.tail_epochs,
         )
     ]

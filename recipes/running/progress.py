@@ -69,13 +69,23 @@ class ProgressLine(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.clock = clock
         self.line = LiveLine(stream, clock)
-        self.start = clock()
+        self.start = self.epoch_start = clock()
+        self.epoch = 0
         self.first: int | None = None  # epoch, where a run goes on
         self.compiled = (0, 0.0)  # epochs that had been trained when all was compiled, and when that was
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.start = self.clock()
         self.line.start()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch, self.epoch_start = epoch, self.clock()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Say of a stream whose length nobody knows that it runs, and what it needs if it never ends."""
+        if self.steps_per_epoch is None and self.clock() - self.epoch_start > LOG_EVERY_SECONDS:
+            text = f"epoch {self.epoch + 1}/{self.epochs}  {batch + 1:,} batches so far"
+            self.line.show(f"{text}; a stream that never ends needs steps_per_epoch", last=False)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self.first is None:

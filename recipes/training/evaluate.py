@@ -3,45 +3,54 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from cheatsheet.modelspec import describe_model
 from recipes.training.data.checks import require_inputs
-from recipes.training.data.prepare import TrainingData, examples
-from recipes.training.data.targets import Classes
+from recipes.training.data.prepare import examples, is_stream
 from recipes.training.engines.registry import choose
+from recipes.training.signature import Signature, signature_of
 
 
-def predict(model: keras.Model, x: Any, *, batch_size: int = 256) -> np.ndarray:
+def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_size: int = 256) -> Any:
     """Return the outputs of a model, as `model.predict(x)`, without its set-up for each model.
 
     Args:
         model: A compiled model.
-        x: Inputs `(n, ...)`, checked as `fit` checks them.
+        x: Inputs `(n, ...)`, checked as `fit` checks them; several as for `fit`. A `tf.data.Dataset`, `PyDataset` or
+            generator goes to Keras as it is.
+        like: What it was trained on; by default what `fit` remembers of it. A table's columns are put in that order.
         batch_size: Rows at once; it does not change the outputs.
 
     Returns:
-        Outputs `(n, units)`, or whatever shape the model gives.
+        Outputs `(n, units)`, or whatever shape and structure the model gives.
 
     Raises:
-        DataError: for rows of another shape than the model takes.
+        DataError: for rows of another shape than the model takes, and for columns that are missing or new.
     """
-    one_each = len(getattr(model, "outputs", None) or ()) == len(getattr(model, "inputs", None) or ()) == 1
-    inputs = require_inputs(describe_model(model), x) if one_each else x
+    if is_stream(x):
+        return model.predict(x, verbose=0)
+    inputs = require_inputs(describe_model(model), x, like or signature_of(model))
     engine, _ = choose("auto", model, inputs)
     return engine.predict(model, inputs, batch_size)
 
 
 def evaluate(
-    model: keras.Model, x: Any, y: Any = None, *, classes: Classes | None = None, batch_size: int = 32
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    like: Signature | None = None,
+    batch_size: int = 32,
 ) -> dict[str, Any]:
     """Return the loss and the metrics that a model gets on these rows.
 
     Args:
         model: A compiled model.
-        x: Inputs `(n, ...)`.
+        x: Inputs `(n, ...)`, several as for `fit`; a stream goes to Keras as it is.
         y: Targets, labels as in training; `None` evaluates an autoencoder on x.
-        classes: The labels in the order of the outputs, `Run.classes`.
+        sample_weight: Weights as for `fit`.
+        like: What it was trained on; by default what `fit` remembers of it.
         batch_size: Rows at once.
 
     Returns:
@@ -50,7 +59,8 @@ def evaluate(
     Raises:
         DataError: for examples that do not fit the model, its loss or each other.
     """
-    inputs, targets, _ = examples(model, x, y, classes)
-    data = TrainingData(inputs, targets, None, None, classes, None, 0.0)
+    if is_stream(x):
+        return model.evaluate(x, verbose=0, return_dict=True)
+    data = examples(model, x, y, like or signature_of(model), sample_weight)
     engine, _ = choose("auto", model, data.arrays)
     return engine.evaluate(model, data, batch_size)

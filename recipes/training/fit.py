@@ -17,12 +17,12 @@ from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
 from recipes.training.data.prepare import TrainingData, is_stream, pass_on, prepare
-from recipes.training.engines.engine import EngineUsed, Job, Plan
+from recipes.training.engines.engine import EngineUsed, Job, Plan, stopping_after
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
 from recipes.training.run import Run
-from recipes.training.signature import classes_of, remember_classes
+from recipes.training.signature import remember, signature_of
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 
@@ -37,9 +37,15 @@ def fit(
     batch_size: int = 32,
     validation_data: Any = None,
     validation_split: float = 0.0,
+    validation_batch_size: int | None = None,
+    validation_freq: int = 1,
+    validation_steps: int | None = None,
+    steps_per_epoch: int | None = None,
+    initial_epoch: int = 0,
+    patience: int | None = None,
     shuffle: bool = True,
     sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | str | None = None,
+    class_weight: Mapping[Any, Any] | str | None = None,
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
     seed: int = 0,
     verbose: str | int = "auto",
@@ -64,9 +70,17 @@ def fit(
         batch_size: Rows per step.
         validation_data: `(x, y)` or `(x, y, sample_weight)`.
         validation_split: Share of the rows to validate on instead, `0 <= validation_split < 1`.
+        validation_batch_size: Rows at once in the validation; like the next four, it has Keras' own `fit` run.
+        validation_freq: Validate after every so many epochs.
+        validation_steps: Batches of a stream in `validation_data` that count as the whole of it.
+        steps_per_epoch: Batches that count as one pass; a stream that never ends needs it.
+        initial_epoch: Number of epochs that have been trained before and are not trained again.
+        patience: Stop once val_loss has not been lower for so many epochs, and keep the weights of the lowest, as
+            Keras' `EarlyStopping(restore_best_weights=True)` does, at the speed of a run without it.
         shuffle: Whether each epoch has a new order.
-        sample_weight: Weight of each row `(n,)`, at least 0.
+        sample_weight: Weight of each row `(n,)`, at least 0; of each step or pixel; for several outputs a dict or list.
         class_weight: Weight of each class, by label or by index; `"balanced"` weights them inversely to their number.
+            For several outputs a dict of these by output, `{"kind": {...}}`.
         callbacks: Keras callbacks, or one.
         seed: Of the validation split and the order of the batches. Weights and dropout have their own,
             `build_model(seed=...)`.
@@ -105,12 +119,25 @@ def fit(
                 f"checkpoint_every={checkpoint_every} says how often, but checkpoint=None. "
                 "Pass checkpoint='folder' too."
             )
+    if patience is not None:
+        require_whole("patience", patience, 1)
+        if validation_data is None and not validation_split:
+            raise ValueError(
+                f"patience={patience} watches val_loss, and nothing validates. "
+                "Pass validation_split=0.2, or validation_data."
+            )
+    of_keras = _of_keras(
+        validation_batch_size, validation_freq, validation_steps, steps_per_epoch, initial_epoch, epochs
+    )
+    if of_keras and checkpoint is not None:
+        raise ValueError(f"checkpoint= cannot be used with {', '.join(of_keras)}. Leave one of them out.")
     if is_stream(x):
         if checkpoint is not None:
             raise ValueError(f"checkpoint= needs arrays: where a {type(x).__name__} stopped is not known to it.")
         arrays_only = {"y": y, "validation_split": validation_split, "sample_weight": sample_weight}
         arrays_only |= {"class_weight": class_weight, "allow": allow or None}
-        data = pass_on(model, x, validation_data, arrays_only)
+        steps = {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}
+        data = pass_on(model, x, validation_data, arrays_only, steps)
     else:
         data = prepare(
             model,
@@ -121,12 +148,13 @@ def fit(
             validation_data=validation_data,
             validation_split=validation_split,
             seed=seed,
-            classes=None if refit else classes_of(model),
+            like=None if refit else signature_of(model),
             allow=allow,
         )
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
-    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks])  # NumPy's numbers are not for JSON
+    # NumPy's numbers are not for JSON
+    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks], patience=patience, of_keras=of_keras)
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
                 verbose=verbose, start=start)  # fmt: skip
     done = f"the run after {run.epochs:,} of {count(plan.epochs, 'epoch')}"
@@ -157,14 +185,18 @@ def train_as_planned(
         A `Run`, also where Ctrl-C ended it.
     """
     start = time.perf_counter() if start is None else start
-    steps_per_epoch = None if data.is_stream else -(-data.num_rows // plan.batch_size)
-    line = ProgressLine(epochs=plan.epochs, steps_per_epoch=steps_per_epoch) if verbose else None
+    steps = plan.of_keras.get("steps_per_epoch")
+    if steps is None and not data.is_stream:
+        steps = -(-data.num_rows // plan.batch_size)
+    line = ProgressLine(epochs=plan.epochs, steps_per_epoch=steps) if verbose else None
     steps_before = steps_of(model)
     with ExitStack() as opened:
         interrupt = opened.enter_context(Interrupt())
-        chosen, why = choose(engine, model, data.arrays, plan.callbacks, widen=plan.widen)
+        chosen, why = choose(engine, model, data.arrays, plan.callbacks, of_keras=plan.of_keras, widen=plan.widen)
         plan = replace(plan, progress=line, interrupt=interrupt, widen=plan.widen and chosen.widens)
         resume = None
+        if plan.patience is not None and (plan.callbacks or checkpoint is not None):  # which want to see each epoch
+            plan = replace(plan, callbacks=[*plan.callbacks, stopping_after(plan.patience)], patience=None)
         if checkpoint is not None:
             settings = settings_of(
                 model, data, engine="search" if plan.widen else chosen.name, batch_size=plan.batch_size,
@@ -178,10 +210,14 @@ def train_as_planned(
         finally:
             if line is not None:
                 line.close()
-    remember_classes(model, data.classes)
+    remember(model, data.signature)
     history = outcome.history
     spread = _spread(model, data, history) if data.reconstructs else None
-    findings = diagnose(history, chance=data.chance, least=data.least, spread=spread) if history.get("loss") else []
+    best = outcome.kept or _kept(plan.callbacks)
+    best = None if best == len(history.get("loss", ())) else best
+    findings = []
+    if history.get("loss"):
+        findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best)
     return Run(
         model=model,
         history=history,
@@ -191,12 +227,49 @@ def train_as_planned(
         seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
         steps=steps_of(model) - (resume.first_steps if resume else steps_before),
         steps_per_second=outcome.steps_per_second,
-        classes=data.classes,
+        signature=data.signature,
         chance=data.chance,
         least=data.least,
         spread=spread,
+        kept=best,
         interrupted=interrupt.requested,
     )
+
+
+def _of_keras(
+    validation_batch_size: int | None,
+    validation_freq: int,
+    validation_steps: int | None,
+    steps_per_epoch: int | None,
+    initial_epoch: int,
+    epochs: int,
+) -> dict[str, int]:
+    """Check the arguments that Keras' own `fit` alone reads; return those that are not as by default."""
+    given = {
+        name: value
+        for name, value, usual in (
+            ("validation_batch_size", validation_batch_size, None),
+            ("validation_freq", validation_freq, 1),
+            ("validation_steps", validation_steps, None),
+            ("steps_per_epoch", steps_per_epoch, None),
+            ("initial_epoch", initial_epoch, 0),
+        )
+        if value is not usual and value != usual
+    }
+    for name, value in given.items():
+        require_whole(name, value, 1)
+    if initial_epoch >= epochs:
+        raise ValueError(f"initial_epoch={initial_epoch} leaves none of epochs={epochs}, which counts all, to train.")
+    return {name: int(value) for name, value in given.items() if value is not None}
+
+
+def _kept(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:
+    """Find the epoch, counted from 1, whose weights early stopping has put back; `None` where the last ones stay."""
+    kept = None
+    for callback in callbacks:  # the last one has the last word
+        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
+            kept = callback.best_epoch + 1 if callback.best_weights is not None else kept
+    return kept
 
 
 def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequence[float]]) -> float | None:

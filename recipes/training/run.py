@@ -13,7 +13,7 @@ from recipes.running.show import as_html
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
 from recipes.training.evaluate import evaluate, predict
-from recipes.training.signature import classes_of
+from recipes.training.signature import Signature, signature_of
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class Run:
         seconds: Wall time from call to return; with a checkpoint, that of the earlier calls too.
         steps: Number of batches trained on; with a checkpoint, in the earlier calls too.
         steps_per_second: Of training alone, once all was compiled, validation included; NaN where nothing ran then.
-        classes: The label of each class in the order of the outputs; `None` for numbers.
+        signature: What the model was trained on, part by part; `None` after a stream, which nobody has read.
         chance: Loss of the best constant guess on the target that the verdict is about (validation where there is
             one); `None` for a loss without a row.
         least: Loss of a perfect model on it.
         spread: For an autoencoder that ended near chance, the variance of its outputs over that of its data;
             `None` otherwise.
+        kept: Epoch, counted from 1, whose weights the model has, where early stopping put the best ones back, so that
+            the verdict is about these; `None` for the last one.
         interrupted: Whether Ctrl-C ended it.
     """
 
@@ -46,10 +48,11 @@ class Run:
     seconds: float
     steps: int
     steps_per_second: float = math.nan
-    classes: tuple[Any, ...] | None = None
+    signature: Signature | None = None
     chance: float | None = None
     least: float = 0.0
     spread: float | None = None
+    kept: int | None = None
     interrupted: bool = False
 
     @property
@@ -58,37 +61,55 @@ class Run:
         return len(self.history.get("loss", ()))
 
     @property
+    def classes(self) -> Any:
+        """The label of each class, in the order of the outputs; `None` for numbers; of several outputs a dict."""
+        return None if self.signature is None else self.signature.classes
+
+    @property
     def verdict(self) -> str:
         """The headline in one sentence."""
         return str(self.findings[0]) if self.findings else "nothing to say: no epoch ran"
 
-    def predict(self, x: Any) -> np.ndarray:
-        """Return the model's outputs on these inputs, `(n, units)`; for the names of classes see `predict_labels`."""
-        return predict(self.model, x)
-
-    def predict_labels(self, x: Any) -> np.ndarray:
-        """Return the most probable class of each row, `(n,)`, under the name that it had in training.
+    def predict(self, x: Any) -> Any:
+        """Return the model's outputs on these inputs, `(n, units)`; for the names of classes see `predict_labels`.
 
         Raises:
+            DataError: for what the model was not trained on: another shape, columns that are missing or new.
+        """
+        return predict(self.model, x, like=self.signature)
+
+    def predict_labels(self, x: Any) -> Any:
+        """Return the most probable class of each row, step or pixel, under the name that it had in training.
+
+        Returns:
+            `(n,)`, or `(n, steps)`; of several outputs a dict by name, of those that have classes.
+
+        Raises:
+            DataError: as `predict`.
             ValueError: for a run whose target was numbers, not classes; for one whose model has since been trained on
                 other labels.
         """
-        if self.classes is None:
+        signature = self.signature
+        if signature is None or signature.classes is None:
             raise ValueError("This run has no classes: its target was numbers. Use predict.")
-        now = classes_of(self.model)
-        if now is not None and now != self.classes:
+        now = signature_of(self.model)
+        if now is not None and now.classes != self.classes:
             raise ValueError(
-                f"The model's outputs mean {show_values(list(now))} since a later fit with refit=True, and meant "
-                f"{show_values(list(self.classes))} in this run. Use the later run."
+                f"The model's outputs mean {_names(now.classes)} since a later fit with refit=True, and meant "
+                f"{_names(self.classes)} in this run. Use the later run."
             )
         outputs = self.predict(x)
-        if outputs.shape[1] > 1:
-            return np.asarray(self.classes)[outputs.argmax(axis=1)]
-        return np.asarray(self.classes)[(outputs[:, 0] > middle_of(self.model)).astype(int)]
+        if len(signature.outputs) == 1:
+            return _labels(outputs, signature.outputs[0].classes or (), middle_of(self.model))
+        by_name = dict(zip([part.name for part in signature.outputs], _in_order(outputs, signature), strict=True))
+        return {
+            name: _labels(by_name[name], classes, middle_of(self.model, name))
+            for name, classes in signature.classes.items()
+        }
 
-    def evaluate(self, x: Any, y: Any = None) -> dict[str, Any]:
+    def evaluate(self, x: Any, y: Any = None, *, sample_weight: Any = None) -> dict[str, Any]:
         """Return loss and metrics on other rows, with labels named as in training."""
-        return evaluate(self.model, x, y, classes=self.classes)
+        return evaluate(self.model, x, y, sample_weight=sample_weight, like=self.signature)
 
     def plot(self) -> Any:
         """Draw the loss curve with chance and the verdict; return the matplotlib Figure.
@@ -122,3 +143,22 @@ class Run:
             *map(str, self.findings),
         ]
         return "\n".join(lines)
+
+
+def _labels(outputs: np.ndarray, classes: tuple[Any, ...], middle: float) -> np.ndarray:
+    """Name the class of each row, step or pixel, from outputs `(..., units)`."""
+    outputs = np.asarray(outputs)
+    if outputs.shape[-1] > 1:
+        return np.asarray(classes)[outputs.argmax(axis=-1)]
+    return np.asarray(classes)[(outputs[..., 0] > middle).astype(int)]
+
+
+def _in_order(outputs: Any, signature: Signature) -> list[Any]:
+    """List a model's several outputs in the order of the signature."""
+    if isinstance(outputs, dict):
+        return [outputs[part.name] for part in signature.outputs]
+    return [*outputs]
+
+
+def _names(classes: Any) -> str:
+    return show_values(list(classes)) if classes else "numbers"

@@ -1,22 +1,72 @@
-"""What a model's outputs mean since it was first trained: kept beside the model, and only for as long as it lives."""
+"""What a model was trained on: one small value, kept beside the model and only for as long as it lives."""
 
+from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import keras
 
-from recipes.training.data.targets import Classes
-
-_CLASSES: WeakKeyDictionary[keras.Model, Classes] = WeakKeyDictionary()
+Classes = tuple[Any, ...]
 
 
-def classes_of(model: keras.Model) -> Classes | None:
-    """Return the label of each class, in the order of the outputs, that an earlier `fit` found; `None` for no such."""
-    return _CLASSES.get(model) if isinstance(model, keras.Model) else None
+@dataclass(frozen=True)
+class InputPart:
+    """What one input was given.
+
+    Attributes:
+        name: Its key among several that came as a dict.
+        shape: Of one row.
+        dtype: NumPy's name for the numbers.
+        columns: Names of the columns, in their order; `None` where they had none.
+    """
+
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: str
+    columns: tuple[Any, ...] | None = None
 
 
-def remember_classes(model: keras.Model, classes: Classes | None) -> None:
+@dataclass(frozen=True)
+class OutputPart:
+    """What one output was compared with.
+
+    Attributes:
+        name: Its key in a dict, or the layer's that gives it; `None` where it is the only one.
+        shape: Of one row of the encoded target.
+        classes: The label of each class, in the order of the outputs; `None` for numbers.
+    """
+
+    name: str | None
+    shape: tuple[int, ...]
+    classes: Classes | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model was trained on, and so what its outputs mean: one part for each input and output, in their order."""
+
+    inputs: tuple[InputPart, ...] = ()
+    outputs: tuple[OutputPart, ...] = ()
+
+    @property
+    def classes(self) -> Any:
+        """The label of each class of the only output; of several a dict, by name, of those that have classes."""
+        if len(self.outputs) == 1:
+            return self.outputs[0].classes
+        return {part.name: part.classes for part in self.outputs if part.classes is not None} or None
+
+
+_OF_MODEL: WeakKeyDictionary[keras.Model, Signature] = WeakKeyDictionary()
+
+
+def signature_of(model: Any) -> Signature | None:
+    """Return what an earlier `fit` trained this model on; `None` where none did, or none that could know."""
+    return _OF_MODEL.get(model) if isinstance(model, keras.Model) else None
+
+
+def remember(model: keras.Model, signature: Signature | None) -> None:
     """Keep what a `fit` found; `None` forgets."""
-    if classes is None:
-        _CLASSES.pop(model, None)
+    if signature is None:
+        _OF_MODEL.pop(model, None)
     else:
-        _CLASSES[model] = classes
+        _OF_MODEL[model] = signature

@@ -10,6 +10,8 @@ import numpy as np
 
 import cheatsheet
 from cheatsheet.common.arguments import require_whole
+from cheatsheet.common.arrays import as_array
+from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.features import as_features
 from recipes.training.data.batches import split_rows
@@ -132,7 +134,7 @@ def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
             "Pass the arrays, or train one model of several inputs with fit."
         )
     x = as_features(x)
-    y = None if y is None else np.asarray(y)
+    y = None if y is None else as_array(y, "y")
     if y is not None:
         require_same_rows(x, y)
     return x, y
@@ -148,7 +150,7 @@ def _given(validation_data: Any, y: np.ndarray | None) -> tuple[np.ndarray, np.n
     parts = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
     if len(parts) != 2 or (parts[1] is None) != (y is None):
         raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
-    return as_features(parts[0]), None if parts[1] is None else np.asarray(parts[1])
+    return as_features(parts[0]), None if parts[1] is None else as_array(parts[1], "y")
 
 
 def _divided(
@@ -172,7 +174,7 @@ def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:
     if y is None or task not in ("binary", "multiclass"):
         return None
     head = cheatsheet.head(task, y=y)
-    targets, classes = encode_target(y, head.loss, head.units)
+    targets, classes = encode_target(y, OutputSpec(loss=head.loss, width=head.units))
     if classes is None:
         return None
     one_hot = targets.ndim == 2 and targets.shape[1] > 1

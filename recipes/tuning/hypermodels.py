@@ -4,6 +4,7 @@ import contextlib
 import copy
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,26 @@ def build(problem: "Problem", hp: Any, seed: int) -> keras.Model:
         model = getattr(problem.hypermodel, "build", problem.hypermodel)(hp)
     if not isinstance(model, keras.Model):
         raise TypeError(f"hypermodel must give a compiled Keras model. Received: {type(model).__name__}.")
+    _name_afresh(model)
     return model
+
+
+def _name_afresh(model: keras.Model) -> None:
+    """Name metrics that the user has not named as in a process of their own: `auc` in each trial, not `auc_7`.
+
+    Keras counts such names up over the process; keras-tuner clears the session of Keras before each trial.
+    """
+    compiled = getattr(model, "_compile_metrics", None)
+    parts = () if compiled is None else (compiled._user_metrics, compiled._user_weighted_metrics)
+    numbers: dict[str, int] = {}
+    for metric in keras.tree.flatten(parts):
+        if not isinstance(metric, keras.metrics.Metric):
+            continue
+        plain = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(metric).__name__)
+        plain = re.sub("([a-z])([A-Z])", r"\1_\2", plain).lower()
+        if re.fullmatch(rf"{plain}(_\d+)?", metric.name):
+            number = numbers[plain] = numbers.get(plain, -1) + 1
+            metric.name = f"{plain}_{number}" if number else plain
 
 
 def own_fit(hypermodel: Any) -> Callable[..., Any] | None:

@@ -74,13 +74,13 @@ class ShuffledBatches(keras.utils.PyDataset):
     model is being built, so they do not count epochs.
     """
 
-    def __init__(self, arrays: tuple[Any, ...], *, batch_size: int, seed: int, shuffle: bool) -> None:
+    def __init__(self, arrays: Any, *, batch_size: int, seed: int, shuffle: bool) -> None:
         super().__init__()
-        self.arrays = arrays  # x, y[, sample_weight]: each an array, or a tree of arrays
+        self.arrays = arrays  # (x, y[, sample_weight]), or x alone: each an array, or a tree of arrays
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
-        self.num_rows = len(keras.tree.flatten(arrays[0])[0])
+        self.num_rows = len(keras.tree.flatten(arrays)[0])
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -90,6 +90,6 @@ class ShuffledBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(self.num_rows / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
+    def __getitem__(self, index: int) -> Any:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return tuple(keras.tree.map_structure(lambda array: array[rows], part) for part in self.arrays)
+        return keras.tree.map_structure(lambda array: array[rows], self.arrays)

@@ -10,12 +10,13 @@ import numpy as np
 from cheatsheet.common.words import show_values
 from cheatsheet.dataspec import describe_data
 from cheatsheet.finding import DataError, Finding
-from cheatsheet.modelspec import ModelSpec, Shape
+from cheatsheet.modelspec import ModelSpec, OutputSpec, Shape
 from cheatsheet.rules import allowed, findings_of
 from cheatsheet.table import COMPARES_SHAPES
-from recipes.features import as_features
-from recipes.training.data.targets import Classes, UnknownLabels, encode_target
-from recipes.training.data.weights import Weights, read_weights
+from recipes.features import as_features, columns_of, in_order
+from recipes.training.data.targets import UnknownLabels, encode_target
+from recipes.training.data.weights import read_weights, spread_over
+from recipes.training.signature import Classes, InputPart, OutputPart, Signature
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,15 @@ class Examples:
     Attributes:
         x: Inputs `(n, ...)`, or a tree of them; `None` where they could not be read.
         y: Encoded targets likewise.
-        sample_weight: `(n,)` float32, or `None`.
-        classes: The label of each class, in the order of the outputs; `None` for numbers.
+        sample_weight: Weights likewise, `(n,)` or one for each step or pixel; `None` for none.
+        signature: What they are, part by part.
         findings: All that speaks against them.
     """
 
     x: Any
     y: Any
-    sample_weight: Weights
-    classes: Classes | None
+    sample_weight: Any
+    signature: Signature
     findings: tuple[Finding, ...]
 
 
@@ -43,7 +44,7 @@ def read_examples(
     y: Any,
     *,
     sample_weight: Any = None,
-    classes: Classes | None = None,
+    like: Signature | None = None,
     trained_before: bool = False,
     where: str = "",
     targets_too: bool = True,
@@ -54,27 +55,32 @@ def read_examples(
         spec: The model.
         x: Inputs as for `fit`.
         y: Targets as for `fit`; `None` stands for `y=x`.
-        sample_weight: Weights of the rows.
-        classes: The labels that the outputs mean; `None` finds them.
-        trained_before: Whether these are from an earlier training, not from the training target beside.
+        sample_weight: Weights of the rows, or of each output's rows.
+        like: What the model was trained on: columns get its order, labels its numbers; `None` finds them.
+        trained_before: Whether that was an earlier training, not the training target beside.
         where: Which examples these are, for the findings.
         targets_too: Whether to read y at all.
     """
     found: list[Finding] = []
     inputs = targets = weights = None
+    signature = Signature()
     with gathering(found, where):
-        inputs = read_inputs(spec, x)
+        inputs, parts = read_inputs(spec, x, like)
+        signature = replace(signature, inputs=parts)
     with gathering(found, where):
-        weights = read_weights(sample_weight)
+        weights = read_weights(sample_weight, spec.outputs)
     if y is None and findings_of(spec, describe_data(inputs)):
         targets_too = False  # the same array in the same shape, and one refusal of it is enough
     if targets_too and not (y is None and inputs is None):
-        with gathering(found, where), _in_the_words_of_fit(trained_before):
-            targets, classes = _read_targets(spec, inputs if y is None else y, classes)
+        with gathering(found, where):
+            targets, ends = _read_targets(spec, inputs if y is None else y, like, trained_before, found, where)
+            signature = replace(signature, outputs=ends)
     found += findings_of(spec, describe_data(inputs, targets, sample_weight=weights, where=where))
-    if weights is not None and weights.ndim > 1:
-        weights = weights.reshape(len(weights), -1)[:, 0]
-    return Examples(inputs, targets, weights, classes, tuple(found))
+    if isinstance(weights, np.ndarray) and weights.shape[1:] == (1,):
+        weights = weights[:, 0]
+    if weights is not None and targets is not None:
+        weights = spread_over(targets, weights)
+    return Examples(inputs, targets, weights, signature, tuple(found))
 
 
 def raise_errors(findings: Sequence[Finding], allow: Sequence[str] = ()) -> tuple[Finding, ...]:
@@ -91,14 +97,17 @@ def raise_errors(findings: Sequence[Finding], allow: Sequence[str] = ()) -> tupl
 
 
 @contextmanager
-def gathering(findings: list[Finding], where: str = "") -> Iterator[None]:
+def gathering(findings: list[Finding], where: str = "", output: str | None = None) -> Iterator[None]:
     """Let the block refuse: what it found joins the list instead of being raised."""
     try:
         yield
     except DataError as error:
-        findings += [replace(finding, where=finding.where or where) for finding in error.findings]
+        findings += [
+            replace(finding, where=finding.where or where, output=finding.output or output)
+            for finding in error.findings
+        ]
     except ValueError as error:
-        findings.append(Finding("unreadable_values", "error", str(error), where=where))
+        findings.append(Finding("unreadable_values", "error", str(error), where=where, output=output))
 
 
 @contextmanager
@@ -117,41 +126,100 @@ def _in_the_words_of_fit(trained_before: bool) -> Iterator[None]:
         raise DataError([Finding("unknown_labels", "error", message, fix)]) from None
 
 
-def read_inputs(spec: ModelSpec, x: Any) -> Any:
-    """Return x as arrays of numbers, with the last axis of size 1 that the model takes or lacks.
+def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple[Any, tuple[InputPart, ...]]:
+    """Read x as arrays of numbers, with the last axis of size 1 that the model takes or lacks, and say what they are.
+
+    Args:
+        spec: The model.
+        x: As for `fit`.
+        like: What the model was trained on: a table's columns are put in the order of then.
 
     Raises:
+        DataError: for a table that lacks columns of the training, or has others.
         ValueError: for what holds no finite numbers.
     """
-    if is_tree(x, spec.inputs):
-        return _read_tree(x, "x")
-    inputs = as_features(x)
-    return _as_shaped(inputs, spec.inputs[0].shape) if len(spec.inputs) == 1 else inputs
+    known = {part.name: part for part in like.inputs} if like is not None else {}
+    if not is_tree(x, spec.inputs):
+        table = in_order(x, known[None].columns if len(known) == 1 and None in known else None, "x")
+        inputs = as_features(table)
+        if len(spec.inputs) == 1:
+            inputs = _as_shaped(inputs, spec.inputs[0].shape)
+        return inputs, (_input_part(None, inputs, table),)
+    items = list(x.items()) if isinstance(x, Mapping) else list(enumerate(x))
+    arrays, parts = [], []
+    for i, (key, given) in enumerate(items):
+        name = str(key) if isinstance(x, Mapping) else None
+        before = known.get(name) if name is not None else like.inputs[i] if like and i < len(like.inputs) else None
+        table = in_order(given, before.columns if before else None, f"x[{key!r}]")
+        arrays.append(as_features(table, f"x[{key!r}]"))
+        parts.append(_input_part(name, arrays[-1], table))
+    if isinstance(x, Mapping):
+        return dict(zip(x, arrays, strict=True)), tuple(parts)
+    return type(x)(arrays), tuple(parts)
 
 
-def require_inputs(spec: ModelSpec, x: Any) -> Any:
+def _input_part(name: str | None, array: np.ndarray, table: Any) -> InputPart:
+    return InputPart(name, array.shape[1:], array.dtype.name, columns_of(table))
+
+
+def require_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> Any:
     """Return x as arrays of numbers that the model takes.
 
     Raises:
         DataError: for rows that are not what the model takes.
         ValueError: for what holds no finite numbers.
     """
-    inputs = read_inputs(spec, x)
+    inputs, _ = read_inputs(spec, x, like)
     raise_errors(findings_of(spec, describe_data(inputs)))
     return inputs
 
 
-def _read_targets(spec: ModelSpec, y: Any, classes: Classes | None) -> tuple[Any, Classes | None]:
-    if is_tree(y, spec.outputs):
-        return _read_tree(y, "y"), None
-    if len(spec.outputs) != 1:
-        return encode_target(y, "", None, classes)
-    output = spec.outputs[0]
-    loss = output.loss or ""
-    targets, found = encode_target(y, loss, output.values_per_row, classes)
-    if loss in COMPARES_SHAPES and output.shape is not None:
-        targets = _as_shaped(targets, output.shape)
-    return targets, found
+def _read_targets(
+    spec: ModelSpec, y: Any, like: Signature | None, trained_before: bool, found: list[Finding], where: str
+) -> tuple[Any, tuple[OutputPart, ...]]:
+    """Encode the target of each output for its own loss; what speaks against one of several joins the findings."""
+    if not is_tree(y, spec.outputs):
+        output = spec.outputs[0] if len(spec.outputs) == 1 else OutputSpec()
+        before = like.outputs[0].classes if like is not None and len(like.outputs) == 1 else None
+        with _in_the_words_of_fit(trained_before):
+            target, classes = _read_target(y, output, before, spec)
+        return target, (OutputPart(None, target.shape[1:], classes),)
+    arrays: list[Any] = []
+    parts = []
+    before_by_name = {part.name: part.classes for part in like.outputs} if like is not None else {}
+    items = list(y.items()) if isinstance(y, Mapping) else list(enumerate(y))
+    for key, given in items:
+        output = _output_of(spec, key) if isinstance(y, Mapping) or len(items) == len(spec.outputs) else OutputSpec()
+        name = output.name or str(key)
+        array = given
+        with gathering(found, where, name), _in_the_words_of_fit(trained_before):
+            array, classes = _read_target(given, output, before_by_name.get(name), spec)
+            parts.append(OutputPart(name, array.shape[1:], classes))
+        arrays.append(array)
+    if len(parts) < len(items):
+        raise DataError([])  # what could not be read has been found, and the rules have nothing to judge
+    tree = dict(zip(y, arrays, strict=True)) if isinstance(y, Mapping) else type(y)(arrays)
+    return tree, tuple(parts)
+
+
+def _output_of(spec: ModelSpec, key: Any) -> OutputSpec:
+    """Find the output of this name, or at this place; one of which nothing is known where there is none."""
+    if isinstance(key, int) and not any(output.name == key for output in spec.outputs):
+        return spec.outputs[key] if key < len(spec.outputs) else OutputSpec()
+    return next((output for output in spec.outputs if key in (output.name, output.layer)), OutputSpec())
+
+
+def _read_target(
+    y: Any, output: OutputSpec, before: Classes | None, spec: ModelSpec
+) -> tuple[np.ndarray, Classes | None]:
+    if spec.has_own_step:
+        output = OutputSpec(output.name)
+    target, classes = encode_target(y, output, before)
+    if before is not None and classes == tuple(range(len(before))):
+        classes = before  # one-hot rows have no names, and keep those of before
+    if output.loss in COMPARES_SHAPES and output.shape is not None:
+        target = _as_shaped(target, output.shape)
+    return target, classes
 
 
 def is_tree(values: Any, ends: Sequence[Any]) -> bool:
@@ -159,13 +227,6 @@ def is_tree(values: Any, ends: Sequence[Any]) -> bool:
     if isinstance(values, Mapping):
         return True
     return isinstance(values, list | tuple) and len(ends) > 1
-
-
-def _read_tree(tree: Any, name: str) -> Any:
-    """Read several array-likes, each under its own name in errors; lists of numbers inside count as arrays."""
-    if isinstance(tree, Mapping):
-        return {key: as_features(part, f"{name}[{key!r}]") for key, part in tree.items()}
-    return type(tree)(as_features(part, f"{name}[{i}]") for i, part in enumerate(tree))
 
 
 def _as_shaped(array: np.ndarray, expected: Shape) -> np.ndarray:

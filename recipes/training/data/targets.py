@@ -5,13 +5,17 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import DataError, Finding, unfit_target
+from cheatsheet.modelspec import OutputSpec
 from cheatsheet.table import OF_NUMBERS
 from cheatsheet.targets import in_unit_interval, is_distribution, is_whole, plain_labels, require_target
-from recipes.features import as_features, as_float32
+from recipes.features import as_features, as_float32, in_order
+from recipes.training.signature import Classes
 
-Classes = tuple[Any, ...]
+_OF_CLASSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+               "kl_divergence")  # fmt: skip
 
 
 class UnknownLabels(DataError):
@@ -31,17 +35,18 @@ class UnknownLabels(DataError):
         super().__init__([Finding("unknown_labels", "error", message)])
 
 
-def encode_target(
-    y: Any, loss: str, units: int | None, classes: Classes | None = None
-) -> tuple[np.ndarray, Classes | None]:
-    """Encode these labels as the array that this loss wants.
+def encode_target(y: Any, output: OutputSpec, classes: Classes | None = None) -> tuple[np.ndarray, Classes | None]:
+    """Encode these labels as the array that the loss of this output wants.
 
-    Labels that the loss can read are left as they are; text, -1/+1 and gaps are numbered in sorted order.
+    Labels that the loss can read are left as they are; text, -1/+1 and gaps are numbered in sorted order; the columns
+    of a table of one-hot rows are classes in their own order. Where the loss has an `axis` of its own, or leaves a
+    class out, the user has numbered them, and they are left alone.
 
     Args:
-        y: Target as for `cheatsheet.infer_task`, one row per example.
-        loss: Keras' full name of the compiled loss; for one of the user's own `y` is only checked for being numbers.
-        units: Width of the model's output, `None` while it is not known.
+        y: Target as for `cheatsheet.infer_task`, one row per example; for an output with steps or pixels also one
+            label, or one row of a distribution, for each.
+        output: With Keras' full name of its compiled loss, for one of the user's own `y` is only checked for being
+            numbers; with its width and shape, as far as they are known.
         classes: The order found in the training target, for validation data.
 
     Returns:
@@ -51,15 +56,15 @@ def encode_target(
         ValueError: naming what `y` holds, what the loss expects and the mend; mostly a `DataError`. Shapes are left to
             the rules.
     """
-    if loss == "binary_crossentropy":
-        return _for_binary(y, units, classes)
+    loss = output.loss or ""
+    if output.loss_options.get("axis", -1) != -1:
+        return as_features(y, "y"), None
+    if loss in ("binary_crossentropy", "binary_focal_crossentropy"):
+        return _for_binary(y, output, classes)
     if loss in ("hinge", "squared_hinge"):
-        labels, classes = _two_labels(y, loss, (-1, 1), classes)
-        return labels, classes
-    if loss == "sparse_categorical_crossentropy":
-        return _as_indices(y, loss, units, classes)
-    if loss in ("categorical_crossentropy", "kl_divergence"):
-        return _as_rows(y, loss, units, classes)
+        return _two_labels(y, loss, (-1, 1), classes)
+    if loss in _OF_CLASSES:
+        return _for_classes(y, output, classes)
     if loss not in OF_NUMBERS:
         array = as_features(y, "y")
         return array if np.ndim(y) > 1 else array[:, 0], None
@@ -69,22 +74,44 @@ def encode_target(
     return as_float32(array, "y"), None
 
 
-def _for_binary(y: Any, units: int | None, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
-    array = as_array(y, "y")
+def class_index(targets: np.ndarray, loss: str) -> np.ndarray:
+    """Find the class of each row, step or pixel from the encoding that this loss wants; without the classes' axis."""
+    if loss == "sparse_categorical_crossentropy":
+        return targets
+    if targets.shape[-1] > 1 and targets.ndim > 1:
+        return targets.argmax(axis=-1)
+    second = targets > (0 if "hinge" in loss else 0.5)
+    return (second[..., 0] if second.ndim > 1 else second).astype(int)
+
+
+def _steps_of(output: OutputSpec) -> tuple[int | None, ...]:
+    """Give the axes between rows and classes of an output that judges each step or pixel; none where it judges rows."""
+    return () if output.shape is None else output.shape[1:-1]
+
+
+def _for_binary(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
+    array, units = as_array(y, "y"), output.values_per_row
     if array.ndim > 1 and array.shape[1:] != (1,):
         require_finite(array, "y")
-        if array.dtype.kind == "U" or not in_unit_interval(array):
+        is_text = array.dtype.kind == "U"
+        if not is_text and in_unit_interval(array) and classes is None:
+            return as_float32(array, "y"), None  # the very same array for an autoencoder
+        if _steps_of(output) and output.width == 1 and (is_text or len(np.unique(array)) == 2):
+            labels, classes = _two_labels(array.reshape(-1), output.loss or "", (0, 1), classes)
+            return labels.reshape(array.shape), classes
+        if is_text or not in_unit_interval(array):
+            held = f"holds text ({show_values(array)})" if is_text else f"runs from {array.min()} to {array.max()}"
             raise unfit_target(
-                f"binary_crossentropy expects values in [0, 1], but y runs from {array.min()} to {array.max()}.",
+                f"{output.loss} expects values in [0, 1], but y {held}.",
                 "scale them (divide by 255, say), or use loss='mean_squared_error'",
             )
-        return as_float32(array, "y"), None  # the very same array for an autoencoder
+        return as_float32(array, "y"), None
     if units not in (None, 1):
         raise unfit_target(
-            f"y has shape {array.shape}, one label a row, but the model has {units} outputs with binary_crossentropy.",
+            f"y has shape {array.shape}, one label a row, but the model has {units} outputs with {output.loss}.",
             f"build it with task='multiclass', num_classes={units}, or pass {units} columns of 0 and 1",
         )
-    return _two_labels(array, "binary_crossentropy", (0, 1), classes)
+    return _two_labels(array, output.loss or "", (0, 1), classes)
 
 
 def _two_labels(
@@ -105,28 +132,94 @@ def _two_labels(
     return encoded[:, None], classes
 
 
-def _as_indices(y: Any, loss: str, units: int | None, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
-    array = require_target(y, "multiclass", loss)
-    if array.ndim == 2:
-        _require_width(array, units)
-        return array.argmax(axis=1).astype(np.int32), tuple(range(array.shape[1]))
-    if classes is None:
-        classes = _classes_of(array, units)
-    return _positions(array, classes).astype(np.int32), classes
+def _for_classes(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
+    """Encode labels or rows; the columns of a table of one-hot rows name the classes, and then say their order."""
+    names = None if _steps_of(output) else class_columns(y)
+    if names and classes and all(isinstance(label, str) for label in classes):
+        y = in_order(y, classes, "y")
+    encode = _as_indices if output.loss == _OF_CLASSES[0] else _as_rows
+    target, found = encode(y, output, classes)
+    if names and classes is None and found == tuple(range(len(names))):
+        found = names
+    return target, found
 
 
-def _as_rows(y: Any, loss: str, units: int | None, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
+def _as_indices(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
+    steps, loss = _steps_of(output), output.loss or ""
+    units = output.width if steps else output.values_per_row
     array = as_array(y, "y")
-    if array.ndim == 2 and array.shape[1] > 1:
+    if "ignore_class" in output.loss_options and output.loss_options["ignore_class"] is not None:
+        return _left_alone(array, output, units)
+    if steps:
+        array = _without_classes(array, output)
+        flat = require_target(array.reshape(-1), "multiclass", loss)
+    else:
+        flat = array = require_target(array, "multiclass", loss)
+        if array.ndim == 2:
+            _require_width(array, units)
+            return array.argmax(axis=1).astype(np.int32), tuple(range(array.shape[1]))
+    if classes is None:
+        classes = _classes_of(flat, units)
+    return _positions(flat, classes).astype(np.int32).reshape(array.shape), classes
+
+
+def _left_alone(array: np.ndarray, output: OutputSpec, units: int | None) -> tuple[np.ndarray, Classes | None]:
+    """Require labels that are numbered already, but for the one that the loss leaves out."""
+    ignored = output.loss_options["ignore_class"]
+    require_finite(array, "y")
+    kept = array[array != ignored] if array.dtype.kind != "U" else array
+    numbered = kept.dtype.kind != "U" and is_whole(kept) and (kept.size == 0 or kept.min() >= 0)
+    if not numbered or (units is not None and kept.size and kept.max() >= units):
+        raise unfit_target(
+            f"{output.loss} leaves out ignore_class={ignored}, and so reads the other labels of y as they are, but y "
+            f"holds {show_values(np.unique(kept))}. Expected 0..{'K-1' if units is None else units - 1}.",
+            "number the classes from 0",
+        )
+    if array.ndim > 1 and array.shape[-1] == 1 and not (output.shape is not None and array.ndim < len(output.shape)):
+        array = array[..., 0]
+    return array.astype(np.int32), None if units is None else tuple(range(units))
+
+
+def _without_classes(array: np.ndarray, output: OutputSpec) -> np.ndarray:
+    """Give one label for each step or pixel, also from one-hot and from a last axis of size 1.
+
+    Raises:
+        DataError: for other axes than the output has.
+    """
+    assert output.shape is not None
+    if array.ndim == len(output.shape):
+        if array.shape[-1] == 1 and output.width != 1:
+            array = array[..., 0]
+        elif array.dtype.kind != "U" and array.shape[-1] == output.width and is_distribution(_rows(array)):
+            array = array.argmax(axis=-1)
+    sizes = output.shape[1:-1]
+    if array.ndim != len(sizes) + 1 or any(b not in (None, a) for a, b in zip(array.shape[1:], sizes, strict=True)):
+        message = (
+            f"The rows of y have shape {array.shape[1:]}, but the model gives one of {output.width} classes for each "
+            f"of {sizes}. Expected one label for each of these."
+        )
+        raise DataError([Finding("target_shape", "error", message, "mend y's shape, or the model")])
+    return array
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """Put the last axes side by side: `(rows * steps, classes)`."""
+    return array.reshape(-1, array.shape[-1])
+
+
+def _as_rows(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np.ndarray, Classes | None]:
+    array, steps = as_array(y, "y"), _steps_of(output)
+    is_of_rows = (array.ndim == 2 and not steps) or (bool(steps) and array.ndim == len(steps) + 2)
+    if is_of_rows and array.shape[-1] > 1:
         require_finite(array, "y")
-        if not is_distribution(array):
+        if array.dtype.kind == "U" or not is_distribution(_rows(array)):
             raise unfit_target(
-                f"{loss} expects rows that sum to 1, but the first row of y is {show_values(array[0])}.",
+                f"{output.loss} expects rows that sum to 1, but the first row of y is {show_values(_rows(array)[0])}.",
                 "for several labels a row build the model with task='multilabel'",
             )
-        return array.astype(np.float32), tuple(range(array.shape[1])) if is_whole(array) else None
-    indices, classes = _as_indices(array, loss, units, classes)
-    width = units or len(classes or ())
+        return array.astype(np.float32), tuple(range(array.shape[-1])) if is_whole(array) else None
+    indices, classes = _as_indices(array, output, classes)
+    width = (output.width if steps else output.values_per_row) or len(classes or ())
     return np.eye(width, dtype=np.float32)[indices], classes
 
 
@@ -145,12 +238,13 @@ def _classes_of(array: np.ndarray, units: int | None) -> Classes:
 
 
 def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
-    """Find the index of each label in `classes`, which are sorted."""
+    """Find the index of each label in `classes`, in whatever order these are."""
     known = np.asarray(classes)
     if (known.dtype.kind == "U") != (array.dtype.kind == "U"):  # text against numbers
         raise UnknownLabels(np.unique(array), classes)
-    position = np.searchsorted(known, array)
-    strange = known[np.minimum(position, len(known) - 1)] != array
+    order = np.argsort(known)
+    position = order[np.minimum(np.searchsorted(known, array, sorter=order), len(known) - 1)]
+    strange = known[position] != array
     if strange.any():
         raise UnknownLabels(np.unique(array[strange]), classes)
     return position

@@ -1,36 +1,60 @@
 """How much does each row count? Weights of the rows, and of the classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cheatsheet.common.words import show_values
 from cheatsheet.finding import DataError, Finding
+from cheatsheet.modelspec import OutputSpec
 from recipes.features import as_features
-from recipes.training.data.targets import Classes
+from recipes.training.data.targets import class_index
+from recipes.training.signature import Classes
 
-Weights = np.ndarray | None
 
-
-def read_weights(sample_weight: Any) -> Weights:
+def read_weights(sample_weight: Any, outputs: Sequence[OutputSpec]) -> Any:
     """Return weights as float32, in the shape they came in, for the rules to judge; `None` stays `None`.
+
+    Args:
+        sample_weight: An array-like; for a model with several outputs also a dict by output, list or tuple of them.
+        outputs: Of the model.
 
     Raises:
         ValueError: for what holds no numbers, or not finite ones.
     """
     if sample_weight is None:
         return None
-    weights = as_features(sample_weight, "sample_weight").astype(np.float32)
+    if isinstance(sample_weight, Mapping):
+        return {key: _read(part, f"sample_weight[{key!r}]") for key, part in sample_weight.items()}
+    if isinstance(sample_weight, list | tuple) and len(outputs) > 1 and len(sample_weight) == len(outputs):
+        return [_read(part, f"sample_weight[{i}]") for i, part in enumerate(sample_weight)]
+    return _read(sample_weight, "sample_weight")
+
+
+def _read(sample_weight: Any, name: str) -> np.ndarray:
+    weights = as_features(sample_weight, name).astype(np.float32)
     return weights[:, 0] if np.ndim(sample_weight) == 1 else weights
 
 
-def class_weights(class_weight: Any, targets: Any, classes: Classes | None) -> np.ndarray:
+def spread_over(targets: Any, weights: Any) -> Any:
+    """Give weights the structure of the targets, as Keras wants them: 1 where a dict names an output not."""
+    if isinstance(weights, Mapping):
+        if not isinstance(targets, Mapping):
+            return next(iter(weights.values())) if len(weights) == 1 else weights
+        return {
+            key: weights[key] if key in weights else np.ones(len(target), np.float32) for key, target in targets.items()
+        }
+    return type(targets)(weights) if isinstance(weights, list) and isinstance(targets, list | tuple) else weights
+
+
+def class_weights(class_weight: Any, targets: np.ndarray, loss: str, classes: Classes | None) -> np.ndarray:
     """Return the weight of each class, in the order of the classes.
 
     Args:
         class_weight: `"balanced"`, or a weight for each class, by label or by index.
-        targets: Encoded targets.
+        targets: Encoded targets of one output.
+        loss: Of that output.
         classes: The label of each class; `None` for a target of numbers.
 
     Raises:
@@ -39,7 +63,8 @@ def class_weights(class_weight: Any, targets: Any, classes: Classes | None) -> n
     if classes is None:
         raise _unfit("class_weight needs a target of classes, but this loss takes numbers. Use sample_weight.")
     if isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(class_index(targets), minlength=len(classes))
+        index = class_index(targets, loss).ravel()
+        counts = np.bincount(index[(index >= 0) & (index < len(classes))], minlength=len(classes))
         return (counts.sum() / (len(classes) * np.maximum(counts, 1))).astype(np.float32)  # as scikit-learn's
     if not isinstance(class_weight, Mapping):
         raise _unfit(f"class_weight must be 'balanced' or a dict from class to weight. Received: {class_weight!r}.")
@@ -57,11 +82,11 @@ def class_weights(class_weight: Any, targets: Any, classes: Classes | None) -> n
     return table
 
 
-def class_index(targets: np.ndarray) -> np.ndarray:
-    """Find the class of each row, from any of the encodings; `(n,)`."""
-    if targets.ndim == 2 and targets.shape[1] > 1:
-        return targets.argmax(axis=1)
-    return np.unique(targets.ravel(), return_inverse=True)[1] if targets.min() < 0 else targets.ravel().astype(int)
+def weights_by_class(table: np.ndarray, targets: np.ndarray, loss: str) -> np.ndarray:
+    """Look up the weight of each row, step or pixel by its class; 0 for a label that is no class, as one left out."""
+    index = class_index(targets, loss)
+    known = (index >= 0) & (index < len(table))
+    return np.where(known, table[np.where(known, index, 0)], np.float32(0))
 
 
 def _unfit(message: str) -> DataError:

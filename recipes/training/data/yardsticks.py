@@ -19,24 +19,65 @@ def loss_name(model: keras.Model) -> str | None:
     return outputs[0].loss if len(outputs) == 1 else None
 
 
-def middle_of(model: keras.Model) -> float:
-    """Find the output above which an example is of the second class; the compiled loss says what outputs mean."""
-    output = describe_model(model).outputs[0]
+def middle_of(model: keras.Model, name: str | None = None) -> float:
+    """Find the value above which an example is of the second class; the compiled loss says what outputs mean.
+
+    Args:
+        model: A compiled model.
+        name: Of one of several outputs.
+    """
+    outputs = describe_model(model).outputs
+    output = next((output for output in outputs if name in (output.name, output.layer)), outputs[0])
     return 0.0 if output.from_logits or output.loss in ("hinge", "squared_hinge") else 0.5
 
 
-def yardsticks(model: keras.Model, targets: Any) -> tuple[float | None, float]:
-    """Compute the loss of the best constant guess, and of a perfect model, where the table knows the loss."""
+def yardsticks(model: keras.Model, targets: Any, fitted_on: Any = None) -> tuple[float | None, float]:
+    """Compute the loss of the best constant guess, and of a perfect model, where that is the quantity Keras reports.
+
+    It is not where the table does not know the loss, and where penalties are added to it or masks leave steps out.
+
+    Args:
+        model: A compiled model.
+        targets: Those that are watched, encoded.
+        fitted_on: Those that train, where they are others: nobody knows the base rates of the validation beforehand.
+    """
     name, loss = loss_name(model), _one_loss(model)
     if not isinstance(targets, np.ndarray) or name not in {row.loss for row in TABLE}:
         return None, 0.0
-    if targets.size > MOST_YARDSTICK_VALUES:
-        targets = targets[:: -(-targets.size // MOST_YARDSTICK_VALUES)]
+    has_steps = targets.ndim > (1 if name == "sparse_categorical_crossentropy" else 2)
+    if _has_penalties(model) or (has_steps and _masks(model)):
+        return None, 0.0
+    targets, fitted_on = (_few_by_row(values, name) for values in (targets, fitted_on))
     if name == "pinball":
-        return chance_loss(name, targets, quantiles=loss.quantiles), 0.0
+        return chance_loss(name, targets, fitted_on=fitted_on, quantiles=loss.quantiles), 0.0
     if isinstance(loss, keras.losses.Loss) and not _is_as_in_the_table(loss):
         return None, 0.0
-    return chance_loss(name, targets), least_loss(name, targets)
+    return chance_loss(name, targets, fitted_on=fitted_on), least_loss(name, targets)
+
+
+def _has_penalties(model: keras.Model) -> bool:
+    """Does something add to the loss: a regularizer of weights or activities, or a layer's own `add_loss`?"""
+    for layer in model._flatten_layers():
+        if any(value is not None for name, value in vars(layer).items() if name.endswith("regularizer")):
+            return True
+    return bool(model.built and model.losses)
+
+
+def _masks(model: keras.Model) -> bool:
+    """Does a layer say that some steps do not count?"""
+    layers = model._flatten_layers()
+    return any(isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in layers)
+
+
+def _few_by_row(targets: np.ndarray | None, name: str | None) -> np.ndarray | None:
+    """Put steps and pixels, each of which has its class, below one another, and leave rows out where they are many."""
+    if targets is None:
+        return None
+    if name == "sparse_categorical_crossentropy":
+        targets = targets.reshape(-1)
+    elif name in ("categorical_crossentropy", "kl_divergence") and targets.ndim > 2:
+        targets = targets.reshape(-1, targets.shape[-1])
+    return targets[:: -(-targets.size // MOST_YARDSTICK_VALUES)] if targets.size > MOST_YARDSTICK_VALUES else targets
 
 
 def _one_loss(model: keras.Model) -> Any:

@@ -1,7 +1,7 @@
 """What an engine is, and what passes between `fit` and it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +26,9 @@ class Plan:
         progress: A callback of our own that only looks at the logs; it may be told of several epochs at once.
         interrupt: Its `requested` asks the engine to end at the next clean place.
         resume: Where the run goes on from, and what takes its states; `None` keeps nothing on disk.
+        patience: Epochs without a lower val_loss after which the run ends; in the end the model has the weights of the
+            lowest. `None` trains all epochs.
+        of_keras: Arguments that Keras' own `fit` alone reads, such as `steps_per_epoch`, by name.
         widen: Whether this is one of many runs of networks that differ in widths and rates, so that what is compiled
             for all of them at once pays, at the price of other random numbers in dropout.
     """
@@ -38,6 +41,8 @@ class Plan:
     progress: keras.callbacks.Callback | None = None
     interrupt: Interrupt = field(default_factory=Interrupt)
     resume: Resume | None = None
+    patience: int | None = None
+    of_keras: Mapping[str, Any] = field(default_factory=dict)
     widen: bool = False
 
 
@@ -58,11 +63,18 @@ class Outcome:
         history: One list per quantity, one value per epoch, those before a checkpoint included.
         how: What ran, in words.
         steps_per_second: Of training alone, once all was compiled; NaN where nothing ran after that.
+        kept: Epoch, counted from 1, whose weights `plan.patience` has put back; `None` for the last one.
     """
 
     history: dict[str, list[float]]
     how: str
     steps_per_second: float = math.nan
+    kept: int | None = None
+
+
+def stopping_after(patience: int) -> keras.callbacks.EarlyStopping:
+    """Make the callback that means the same as `Plan.patience`."""
+    return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 
 class Engine(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 
 from recipes.training.data.batches import ShuffledBatches
 from recipes.training.data.prepare import TrainingData
-from recipes.training.engines.engine import Job, Outcome, Plan
+from recipes.training.engines.engine import Job, Outcome, Plan, stopping_after
 from recipes.training.engines.resume import merged
 
 HOW = "model.fit"
@@ -45,16 +45,23 @@ ENGINE = KerasFit()
 
 def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     batches: Any = data.x
-    options: dict[str, Any] = {"validation_data": data.validation}
+    options: dict[str, Any] = {"validation_data": data.validation, "shuffle": False}  # batches have their own order
     if not data.is_stream:
         arrays = (data.x, data.y) if data.sample_weight is None else (data.x, data.y, data.sample_weight)
-        batches = ShuffledBatches(arrays, batch_size=plan.batch_size, seed=plan.seed, shuffle=plan.shuffle)
-        options["shuffle"] = False  # ShuffledBatches has its own order
+        if data.y is None:  # for the model's own train_step: a PyDataset would hand it a tuple
+            options |= {"batch_size": plan.batch_size, "shuffle": plan.shuffle}
+        else:
+            batches = ShuffledBatches(arrays, batch_size=plan.batch_size, seed=plan.seed, shuffle=plan.shuffle)
         if data.validation is not None:
             options["validation_data"] = data.validation if data.validation[2] is not None else data.validation[:2]
             options["validation_batch_size"] = plan.batch_size
+    options |= plan.of_keras
     speed = _Speed()
     callbacks = [_Control(batches, plan), speed, *plan.callbacks, *([plan.progress] if plan.progress else [])]
+    stopping = None
+    if plan.patience is not None:
+        stopping = stopping_after(plan.patience)
+        callbacks.append(stopping)
     if plan.resume is not None:
         if plan.resume.stopped or plan.resume.epoch >= plan.epochs:  # model.fit would train one more epoch
             return Outcome(_finished(model, data, plan), HOW)
@@ -62,7 +69,8 @@ def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         options["initial_epoch"] = plan.resume.epoch
     history = model.fit(batches, epochs=plan.epochs, callbacks=callbacks, verbose=0, **options).history
     history = history if plan.resume is None else merged(plan.resume.history, history)
-    return Outcome(history, HOW, speed.steps_per_second)
+    kept = None if stopping is None or stopping.best_weights is None else stopping.best_epoch + 1
+    return Outcome(history, HOW, speed.steps_per_second, kept)
 
 
 def _finished(model: keras.Model, data: TrainingData, plan: Plan) -> dict[str, list[float]]:

@@ -1,6 +1,6 @@
 """The engines that there are, and which of them a run gets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +24,7 @@ def choose(
     arrays: Any,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
+    of_keras: Iterable[str] = (),
     widen: bool = False,
 ) -> tuple[Engine, str]:
     """Choose the engine that runs this, and say why.
@@ -33,14 +34,23 @@ def choose(
         model: A compiled model.
         arrays: Tree of everything that it runs on, or a stream.
         callbacks: The user's.
+        of_keras: Names of arguments that the last engine alone reads.
         widen: Whether this is one of many runs.
 
     Raises:
         ValueError: for an unknown name, and where the engine that is asked for cannot run this.
     """
     known = {engine.name: engine for engine in engines()}
+    *_, last = known
+    names_of_keras = ", ".join(of_keras)
+
+    def obstacle_of(name: str) -> str | None:
+        if names_of_keras and name != last:
+            return f"{names_of_keras} {'are' if ',' in names_of_keras else 'is'} read by model.fit alone"
+        return known[name].obstacle(model, arrays, callbacks)
+
     if asked in known:
-        obstacle = known[asked].obstacle(model, arrays, callbacks)
+        obstacle = obstacle_of(asked)
         if obstacle is not None:
             others = " or ".join(repr(name) for name in ("auto", *known) if name != asked)
             raise ValueError(f"engine={asked!r} cannot run this: {obstacle}. Use engine={others}.")
@@ -52,8 +62,8 @@ def choose(
             + did_you_mean(asked, names)
         )
     obstacles: list[str] = []
-    for engine in known.values():
-        obstacle = engine.obstacle(model, arrays, callbacks)
+    for name, engine in known.items():
+        obstacle = obstacle_of(name)
         if obstacle is None:
             suits = "one of many runs" if widen and engine.widens else engine.suits
             return engine, "; ".join(dict.fromkeys(obstacles)) or suits

@@ -147,12 +147,12 @@ def _standard_error(problem: Problem, run: Run) -> float | None:
     loss = run.model.loss
     if problem.objective != "val_loss" or not isinstance(loss, str | keras.losses.Loss) or len(run.model.outputs) > 1:
         return None
-    inputs, targets, _ = examples(run.model, x, y, run.classes)
+    data = examples(run.model, x, y, run.signature)
     measure = loss.call if isinstance(loss, keras.losses.Loss) else keras.losses.get(loss)
     losses = []
-    for start in range(0, len(inputs), ROWS_AT_ONCE):
+    for start in range(0, len(data.x), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        values = np.asarray(measure(targets[rows], run.model(inputs[rows], training=False)), dtype=np.float64)
+        values = np.asarray(measure(data.y[rows], run.model(data.x[rows], training=False)), dtype=np.float64)
         losses.append(values.reshape(len(values), -1).mean(axis=1))
     each = np.concatenate(losses)  # (rows,)
     return float(each.std(ddof=1) / math.sqrt(len(each))) if len(each) > 1 else None

@@ -16,6 +16,7 @@ from recipes.training.data.batches import epoch_order
 from recipes.training.data.prepare import TrainingData
 from recipes.training.engines.engine import Outcome, Plan
 from recipes.training.engines.resume import merged
+from recipes.training.engines.tensorflow.patience import Patience
 from recipes.training.engines.tensorflow.program import Arrays, Logs, Program, ToWiden, build_variables, program_for
 from recipes.training.engines.tensorflow.steps import PLAIN
 
@@ -47,7 +48,8 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         first_epoch, way = plan.resume.epoch, plan.resume.way
     alone = plan.resume is not None  # its bits must not depend on what else this process has trained
     how = way or program.choose(model, (plan.epochs - first_epoch) * steps_per_epoch, alone=alone)
-    last_epoch, speed = _run(program, how, model, arrays, plan, callbacks, first_epoch)
+    watch = None if plan.patience is None else Patience(plan.patience, model)
+    last_epoch, speed, kept = _run(program, how, model, arrays, plan, callbacks, first_epoch, watch)
     if plan.resume is not None:
         plan.resume.offer(model, plan.callbacks, last_epoch, history, how, finished=True)
         history = merged(plan.resume.history, history)
@@ -55,7 +57,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end({name: values[-1] for name, values in history.items() if values})
     compiled = "compiled for this run" if is_new else "compiled before"
-    return Outcome(history, f"{how}, {compiled}", speed)
+    return Outcome(history, f"{how}, {compiled}", speed, kept)
 
 
 def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[str, Any]:
@@ -82,24 +84,26 @@ def _run(
     plan: Plan,
     callbacks: keras.callbacks.CallbackList,
     first_epoch: int,
-) -> tuple[int, float]:
+    watch: Patience | None,
+) -> tuple[int, float, int | None]:
     """Loop over blocks of epochs; a block is one epoch where callbacks must be called in between.
 
     Returns:
-        The number of epochs that the model has been trained for, and the steps per second of the blocks in which
-        nothing was compiled; without such a block, of the only one less the time that went into tracing.
+        The number of epochs that the model has been trained for, the steps per second of the blocks in which nothing
+        was compiled (without such a block, of the only one less the time that went into tracing), and the epoch whose
+        weights it has, where that is not the last one.
     """
     steps_per_epoch = -(-arrays.num_rows // plan.batch_size)
-    epoch, count, blocks = first_epoch, program.usual_count, 0
+    epoch, count, blocks, end = first_epoch, program.usual_count, 0, first_epoch
     speed = _Speed()
     while epoch < plan.epochs and not model.stop_training and not plan.interrupt.requested:
+        if watch is not None:
+            watch.begin(epoch)
         count = min(count, plan.epochs - epoch)
         if plan.resume is not None:
             count = plan.resume.block(epoch, count)
         start, tracing = time.perf_counter(), program.tracing_seconds
-        orders = np.zeros((program.block_epochs, arrays.num_rows), dtype=np.int32)
-        for i in range(count):
-            orders[i] = epoch_order(plan.seed, epoch + i, arrays.num_rows) if plan.shuffle else range(arrays.num_rows)
+        orders = _orders(program, arrays, plan, epoch, count)
         if plan.callbacks:
             callbacks.on_epoch_begin(epoch)
             logs = program.call("train", how, model, arrays, orders, count, plan.batch_size)
@@ -119,14 +123,33 @@ def _run(
             callbacks.on_epoch_end(epoch + i, epoch_logs)
             if plan.progress is not None:
                 plan.progress.on_epoch_end(epoch + i, epoch_logs)
-        epoch, blocks = epoch + count, blocks + 1
+            if watch is not None and watch.has_ended(epoch + i, epoch_logs["val_loss"]):
+                model.stop_training = True
+                break
+        end, epoch, blocks = epoch + count, epoch + i + 1, blocks + 1
         if blocks > 1:  # the first one may have been compiled on the way
             seconds = (time.perf_counter() - start) / count
             count = max(1, min(program.block_epochs, int(BLOCK_SECONDS / seconds)))
             program.usual_count = count
         if plan.resume is not None:
             plan.resume.offer(model, plan.callbacks, epoch, model.history.history, how)
-    return epoch, speed.steps_per_second(how)
+    kept = None
+    if watch is not None:
+
+        def replay(first: int, number: int) -> None:
+            orders = _orders(program, arrays, plan, first, number)
+            program.call("both", how, model, arrays, orders, number, plan.batch_size)
+
+        kept = watch.settle(epoch, end, replay)
+    return epoch, speed.steps_per_second(how), kept
+
+
+def _orders(program: Program, arrays: Arrays, plan: Plan, epoch: int, count: int) -> np.ndarray:
+    """Order the rows for each epoch of a block, `(block_epochs, rows)`."""
+    orders = np.zeros((program.block_epochs, arrays.num_rows), dtype=np.int32)
+    for i in range(count):
+        orders[i] = epoch_order(plan.seed, epoch + i, arrays.num_rows) if plan.shuffle else range(arrays.num_rows)
+    return orders
 
 
 class _Speed:

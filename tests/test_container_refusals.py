@@ -1,0 +1,224 @@
+"""What holds no numbers, or not in every row, is refused by one sentence: what came, what was expected, the mend."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import scipy.sparse
+from conftest import refused
+from containers import ENCODE, IMPUTE, arrow, in_a_table
+
+from cheatsheet import infer_task
+from cheatsheet.common.arrays import as_array
+from recipes.features import as_features
+
+DATES = pd.to_datetime(["2020-01-01", "2020-01-02"])
+MEND_DATES = "Turn dates into numbers first, such as days since a start: (dates - start) / np.timedelta64(1, 'D')."
+ROWS = "Expected an array, list or table with one row per example."
+
+
+def test_missing_values_name_their_columns():
+    table = pd.DataFrame({"age": [1, None, None, None], "fare": pd.array([None, 1, 1, 1], dtype="Int64"),
+                          "kept": 1.0})  # fmt: skip
+    what = "has missing values in 2 columns: 'age' (3), 'fare' (1)."
+    with refused(f"x {what} Expected a number in every row. {IMPUTE}"):
+        as_features(table)
+    with refused(f"y {what} Expected a value in every row. {IMPUTE}"):
+        as_array(table, "y")
+    with refused(f"x {what} Expected a number in every row. {IMPUTE}"):
+        as_features(pl.DataFrame({"age": [1, None, None, None], "fare": [None, 1, 1, 1]}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.array([1, None], dtype="Float64"),
+        pd.array([True, None], dtype="boolean"),
+        arrow([1, None], pa.int64()),
+        pd.Categorical([1, None]),
+        pd.arrays.SparseArray([1.0, np.nan]),
+        np.array([1, None], dtype=object),
+        [Decimal(1), Decimal("sNaN")],
+        ["1.5", None],
+        pl.Series([1, None]),
+        pl.Series([True, None]),
+        pl.Series([None, "1"]),
+    ],
+)
+def test_missing_values_in_every_kind_of_column(values):
+    with refused(f"x has missing values in 1 column: 'a' (1). Expected a number in every row. {IMPUTE}"):
+        as_features(in_a_table(values))
+
+
+@pytest.mark.parametrize(("values", "shown"), [(pd.array([1, None], dtype="Int64"), "<NA>"),
+                                               (pl.Series([1.0, None]), "None"), ([Decimal(1), None], "None"),
+                                               ([pd.NaT, pd.NaT][:1], "NaT")])  # fmt: skip
+def test_missing_values_of_one_column_alone(values, shown):
+    row = len(values) - 1
+    with refused(
+        f"x has 1 missing value; the first is {shown} in row {row}. Expected a value in every row. "
+        "Drop those rows or fill them."
+    ):
+        as_features(values)
+
+
+def test_infinite_values():
+    with refused("x has infinite values in 1 column: 'rate' (2). Expected finite numbers. "
+                 "Look for a division by zero, drop those rows or impute the values."):  # fmt: skip
+        as_features(pd.DataFrame({"rate": [np.inf, 1.0, -np.inf], "kept": 1}))
+
+
+def test_words_are_named_before_what_is_missing():
+    table = pd.DataFrame(
+        {"age": [1, None], "city": ["Rome", None], "lists": [[1], [2]], "kind": pd.Categorical(["a", "b"])}
+    )
+    with refused(f"x has columns that are not numbers: city, lists, kind. {ENCODE}"):
+        as_features(table)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        DATES,
+        DATES.tz_localize("UTC"),
+        DATES - DATES[0],
+        DATES.to_period("D"),
+        DATES.date,
+        DATES.time,
+        arrow(DATES.date, pa.date32()),
+        [DATES[0], None],
+        pl.Series([*DATES.date]),
+    ],
+)
+def test_dates_in_a_table(dates):
+    for name, read in (("x", as_features), ("y", lambda table: as_array(table, "y"))):
+        with refused(f"{name} has columns of dates or times: a. Expected numbers. {MEND_DATES}"):
+            read(in_a_table(dates))
+
+
+@pytest.mark.parametrize(
+    ("dates", "what"),
+    [
+        (DATES.to_numpy().astype("datetime64[D]"), "datetime64[D]"),
+        (pd.Series(DATES).astype("datetime64[ns]") - pd.Timestamp(0), "timedelta64[ns]"),
+        ([datetime.date(2020, 1, 1)], "date"),
+        (pd.Series(DATES.to_period("D")), "Period"),
+        (pl.Series([*DATES.date]), "datetime64[D]"),
+    ],
+)
+def test_dates_alone(dates, what):
+    for name, read in (("x", as_features), ("y", infer_task)):
+        with refused(f"{name} holds dates or times ({what}). Expected numbers, booleans or text. {MEND_DATES}"):
+            read(dates)
+
+
+def test_sparse_that_is_too_large():
+    message = (
+        "x is sparse, of shape (100000, 10000), and takes 3.7 GiB as a dense float32 array. "
+        "Expected at most 1 GiB. Pass fewer rows, or make fewer columns of these "
+        "(sklearn.decomposition.TruncatedSVD)."
+    )
+    large = scipy.sparse.csr_matrix((100_000, 10_000))
+    with refused(message):
+        as_features(large)
+    with refused(message.replace("(100000, 10000)", "(1000000, 300)").replace("3.7", "1.1")):
+        as_features(pd.DataFrame.sparse.from_spmatrix(scipy.sparse.csr_matrix((1_000_000, 300))))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ({1, 2}, f"x is of type set. {ROWS} Pass a list: a set has no order, and each value once."),
+        ({"a": 1}.values(), f"x is of type dict_values. {ROWS} Pass list(x)."),
+        ({"a": 1}.keys(), f"x is of type dict_keys. {ROWS} Pass list(x)."),
+        ((i for i in range(3)), f"x is of type generator. {ROWS} Pass list(x)."),
+        (object(), f"x is of type object. {ROWS}"),
+        (
+            type("RaggedTensor", (), {"to_tensor": None})(),
+            f"x is of type RaggedTensor. {ROWS} Pass x.to_tensor(), which pads the rows to one length.",
+        ),
+        (type("SparseTensor", (), {})(), f"x is of type SparseTensor. {ROWS} Pass tf.sparse.to_dense(x)."),
+        ("text", "x is a single value ('text'). Expected an array with one row per example."),
+        (b"text", "x is a single value (b'text'). Expected an array with one row per example."),
+        (np.array(3, dtype=object), "x is a single value (3). Expected an array with one row per example."),
+        (
+            {"a": [1, 2], "b": [3, 4]},
+            "x is of type dict. Received the keys 'a', 'b'. Expected one array or table. "
+            "Pass pandas.DataFrame(x) for columns.",
+        ),
+        (pl.LazyFrame({"a": [1]}), "x is of type LazyFrame. Expected its rows. Pass x.collect()."),
+        (
+            np.array([(1, 2.0)], dtype=[("a", int), ("b", float)]),
+            "x is a structured array with the fields 'a', 'b'. Expected one kind of value. "
+            "Pass numpy.lib.recfunctions.structured_to_unstructured(x), or pandas.DataFrame(x).",
+        ),
+        (
+            np.ma.array([1.0, 2.0], mask=[0, 1]),
+            "x has 1 masked value, and the mask would be lost. Fill or drop them first.",
+        ),
+        (
+            pd.Series([1j, 2]),
+            "x is complex (complex128), and Keras would drop the imaginary part. Pass real numbers, such as "
+            "np.abs(x), or real and imaginary parts as two columns.",
+        ),
+        (
+            pd.DataFrame({"z": [1j, 2]}),
+            "x has complex columns: z, and Keras would drop the imaginary part. Pass real numbers, such as their "
+            "absolute values, or real and imaginary parts as two columns.",
+        ),
+        (
+            np.array([b"\xff"]),
+            "x holds bytes that are no text in UTF-8 (invalid start byte). Expected numbers, booleans or text. "
+            "Decode them first.",
+        ),
+        (pd.Series([{}, {}]), "x holds objects of type dict. Expected numbers, booleans or text."),
+        (
+            pd.DataFrame({"a": []}),
+            "x is empty: shape (0, 1). Expected at least one row. Look where it was filtered or split.",
+        ),
+        (
+            pd.DataFrame(index=[0, 1]),
+            "x is empty: shape (2, 0). Expected at least one row. Look where it was filtered or split.",
+        ),
+    ],
+)
+def test_one_sentence(x, message):
+    with refused(message):
+        as_features(x)
+
+
+def test_rows_of_unequal_length_in_a_series():
+    with pytest.raises(ValueError, match=r"^x is ragged: its rows differ in length"):
+        as_features(pd.Series([[1, 2], [3]]))
+
+
+def test_what_cannot_become_an_array():
+    class Closed:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("the file is closed")
+
+    with refused(f"x is of type Closed, which NumPy cannot read (the file is closed). {ROWS}"):
+        as_features(Closed())
+
+
+def test_text_beside_numbers_in_a_target():
+    with refused(
+        "y mixes text and numbers ('a', 1). Expected one kind. Encode the text columns as numbers, or pass them apart."
+    ):
+        as_array(pd.DataFrame({"a": ["a", "b"], "b": [1, 2]}), "y")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "int32", "uint32", "Int64", "int64[pyarrow]"])
+def test_what_float32_cannot_tell_apart_by_column(dtype):
+    table = pd.DataFrame({"kept": [1.5, 2.5], "id": pd.array([2_000_000_000, 2_000_000_002], dtype=dtype)})
+    with refused(
+        "column 'id' of x varies by 1 around values of size 2e+09, which float32 cannot resolve. "
+        "Subtract an offset, such as x.mean(axis=0)."
+    ):
+        as_features(table)
+    with refused("column 'far' of x reaches 1e+20, too large for float32 arithmetic. Divide it by a scale first."):
+        as_features(pd.DataFrame({"far": [1e20, 1.0]}))

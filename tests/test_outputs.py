@@ -1,0 +1,215 @@
+"""Each of several outputs is checked and encoded as a single one is; one class for each step or pixel."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import refused
+from keras import layers
+
+from cheatsheet import DataError
+from recipes import fit
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(48, 5)).astype("float32")
+PRICE = X[:, 0] * 2
+KIND = 1 + (X[:, 1] > 0).astype(int) + (X[:, 2] > 0).astype(int)  # 1..3
+NAMES = np.array(["", "a", "b", "c"])[KIND]
+
+
+def net(as_dict=True, kind=3, loss="sparse_categorical_crossentropy"):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((5,))
+    hidden = layers.Dense(8, "relu")(inputs)
+    price, of_kind = layers.Dense(1, name="price")(hidden), layers.Dense(kind, "softmax", name="kind")(hidden)
+    model = keras.Model(inputs, {"price": price, "kind": of_kind} if as_dict else [price, of_kind])
+    losses = {"price": "mean_squared_error", "kind": loss}
+    model.compile(keras.optimizers.Adam(0.02), losses if as_dict else [*losses.values()])
+    return model
+
+
+@pytest.mark.parametrize("as_dict", [True, False], ids=["dict", "list"])
+@pytest.mark.parametrize("labels", [KIND, NAMES, KIND - 1], ids=["1..K", "text", "0..K-1"])
+def test_labels_are_encoded_for_the_loss_of_their_output(as_dict, labels):
+    def targets(kind):
+        return {"price": PRICE, "kind": kind} if as_dict else [PRICE, kind]
+
+    run = fit(net(as_dict), X, targets(labels), epochs=30, verbose=0)
+    clean = fit(net(as_dict), X, targets(KIND - 1), epochs=30, verbose=0)
+    assert run.history["loss"] == clean.history["loss"]
+    assert run.classes == {"kind": tuple(np.unique(labels).tolist())}
+    found = run.predict_labels(X)
+    assert found.keys() == {"kind"}
+    assert np.mean(found["kind"] == labels) > 0.8
+    assert run.evaluate(X, targets(labels)) == clean.evaluate(X, targets(KIND - 1))
+    again = fit(net(as_dict), X, targets(labels), validation_data=(X, targets(labels)), epochs=2, verbose=0)
+    assert np.isfinite(again.history["val_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ({"price": PRICE, "kind": np.where(KIND > 1, "many", "few")},
+         "in output 'kind': the model has 3 outputs, but y holds 2 classes"),
+        ({"price": np.stack([PRICE, PRICE], 1), "kind": KIND},
+         "in output 'price': y has 2 values a row (shape (48, 2)), but the model has 1 output."),
+        ({"price": PRICE, "kind": KIND[:-1]}, "but y['kind'] has 47. Expected the same number."),
+        ({"price": np.where(PRICE > 2, np.nan, PRICE), "kind": KIND}, "not finite; the first is NaN"),
+        ({"price": PRICE}, "y has the keys 'price', and none for the output 'kind' of the model."),
+        ({"price": PRICE, "king": KIND}, "y has the keys 'price', 'king', and none for the output 'kind'"),
+        (PRICE, "y is 1 array, but the model has 2 outputs: 'kind', 'price'. Expected one for each."),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_an_output_is_refused(targets, message):
+    model = net()
+    before = [weight.copy() for weight in model.get_weights()]
+    with pytest.raises(DataError) as caught:
+        fit(model, X, targets, verbose=0)
+    assert message.lower() in str(caught.value).lower()
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_minus_one_and_one_for_a_sigmoid_among_several():
+    inputs = keras.Input((5,))
+    outs = {"sign": layers.Dense(1, "sigmoid", name="sign")(inputs), "price": layers.Dense(1, name="price")(inputs)}
+    model = keras.Model(inputs, outs)
+    model.compile("adam", {"sign": "binary_crossentropy", "price": "mean_squared_error"})
+    run = fit(model, X, {"sign": np.where(X[:, 0] > 0, 1, -1), "price": PRICE}, epochs=2, verbose=0)
+    assert run.classes == {"sign": (-1, 1)}
+    assert run.history["loss"][-1] > 0
+
+
+@pytest.mark.parametrize("as_dict", [True, False], ids=["dict", "list"])
+def test_weights_by_output_are_those_of_keras(as_dict):
+    weights = RNG.random(48).astype("float32")
+    targets = {"price": PRICE, "kind": KIND - 1} if as_dict else [PRICE, KIND - 1]
+    ones = np.ones(48, "float32")
+    ours, theirs = net(as_dict), net(as_dict)
+    given = {"kind": weights} if as_dict else [ones, weights]
+    fit(ours, X, targets, sample_weight=given, shuffle=False, epochs=3, verbose=0)
+    of_keras = {"price": ones, "kind": weights} if as_dict else [ones, weights]
+    theirs.fit(X, [PRICE[:, None], KIND - 1] if not as_dict else {"price": PRICE[:, None], "kind": KIND - 1},
+               sample_weight=of_keras, shuffle=False, epochs=3, verbose=0)  # fmt: skip
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_class_weights_by_output_are_weights_of_rows():
+    table = {1: 0.5, 2: 1.0, 3: 2.0}
+    targets = {"price": PRICE, "kind": KIND}
+    by_class = fit(net(), X, targets, class_weight={"kind": table}, epochs=3, verbose=0)
+    by_row = fit(net(), X, targets, sample_weight={"kind": np.vectorize(table.get)(KIND)}, epochs=3, verbose=0)
+    assert by_class.history["loss"] == pytest.approx(by_row.history["loss"], rel=1e-6)
+    with refused(
+        "class_weight of a model with several outputs is a dict from output to the weights of its classes. "
+        "Received: 1, 2, 3. Expected some of 'price', 'kind'.",
+        DataError,
+    ):
+        fit(net(), X, targets, class_weight=table, verbose=0)
+
+
+STEPS = RNG.normal(size=(40, 6, 3)).astype("float32")
+TAGS = (STEPS.sum(-1) > 0).astype(int) + (STEPS.sum(-1) > 1)  # (40, 6) of 0..2
+
+
+def tagger(loss, units=3, last="softmax"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6, 3)), layers.Dense(16, "relu"), layers.Dense(units, last)])
+    model.compile(keras.optimizers.Adam(0.02), loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("loss", "tags"),
+    [
+        ("sparse_categorical_crossentropy", TAGS),
+        ("sparse_categorical_crossentropy", TAGS[..., None]),
+        ("sparse_categorical_crossentropy", TAGS + 1),
+        ("sparse_categorical_crossentropy", np.array(["noun", "verb", "word"])[TAGS]),
+        ("sparse_categorical_crossentropy", np.eye(3)[TAGS]),
+        ("categorical_crossentropy", np.eye(3)[TAGS]),
+        ("categorical_crossentropy", TAGS),
+    ],
+)
+def test_a_class_for_each_step(loss, tags):
+    run = fit(tagger(loss), STEPS, tags, epochs=30, shuffle=False, verbose=0)
+    theirs = tagger("sparse_categorical_crossentropy").fit(STEPS, TAGS, epochs=30, shuffle=False, verbose=0)
+    np.testing.assert_allclose(run.history["loss"], theirs.history["loss"], rtol=1e-3)
+    named = tags.argmax(-1) if tags.shape == (40, 6, 3) else tags.reshape(40, 6)
+    assert run.predict_labels(STEPS).shape == (40, 6)
+    assert np.mean(run.predict_labels(STEPS) == named) > 0.8
+    counts = np.bincount(TAGS.ravel()) / TAGS.size
+    assert run.chance == pytest.approx(-np.sum(counts * np.log(counts)), rel=1e-6)  # of the best constant for all steps
+
+
+def test_a_class_for_each_pixel_with_weights():
+    images = RNG.random((12, 8, 8, 1)).astype("float32")
+    masks = (images[..., 0] > 0.5).astype("uint8")
+    weights = RNG.random((12, 8, 8)).astype("float32")
+
+    def segmenter(last, loss):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(kernel_size=1, **last)])
+        model.compile("adam", loss)
+        return model
+
+    for last, loss, y in (
+        ({"filters": 2, "activation": "softmax"}, "sparse_categorical_crossentropy", masks),
+        ({"filters": 1, "activation": "sigmoid"}, "binary_crossentropy", masks),
+    ):
+        ours, theirs = segmenter(last, loss), segmenter(last, loss)
+        fit(ours, images, y, sample_weight=weights, shuffle=False, epochs=2, verbose=0)
+        of_keras = y if loss.startswith("sparse") else y[..., None]
+        theirs.fit(images, of_keras, sample_weight=weights, shuffle=False, epochs=2, verbose=0)
+        for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    run = fit(segmenter(last, loss), images, np.where(masks, "cell", "glass"), epochs=1, verbose=0)
+    assert run.classes == ("cell", "glass")
+    assert run.predict_labels(images).shape == (12, 8, 8)
+
+
+def test_steps_of_another_number_are_refused():
+    with refused(
+        "The rows of y have shape (5,), but the model gives one of 3 classes for each of (6,). "
+        "Expected one label for each of these. Mend y's shape, or the model.",
+        DataError,
+    ):
+        fit(tagger("sparse_categorical_crossentropy"), STEPS, TAGS[:, :5], verbose=0)
+    with refused(
+        "sample_weight has shape (40, 5). Expected one weight per row: (40,), or one per step: (40, 6).", DataError
+    ):
+        fit(tagger("sparse_categorical_crossentropy"), STEPS, TAGS, sample_weight=np.ones((40, 5)), verbose=0)
+
+
+class TestWhatALossSaysOfLabels:
+    def net(self, units, **options):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(units, "softmax")])
+        model.compile(keras.optimizers.Adam(0.05), keras.losses.SparseCategoricalCrossentropy(**options))
+        return model
+
+    @pytest.mark.parametrize("units", [2, 3])
+    def test_a_class_that_is_left_out_is_no_class(self, units):
+        y = np.where(RNG.random(48) < 0.5, -1, (X[:, 0] > 0).astype(int))
+        ours, theirs = self.net(units, ignore_class=-1), self.net(units, ignore_class=-1)
+        run = fit(ours, X, y, epochs=5, shuffle=False, verbose=0)
+        theirs.fit(X, y, epochs=5, shuffle=False, verbose=0)
+        np.testing.assert_allclose(ours.get_weights()[0], theirs.get_weights()[0], rtol=1e-4, atol=1e-6)
+        assert run.classes == tuple(range(units))
+        assert run.chance is None
+
+    def test_the_others_must_be_numbered(self):
+        with refused(
+            "sparse_categorical_crossentropy leaves out ignore_class=-1, and so reads the other labels of y as they "
+            "are, but y holds 1, 2, 3. Expected 0..2. Number the classes from 0.",
+            DataError,
+        ):
+            fit(self.net(3, ignore_class=-1), X, KIND, verbose=0)
+
+    def test_smoothed_labels_mean_the_same_and_have_no_yardstick(self):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(3, "softmax")])
+        model.compile("adam", keras.losses.CategoricalCrossentropy(label_smoothing=0.1))
+        run = fit(model, X, NAMES, epochs=1, verbose=0)
+        assert run.classes == ("a", "b", "c")
+        assert run.chance is None

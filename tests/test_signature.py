@@ -1,0 +1,120 @@
+"""What a model was trained on is kept with it, and everything that takes data afterwards goes through it."""
+
+import gc
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import refused
+
+from cheatsheet import DataError
+from recipes import build_model, fit
+from recipes.training.evaluate import evaluate, predict
+from recipes.training.signature import _OF_MODEL, InputPart, OutputPart, Signature, signature_of
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3)).astype("float32")
+Y = np.where(X[:, 0] > 0, "warm", "cold")
+TABLE = pd.DataFrame(X, columns=["temperature", "wind", "rain"])
+
+
+@pytest.fixture(scope="module")
+def run():
+    return fit(build_model(x=TABLE, y=Y, seed=0), TABLE, Y, epochs=20, verbose=0)
+
+
+def test_it_says_what_came(run):
+    assert run.signature == Signature(
+        (InputPart(None, (3,), "float32", ("temperature", "wind", "rain")),),
+        (OutputPart(None, (1,), ("cold", "warm")),),
+    )
+    assert signature_of(run.model) == run.signature
+    assert run.classes == ("cold", "warm")
+
+
+def test_columns_are_put_in_order_by_name(run):
+    turned = TABLE[["rain", "temperature", "wind"]]
+    expected = run.predict(TABLE)
+    for values in (turned, X, X.tolist()):  # what has no names is taken as it stands
+        np.testing.assert_array_equal(run.predict(values), expected)
+    np.testing.assert_array_equal(predict(run.model, turned), expected)
+    np.testing.assert_array_equal(run.predict_labels(turned), run.predict_labels(X))
+    assert run.evaluate(turned, Y) == run.evaluate(X, Y) == evaluate(run.model, turned, Y)
+    again = fit(run.model, turned, Y, epochs=1, validation_data=(TABLE, Y), verbose=0)
+    assert again.signature == run.signature
+    assert again.history["val_loss"][-1] == pytest.approx(again.evaluate(X, Y)["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("use", ["predict", "predict_labels", "evaluate", "validation_data", "fit"])
+def test_columns_that_are_missing_or_new_are_refused(run, use):
+    other = TABLE.rename(columns={"rain": "snow"})
+    model = keras.models.clone_model(run.model)
+    model.compile("adam", "binary_crossentropy")
+    calls = {
+        "predict": lambda: run.predict(other),
+        "predict_labels": lambda: run.predict_labels(other),
+        "evaluate": lambda: run.evaluate(other, Y),
+        "validation_data": lambda: fit(model, TABLE, Y, validation_data=(other, Y), verbose=0),
+        "fit": lambda: fit(run.model, other, Y, verbose=0),
+    }
+    where = "In validation_data: " if use == "validation_data" else ""
+    with refused(
+        f"{where}x lacks the column 'rain' and has the column 'snow', which the model was not trained on. "
+        "Pass the columns 'temperature', 'wind', 'rain'.",
+        DataError,
+    ):
+        calls[use]()
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (X[0], "The rows of x have shape (1,), but the model takes (3,)."),
+        (X[:, :1], "The rows of x have shape (1,), but the model takes (3,)."),
+        (X[:, :2], "The rows of x have shape (2,), but the model takes (3,)."),
+        (np.where(X > 2, np.nan, X), "not finite; the first is NaN in row"),
+        (np.where(X > 0, "high", "low"), "x holds text"),
+        (X[:, None, :], "The rows of x have shape (1, 3), but the model takes (3,)."),
+    ],
+)
+def test_other_rows_are_refused_by_all_that_take_rows(run, x, message):
+    for call in (run.predict, run.predict_labels, lambda x: run.evaluate(x, Y[: len(x)]),
+                 lambda x: fit(run.model, X, Y, validation_data=(x, Y[: len(x)]), verbose=0)):  # fmt: skip
+        with pytest.raises(ValueError, match=r".") as caught:
+            call(x)
+        assert message in str(caught.value)
+
+
+def test_several_inputs_in_dicts_lists_and_tables():
+    left, right = keras.Input((3,), name="left"), keras.Input((1,), name="right")
+    out = keras.layers.Dense(1, "sigmoid")(keras.layers.Concatenate()([left, right]))
+    model = keras.Model({"left": left, "right": right}, out)
+    model.compile("adam", "binary_crossentropy")
+    right_values = X[:, 0] * 2
+    run = fit(model, {"left": TABLE, "right": right_values}, Y, epochs=2, verbose=0)
+    assert [part.name for part in run.signature.inputs] == ["left", "right"]
+    expected = model.predict({"left": X, "right": right_values[:, None]}, verbose=0)
+    turned = {"right": right_values, "left": TABLE[["wind", "rain", "temperature"]]}
+    np.testing.assert_allclose(run.predict(turned), expected, rtol=1e-6)
+    np.testing.assert_array_equal(run.predict_labels(turned), np.where(expected[:, 0] > 0.5, "warm", "cold"))
+    with refused("x has the keys 'left', and none for the input 'right' of the model.", DataError):
+        run.predict({"left": X})
+
+
+def test_streams_go_to_keras(run):
+    import tensorflow as tf
+
+    rows = tf.data.Dataset.from_tensor_slices((X, (Y == "warm").astype("float32")[:, None])).batch(20)
+    np.testing.assert_allclose(run.predict(rows), run.predict(X), rtol=1e-5)
+    assert run.evaluate(rows)["loss"] == pytest.approx(run.evaluate(X, Y)["loss"], rel=1e-5)
+
+
+def test_it_ends_with_the_model():
+    model = build_model(x=X, y=Y, seed=0)
+    fit(model, X, Y, verbose=0)
+    gc.collect()
+    before = len(_OF_MODEL)
+    del model
+    gc.collect()
+    assert len(_OF_MODEL) == before - 1
