@@ -225,7 +225,10 @@ def assert_same_run(ours, whole):
         np.testing.assert_array_equal(np.asarray(b), np.asarray(a))
 
 
-@pytest.mark.parametrize(("engine", "every"), [("resident", None), ("resident", 2), ("keras", None)])
+@pytest.mark.parametrize(
+    ("engine", "every"),
+    [("resident", None), ("resident", 2), pytest.param("keras", None, marks=pytest.mark.slow)],
+)
 def test_a_run_in_parts_is_the_run_in_one(tmp_path, engine, every):
     options = {"validation_split": 0.2, "engine": engine, "verbose": 0}
     whole = fit(dropout_model(), X, Y, epochs=7, **options)

@@ -15,6 +15,7 @@ class TestSameMathematics:
     def test_mlp(self, jit):
         compare(mlp, X, Y, exact=not jit, validation_split=0.3)
 
+    @plain_first
     def test_convolutions_and_batch_normalisation(self, jit):
         compare(cnn, IMAGES, LABELS, epochs=3, validation_split=0.25)
 
@@ -81,6 +82,7 @@ class TestSameMathematics:
         adamw = {"weight_decay": 0.1, "gradient_accumulation_steps": 3}
         compare(lambda: mlp(keras.optimizers.AdamW(0.01, **adamw)), X, Y, epochs=3)
 
+    @plain_first
     def test_several_inputs_outputs_losses_and_weights(self, jit):
         x = {"left": X[:, :5], "right": X[:, 5:]}
         y = {"kind": Y, "alcohol": X[:, :2]}
@@ -103,6 +105,7 @@ class TestSameMathematics:
 
         compare(make, x, y, validation_split=0.3)
 
+    @plain_first
     def test_custom_losses_and_metrics(self, jit):
         def cubic(y_true, y_pred):
             return keras.ops.mean(keras.ops.abs(y_true - y_pred) ** 3, axis=-1)

@@ -23,8 +23,7 @@ from recipes.training.engines.tensorflow.program import build_variables
 
 PAIRS = pairs()
 QUICK = (
-    "kernels left out of the decay", "closure of a activation", "regularizer whose configuration forgets",
-    "a method patched on an instance",
+    "kernels left out of the decay", "closure of a activation",
 )  # fmt: skip
 
 
@@ -164,7 +163,13 @@ class TestSwitches:
     @pytest.mark.parametrize(
         ("get", "put", "value", "make"),
         [
-            (keras.config.epsilon, keras.config.set_epsilon, 0.2, lambda: net(loss="mean_absolute_percentage_error")),
+            pytest.param(
+                keras.config.epsilon,
+                keras.config.set_epsilon,
+                0.2,
+                lambda: net(loss="mean_absolute_percentage_error"),
+                marks=pytest.mark.slow,
+            ),
             (keras.config.dtype_policy, keras.config.set_dtype_policy, "mixed_bfloat16", lambda: net(layers.Dense(6))),
         ],
         ids=["epsilon", "mixed precision"],

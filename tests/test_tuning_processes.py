@@ -122,6 +122,7 @@ def wait_for(condition, seconds=120):
     return found
 
 
+@pytest.mark.slow
 def test_two_workers_one_of_them_killed(start, tmp_path):
     expected = alone(tmp_path / "alone", 10)
     together = start(tmp_path / "together", 10, 2)
