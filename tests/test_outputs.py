@@ -136,12 +136,12 @@ def by_keras():
     ("loss", "tags"),
     [
         ("sparse_categorical_crossentropy", TAGS),
-        ("sparse_categorical_crossentropy", TAGS[..., None]),
-        ("sparse_categorical_crossentropy", TAGS + 1),
+        pytest.param("sparse_categorical_crossentropy", TAGS[..., None], marks=pytest.mark.slow),
+        pytest.param("sparse_categorical_crossentropy", TAGS + 1, marks=pytest.mark.slow),
         ("sparse_categorical_crossentropy", np.array(["noun", "verb", "word"])[TAGS]),
-        ("sparse_categorical_crossentropy", np.eye(3)[TAGS]),
+        pytest.param("sparse_categorical_crossentropy", np.eye(3)[TAGS], marks=pytest.mark.slow),
         ("categorical_crossentropy", np.eye(3)[TAGS]),
-        ("categorical_crossentropy", TAGS),
+        pytest.param("categorical_crossentropy", TAGS, marks=pytest.mark.slow),
     ],
 )
 def test_a_class_for_each_step(loss, tags, by_keras):

@@ -17,7 +17,7 @@ def stopping(patience):
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("patience", [1, 7, 200])
+@pytest.mark.parametrize("patience", [pytest.param(1, marks=pytest.mark.slow), 7, 200])
 def test_it_ends_as_with_the_callback(patience, dropout):
     runs = []
     for options in ({"patience": patience}, {"callbacks": [stopping(patience)]}):

@@ -105,6 +105,7 @@ def test_the_user_s_own_build(tmp_path, tuner):
     assert_all_are_as_scored(found)
 
 
+@pytest.mark.slow
 def test_the_user_s_own_fit_whose_order_of_batches_nobody_knows(tmp_path):
     options = {"epochs": 5, "executions_per_trial": 2, "directory": tmp_path, "verbose": 0}
     for max_trials in (1, 2):  # the same call goes on

@@ -92,6 +92,7 @@ class TestSameMathematics:
             np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+@pytest.mark.slow
 def test_a_padded_network_draws_the_dropout_that_it_draws_alone(monkeypatch):
     """Each number depends on its row and unit, whatever stands beside them."""
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 0)
