@@ -65,6 +65,11 @@ def called(what: str, part: Part, parts: Sequence[Part]) -> str:
     return f"{what}[{part.index}]" if len(parts) > 1 else what
 
 
+def end_called(name: str, ends: Sequence[End]) -> End | None:
+    """Find the input or output of this name, its own or that of its layer; `None` where there is none."""
+    return next((end for end in ends if name in (end.name, end.layer)), None)
+
+
 def pair(ends: Sequence[End], parts: Sequence[Part]) -> Iterator[tuple[End, Part]]:
     """Pair the inputs (or outputs) of a model with the arrays for them: by name in a dict, by place in a list.
 
@@ -72,8 +77,8 @@ def pair(ends: Sequence[End], parts: Sequence[Part]) -> Iterator[tuple[End, Part
     """
     for part in parts:
         if part.name is not None:
-            by_name = [end for end in ends if part.name in (end.name, end.layer)]
-            if by_name:
-                yield by_name[0], part
+            end = end_called(part.name, ends)
+            if end is not None:
+                yield end, part
         elif len(parts) == len(ends):
             yield ends[part.index], part

@@ -1,5 +1,8 @@
 """What the tests of grokking share: networks that compile in a moment, runs of seconds, and written-down histories."""
 
+import os
+import signal
+
 from recipes.grokking.networks import Network
 from recipes.grokking.step.optimizer import Optimizer
 from recipes.grokking.step.steps import Trainer
@@ -12,6 +15,17 @@ SMALL = {
     "mlp": Network("mlp", width=8, hidden=12),
 }
 QUICK = {"p": 11, "network": SMALL["mlp"], "batch_size": 24, "verbose": 0}  # compiles in a moment
+
+
+def press_ctrl_c_at_every_step(monkeypatch):
+    """Have every block of steps begin with a Ctrl-C to this process."""
+    steps = Trainer.steps
+
+    def interrupted(self, state, first, last):
+        os.kill(os.getpid(), signal.SIGINT)
+        return steps(self, state, first, last)
+
+    monkeypatch.setattr(Trainer, "steps", interrupted)
 
 
 def trainer(network, table, dtype, *, optimizer=None, jit_compile=False):

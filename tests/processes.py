@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,6 +56,13 @@ def started_python(*arguments: str | Path, lifetime: float = LIFETIME, **options
         watchdog.cancel()
         kill_session(process)
         process.communicate(timeout=MOST_SECONDS)
+
+
+def kill_after(seconds: float, process: subprocess.Popen) -> None:
+    """Kill it after so many seconds, and wait until it has gone."""
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=MOST_SECONDS)
 
 
 def kill_session(process: subprocess.Popen) -> None:

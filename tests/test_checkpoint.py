@@ -4,7 +4,6 @@ import errno
 import os
 import signal
 import textwrap
-import time
 import warnings
 
 import keras
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, refused
 from engines import IMAGES, X, Y, cnn
-from processes import MOST_SECONDS, run_python
+from processes import MOST_SECONDS, kill_after, run_python
 
 from recipes import fit
 from recipes.running.checkpoint import FILES, Checkpoint, OtherRunError, copy_state, remove_state
@@ -365,10 +364,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, start_pyt
     whole = start("whole").communicate(timeout=MOST_SECONDS)[0]
     rng = np.random.default_rng(0)
     for seconds in rng.uniform(4, 12, 6):
-        process = start("killed")
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=MOST_SECONDS)
+        kill_after(seconds, start("killed"))
     assert start("killed").communicate(timeout=MOST_SECONDS)[0] == whole != ""
     assert os.path.exists(tmp_path / "killed" / FILES[0])
 

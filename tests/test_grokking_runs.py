@@ -4,20 +4,17 @@ import gc
 import json
 import os
 import re
-import signal
 import textwrap
-import time
 import weakref
 
 import numpy as np
 import pytest
 from conftest import refused
-from grokking import QUICK
-from processes import MOST_SECONDS, RESTORE_CTRL_C, run_python
+from grokking import QUICK, press_ctrl_c_at_every_step
+from processes import MOST_SECONDS, RESTORE_CTRL_C, kill_after, run_python
 
 from recipes import clear_programs, grok
 from recipes.cli import main
-from recipes.grokking.step.steps import Trainer
 from recipes.running.checkpoint import OtherRunError
 from recipes.running.interrupt import Interrupted
 from recipes.running.programs import PROGRAMS
@@ -155,13 +152,7 @@ def test_a_run_knows_its_circumstances():
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_is_told_to_go_on(monkeypatch, tmp_path):
-    steps = Trainer.steps
-
-    def interrupted(self, state, first, last):
-        os.kill(os.getpid(), signal.SIGINT)
-        return steps(self, state, first, last)
-
-    monkeypatch.setattr(Trainer, "steps", interrupted)
+    press_ctrl_c_at_every_step(monkeypatch)
     with pytest.raises(Interrupted, match=r"^Ctrl-C ended the run after \d+ of 1,000 steps; its state is in ") as ended:
         grok(**QUICK, max_steps=1000, checkpoint=tmp_path)
     run = ended.value.result
@@ -187,10 +178,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path, start_python)
     whole = start("whole").communicate(timeout=MOST_SECONDS)[0]
     rng = np.random.default_rng(0)
     for seconds in rng.uniform(5, 14, 5):
-        process = start("killed")
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=MOST_SECONDS)
+        kill_after(seconds, start("killed"))
     assert start("killed").communicate(timeout=MOST_SECONDS)[0] == whole != ""
 
 

@@ -10,7 +10,7 @@ from conftest import refused
 
 from recipes import fit
 from recipes.running.progress import ProgressLine
-from recipes.training.data.prepare import is_endless
+from recipes.training.data.streams import is_endless
 
 X = np.random.default_rng(0).normal(size=(96, 4)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")

@@ -13,7 +13,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from processes import MOST_SECONDS, RESTORE_CTRL_C
+from processes import MOST_SECONDS, RESTORE_CTRL_C, kill_after
 
 from recipes import tune
 from recipes.tuning.record.journal import RECORD
@@ -86,9 +86,7 @@ def killed_and_killed(start, tmp_path, kills, trials, tuner):
     for _ in range(kills):
         process = start(tmp_path / "killed", trials, 1, tuner)
         assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0.2, 2.0))
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=MOST_SECONDS)
+        kill_after(rng.uniform(0.2, 2.0), process)
     assert table(start(tmp_path / "killed", trials, 1, tuner)) == whole
     assert len(whole) == trials
     assert set(map(tuple, (sorted(c.items()) for c in events(tmp_path / "killed").values()))) == {

@@ -7,11 +7,11 @@ import signal
 import keras
 import pytest
 from conftest import refused
+from grokking import press_ctrl_c_at_every_step
 from searches import FITS, QUICK, Bowl, X, Y, nothing, scores
 
 from cheatsheet.common.words import count
 from recipes import OtherSearchError, tune
-from recipes.grokking.step.steps import Trainer
 from recipes.running.interrupt import Interrupted
 from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.problem import seed_of
@@ -145,16 +145,10 @@ def test_ctrl_c_ends_the_script_with_the_search_so_far(tmp_path, monkeypatch, af
 
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_in_a_trial_of_grokking(tmp_path, monkeypatch):
-    steps = Trainer.steps
-
-    def interrupted(self, state, first, last):
-        os.kill(os.getpid(), signal.SIGINT)
-        return steps(self, state, first, last)
-
     options = {"body": "grokking", "space": {"p": [7]}, "epochs": 20, "max_trials": 1, "directory": tmp_path,
                "verbose": 0}  # fmt: skip
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "steps", interrupted)
+        press_ctrl_c_at_every_step(patched)
         with pytest.raises(Interrupted, match=r"^Ctrl-C ended the search after 0 trials; its record is in "):
             tune(**options)
     (trial,) = tune(**options).trials

@@ -63,10 +63,7 @@ def _as_numpy(value: Any, name: str) -> np.ndarray:
         array = np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:
         if isinstance(value, list | tuple):
-            raise ValueError(
-                f"{name} is ragged: its rows differ in length ({error}). Expected rows of one shape. "
-                "Pad them, or cut them to one length."
-            ) from None
+            raise ValueError(f"{name} {_in_words(Unreadable('ragged', str(error)), name, ())}") from None
         raise ValueError(
             f"{name} is of type {type(value).__name__}, which NumPy cannot read ({error}). "
             "Expected an array, list or table with one row per example."

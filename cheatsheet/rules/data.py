@@ -25,7 +25,7 @@ def other_parts(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message = f"{seen}: {', '.join(map(repr, names))}. Expected one for each."
         else:
             given = [part.name for part in parts]
-            lacking = [end.name for end in ends if end.name not in given and getattr(end, "layer", None) not in given]
+            lacking = [end.name for end in ends if end.name not in given and end.layer not in given]
             if not lacking:
                 continue
             message = (

@@ -72,7 +72,7 @@ def diagnose(
     if kept is None:
         kept = getattr(history, "kept", None)
     curves = _curves(history)
-    if kept is not None and 0 < kept < len(curves.loss) * curves.every:
+    if kept is not None and 0 < kept < curves.last_epoch:
         return _of_the_kept(curves, kept, chance, least, spread)
     broken = _not_a_number(curves)
     if broken:
@@ -95,12 +95,12 @@ def _of_the_kept(
 ) -> list[Finding]:
     """Judge the epoch whose weights the model has: what came after it is thrown away, and says that it was the best."""
     i = max(kept // curves.every - 1, 0)
-    value, last = float(curves.watched[i]), len(curves.loss) * curves.every
+    value, last = float(curves.watched[i]), curves.last_epoch
     until = _Curves(curves.loss[: i + 1], None if curves.val_loss is None else curves.val_loss[: i + 1], curves.every)
     if broken := _not_a_number(until):
         return broken
     hopeless = []
-    if chance is not None and value >= chance - BETTER_THAN_CHANCE * (chance - least):
+    if chance is not None and value >= _learnt(chance, least):
         message = (
             f"{curves.name} is {value:.4g} in epoch {kept}, whose weights the model has: no better than the "
             f"{chance:.4g} of always giving the same answer."
@@ -139,7 +139,11 @@ class _Curves:
 
     @property
     def tail_epochs(self) -> tuple[int, int]:
-        return self.epoch(len(self.loss) - self.tail), self.epoch(len(self.loss) - 1)
+        return self.epoch(len(self.loss) - self.tail), self.last_epoch
+
+    @property
+    def last_epoch(self) -> int:
+        return self.epoch(len(self.loss) - 1)
 
     def epoch(self, i: int) -> int:
         """Number of the epoch, counted from 1, of the value at this place."""
@@ -210,7 +214,7 @@ def _not_a_number(curves: _Curves) -> list[Finding]:
 
 
 def _too_short(curves: _Curves) -> list[Finding]:
-    epochs = curves.epoch(len(curves.loss) - 1)
+    epochs = curves.last_epoch
     return [
         Finding(
             "too_short",
@@ -236,7 +240,7 @@ def _diverging(curves: _Curves) -> list[Finding]:
             "error",
             f"loss on the training data rose from {loss[best]:.4g} to {loss[-1]:.4g}.",
             "lower learning_rate (by 3 to 10), or clip gradients (clipnorm=1); a rising training loss is often a bug",
-            epochs=(curves.epoch(best), curves.epoch(len(loss) - 1)),
+            epochs=(curves.epoch(best), curves.last_epoch),
         )
     ]
 
@@ -289,7 +293,7 @@ def _overfitting(curves: _Curves) -> list[Finding]:
             f"while loss went from {loss[lowest]:.4g} to {loss[-1]:.4g}.",
             f"stop near epoch {epoch} (EarlyStopping with restore_best_weights=True), or use dropout, "
             "fewer parameters, or more data",
-            epochs=(epoch, curves.epoch(len(loss) - 1)),
+            epochs=(epoch, curves.last_epoch),
         )
     ]
 
@@ -300,12 +304,17 @@ def _smoothed(curve: np.ndarray) -> np.ndarray:
     return np.array([np.median(curve[max(0, i - half) : i + half + 1]) for i in range(len(curve))])
 
 
+def _learnt(chance: float, least: float) -> float:
+    """Give the loss below which something has been learnt."""
+    return chance - BETTER_THAN_CHANCE * (chance - least)
+
+
 def _worse_than_chance(curves: _Curves, chance: float | None, least: float, severity: str) -> list[Finding]:
     if chance is None:
         return []
     short = len(curves.watched) < FEWEST_EPOCHS
     end = float(curves.watched[-1] if short else np.median(curves.watched[-curves.tail :]))
-    learnt = chance - BETTER_THAN_CHANCE * (chance - least)
+    learnt = _learnt(chance, least)
     if end < learnt:
         return []
     best, last = float(curves.watched.min()), float(curves.watched[-1])
@@ -317,7 +326,7 @@ def _worse_than_chance(curves: _Curves, chance: float | None, least: float, seve
             severity,
             f"{curves.name} {seen}, no better than the {chance:.4g} of always giving the same answer{once}.",
             ("train on, or raise learning_rate; " if severity == "warning" and not short else "") + _OF_CHANCE,
-            epochs=(1, curves.epoch(len(curves.loss) - 1)) if short else curves.tail_epochs,
+            epochs=(1, curves.last_epoch) if short else curves.tail_epochs,
         )
     ]
 

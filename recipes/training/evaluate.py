@@ -6,7 +6,8 @@ import keras
 
 from cheatsheet.modelspec import describe_model
 from recipes.training.data.checks import require_inputs
-from recipes.training.data.prepare import examples, is_stream
+from recipes.training.data.prepare import examples
+from recipes.training.data.streams import is_stream
 from recipes.training.engines.registry import choose
 from recipes.training.signature import Signature, signature_of
 

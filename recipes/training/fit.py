@@ -16,7 +16,8 @@ from recipes.diagnosis.diagnose import diagnose
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
-from recipes.training.data.prepare import TrainingData, is_stream, pass_on, prepare
+from recipes.training.data.prepare import TrainingData, prepare
+from recipes.training.data.streams import is_stream, pass_on
 from recipes.training.engines.engine import EngineUsed, Job, Plan, stopping_after
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
@@ -25,6 +26,9 @@ from recipes.training.run import Run
 from recipes.training.signature import remember, signature_of
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
+# Arguments that Keras' own `fit` alone reads, as they are by default.
+_USUAL = {"validation_batch_size": None, "validation_freq": 1, "validation_steps": None, "steps_per_epoch": None,
+          "initial_epoch": 0}  # fmt: skip
 
 
 @known_arguments_only
@@ -76,7 +80,7 @@ def fit(
         steps_per_epoch: Batches that count as one pass; a stream that never ends needs it.
         initial_epoch: Number of epochs that have been trained before and are not trained again.
         patience: Stop once val_loss has not been lower for so many epochs, and keep the weights of the lowest, as
-            Keras' `EarlyStopping(restore_best_weights=True)` does, at the speed of a run without it.
+            Keras' `EarlyStopping(restore_best_weights=True)` does, at nearly the speed of a run without it.
         shuffle: Whether each epoch has a new order.
         sample_weight: Weight of each row `(n,)`, at least 0; of each step or pixel; for several outputs a dict or list.
         class_weight: Weight of each class, by label or by index; `"balanced"` weights them inversely to their number.
@@ -127,7 +131,12 @@ def fit(
                 "Pass validation_split=0.2, or validation_data."
             )
     of_keras = _of_keras(
-        validation_batch_size, validation_freq, validation_steps, steps_per_epoch, initial_epoch, epochs
+        epochs,
+        validation_batch_size=validation_batch_size,
+        validation_freq=validation_freq,
+        validation_steps=validation_steps,
+        steps_per_epoch=steps_per_epoch,
+        initial_epoch=initial_epoch,
     )
     if of_keras and checkpoint is not None:
         raise ValueError(f"checkpoint= cannot be used with {', '.join(of_keras)}. Leave one of them out.")
@@ -236,31 +245,18 @@ def train_as_planned(
     )
 
 
-def _of_keras(
-    validation_batch_size: int | None,
-    validation_freq: int,
-    validation_steps: int | None,
-    steps_per_epoch: int | None,
-    initial_epoch: int,
-    epochs: int,
-) -> dict[str, int]:
+def _of_keras(epochs: int, **asked: Any) -> dict[str, int]:
     """Check the arguments that Keras' own `fit` alone reads; return those that are not as by default."""
-    given = {
-        name: value
-        for name, value, usual in (
-            ("validation_batch_size", validation_batch_size, None),
-            ("validation_freq", validation_freq, 1),
-            ("validation_steps", validation_steps, None),
-            ("steps_per_epoch", steps_per_epoch, None),
-            ("initial_epoch", initial_epoch, 0),
+    given = {}
+    for name, value in asked.items():
+        if value != _USUAL[name]:
+            require_whole(name, value, 1)
+            given[name] = int(value)
+    if given.get("initial_epoch", 0) >= epochs:
+        raise ValueError(
+            f"initial_epoch={given['initial_epoch']} leaves none of epochs={epochs}, which counts all, to train."
         )
-        if value is not usual and value != usual
-    }
-    for name, value in given.items():
-        require_whole(name, value, 1)
-    if initial_epoch >= epochs:
-        raise ValueError(f"initial_epoch={initial_epoch} leaves none of epochs={epochs}, which counts all, to train.")
-    return {name: int(value) for name, value in given.items() if value is not None}
+    return given
 
 
 def _kept(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:

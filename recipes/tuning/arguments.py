@@ -15,8 +15,8 @@ from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.features import as_features
 from recipes.training.data.batches import split_rows
-from recipes.training.data.prepare import is_stream
-from recipes.training.data.targets import encode_target
+from recipes.training.data.streams import is_stream
+from recipes.training.data.targets import class_index, encode_target
 from recipes.tuning.grokking import GROKKING
 from recipes.tuning.hypermodels import OWN_MODEL, OWN_TRAINING, own_fit
 from recipes.tuning.kinds import Kind
@@ -175,10 +175,7 @@ def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:
         return None
     head = cheatsheet.head(task, y=y)
     targets, classes = encode_target(y, OutputSpec(loss=head.loss, width=head.units))
-    if classes is None:
-        return None
-    one_hot = targets.ndim == 2 and targets.shape[1] > 1
-    return np.unique(targets.argmax(axis=1) if one_hot else targets, return_inverse=True)[1].reshape(-1)
+    return None if classes is None else class_index(targets, head.loss)
 
 
 def _objective(objective: Any, kind: Kind) -> keras_tuner.Objective:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.words import show_values
-from cheatsheet.dataspec import describe_data
+from cheatsheet.dataspec import describe_data, end_called
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, Shape
 from cheatsheet.rules import allowed, findings_of
 from cheatsheet.table import COMPARES_SHAPES
 from recipes.features import as_features, columns_of, in_order
 from recipes.training.data.targets import UnknownLabels, encode_target
+from recipes.training.data.trees import is_tree, items_of, rebuilt
 from recipes.training.data.weights import read_weights, spread_over
 from recipes.training.signature import Classes, InputPart, OutputPart, Signature
 
@@ -145,17 +146,14 @@ def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple
         if len(spec.inputs) == 1:
             inputs = _as_shaped(inputs, spec.inputs[0].shape)
         return inputs, (_input_part(None, inputs, table),)
-    items = list(x.items()) if isinstance(x, Mapping) else list(enumerate(x))
     arrays, parts = [], []
-    for i, (key, given) in enumerate(items):
+    for i, (key, given) in enumerate(items_of(x)):
         name = str(key) if isinstance(x, Mapping) else None
         before = known.get(name) if name is not None else like.inputs[i] if like and i < len(like.inputs) else None
         table = in_order(given, before.columns if before else None, f"x[{key!r}]")
         arrays.append(as_features(table, f"x[{key!r}]"))
         parts.append(_input_part(name, arrays[-1], table))
-    if isinstance(x, Mapping):
-        return dict(zip(x, arrays, strict=True)), tuple(parts)
-    return type(x)(arrays), tuple(parts)
+    return rebuilt(x, arrays), tuple(parts)
 
 
 def _input_part(name: str | None, array: np.ndarray, table: Any) -> InputPart:
@@ -187,9 +185,10 @@ def _read_targets(
     arrays: list[Any] = []
     parts = []
     before_by_name = {part.name: part.classes for part in like.outputs} if like is not None else {}
-    items = list(y.items()) if isinstance(y, Mapping) else list(enumerate(y))
+    items = items_of(y)
+    at_place = dict(enumerate(spec.outputs)) if len(items) == len(spec.outputs) else {}
     for key, given in items:
-        output = _output_of(spec, key) if isinstance(y, Mapping) or len(items) == len(spec.outputs) else OutputSpec()
+        output = (end_called(key, spec.outputs) if isinstance(y, Mapping) else at_place.get(key)) or OutputSpec()
         name = output.name or str(key)
         array = given
         with gathering(found, where, name), _in_the_words_of_fit(trained_before):
@@ -198,15 +197,7 @@ def _read_targets(
         arrays.append(array)
     if len(parts) < len(items):
         raise DataError([])  # what could not be read has been found, and the rules have nothing to judge
-    tree = dict(zip(y, arrays, strict=True)) if isinstance(y, Mapping) else type(y)(arrays)
-    return tree, tuple(parts)
-
-
-def _output_of(spec: ModelSpec, key: Any) -> OutputSpec:
-    """Find the output of this name, or at this place; one of which nothing is known where there is none."""
-    if isinstance(key, int) and not any(output.name == key for output in spec.outputs):
-        return spec.outputs[key] if key < len(spec.outputs) else OutputSpec()
-    return next((output for output in spec.outputs if key in (output.name, output.layer)), OutputSpec())
+    return rebuilt(y, arrays), tuple(parts)
 
 
 def _read_target(
@@ -220,13 +211,6 @@ def _read_target(
     if output.loss in COMPARES_SHAPES and output.shape is not None:
         target = _as_shaped(target, output.shape)
     return target, classes
-
-
-def is_tree(values: Any, ends: Sequence[Any]) -> bool:
-    """Say whether these are several arrays, rather than one that is written as a list or tuple of rows."""
-    if isinstance(values, Mapping):
-        return True
-    return isinstance(values, list | tuple) and len(ends) > 1
 
 
 def _as_shaped(array: np.ndarray, expected: Shape) -> np.ndarray:

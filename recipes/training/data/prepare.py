@@ -1,26 +1,21 @@
 """Are x and y fit to train this model on? Everything is checked here, before the first step."""
 
-import dis
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import GeneratorType
+from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
-from cheatsheet.common.words import show_values
-from cheatsheet.finding import DataError, Finding
-from cheatsheet.modelspec import ModelSpec, describe_model
+from cheatsheet.finding import Finding
+from cheatsheet.modelspec import describe_model
 from cheatsheet.rules import require_allowable
 from recipes.training.data.batches import split_rows
-from recipes.training.data.checks import Examples, gathering, raise_errors, read_examples, read_inputs
+from recipes.training.data.checks import gathering, raise_errors, read_examples
 from recipes.training.data.targets import class_index
-from recipes.training.data.weights import class_weights, weights_by_class
+from recipes.training.data.trees import num_rows_of, take
+from recipes.training.data.weights import weights_by_class
 from recipes.training.data.yardsticks import yardsticks
-from recipes.training.signature import Signature, signature_of
-
-INFINITE = -1  # tf.data's cardinality of what never ends
+from recipes.training.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ def prepare(
         DataError: for data that do not fit the model, its loss or each other, with everything that was found.
         ValueError: for an uncompiled model and for arguments that do not go together.
     """
-    _require_compiled(model)
+    require_compiled(model)
     allow = require_allowable(allow)
     if validation_data is not None and validation_split:
         raise ValueError(
@@ -106,14 +101,14 @@ def prepare(
     held_out = None if validation_data is None else _parts_of(validation_data, autoencoder=y is None)
 
     spec = describe_model(model)
-    if y is None and has_own_train_step(model):
-        return _inputs_alone(model, spec, x, held_out, validation_split, seed)
-    train = read_examples(spec, x, y, sample_weight=sample_weight, like=like, trained_before=like is not None)
+    x_alone = y is None and has_own_train_step(model)  # which knows what it does without y
+    train = read_examples(spec, x, y, sample_weight=sample_weight, like=like, trained_before=like is not None,
+                          targets_too=not x_alone)  # fmt: skip
     found = [*train.findings]
     by_class = None
     if class_weight is not None and train.y is not None:
         with gathering(found):
-            by_class = _by_class(spec, train, class_weight)
+            by_class = weights_by_class(spec.outputs, train.y, train.signature.outputs, class_weight)
     validation = None
     if held_out is not None:
         other = read_examples(
@@ -125,7 +120,7 @@ def prepare(
             targets_too=train.y is not None,  # else nobody knows what its labels are
         )
         found += other.findings
-        validation = (other.x, other.y, other.sample_weight)
+        validation = (other.x, held_out[1] if x_alone else other.y, other.sample_weight)
     findings = raise_errors(found, allow)
 
     inputs, targets, weights = train.x, train.y, train.sample_weight
@@ -145,60 +140,21 @@ def prepare(
     if weighted is None:
         chance, least = yardsticks(model, watched, None if validation is None else targets)
     return TrainingData(
-        inputs, targets, weights, validation, train.signature, chance, least, reconstructs=y is None, findings=findings
+        inputs,
+        targets,
+        weights,
+        validation,
+        train.signature,
+        chance,
+        least,
+        reconstructs=y is None and not x_alone,
+        findings=findings,
     )
 
 
 def has_own_train_step(model: keras.Model) -> bool:
     """Say whether the model's class, or somebody for this model, has written its own `train_step`."""
     return not getattr(model.train_step, "__module__", "").startswith("keras.")
-
-
-def _inputs_alone(
-    model: keras.Model, spec: ModelSpec, x: Any, held_out: Any, validation_split: float, seed: int
-) -> TrainingData:
-    """Prepare x for a `train_step` of the user's own, which knows what it does without y."""
-    inputs, parts = read_inputs(spec, x, signature_of(model))
-    validation = None
-    if held_out is not None:
-        validation = (read_inputs(spec, held_out[0])[0], held_out[1], held_out[2])
-    elif validation_split:
-        rows, rest = split_rows(num_rows_of(inputs), validation_split, seed)
-        inputs, validation = take(inputs, rows), (take(inputs, rest), None, None)
-    return TrainingData(inputs, None, None, validation, Signature(parts), None, 0.0)
-
-
-def _by_class(spec: ModelSpec, train: Examples, class_weight: Any) -> Any:
-    """Weigh each row, step or pixel by its class: one array, or of several outputs one each, in the targets' structure.
-
-    Raises:
-        DataError: for weights that are not those of the classes; for several outputs, for what does not name them.
-    """
-    if not isinstance(train.y, Mapping | list | tuple):
-        loss = spec.outputs[0].loss or "" if spec.outputs else ""
-        table = class_weights(class_weight, train.y, loss, train.signature.classes)
-        return weights_by_class(table, train.y, loss)
-    keys = [*train.y] if isinstance(train.y, Mapping) else [part.name for part in train.signature.outputs]
-    targets = [*train.y.values()] if isinstance(train.y, Mapping) else [*train.y]
-    if not isinstance(class_weight, Mapping) or not {*class_weight} <= {*keys}:
-        received = show_values([*class_weight]) if isinstance(class_weight, Mapping) else repr(class_weight)
-        message = (
-            "class_weight of a model with several outputs is a dict from output to the weights of its classes. "
-            f"Received: {received}. Expected some of {show_values(keys, 20)}."
-        )
-        raise DataError([Finding("class_weight", "error", message)])
-    weights = []
-    for key, target, part in zip(keys, targets, train.signature.outputs, strict=True):
-        if key not in class_weight:
-            weights.append(np.ones(len(target), np.float32))
-            continue
-        loss = next((o.loss or "" for o in spec.outputs if part.name in (o.name, o.layer)), "")
-        try:
-            table = class_weights(class_weight[key], target, loss, part.classes)
-        except DataError as error:
-            raise DataError([replace(finding, output=part.name) for finding in error.findings]) from None
-        weights.append(weights_by_class(table, target, loss))
-    return dict(zip(keys, weights, strict=True)) if isinstance(train.y, Mapping) else type(train.y)(weights)
 
 
 def examples(model: keras.Model, x: Any, y: Any, like: Signature | None, sample_weight: Any = None) -> TrainingData:
@@ -222,76 +178,16 @@ def _parts_of(validation_data: Any, *, autoencoder: bool) -> tuple[Any, Any, Any
     return x, y, weight
 
 
-def is_stream(x: Any) -> bool:
-    """Say whether this makes its own batches: a `tf.data.Dataset`, `PyDataset`, PyTorch `DataLoader` or generator."""
-    return (
-        isinstance(x, keras.utils.PyDataset)
-        or hasattr(x, "element_spec")
-        or hasattr(x, "__next__")
-        or type(x).__module__.startswith("torch.utils.data")
-    )
-
-
-def is_endless(x: Any) -> bool:
-    """Say whether a stream is known to have no end: by its cardinality, its number of batches, or its code.
-
-    A generator whose code has no way to return, as `while True` without a `break`, can only be left by an error.
-    """
-    if isinstance(x, GeneratorType):
-        return not any(step.opname.startswith("RETURN_") and step.opname != "RETURN_GENERATOR"
-                       for step in dis.get_instructions(x.gi_code))  # fmt: skip
-    if isinstance(x, keras.utils.PyDataset):
-        return x.num_batches is None
-    return hasattr(x, "cardinality") and int(x.cardinality()) == INFINITE
-
-
-def pass_on(
-    model: keras.Model, x: Any, validation_data: Any, options: Mapping[str, Any], steps: Mapping[str, int | None]
-) -> TrainingData:
-    """Pass a stream on for Keras to read.
-
-    Args:
-        model: A compiled model.
-        x: The stream.
-        validation_data: Another one, or arrays.
-        options: Arguments of `fit` that need arrays, and so must be unset.
-        steps: `steps_per_epoch` and `validation_steps`, which say where an endless one is cut.
+def require_compiled(model: Any) -> None:
+    """Require a Keras model that has been compiled.
 
     Raises:
-        ValueError: naming those that are not; for a stream that is known to have no end.
+        TypeError: for something else.
+        ValueError: for one that has not.
     """
-    _require_compiled(model)
-    for name, stream, cut in (("x", x, "steps_per_epoch"), ("validation_data", validation_data, "validation_steps")):
-        if steps[cut] is None and is_stream(stream) and is_endless(stream):
-            raise ValueError(
-                f"{name} is a {type(stream).__name__} that never ends, and so would the first epoch. "
-                f"Say {cut}=N, the number of batches that count as one pass."
-            )
-    unread = [name for name, value in options.items() if value is not None and not (np.isscalar(value) and value == 0)]
-    if unread:
-        raise ValueError(
-            f"{', '.join(unread)} cannot be used with a {type(x).__name__}, which makes its own batches. "
-            "Put targets and weights into it, and pass validation_data."
-        )
-    if hasattr(x, "__next__") and not isinstance(x, GeneratorType) and not hasattr(x, "element_spec"):
-        x = (batch for batch in x)  # of iterators, Keras knows generators alone
-    return TrainingData(x, None, None, validation_data, None, None, 0.0, is_stream=True)
-
-
-def _require_compiled(model: Any) -> None:
     if not isinstance(model, keras.Model):
         raise TypeError(
             f"The first argument of fit is a Keras model. Received: {type(model).__name__}. Say fit(model, x, y)."
         )
     if not getattr(model, "compiled", False):
         raise ValueError("The model is not compiled. Call model.compile(...) first, or build it with build_model.")
-
-
-def num_rows_of(tree: Any) -> int:
-    """Count the rows of an array, or of the first array of a tree."""
-    return len(keras.tree.flatten(tree)[0])
-
-
-def take(tree: Any, rows: np.ndarray) -> Any:
-    """Take these rows of every array in a tree; `None` stays `None`."""
-    return None if tree is None else keras.tree.map_structure(lambda array: array[rows], tree)

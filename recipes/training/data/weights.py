@@ -1,16 +1,19 @@
 """How much does each row count? Weights of the rows, and of the classes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cheatsheet.common.words import show_values
+from cheatsheet.dataspec import end_called
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import OutputSpec
 from recipes.features import as_features
 from recipes.training.data.targets import class_index
-from recipes.training.signature import Classes
+from recipes.training.data.trees import items_of, rebuilt
+from recipes.training.signature import Classes, OutputPart
 
 
 def read_weights(sample_weight: Any, outputs: Sequence[OutputSpec]) -> Any:
@@ -82,7 +85,46 @@ def class_weights(class_weight: Any, targets: np.ndarray, loss: str, classes: Cl
     return table
 
 
-def weights_by_class(table: np.ndarray, targets: np.ndarray, loss: str) -> np.ndarray:
+def weights_by_class(
+    outputs: Sequence[OutputSpec], targets: Any, parts: Sequence[OutputPart], class_weight: Any
+) -> Any:
+    """Weigh each row, step or pixel by its class: one array, or of several outputs one each, in the targets' structure.
+
+    Args:
+        outputs: Of the model.
+        targets: Encoded, an array or a tree.
+        parts: What they are, one for each.
+        class_weight: As for `fit`.
+
+    Raises:
+        DataError: for weights that are not those of the classes; for several outputs, for what does not name them.
+    """
+    if not isinstance(targets, Mapping | list | tuple):
+        loss = outputs[0].loss or "" if outputs else ""
+        return _looked_up(class_weights(class_weight, targets, loss, parts[0].classes), targets, loss)
+    keys = [*targets] if isinstance(targets, Mapping) else [part.name for part in parts]
+    if not isinstance(class_weight, Mapping) or not {*class_weight} <= {*keys}:
+        received = show_values([*class_weight]) if isinstance(class_weight, Mapping) else repr(class_weight)
+        raise _unfit(
+            "class_weight of a model with several outputs is a dict from output to the weights of its classes. "
+            f"Received: {received}. Expected some of {show_values(keys, 20)}."
+        )
+    weights = []
+    for key, (_, target), part in zip(keys, items_of(targets), parts, strict=True):
+        if key not in class_weight:
+            weights.append(np.ones(len(target), np.float32))
+            continue
+        output = end_called(part.name, outputs) if part.name else None
+        loss = output.loss or "" if output else ""
+        try:
+            table = class_weights(class_weight[key], target, loss, part.classes)
+        except DataError as error:
+            raise DataError([replace(finding, output=part.name) for finding in error.findings]) from None
+        weights.append(_looked_up(table, target, loss))
+    return rebuilt(targets, weights)
+
+
+def _looked_up(table: np.ndarray, targets: np.ndarray, loss: str) -> np.ndarray:
     """Look up the weight of each row, step or pixel by its class; 0 for a label that is no class, as one left out."""
     index = class_index(targets, loss)
     known = (index >= 0) & (index < len(table))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from cheatsheet.chance import chance_loss, least_loss
+from cheatsheet.dataspec import end_called
 from cheatsheet.modelspec import describe_model, loss_options
 from cheatsheet.table import TABLE
 
@@ -27,7 +28,7 @@ def middle_of(model: keras.Model, name: str | None = None) -> float:
         name: Of one of several outputs.
     """
     outputs = describe_model(model).outputs
-    output = next((output for output in outputs if name in (output.name, output.layer)), outputs[0])
+    output = (end_called(name, outputs) if name else None) or outputs[0]
     return 0.0 if output.from_logits or output.loss in ("hinge", "squared_hinge") else 0.5
 
 

@@ -49,7 +49,7 @@ def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     if not data.is_stream:
         arrays = (data.x, data.y) if data.sample_weight is None else (data.x, data.y, data.sample_weight)
         if data.y is None:  # for the model's own train_step: a PyDataset would hand it a tuple
-            options |= {"batch_size": plan.batch_size, "shuffle": plan.shuffle}
+            options |= {"sample_weight": data.sample_weight, "batch_size": plan.batch_size, "shuffle": plan.shuffle}
         else:
             batches = ShuffledBatches(arrays, batch_size=plan.batch_size, seed=plan.seed, shuffle=plan.shuffle)
         if data.validation is not None:

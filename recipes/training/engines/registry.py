@@ -42,11 +42,11 @@ def choose(
     """
     known = {engine.name: engine for engine in engines()}
     *_, last = known
-    names_of_keras = ", ".join(of_keras)
+    names = [*of_keras]
 
     def obstacle_of(name: str) -> str | None:
-        if names_of_keras and name != last:
-            return f"{names_of_keras} {'are' if ',' in names_of_keras else 'is'} read by model.fit alone"
+        if names and name != last:
+            return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} read by model.fit alone"
         return known[name].obstacle(model, arrays, callbacks)
 
     if asked in known:
@@ -56,10 +56,10 @@ def choose(
             raise ValueError(f"engine={asked!r} cannot run this: {obstacle}. Use engine={others}.")
         return known[asked], "as asked"
     if asked != "auto":
-        names = ("auto", *known)
+        possible = ("auto", *known)
         raise ValueError(
-            f"Unknown engine. Received: engine={asked!r}. Expected one of {', '.join(names)}."
-            + did_you_mean(asked, names)
+            f"Unknown engine. Received: engine={asked!r}. Expected one of {', '.join(possible)}."
+            + did_you_mean(asked, possible)
         )
     obstacles: list[str] = []
     for name, engine in known.items():

@@ -9,7 +9,8 @@ import numpy as np
 
 from cheatsheet.common.warn import warn_user
 from recipes.running.memory import free_memory
-from recipes.training.data.prepare import TrainingData, is_stream
+from recipes.training.data.prepare import TrainingData
+from recipes.training.data.streams import is_stream
 from recipes.training.engines.engine import Job, Outcome
 
 MEMORY_SHARE = 0.5  # of the free memory that the resident copy of the data may take

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from recipes._keras import FuncGraph, dismantle_func_graph
 from recipes.running.programs import PROGRAMS
-from recipes.training.data.prepare import TrainingData, take
+from recipes.training.data.prepare import TrainingData
+from recipes.training.data.trees import take
 from recipes.training.engines.tensorflow.alike import identity, is_known_throughout, looks
 from recipes.training.engines.tensorflow.state import lifted, state_of, values_of
 from recipes.training.engines.tensorflow.steps import MIXED, PLAIN, XLA, Compiled, Tracing, block, outputs
