@@ -1,8 +1,8 @@
 """Early stopping without a callback: blocks of many epochs stay whole, and the best epoch is found again afterwards.
 
-What `EarlyStopping("val_loss", patience=..., restore_best_weights=True)` does, at nearly the speed of a run without it.
-The weights of each epoch never leave the program, so of each block the state before it is kept while the best epoch lies
-in it; training these epochs again, which gives the same bits, gives its weights.
+What `EarlyStopping("val_loss", patience=..., restore_best_weights=True)` does, at nearly the speed of a run without.
+The weights of each epoch never leave the program, so of each block the state before it is kept while the best epoch
+lies in it; training these epochs again, which gives the same bits, gives its weights.
 """
 
 import math
