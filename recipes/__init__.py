@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recipes.running.programs import clear_programs as clear_programs
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
+    from recipes.training.save import load as load
     from recipes.tuning.record.folder import OtherSearchError as OtherSearchError
     from recipes.tuning.search import Search as Search
     from recipes.tuning.tune import tune as tune
@@ -34,6 +35,7 @@ _HOME = {
     "diagnose": "diagnosis.diagnose",
     "fit": "training.fit",
     "grok": "grokking.grok",
+    "load": "training.save",
     "load_data": "datasets",
     "tune": "tuning.tune",
 }

@@ -126,7 +126,7 @@ def test_public_names_of_recipes_all_load():
 
     assert set(recipes.__all__) == {
         "DataError", "GrokRun", "OtherSearchError", "Run", "Search", "build_autoencoder", "build_model",
-        "clear_programs", "diagnose", "fit", "grok", "load_data", "tune",
+        "clear_programs", "diagnose", "fit", "grok", "load", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

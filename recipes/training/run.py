@@ -1,6 +1,7 @@
 """What a training run gives back."""
 
 import math
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +111,32 @@ class Run:
     def evaluate(self, x: Any, y: Any = None, *, sample_weight: Any = None) -> dict[str, Any]:
         """Return loss and metrics on other rows, with labels named as in training."""
         return evaluate(self.model, x, y, sample_weight=sample_weight, like=self.signature)
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the run into a folder, from which `recipes.load(folder)` reads it in any process, on any machine.
+
+        In it lie `model.keras`, which also loads in plain Keras where this package is missing (then without a loss of
+        this package's), `history.npz` and `run.json`: the signature, the findings, versions and digests. Data are not
+        kept, and nothing is pickled.
+
+        Args:
+            folder: Made where it is missing.
+            overwrite: Whether a saved run that lies there may be replaced.
+
+        Raises:
+            FileExistsError: for a folder with other files in it, or with a saved run.
+            ValueError: for a model that could not be loaded again, such as one with a `Lambda` layer, before
+                anything is written.
+        """
+        from recipes.training.save import save
+
+        save(self, folder, overwrite=overwrite)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how `pickle`, `joblib` and `copy.deepcopy` make it again; a pickle is as safe as its author."""
+        from recipes.training.save import packed
+
+        return packed(self)
 
     def plot(self) -> Any:
         """Draw the loss curve with chance and the verdict; return the matplotlib Figure.

@@ -1,0 +1,255 @@
+"""A finished run in a folder: the model as Keras keeps it, what is known of it as JSON and npz, and no pickle."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import keras
+import numpy as np
+
+from cheatsheet import Finding
+from recipes.running.files import write_atomically
+from recipes.training.engines.engine import EngineUsed
+from recipes.training.model_file import UntrustedFileError, judge_model, read_model, write_model
+from recipes.training.run import Run
+from recipes.training.signature import InputPart, OutputPart, Signature, remember
+
+MODEL, HISTORY, FACTS = "model.keras", "history.npz", "run.json"
+FORMAT = 1
+MOST_FACTS_BYTES = 64 * 2**20
+_PACKAGES = {"recipes": "keras-recipes", "keras": "keras", "tensorflow": "tensorflow", "numpy": "numpy"}
+
+
+def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a run into a folder, from which `recipes.load` reads it in any process; see `Run.save`."""
+    target = Path(folder)
+    _require_room(target, overwrite)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / MODEL
+        compiled = write_model(run.model, path)
+        try:
+            judge_model(path, own_objects(run.model))
+        except UntrustedFileError as error:
+            raise ValueError(f"This run cannot be saved so that it could be loaded again: {error}.") from None
+        model = path.read_bytes()
+    arrays = io.BytesIO()
+    curves = {f"history/{name}": np.asarray(values) for name, values in run.history.items()}
+    np.savez(arrays, **curves)  # type: ignore[arg-type]
+    history = arrays.getvalue()
+    facts = {
+        "format": FORMAT,
+        "versions": {name: version(package) for name, package in _PACKAGES.items()},
+        "sha256": {MODEL: hashlib.sha256(model).hexdigest(), HISTORY: hashlib.sha256(history).hexdigest()},
+        "compiled": compiled,
+        "run": {name: _as_json(getattr(run, name)) for name in _FACTS},
+    }
+    text = json.dumps(facts, indent=1, allow_nan=False).encode()  # all is ready before the first file is written
+    target.mkdir(parents=True, exist_ok=True)
+    for name, content in ((MODEL, model), (HISTORY, history), (FACTS, text)):  # what vouches for the others last
+        write_atomically(target / name, content)
+
+
+def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Read what `Run.save` wrote, or a `.keras` file; either may come from anywhere.
+
+    Files are judged before Keras sees them: only layers and kin of Keras, of this package, registered in this process
+    or named in `custom_objects` are allowed, in bounded numbers and sizes, and no file runs code. A pickle can be
+    trusted no more than its author; this can.
+
+    Args:
+        path: The folder of a saved run, or a `.keras` file.
+        custom_objects: Classes and functions of your own in the model, by their names.
+
+    Returns:
+        The `Run`, whose model predicts to the bit what it did and trains on where it stopped; of a file the
+        `keras.Model`.
+
+    Raises:
+        FileNotFoundError: where nothing is there.
+        recipes.training.model_file.UntrustedFileError: a ValueError, for files that are damaged, are no saved run or
+            model, or are not known to be safe, saying why.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return read_model(path, custom_objects)
+    facts = _read_facts(path)
+    contents = {}
+    for name in (MODEL, HISTORY):
+        if not (path / name).is_file():
+            raise FileNotFoundError(f"{path} lacks {name}, which belongs to the saved run.")
+        with (path / name).open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        if digest != facts["sha256"].get(name):
+            raise UntrustedFileError(
+                f"{path / name} is not the file that was saved with {path / FACTS}, or is damaged."
+            )
+    model = read_model(path / MODEL, custom_objects, facts["compiled"])
+    try:
+        with np.load(path / HISTORY, allow_pickle=False) as file:
+            contents = {name.removeprefix("history/"): file[name].tolist() for name in file.files}
+        known = {name: _FACTS[name](value) for name, value in facts["run"].items() if name in _FACTS}
+        run = Run(model=model, history=contents, **known)
+    except Exception as error:  # whatever else than a run may stand there
+        raise UntrustedFileError(f"{path / FACTS} describes no run ({type(error).__name__}: {error}).") from error
+    remember(model, run.signature)
+    return run
+
+
+def _require_room(target: Path, overwrite: bool) -> None:
+    """Require a folder that is ours to write in.
+
+    Raises:
+        FileExistsError: for one with other files in it, or with a run that is not to be overwritten.
+    """
+    if target.suffix == ".keras":
+        raise ValueError(
+            f"A run is saved in a folder. Received: {str(target)!r}. "
+            "Name a folder, or save the model alone with run.model.save."
+        )
+    if target.exists() and not target.is_dir():
+        raise FileExistsError(f"{target} is a file. Name a folder, which will be made.")
+    names = {path.name for path in target.iterdir()} if target.is_dir() else set()
+    if FACTS in names:
+        if not overwrite:
+            raise FileExistsError(f"{target} holds a saved run. Name another folder, or pass overwrite=True.")
+    elif names:
+        raise FileExistsError(f"{target} holds other files ({', '.join(sorted(names)[:3])}). Name another folder.")
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    file = path / FACTS
+    if not file.is_file():
+        raise FileNotFoundError(f"{path} holds no saved run: it lacks {FACTS}.")
+    if file.stat().st_size > MOST_FACTS_BYTES:
+        raise UntrustedFileError(f"{file} has {file.stat().st_size:,} bytes, too many for a run.")
+    try:
+        facts = json.loads(file.read_bytes())
+        new = facts["format"] > FORMAT
+        if not all(isinstance(facts[name], dict) for name in ("sha256", "run")):
+            raise TypeError("parts are missing")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UntrustedFileError(f"{file} describes no run ({type(error).__name__}: {error}).") from error
+    if new:
+        raise UntrustedFileError(f"{file} was written by a newer version: {facts.get('versions')}.")
+    return {**facts, "compiled": facts.get("compiled")}
+
+
+# --- values to JSON and back --------------------------------------------------------------------------------------
+
+
+def _as_json(value: Any) -> Any:
+    """Put a value in words of JSON: tuples, and numbers that are none, tagged."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple):
+        return {"tuple": [_as_json(part) for part in value]}
+    if isinstance(value, list):
+        return [_as_json(part) for part in value]
+    raise ValueError(
+        f"A saved run keeps names and labels that are text or numbers. Received: {value!r} ({type(value).__name__}). "
+        "Rename the columns, such as by x.columns.astype(str)."
+    )
+
+
+def _of_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_of_json(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"float"}:
+        return float(value["float"])
+    if value.keys() == {"tuple"}:
+        return tuple(_of_json(part) for part in value["tuple"])
+    return {name: _of_json(part) for name, part in value.items()}
+
+
+def _signature(value: Any) -> Signature | None:
+    found = _of_json(value)
+    if found is None:
+        return None
+    return Signature(
+        tuple(InputPart(**part) for part in found["inputs"]), tuple(OutputPart(**part) for part in found["outputs"])
+    )
+
+
+def _findings(value: Any) -> list[Finding]:
+    return [Finding(**part) for part in _of_json(value)]
+
+
+# What is kept of a run beside its model and its history, and how it is read back.
+_FACTS: dict[str, Any] = {
+    "findings": _findings,
+    "engine": lambda value: EngineUsed(**_of_json(value)),
+    "signature": _signature,
+    **dict.fromkeys(
+        ("seed", "seconds", "steps", "steps_per_second", "chance", "least", "spread", "kept", "interrupted"), _of_json
+    ),
+}
+
+
+# --- copies within Python -----------------------------------------------------------------------------------------
+
+
+def packed(run: Run) -> tuple[Any, ...]:
+    """Return how to make this run again, for `pickle`, `joblib` and `copy.deepcopy`: the model as Keras' own file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / MODEL
+        run.model.save(path)
+        content = path.read_bytes()
+    fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run) if field.name != "model"}
+    return unpacked, (content, own_objects(run.model), fields)
+
+
+def unpacked(content: bytes, custom_objects: dict[str, Any], fields: dict[str, Any]) -> Run:
+    """Make the run again of which `packed` told; a pickle, which brings code anyhow, may bring lambdas too."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / MODEL
+        path.write_bytes(content)
+        model = keras.saving.load_model(path, custom_objects=custom_objects, safe_mode=False)
+    run = Run(model=model, **fields)
+    remember(model, run.signature)
+    return run
+
+
+def own_objects(model: keras.Model) -> dict[str, Any]:
+    """Find the classes and functions in a model that are not Keras', by the names under which a file has them."""
+    compiled = (model.optimizer, model.loss, model._compile_metrics) if model.compiled else ()
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    pending = [*model._flatten_layers(), *compiled]
+    while pending:
+        thing = pending.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, list | tuple):
+            pending += thing
+        elif isinstance(thing, Mapping):
+            pending += thing.values()
+        elif isinstance(thing, FunctionType):
+            found |= _named(thing)
+        elif type(thing).__module__.startswith("keras.") or hasattr(thing, "get_config"):
+            found |= _named(type(thing))
+            pending += [v for v in getattr(thing, "__dict__", {}).values() if not isinstance(v, keras.Variable)]
+    return found
+
+
+def _named(thing: Any) -> dict[str, Any]:
+    if str(thing.__module__).split(".")[0] == "keras" or thing.__name__ == "<lambda>":
+        return {}
+    return {thing.__name__: thing, keras.saving.get_registered_name(thing): thing}
