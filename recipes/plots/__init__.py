@@ -6,19 +6,31 @@ Axes: `plot_history(run, plt.subplots()[1]); plt.show()`. `style.py` holds what 
 """
 
 from recipes.plots.autoencoder import plot_anomaly, plot_class_errors, plot_latent, plot_reconstructions, plot_walk
+from recipes.plots.evaluation import (
+    plot_calibration,
+    plot_confusion,
+    plot_evaluation,
+    plot_predictions,
+    plot_recall,
+)
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
 __all__ = [
     "plot_anomaly",
+    "plot_calibration",
     "plot_class_errors",
+    "plot_confusion",
     "plot_curves",
     "plot_embedding",
+    "plot_evaluation",
     "plot_grokking",
     "plot_history",
     "plot_hyperparameter",
     "plot_latent",
+    "plot_predictions",
+    "plot_recall",
     "plot_reconstructions",
     "plot_runs",
     "plot_search",

@@ -1,18 +1,29 @@
 """Ask a trained model for its outputs, and how good they are: by the engine that would train it."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
+from scipy.special import expit, softmax
 
-from cheatsheet.modelspec import describe_model
+from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
+from cheatsheet.table import OF_NUMBERS
+from recipes.losses import Pinball
 from recipes.training.data.checks import require_inputs
-from recipes.training.data.prepare import examples
+from recipes.training.data.prepare import TrainingData, examples
 from recipes.training.data.streams import is_stream
+from recipes.training.data.targets import class_index
+from recipes.training.data.trees import is_tree, items_of
 from recipes.training.engines.registry import choose
-from recipes.training.signature import Signature, signature_of
+from recipes.training.evaluation import Evaluation, Report
+from recipes.training.scores import of_classes, of_labels, of_numbers, of_quantiles
+from recipes.training.signature import OutputPart, Signature, signature_of
+
+PREDICT_ROWS = 256  # at once
 
 
-def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_size: int = 256) -> Any:
+def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_size: int = PREDICT_ROWS) -> Any:
     """Return the outputs of a model, as `model.predict(x)`, without its set-up for each model.
 
     Args:
@@ -43,25 +54,108 @@ def evaluate(
     sample_weight: Any = None,
     like: Signature | None = None,
     batch_size: int = 32,
-) -> dict[str, Any]:
-    """Return the loss and the metrics that a model gets on these rows.
+) -> Evaluation:
+    """Say what a model is worth on these rows: its loss and metrics, and what one wants to know of its task.
 
     Args:
         model: A compiled model.
         x: Inputs `(n, ...)`, several as for `fit`; a stream goes to Keras as it is.
         y: Targets, labels as in training; `None` evaluates an autoencoder on x.
-        sample_weight: Weights as for `fit`.
+        sample_weight: Weights as for `fit`; they count in everything.
         like: What it was trained on; by default what `fit` remembers of it.
         batch_size: Rows at once.
 
     Returns:
-        `{"loss": ..., metric: ...}`, as `model.evaluate(..., return_dict=True)`.
+        An `Evaluation`, a mapping: `["loss"]` and each metric as `model.evaluate(..., return_dict=True)` has them, then
+        balanced accuracy and the like. With a stream, which is read but once, and for a model that trains in a way of
+        its own, Keras' numbers alone.
 
     Raises:
         DataError: for examples that do not fit the model, its loss or each other.
     """
     if is_stream(x):
-        return model.evaluate(x, verbose=0, return_dict=True)
+        return Evaluation(model.evaluate(x, verbose=0, return_dict=True), {})
     data = examples(model, x, y, like or signature_of(model), sample_weight)
     engine, _ = choose("auto", model, data.arrays)
-    return engine.evaluate(model, data, batch_size)
+    numbers = dict(engine.evaluate(model, data, batch_size))
+    spec = describe_model(model)
+    reports: dict[str | None, Report] = {}
+    if not spec.has_own_step:
+        outputs = engine.predict(model, data.x, PREDICT_ROWS)
+        for output, part, target, predicted, weights in _by_output(spec, data, outputs):
+            found = _judge(model, output, part, target, predicted, weights)
+            if found is not None:
+                name = name_of(output, spec)
+                reports[name] = found[1]
+                for key, value in found[0].items():
+                    numbers.setdefault(key if name is None else f"{name}_{key}", value)
+    return Evaluation(numbers, reports, data.num_rows)
+
+
+def _by_output(
+    spec: ModelSpec, data: TrainingData, outputs: Any
+) -> Iterator[tuple[OutputSpec, OutputPart, np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Go through the outputs that have a target: what each is, what it was compared with, and the arrays."""
+    parts = data.signature.outputs if data.signature is not None else ()
+    if not is_tree(data.y, spec.outputs):
+        if len(spec.outputs) == 1 and isinstance(outputs, np.ndarray):
+            yield spec.outputs[0], parts[0], data.y, outputs, data.sample_weight
+        return
+    for i, ((key, target), part) in enumerate(zip(items_of(data.y), parts, strict=True)):
+        place = next((j for j, output in enumerate(spec.outputs) if part.name in (output.name, output.layer)), None)
+        if place is None:
+            continue
+        output = spec.outputs[place]
+        predicted = outputs.get(output.name) if isinstance(outputs, Mapping) else [*outputs][place]
+        weights = data.sample_weight
+        if weights is not None and not isinstance(weights, np.ndarray):
+            weights = weights[key] if isinstance(weights, Mapping) else [*weights][i]
+        if predicted is not None:
+            yield output, part, target, predicted, weights
+
+
+def _judge(
+    model: keras.Model,
+    output: OutputSpec,
+    part: OutputPart,
+    target: np.ndarray,
+    predicted: np.ndarray,
+    weights: np.ndarray | None,
+) -> tuple[dict[str, float], Report] | None:
+    """Judge one output in the words of its task; `None` where that is not known, or no number came out."""
+    loss = output.loss or ""
+    if not np.isfinite(predicted).all() or output.loss_options.get("axis", -1) != -1:
+        return None
+    if part.classes is not None:
+        index = class_index(target, loss).ravel()
+        scores = predicted.reshape(-1, predicted.shape[-1])
+        weights = None if weights is None else _for_each(weights, target, len(index))
+        kept = (index >= 0) & (index < len(part.classes))  # the rest is left out by the loss too
+        if not kept.any() or scores.shape[1] not in (1, len(part.classes)):
+            return None
+        index, scores, weights = index[kept], scores[kept], None if weights is None else weights[kept]
+        if scores.shape[1] > 1:
+            return of_classes(
+                index, softmax(scores, axis=1) if output.from_logits else scores, part.classes, weights, None
+            )
+        scores = expit(scores[:, 0]) if output.from_logits else scores[:, 0]
+        return of_classes(index, scores, part.classes, weights, 0.0 if "hinge" in loss else 0.5)
+    if weights is not None and weights.ndim > 1:
+        return None
+    if loss == "binary_crossentropy" and target.shape == predicted.shape and target.ndim == 2 and target.shape[1] > 1:
+        if not np.isin(target, (0, 1)).all():
+            return None
+        scores = expit(predicted) if output.from_logits else predicted
+        return of_labels(target, scores, part.columns or range(target.shape[1]), weights)
+    if loss == "pinball" and isinstance(model.loss, Pinball):
+        return of_quantiles(target.reshape(-1), predicted, model.loss.quantiles, weights)
+    if loss in OF_NUMBERS and target.shape == predicted.shape:
+        return of_numbers(target.reshape(len(target), -1), predicted.reshape(len(target), -1), weights)
+    return None
+
+
+def _for_each(weights: np.ndarray, target: np.ndarray, number: int) -> np.ndarray:
+    """Give each step or pixel its weight, which may be that of its row."""
+    if weights.size == number:
+        return weights.ravel()
+    return np.repeat(weights.ravel(), number // weights.size)

@@ -14,6 +14,7 @@ from recipes.running.show import as_html
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
 from recipes.training.evaluate import evaluate, predict
+from recipes.training.evaluation import Evaluation
 from recipes.training.signature import Signature, signature_of
 
 
@@ -108,8 +109,13 @@ class Run:
             for name, classes in signature.classes.items()
         }
 
-    def evaluate(self, x: Any, y: Any = None, *, sample_weight: Any = None) -> dict[str, Any]:
-        """Return loss and metrics on other rows, with labels named as in training."""
+    def evaluate(self, x: Any, y: Any = None, *, sample_weight: Any = None) -> Evaluation:
+        """Say what the model is worth on other rows, with labels named as in training.
+
+        Returns:
+            A mapping: `["loss"]`, the metrics, and what one wants to know of the task, such as `["balanced_accuracy"]`;
+            `print` shows the confusion matrix too, and `plot()` draws it.
+        """
         return evaluate(self.model, x, y, sample_weight=sample_weight, like=self.signature)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:

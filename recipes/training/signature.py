@@ -34,11 +34,13 @@ class OutputPart:
         name: Its key in a dict, or the layer's that gives it; `None` where it is the only one.
         shape: Of one row of the encoded target.
         classes: The label of each class, in the order of the outputs; `None` for numbers.
+        columns: Names of the target's columns, of several numbers or labels a row; `None` where they had none.
     """
 
     name: str | None
     shape: tuple[int, ...]
     classes: Classes | None = None
+    columns: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from recipes.features import as_features, columns_of, in_order
 from recipes.training.data.targets import UnknownLabels, encode_target
 from recipes.training.data.trees import is_tree, items_of, rebuilt
 from recipes.training.data.weights import read_weights, spread_over
-from recipes.training.signature import Classes, InputPart, OutputPart, Signature
+from recipes.training.signature import InputPart, OutputPart, Signature
 
 
 @dataclass(frozen=True)
@@ -178,13 +178,13 @@ def _read_targets(
     """Encode the target of each output for its own loss; what speaks against one of several joins the findings."""
     if not is_tree(y, spec.outputs):
         output = spec.outputs[0] if len(spec.outputs) == 1 else OutputSpec()
-        before = like.outputs[0].classes if like is not None and len(like.outputs) == 1 else None
+        before = like.outputs[0] if like is not None and len(like.outputs) == 1 else None
         with _in_the_words_of_fit(trained_before):
-            target, classes = _read_target(y, output, before, spec)
-        return target, (OutputPart(None, target.shape[1:], classes),)
+            target, part = _read_target(None, y, output, before, spec)
+        return target, (part,)
     arrays: list[Any] = []
     parts = []
-    before_by_name = {part.name: part.classes for part in like.outputs} if like is not None else {}
+    before_by_name = {part.name: part for part in like.outputs} if like is not None else {}
     items = items_of(y)
     at_place = dict(enumerate(spec.outputs)) if len(items) == len(spec.outputs) else {}
     for key, given in items:
@@ -192,8 +192,8 @@ def _read_targets(
         name = output.name or str(key)
         array = given
         with gathering(found, where, name), _in_the_words_of_fit(trained_before):
-            array, classes = _read_target(given, output, before_by_name.get(name), spec)
-            parts.append(OutputPart(name, array.shape[1:], classes))
+            array, part = _read_target(name, given, output, before_by_name.get(name), spec)
+            parts.append(part)
         arrays.append(array)
     if len(parts) < len(items):
         raise DataError([])  # what could not be read has been found, and the rules have nothing to judge
@@ -201,16 +201,19 @@ def _read_targets(
 
 
 def _read_target(
-    y: Any, output: OutputSpec, before: Classes | None, spec: ModelSpec
-) -> tuple[np.ndarray, Classes | None]:
+    name: str | None, y: Any, output: OutputSpec, before: OutputPart | None, spec: ModelSpec
+) -> tuple[np.ndarray, OutputPart]:
     if spec.has_own_step:
         output = OutputSpec(output.name)
-    target, classes = encode_target(y, output, before)
-    if before is not None and classes == tuple(range(len(before))):
-        classes = before  # one-hot rows have no names, and keep those of before
+    known = before.classes if before is not None else None
+    y = in_order(y, before.columns if before is not None else None, "y")
+    target, classes = encode_target(y, output, known)
+    if known is not None and classes == tuple(range(len(known))):
+        classes = known  # one-hot rows have no names, and keep those of before
     if output.loss in COMPARES_SHAPES and output.shape is not None:
         target = _as_shaped(target, output.shape)
-    return target, classes
+    columns = columns_of(y) if classes is None and np.ndim(target) == 2 and target.shape[1] > 1 else None
+    return target, OutputPart(name, target.shape[1:], classes, columns)
 
 
 def _as_shaped(array: np.ndarray, expected: Shape) -> np.ndarray:
