@@ -8,7 +8,7 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.table import Row, lookup
-from cheatsheet.targets import in_unit_interval, infer_task, is_whole, require_target
+from cheatsheet.targets import Inference, in_unit_interval, infer_task, is_whole, require_target
 
 QUANTILES = (0.05, 0.5, 0.95)  # the median and a 90 % interval
 
@@ -69,7 +69,7 @@ quantiles=())
     if task is None:
         if y is None:
             raise ValueError("Which head? Received: task=None, y=None. Pass a task such as 'binary', or y.")
-        task = infer_task(y).task
+        task, loss = decided(infer_task(y), num_classes, loss, activation)
     row = lookup(task, loss or _loss_for(task, y))
     target = None if y is None else require_target(y, task, row.loss)
     if row.units == "quantiles":
@@ -79,6 +79,15 @@ quantiles=())
         quantiles = ()
         units = _width(row, num_classes, target)
     return Head(units, _activation(row, activation, target), row.loss, row.metrics, task, tuple(quantiles))
+
+
+def decided(
+    inferred: Inference, num_classes: int | None = None, loss: str | None = None, activation: str | None = None
+) -> tuple[str, str | None]:
+    """Decide task and loss from what `y` looks like and from what was said beside it; `None` is the task's own loss."""
+    if inferred.loss is not None and num_classes is not None:
+        return "multiclass", loss  # whose number is given
+    return inferred.task, loss or (inferred.loss if activation is None else None)
 
 
 def _loss_for(task: str, y: Any) -> str | None:

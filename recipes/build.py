@@ -59,7 +59,8 @@ def build_model(
     that the model takes and gives raw units either way.
 
     Args:
-        task: `"regression"`, `"binary"`, `"multiclass"`, `"multilabel"` or `"quantile"`; from `y` when missing.
+        task: `"regression"`, `"binary"`, `"multiclass"`, `"multilabel"` or `"quantile"`; from `y` when missing, with a
+            line that says so where `y` allows another reading, such as counts and numbered classes.
         x: Training inputs `(n, ...)`, for shape and scale.
         y: Training target, for task, width, loss and scale.
         input_shape: Shape of one example, such as `(28, 28, 1)`, where there is no `x`.
@@ -93,6 +94,10 @@ def build_model(
         )
     if task is None and y is None:
         raise ValueError("Which model? Received: task=None, y=None. Pass a task such as 'binary', or x and y.")
+    if task is None:
+        inferred = cheatsheet.infer_task(y)
+        if inferred.is_choice and loss is None and activation is None and num_classes is None:
+            warn_user(f"The task was read off y: {inferred}.")
     head = _head_for(task, num_classes, y, loss, activation, quantiles)
     if head.task == "reconstruction":
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")

@@ -237,8 +237,8 @@ class TestRules:
         spec = describe_model(model)
         twice = describe_data([X, X], Y)
         names = {finding.rule for given in (data, wide, twice) for finding in findings_of(spec, given)}
-        assert names == set(RULES)
-        for name, rule in RULES.items():
+        assert names == set(RULES) - set(ADVICE)  # which test_counts_and_skewed_targets_are_said has
+        for name, rule in ((name, RULES[name]) for name in names):
             assert {finding.rule for given in (data, wide, twice) for finding in rule(spec, given)} == {name}
 
     @pytest.mark.parametrize(
@@ -491,3 +491,20 @@ class TestAllow:
     def test_only_errors_are_changed(self):
         findings = [Finding("a", "error", "."), Finding("a", "info", "."), Finding("b", "error", ".")]
         assert [finding.severity for finding in allowed(findings, ["a"])] == ["warning", "info", "error"]
+
+
+def test_counts_and_skewed_targets_are_said(rng):
+    """Advice, beside the verdict; it stops nothing, and is silent where the loss fits."""
+    x = rng.normal(size=(400, 3)).astype("float32")
+    counts, prices = rng.geometric(0.3, 400) - 1, np.exp(3 * rng.normal(size=400))
+    for y, task, rule in ((counts, "regression", "counts_by_squares"), (prices, "regression", "skewed_target"),
+                          (np.minimum(counts, 9), "multiclass", None), (x[:, 0], "regression", None)):  # fmt: skip
+        run = fit(build_model(task, x=x, y=y, seed=0), x, y, verbose=0)
+        advice = [finding for finding in run.findings if finding.rule in ("counts_by_squares", "skewed_target")]
+        assert [finding.rule for finding in advice] == ([rule] if rule else [])
+        assert all(finding.severity == "info" for finding in advice)
+    with pytest.warns(UserWarning, match=r"The task was read off y: .* regression with loss='poisson'; if each is"):
+        model = build_model(x=x, y=counts, seed=0)
+    run = fit(model, x, counts, verbose=0)
+    assert "counts_by_squares" not in [finding.rule for finding in run.findings]
+    assert (run.predict(x) > 0).all()

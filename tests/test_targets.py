@@ -6,17 +6,19 @@ import pytest
 from conftest import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_targets import CLASSES, COUNTS, NUMBERS, column
+from sklearn import datasets
 
-from cheatsheet import infer_task
+from cheatsheet import head, infer_task
 
-COUNTS = "if they are counts, say task='regression', loss='poisson'"
+IF_COUNTS = "if they are counts, say task='regression', loss='poisson'"
 
 
 @pytest.mark.parametrize(
     ("y", "sentence"),
     [
-        ([0, 1, 2] * 50, f"3 distinct integers 0..2 in 150 rows: multiclass; {COUNTS}"),
-        ([1, 2, 3] * 5, f"3 distinct integers 1..3 in 15 rows: multiclass; {COUNTS}"),
+        ([0, 1, 2] * 50, f"3 distinct integers 0..2 in 150 rows: multiclass; {IF_COUNTS}"),
+        ([1, 2, 3] * 5, f"3 distinct integers 1..3 in 15 rows: multiclass; {IF_COUNTS}"),
         ([0, 1] * 5, "2 distinct integers 0 and 1 in 10 rows: binary"),
         ([0.0, 1.0, 1.0], "2 distinct integers 0 and 1 in 3 rows: binary"),
         (
@@ -27,7 +29,7 @@ COUNTS = "if they are counts, say task='regression', loss='poisson'"
         (["a", "b", "a"], "2 distinct texts ('a', 'b') in 3 rows: binary"),
         (["a", "b", "c"], "3 distinct texts ('a', 'b', 'c') in 3 rows: multiclass"),
         (pd.Series(["x", "y", "x"], dtype="category"), "2 distinct texts ('x', 'y') in 3 rows: binary"),
-        (pd.Series([0, 1, 2, 1], dtype="Int64"), f"3 distinct integers 0..2 in 4 rows: multiclass; {COUNTS}"),
+        (pd.Series([0, 1, 2, 1], dtype="Int64"), f"3 distinct integers 0..2 in 4 rows: multiclass; {IF_COUNTS}"),
         (
             np.eye(3)[[0, 1, 2, 1]],
             "4 rows of 3 columns, one 1 in each (one-hot): multiclass; "
@@ -135,9 +137,77 @@ def test_ragged_rows_are_named():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 4), min_size=60, max_size=80).filter(lambda y: set(y) == set(range(5))), st.randoms())
+@given(st.lists(st.integers(0, 3), min_size=60, max_size=80).filter(lambda y: set(y) == set(range(4))), st.randoms())
 def test_the_order_of_the_rows_and_the_names_of_the_classes_do_not_matter(y, random):
     shuffled = random.sample(y, len(y))
     assert infer_task(y) == infer_task(shuffled)
     named = infer_task([f"class {label}" for label in y])
     assert (named.task, named.num_classes) == (infer_task(y).task, infer_task(y).num_classes)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_are_known_by_their_shape(name):
+    y = column(COUNTS[name])
+    found = infer_task(y)
+    assert (found.task, found.loss, found.is_choice) == ("regression", "poisson", True)
+    assert "as counts are" in found.evidence
+    assert (head(y=y).loss, head(y=y).activation) == ("poisson", "softplus")
+    assert head("regression", y=y).loss == "mean_squared_error"  # what one says decides
+    assert head("multiclass", y=y).loss == "sparse_categorical_crossentropy"
+    assert head(y=y, num_classes=len(np.unique(y))).task == "multiclass"
+    assert head(y=y, activation="lecture").loss == "mean_squared_error"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes_stay_classes(name):
+    assert infer_task(column(CLASSES[name])).task == "multiclass"
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_quantities_stay_quantities(name):
+    found = infer_task(column(NUMBERS[name]))
+    assert (found.task, found.loss) == ("regression", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [("iris", "multiclass"), ("wine", "multiclass"), ("digits", "multiclass"), ("breast_cancer", "binary"),
+     ("diabetes", "regression"), ("linnerud", "regression")],
+)  # fmt: skip
+def test_data_that_everybody_has(name, task):
+    assert infer_task(getattr(datasets, f"load_{name}")().target).task == task
+
+
+@given(st.integers(2, 40), st.integers(0, 5), st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_classes_of_any_size_are_no_counts(num_classes, skew, seed):
+    """Classes 0..K-1, numbered in any order, of sizes that differ up to twentyfold, none smaller than ten."""
+    rng = np.random.default_rng(seed)
+    sizes = (10 * np.exp(rng.random(num_classes) * min(skew, np.log(20)))).astype(int)
+    y = np.repeat(np.arange(num_classes), np.maximum(sizes, 10))
+    assert infer_task(y).loss is None
+
+
+@given(st.floats(0.5, 20), st.integers(300, 3000), st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_events_that_come_in_bursts_are_counts(mean, num_rows, seed):
+    """A Poisson rate that itself varies, as an exponential: the geometric distribution."""
+    y = np.random.default_rng(seed).geometric(1 / (1 + mean), num_rows) - 1
+    assert infer_task(y).loss == "poisson" or len(np.unique(y)) < 6 or mean > 10
+
+
+@pytest.mark.parametrize(
+    ("y", "is_choice"),
+    [
+        ([0, 1, 2] * 50, False),
+        (["a", "b"] * 5, False),
+        ([1, 2, 3] * 10, False),
+        ([1, 2, 3, 4, 5] * 10, True),
+        ([4, 6, 8] * 11, True),
+        ([1.5, 2.5, 3.5, 2.0], False),
+        ([1.5, 2.5, 3.5, 2.0, 1000.0], True),
+        ([-1.5, 2.5, 3.5, 2.0, 1000.0], False),
+    ],
+)
+def test_a_choice_is_one(y, is_choice):
+    assert infer_task(y).is_choice is is_choice

@@ -45,11 +45,12 @@ class TestTask:
         y = np.repeat([3, 4, 5], 10)  # thirty rows are enough to be taken for classes, the 24 that train are not
         x = np.random.default_rng(0).normal(size=(30, 4)) + y[:, None]
         options = {"max_trials": 1, "epochs": 2, "space": "training", "verbose": 0}
-        found = tune(x, y, directory=tmp_path / "a", **options)
+        with pytest.warns(UserWarning, match=r"The task was read off y: .* multiclass; if they are counts"):
+            found = tune(x, y, directory=tmp_path / "a", **options)
         assert found.problem.task == "multiclass"
         assert "val_accuracy" in found.trials[0].executions[0].history
         assert found.best_model.output_shape == (None, 3)
-        assert tune(x, y, objective="val_accuracy", directory=tmp_path / "b", **options).completed
+        assert tune(x, y, "multiclass", objective="val_accuracy", directory=tmp_path / "b", **options).completed
 
     @pytest.mark.parametrize(
         ("y", "task"),

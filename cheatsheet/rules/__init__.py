@@ -15,7 +15,7 @@ from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec
 from cheatsheet.rules.data import input_shape, negative_weight, other_parts, unequal_rows, weight_shape
 from cheatsheet.rules.heads import unreachable_target
-from cheatsheet.rules.labels import stretched_target, target_shape
+from cheatsheet.rules.labels import counts_by_squares, skewed_target, stretched_target, target_shape
 
 Rule = Callable[[ModelSpec, DataSpec], list[Finding]]
 
@@ -28,12 +28,16 @@ RULES: dict[str, Rule] = {
         target_shape,
         stretched_target,
         unreachable_target,
+        counts_by_squares,
+        skewed_target,
         weight_shape,
         negative_weight,
     )
 }
 # What is found while values are read, before any rule can judge them.
 READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight")
+# Which only advise.
+ADVICE = ("counts_by_squares", "skewed_target")
 # Without which nothing can be trained, whatever one says.
 NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", *READING)
 
@@ -59,7 +63,7 @@ def require_allowable(allow: Iterable[str]) -> tuple[str, ...]:
         ValueError: for a name that no rule has, naming the nearest; for a rule without which nothing can be trained.
     """
     names = (allow,) if isinstance(allow, str) else tuple(allow)
-    possible = [name for name in RULES if name not in NEVER_ALLOWED]
+    possible = [name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE)]
     for name in names:
         if name in NEVER_ALLOWED:
             raise ValueError(

@@ -10,9 +10,12 @@ from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
 from cheatsheet.rules.data import fits
 from cheatsheet.table import COMPARES_SHAPES, OF_NUMBERS
+from cheatsheet.targets import SKEWED, is_whole, look_like_counts
 
 # The other crossentropies refuse shapes that differ.
 _STRETCHING = (COMPARES_SHAPES & OF_NUMBERS) | {"kl_divergence"}
+_OF_DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber")
+MOST_LOOKED_AT = 20_000  # values, for advice: a shape shows in these, and a million would cost a twentieth of an epoch
 
 
 def target_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
@@ -31,6 +34,58 @@ def stretched_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
         for output, part in _of_other_shape(model, data)
         if _stretches(output, part.array)
     ]
+
+
+def counts_by_squares(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Say of counts under a squared or absolute error, or under a softmax, that they have a loss of their own."""
+    found = []
+    for output, part in pair(model.outputs, data.y):
+        of_classes = output.loss == "sparse_categorical_crossentropy"
+        if not (of_classes or output.loss in _OF_DIFFERENCES) or part.array.size != len(part.array):
+            continue
+        some = _some(part.array)
+        if (
+            some.dtype.kind not in "uif"
+            or not is_whole(some)
+            or not look_like_counts(*np.unique(some, return_counts=True))
+        ):
+            continue
+        taken = "classes" if of_classes else "quantities"
+        message = (
+            f"y looks like counts ({int(some.max())} at most, small ones most often), and {output.loss} takes them for "
+            f"{taken}."
+        )
+        fix = "if they are counts, use loss='poisson' with activation='softplus' (build_model(y=y) does)"
+        name = name_of(output, model)
+        found.append(Finding("counts_by_squares", "info", message, fix, where=data.where, output=name))
+    return found
+
+
+def skewed_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Say of positive numbers over orders of magnitude that squared errors see the largest alone."""
+    found = []
+    for output, part in pair(model.outputs, data.y):
+        if (
+            output.loss != "mean_squared_error"
+            or part.array.size != len(part.array)
+            or part.array.dtype.kind not in "uif"
+        ):
+            continue
+        some = _some(part.array)
+        if some.size == 0 or not some.min() > 0 or not some.max() > SKEWED * np.median(some):
+            continue
+        message = (
+            f"y is positive and reaches {some.max() / np.median(some):,.0f} times its median, so squared errors see "
+            "the largest alone."
+        )
+        fix = "if ratios count rather than differences, use loss='mean_squared_logarithmic_error'"
+        found.append(Finding("skewed_target", "info", message, fix, where=data.where, output=name_of(output, model)))
+    return found
+
+
+def _some(array: np.ndarray) -> np.ndarray:
+    """Take values from all over a long array."""
+    return array.reshape(-1)[:: -(-array.size // MOST_LOOKED_AT)] if array.size else array
 
 
 def _of_other_shape(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSpec, Part]]:

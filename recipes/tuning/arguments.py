@@ -11,6 +11,7 @@ import numpy as np
 import cheatsheet
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
+from cheatsheet.common.warn import warn_user
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.features import as_features
@@ -55,7 +56,7 @@ def problem_of(
                                ("batch_size", batch_size, 1), ("seed", seed, 0)):  # fmt: skip
         require_whole(name, value, least)
     kind, body = _kind(body, y, hypermodel)
-    decided, train, validation = task, (None, None), None
+    decided, loss, train, validation = task, None, (None, None), None
     if kind.brings_data:
         if x is not None or y is not None:
             raise ValueError(f"body={body!r} has its own tables of equations. Leave x and y out.")
@@ -65,7 +66,7 @@ def problem_of(
         x, y = _arrays(x, y)
         tolerated = () if hypermodel is None else (ValueError,)  # a user's own model may take other targets
         with contextlib.suppress(*tolerated):
-            decided = _task_of(y, task)
+            decided, loss = _decided(y, task, said=hypermodel is None)
         if validation_data is not None:
             train, validation = (x, y), _given(validation_data, y)
         else:
@@ -86,6 +87,7 @@ def problem_of(
         y=train[1],
         validation=validation,
         task=decided,
+        loss=loss,
         task_given=task,
         body=body,
         entries=entries,
@@ -140,9 +142,17 @@ def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return x, y
 
 
-def _task_of(y: np.ndarray | None, task: str | None) -> str | None:
-    """Find the task of every trial and the best model: a part of the rows may look like another than all of them."""
-    return task if task is not None or y is None else cheatsheet.infer_task(y).task
+def _decided(y: np.ndarray | None, task: str | None, *, said: bool) -> tuple[str | None, str | None]:
+    """Decide task and loss of every trial and of the best model: a part of the rows may look like another task's.
+
+    With `said`, a line says what was decided where `y` allows another reading.
+    """
+    if task is not None or y is None:
+        return task, None
+    inferred = cheatsheet.infer_task(y)
+    if said and inferred.is_choice:
+        warn_user(f"The task was read off y: {inferred}.")
+    return inferred.task, inferred.loss
 
 
 def _given(validation_data: Any, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:

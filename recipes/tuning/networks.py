@@ -29,7 +29,9 @@ def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
         options["units"] = tuple(int(values.get(f"units_{i}", 64)) for i in range(1, depth + 1))
     elif "units" in values:
         options["units"] = (int(values["units"]),) * 2  # as many layers as build_model has by default
-    model = build_model(problem.task, x=problem.x, y=problem.y, body=problem.body, seed=seed, **options)
+    model = build_model(
+        problem.task, x=problem.x, y=problem.y, loss=problem.loss, body=problem.body, seed=seed, **options
+    )
     return _decaying(model, values)
 
 

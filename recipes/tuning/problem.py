@@ -26,6 +26,7 @@ class Problem:
         y: Training targets; `None` for an autoencoder.
         validation: `(x, y)`; `None` where the kind brings its own data.
         task: The cheatsheet's task: as given, or decided once from all of `y`; `None` without `y`.
+        loss: Name of the loss, where it is not the task's first; decided with it.
         task_given: As the user said it.
         body: One of the kind's; `""` where `hypermodel` builds.
         entries: What is searched; empty where `hypermodel` says it.
@@ -46,6 +47,7 @@ class Problem:
     y: Any = field(repr=False)
     validation: tuple[Any, Any] | None = field(repr=False)
     task: str | None
+    loss: str | None
     task_given: str | None
     body: str
     entries: Entries
