@@ -12,7 +12,7 @@ import recipes
 from cheatsheet.dataspec import describe_data
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import InputSpec, ModelSpec, OutputSpec, describe_model
-from cheatsheet.rules import NEVER_ALLOWED, RULES, allowed, findings_of
+from cheatsheet.rules import ADVICE, NEVER_ALLOWED, RULES, allowed, findings_of
 from recipes import build_model, fit
 from recipes.training.evaluate import evaluate, predict
 

@@ -41,12 +41,16 @@ class TestRefusals:
 
 
 class TestTask:
-    def test_it_is_decided_once_from_the_whole_of_y(self, tmp_path):
+    def test_it_is_decided_once_from_the_whole_of_y(self, tmp_path, recwarn):
         y = np.repeat([3, 4, 5], 10)  # thirty rows are enough to be taken for classes, the 24 that train are not
         x = np.random.default_rng(0).normal(size=(30, 4)) + y[:, None]
         options = {"max_trials": 1, "epochs": 2, "space": "training", "verbose": 0}
-        with pytest.warns(UserWarning, match=r"The task was read off y: .* multiclass; if they are counts"):
-            found = tune(x, y, directory=tmp_path / "a", **options)
+        found = tune(x, y, directory=tmp_path / "a", **options)
+        said = [str(warning.message) for warning in recwarn if "was read off y" in str(warning.message)]
+        assert said == [
+            "The task was read off y: 3 distinct integers 3..5 in 30 rows: multiclass; if they are counts, say "
+            "task='regression', loss='poisson'."
+        ]
         assert found.problem.task == "multiclass"
         assert "val_accuracy" in found.trials[0].executions[0].history
         assert found.best_model.output_shape == (None, 3)
