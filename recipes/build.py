@@ -30,6 +30,7 @@ from recipes.losses import Pinball, sign_accuracy
 from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
+MOST_FEATURES = 4  # of a step; narrower than any picture
 UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
 
 Body = str | Callable[..., list[keras.Layer]]
@@ -43,12 +44,13 @@ def build_model(
     y: Any = None,
     input_shape: Sequence[int] | None = None,
     num_classes: int | None = None,
-    body: Body = "mlp",
+    body: Body | None = None,
     loss: str | keras.losses.Loss | None = None,
     activation: str | None = None,
     quantiles: Sequence[float] = QUANTILES,
     optimizer: str | keras.optimizers.Optimizer = "adam",
     learning_rate: Rate | None = None,
+    metrics: Sequence[Any] = (),
     seed: int | None = None,
     **body_options: Any,
 ) -> keras.Sequential:
@@ -65,7 +67,8 @@ def build_model(
         y: Training target, for task, width, loss and scale.
         input_shape: Shape of one example, such as `(28, 28, 1)`, where there is no `x`.
         num_classes: Number of classes or labels, where there is no `y`.
-        body: `"mlp"`, `"cnn"` or a function that returns a list of Keras layers.
+        body: `"mlp"`, `"cnn"` for images, `"sequence"` for `(n, steps, features)`, or a function that returns a list of
+            Keras layers. Without it an MLP, before which images and sequences are flattened, and a line says so.
         loss: Name of another loss of the task's, or a Keras loss.
         activation: Another last activation; `"lecture"` is the slide's, to the letter.
         quantiles: The quantiles of `task="quantile"`.
@@ -74,6 +77,7 @@ def build_model(
             when missing. With an output scale, that of
             `"sgd"` is meant for standardised y: the raw gradient grows with y's unit, which adaptive optimizers
             undo and plain descent does not.
+        metrics: Keras metrics or their names, to watch beside the task's own.
         seed: Makes the initial weights and dropout repeatable: of all layers that are constructed here without a seed
             of their own, also by a `body` function, nested models and built layers included. Python's and NumPy's
             generators are left alone, so what a `body` function draws from them itself, and an initializer object
@@ -106,6 +110,9 @@ def build_model(
     target = None if y is None else as_array(y, "y")
     if features is not None and target is not None:
         require_same_rows(features, target)
+    if body is None:
+        body = "mlp"
+        say_what_is_flattened(shape)
     make_body = _body_maker(body, body_options, shape)
     with seeded(seed):
         layers = make_body(**body_options)
@@ -115,7 +122,7 @@ def build_model(
         scale = [] if target is None else _output_scale(head, target)
         layers += scale
         model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else 'custom'}_{head.task}")
-        compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss)
+        compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss, metrics=metrics)
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # within a scaled loss, under mixed_float16
     if scale and isinstance(optimizer, str) and isinstance(inner, keras.optimizers.SGD):
         power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
@@ -139,12 +146,19 @@ def compile_head(
     optimizer: str | keras.optimizers.Optimizer = "adam",
     learning_rate: Rate | None = None,
     loss: str | keras.losses.Loss | None = None,
+    metrics: Sequence[Any] = (),
 ) -> None:
-    """Compile a model with the loss and the metrics of its head; a Keras loss object given as `loss` wins."""
+    """Compile a model with the loss and the metrics of its head; a Keras loss object given as `loss` wins.
+
+    Raises:
+        TypeError: for `metrics` that are no list.
+    """
+    if isinstance(metrics, str) or not isinstance(metrics, list | tuple):
+        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: metrics={_in_short(metrics)}.")
     model.compile(
         optimizer=_optimizer(optimizer, learning_rate),
         loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
-        metrics=[sign_accuracy if name == "sign_accuracy" else name for name in head.metrics],
+        metrics=[*(sign_accuracy if name == "sign_accuracy" else name for name in head.metrics), *metrics],
     )
 
 
@@ -194,10 +208,28 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout is a fraction, 0 <= dropout < 1. Received: dropout={options['dropout']!r}.")
     if body == "cnn" and shape is not None:
+        if len(shape) == 2 and shape[1] <= MOST_FEATURES:
+            raise ValueError(
+                f"body='cnn' expects images, but examples of shape {shape} look like {shape[0]} steps of "
+                f"{count(shape[1], 'feature')}. Use body='sequence'; for images say x[..., None]."
+            )
         image = shape if len(shape) != 2 else (*shape, 1)  # grey ones get their channel axis in the model
         require_image(image, "body='cnn'", "use body='mlp', or reshape x")
         _require_halvable(shape, len(options.get("filters", known["filters"].default)))
+    if body == "sequence" and shape is not None and len(shape) != 2:
+        fix = "For images use body='cnn'" if len(shape) == 3 else "Use x[..., None] for one feature, or body='mlp'"
+        raise ValueError(f"body='sequence' expects (n, steps, features), but one example has shape {shape}. {fix}.")
     return make
+
+
+def say_what_is_flattened(shape: tuple[int, ...] | None) -> None:
+    """Say that an MLP takes images and sequences apart, where nobody asked for one."""
+    if shape is not None and len([size for size in shape if size > 1]) > 1:
+        others = "body='cnn' for images" if len(shape) > 2 else "body='sequence' for steps, body='cnn' for images"
+        warn_user(
+            f"One example has shape {shape}; the MLP flattens it to {int(np.prod(shape)):,} numbers, whose order it "
+            f"does not know. Say {others}, or body='mlp' for this."
+        )
 
 
 def _require_halvable(shape: tuple[int, ...], num_blocks: int) -> None:

@@ -84,7 +84,9 @@ def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = commands.add_parser("tune", help="search hyperparameters; the same command goes on where it stopped")
     command.add_argument("--data", help="a name for load_data, such as breast_cancer, or an .npz file with x and y")
     command.add_argument("--task", help="of the cheatsheet; from y when missing")
-    command.add_argument("--body", default="mlp", help="mlp, cnn, dense, conv or grokking (default: %(default)s)")
+    command.add_argument(
+        "--body", default="mlp", help="mlp, cnn, sequence, dense, conv or grokking (default: %(default)s)"
+    )
     command.add_argument("--tuner", default="random", help="random, bayesian, hyperband or grid (default: %(default)s)")
     command.add_argument("--space", help="architecture or training (default: both)")
     command.add_argument("--autoencoder", action="store_true", help="leave y out")

@@ -236,7 +236,7 @@ def test_your_own_loss_keeps_the_rows_head():
         ),
         (
             {"task": "binary", "body": "cn"},
-            "Unknown body. Received: body='cn'. Expected one of mlp, cnn. Did you mean 'cnn'?",
+            "Unknown body. Received: body='cn'. Expected one of mlp, cnn, sequence. Did you mean 'cnn'?",
         ),
         (
             {"task": "binary", "units": 64},
@@ -361,3 +361,53 @@ def test_a_misspelt_argument_is_answered():
 def test_an_unknown_optimizer_is_answered():
     with pytest.raises(ValueError, match=r"^Unknown optimizer\. Received: optimizer='adm'\..* Did you mean 'adam'\?$"):
         build_model("binary", optimizer="adm")
+
+
+class TestSequences:
+    """(n, steps, features): Conv1D where asked for, never a picture by mistake."""
+
+    def test_patterns_count_wherever_they_stand(self, rng):
+        """A wave of one sign or the other, somewhere in noise: flattened it is not found."""
+        y = np.tile([0, 1], 300)
+        x = rng.normal(size=(600, 40, 3)).astype("float32")
+        for row, sign, start in zip(x, 2 * y - 1, rng.integers(0, 32, 600), strict=True):
+            row[start : start + 8, 0] += 3 * sign * np.sin(np.linspace(0, 2 * np.pi, 8))
+        found = {}
+        for body in ("sequence", "mlp"):
+            model = build_model(x=x[:400], y=y[:400], body=body, seed=0)
+            run = fit(model, x[:400], y[:400], epochs=20, verbose=0)
+            found[body] = run.evaluate(x[400:], y[400:])["accuracy"]
+        assert found["sequence"] > 0.9 > 0.7 > found["mlp"]
+
+    def test_its_layers(self):
+        model = build_model("regression", input_shape=(9, 2), body="sequence", filters=(4, 8, 8, 8), units=())
+        assert [layer.output.shape[1:] for layer in model.layers if layer.name.startswith(("pool", "mean"))] == [
+            (5, 4), (3, 8), (2, 8), (1, 8), (8,)]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("shape", "body", "message"),
+        [
+            ((50, 3), "cnn", "body='cnn' expects images, but examples of shape (50, 3) look like 50 steps of "
+                             "3 features. Use body='sequence'; for images say x[..., None]."),
+            ((28, 28, 1), "sequence", "body='sequence' expects (n, steps, features), but one example has shape "
+                                      "(28, 28, 1). For images use body='cnn'."),
+            ((50,), "sequence", "body='sequence' expects (n, steps, features), but one example has shape (50,). "
+                                "Use x[..., None] for one feature, or body='mlp'."),
+        ],
+    )  # fmt: skip
+    def test_shapes_that_do_not_fit(self, shape, body, message):
+        with refused(message):
+            build_model("binary", input_shape=shape, body=body)
+
+    def test_flattening_is_said(self, recwarn):
+        build_model("binary", input_shape=(50, 3))
+        build_model("binary", input_shape=(28, 28, 1))
+        assert [str(warning.message) for warning in recwarn] == [
+            "One example has shape (50, 3); the MLP flattens it to 150 numbers, whose order it does not know. "
+            "Say body='sequence' for steps, body='cnn' for images, or body='mlp' for this.",
+            "One example has shape (28, 28, 1); the MLP flattens it to 784 numbers, whose order it does not know. "
+            "Say body='cnn' for images, or body='mlp' for this.",
+        ]
+        build_model("binary", input_shape=(50, 3), body="mlp")
+        build_model("binary", input_shape=(50, 1))
+        assert len(recwarn) == 2

@@ -11,6 +11,17 @@ def show_values(values: Any, most: int = 5) -> str:
     return shown + (", ..." if len(values) > most else "")
 
 
+def digits(value: Any) -> str:
+    """Write a measured number with four digits, and those of a list of them side by side.
+
+    >>> digits(0.123456), digits([0.5, 1 / 3])
+    ('0.1235', '[0.5, 0.3333]')
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return f"[{', '.join(map(digits, value))}]" if isinstance(value, list | tuple) else f"{value:.4g}"
+
+
 def count(number: int, noun: str) -> str:
     """Write a number with its noun in singular or plural: `1 value`, `3 values`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -2,5 +2,6 @@
 
 from recipes.bodies.cnn import cnn
 from recipes.bodies.mlp import mlp
+from recipes.bodies.sequence import sequence
 
-BODIES = {"mlp": mlp, "cnn": cnn}
+BODIES = {"mlp": mlp, "cnn": cnn, "sequence": sequence}

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from recipes.bodies.sequence import hidden_layers
+
 
 def cnn(
     *,
@@ -33,10 +35,4 @@ def cnn(
             keras.layers.MaxPooling2D(2, name=f"pool_{number}"),  # (n, height / 2, width / 2, channels)
         ]
     layers.append(keras.layers.Flatten(name="flatten"))
-    for number, width in enumerate(units, start=1):
-        if dropout:
-            layers.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
-        layers.append(keras.layers.Dense(width, activation=hidden_activation, name=f"hidden_{number}"))
-    if dropout:
-        layers.append(keras.layers.Dropout(dropout, name="dropout_head"))
-    return layers
+    return layers + hidden_layers(units, hidden_activation, dropout)

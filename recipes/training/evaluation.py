@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.common.words import count
+from cheatsheet.common.words import count, digits
 from recipes.running.show import as_html
 
 MOST_SHOWN = 12  # classes whose table is printed
@@ -129,10 +129,10 @@ class Evaluation(Mapping[str, float]):
 
     def _repr_html_(self) -> str:
         tables = "".join(f"<pre>{_escaped(_table_of(name, report))}</pre>" for name, report in self.reports.items())
-        return as_html("Evaluation", {name: f"{value:.4g}" for name, value in self.items()}) + tables
+        return as_html("Evaluation", {name: digits(value) for name, value in self.items()}) + tables
 
     def _line(self) -> str:
-        return ", ".join(f"{name} {value:.4g}" for name, value in self.items())
+        return ", ".join(f"{name} {digits(value)}" for name, value in self.items())
 
 
 def _escaped(lines: Sequence[str]) -> str:

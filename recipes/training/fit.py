@@ -220,7 +220,7 @@ def train_as_planned(
             if line is not None:
                 line.close()
     remember(model, data.signature)
-    history = outcome.history
+    history = {name: [_plain(value) for value in values] for name, values in outcome.history.items()}
     spread = _spread(model, data, history) if data.reconstructs else None
     best = outcome.kept or _kept(plan.callbacks)
     best = None if best == len(history.get("loss", ())) else best
@@ -257,6 +257,11 @@ def _of_keras(epochs: int, **asked: Any) -> dict[str, int]:
             f"initial_epoch={given['initial_epoch']} leaves none of epochs={epochs}, which counts all, to train."
         )
     return given
+
+
+def _plain(value: Any) -> Any:
+    """Make a list of what a metric with several values gives, such as one for each class."""
+    return value.tolist() if np.ndim(value) else value
 
 
 def _kept(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
-from cheatsheet.common.words import count, show_values
+from cheatsheet.common.words import count, digits, show_values
 from recipes.running.show import as_html
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
@@ -161,13 +161,13 @@ class Run:
         return f"<Run of {count(self.epochs, 'epoch')}{losses}{verdict}>"
 
     def _repr_html_(self) -> str:
-        last = {name: f"{values[-1]:.4g}" for name, values in self.history.items() if values}
+        last = {name: digits(values[-1]) for name, values in self.history.items() if values}
         facts = {"epochs": f"{self.epochs:,}", "steps": f"{self.steps:,}", "seconds": f"{self.seconds:.1f}", **last}
         guess = None if self.chance is None else f"{self.chance:.4g}"
         return as_html("Run", {**facts, "a constant guess gets": guess, "engine": self.engine}, self.findings)
 
     def __str__(self) -> str:
-        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values)
+        last = ", ".join(f"{name} {digits(values[-1])}" for name, values in self.history.items() if values)
         speed = "" if math.isnan(self.steps_per_second) else f", {self.steps_per_second:,.0f} steps/s once compiled"
         lines = [
             f"{count(self.epochs, 'epoch')}, {count(self.steps, 'step')} in {self.seconds:.1f} s{speed}",

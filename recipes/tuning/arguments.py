@@ -12,8 +12,10 @@ import cheatsheet
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.warn import warn_user
+from cheatsheet.common.words import count
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
+from recipes.build import say_what_is_flattened
 from recipes.features import as_features
 from recipes.training.data.batches import split_rows
 from recipes.training.data.streams import is_stream
@@ -29,9 +31,9 @@ from recipes.tuning.space import entries_of
 _OF_BODY = {body: kind for kind in (SUPERVISED, AUTOENCODER, GROKKING) for body in kind.names}
 
 
-def brings_data(body: str) -> bool:
+def brings_data(body: str | None) -> bool:
     """Say whether a search with this body has its own data."""
-    return body in _OF_BODY and _OF_BODY[body].brings_data
+    return body is not None and body in _OF_BODY and _OF_BODY[body].brings_data
 
 
 def problem_of(
@@ -39,13 +41,16 @@ def problem_of(
     y: Any,
     task: str | None,
     *,
-    body: str,
+    body: str | None,
     space: Any,
     hypermodel: Any,
     objective: Any,
     executions_per_trial: int,
     validation_data: Any,
     validation_split: float,
+    sample_weight: Any,
+    class_weight: Any,
+    metrics: Any,
     batch_size: int,
     epochs: int,
     seed: int,
@@ -55,8 +60,11 @@ def problem_of(
     for name, value, least in (("executions_per_trial", executions_per_trial, 1), ("epochs", epochs, 1),
                                ("batch_size", batch_size, 1), ("seed", seed, 0)):  # fmt: skip
         require_whole(name, value, least)
-    kind, body = _kind(body, y, hypermodel)
-    decided, loss, train, validation = task, None, (None, None), None
+    asked = body is not None
+    kind, body = _kind(body or "mlp", y, hypermodel)
+    decided, loss, validation, weights = task, None, None, None
+    train: tuple[Any, ...] = (None, None, None)
+    _require_possible(kind, y, hypermodel, sample_weight, class_weight, metrics)
     if kind.brings_data:
         if x is not None or y is not None:
             raise ValueError(f"body={body!r} has its own tables of equations. Leave x and y out.")
@@ -64,16 +72,19 @@ def problem_of(
         if x is None:
             raise ValueError("Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder.")
         x, y = _arrays(x, y)
+        if not asked and hypermodel is None and y is not None:
+            say_what_is_flattened(x.shape[1:])
         tolerated = () if hypermodel is None else (ValueError,)  # a user's own model may take other targets
         with contextlib.suppress(*tolerated):
             decided, loss = _decided(y, task, said=hypermodel is None)
+        weights = _weights(sample_weight, x)
         if validation_data is not None:
-            train, validation = (x, y), _given(validation_data, y)
+            train, validation = (x, y, weights), _given(validation_data, y)
         else:
             labels = None
             with contextlib.suppress(*tolerated):
                 labels = _labels(y, decided)
-            train, validation = _divided(x, y, validation_split, seed, labels)
+            train, validation = _divided((x, y, weights), validation_split, seed, labels)
     shape, num_rows = ((), 0) if train[0] is None else (np.shape(train[0])[1:], len(train[0]))
     entries = {}
     if kind.defaults is not None:
@@ -85,6 +96,9 @@ def problem_of(
         kind=kind,
         x=train[0],
         y=train[1],
+        sample_weight=train[2],
+        class_weight=class_weight,
+        metrics=tuple(metrics),
         validation=validation,
         task=decided,
         loss=loss,
@@ -98,7 +112,7 @@ def problem_of(
         seed=int(seed),
         objective=objective.name,
         direction=objective.direction,
-        all_rows=(x, y),
+        all_rows=(x, y, weights),
         split=float(validation_split) if validation_data is None else None,
         callbacks=(callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ()),
     )
@@ -155,28 +169,53 @@ def _decided(y: np.ndarray | None, task: str | None, *, said: bool) -> tuple[str
     return inferred.task, inferred.loss
 
 
-def _given(validation_data: Any, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read the inputs and targets that validate, as the user gives them."""
-    parts = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
-    if len(parts) != 2 or (parts[1] is None) != (y is None):
-        raise ValueError("validation_data must be (x, y), or x alone for an autoencoder.")
-    return as_features(parts[0]), None if parts[1] is None else as_array(parts[1], "y")
+def _require_possible(kind: Kind, y: Any, hypermodel: Any, sample_weight: Any, class_weight: Any, metrics: Any) -> None:
+    """Require weights and metrics that this kind of search can use."""
+    if isinstance(metrics, str) or not isinstance(metrics, list | tuple):
+        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: {type(metrics).__name__}.")
+    if metrics and (hypermodel is not None or kind.brings_data):
+        raise ValueError("metrics go with the models that this search builds. Name them in hypermodel's compile.")
+    if kind.brings_data and (sample_weight is not None or class_weight is not None):
+        raise ValueError("A search that has its own data has no weights. Leave sample_weight and class_weight out.")
+    if sample_weight is not None and class_weight is not None:
+        raise ValueError("class_weight and sample_weight are both given. Expected one of them; multiply them yourself.")
+    if class_weight is not None and y is None:
+        raise ValueError("class_weight needs a target of classes. Received: y=None.")
+
+
+def _weights(sample_weight: Any, x: np.ndarray) -> np.ndarray | None:
+    """Read the weights of the rows; what they weigh is for `fit` to judge."""
+    if sample_weight is None:
+        return None
+    weights = as_array(sample_weight, "sample_weight")
+    if len(weights) != len(x):
+        raise ValueError(f"sample_weight has {count(len(weights), 'row')}, but x has {len(x):,}.")
+    return weights
+
+
+def _given(validation_data: Any, y: np.ndarray | None) -> tuple[Any, ...]:
+    """Read the inputs, targets and weights that validate, as the user gives them."""
+    parts = tuple(validation_data) if isinstance(validation_data, tuple | list) else (validation_data, None)
+    if len(parts) not in (2, 3) or (parts[1] is None) != (y is None):
+        raise ValueError("validation_data must be (x, y) or (x, y, sample_weight), or x alone for an autoencoder.")
+    x, target = as_features(parts[0]), None if parts[1] is None else as_array(parts[1], "y")
+    weights = _weights(parts[2], x) if len(parts) == 3 else None
+    return (x, target) if weights is None else (x, target, weights)
 
 
 def _divided(
-    x: np.ndarray, y: np.ndarray | None, fraction: float, seed: int, labels: np.ndarray | None
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Divide inputs and targets into those that train and those that validate."""
+    rows: tuple[Any, Any, Any], fraction: float, seed: int, labels: np.ndarray | None
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Divide inputs, targets and weights into those that train and those that validate; `None` stays `None`."""
     if not isinstance(fraction, int | float) or not 0 < fraction < 1:
         raise ValueError(
             f"A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split={fraction!r}."
         )
-    train, validate = split_rows(len(x), fraction, seed, labels)
-
-    def take(which: np.ndarray) -> tuple[Any, Any]:
-        return x[which], None if y is None else y[which]
-
-    return take(train), take(validate)
+    train, validate = (
+        tuple(None if part is None else part[which] for part in rows)
+        for which in split_rows(len(rows[0]), fraction, seed, labels)
+    )
+    return train, validate[:2]  # Keras weighs the training rows alone, so that scores stay comparable
 
 
 def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:

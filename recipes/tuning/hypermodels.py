@@ -113,6 +113,8 @@ def _trained(problem: "Problem", training: Training) -> Trained:
         found = fit(
             training.hp, model, problem.x, problem.y, epochs=training.epochs, batch_size=problem.batch_size,
             validation_data=problem.validation, callbacks=[keep, *copy.deepcopy(list(problem.callbacks))], verbose=0,
+            **{name: weight for name in ("sample_weight", "class_weight")
+               if (weight := getattr(problem, name)) is not None},
         )  # fmt: skip
     history = _as_history(found, problem.objective)
     is_of_history = keep.epochs == len(history.get(problem.objective, ()))  # it may have trained several times

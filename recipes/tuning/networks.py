@@ -1,5 +1,6 @@
 """The searches for a network that this package builds: classifiers and regressions from x and y, autoencoders of x."""
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -20,7 +21,7 @@ def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
     options = _common(values)
     options |= {name: values[name] for name in ("dropout", "kernel_size") if name in values}
     depth = values.get("num_layers")
-    if problem.body == "cnn":
+    if problem.body in ("cnn", "sequence"):
         if "filters" in values or depth is not None:
             options["filters"] = tuple(int(values.get("filters", 32)) * 2**i for i in range(depth or 2))
         if "units" in values:
@@ -30,8 +31,9 @@ def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
     elif "units" in values:
         options["units"] = (int(values["units"]),) * 2  # as many layers as build_model has by default
     model = build_model(
-        problem.task, x=problem.x, y=problem.y, loss=problem.loss, body=problem.body, seed=seed, **options
-    )
+        problem.task, x=problem.x, y=problem.y, loss=problem.loss, body=problem.body, seed=seed,
+        metrics=copy.deepcopy(problem.metrics), **options,
+    )  # fmt: skip
     return _decaying(model, values)
 
 
@@ -68,7 +70,7 @@ SUPERVISED = Kind(
     again=again,
     retrain=retrain,
     check=check,
-    names={body: OF_BODY[body] for body in ("mlp", "cnn")},
+    names={body: OF_BODY[body] for body in ("mlp", "cnn", "sequence")},
     defaults=defaults,
 )
 AUTOENCODER = Kind(

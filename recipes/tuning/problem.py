@@ -1,6 +1,7 @@
 """What all trials of a search have in common: the data, what is built from a configuration, and how it is trained."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,10 @@ class Problem:
         kind: How a configuration is built and trained.
         x: Training inputs; `None` where the kind brings its own data.
         y: Training targets; `None` for an autoencoder.
-        validation: `(x, y)`; `None` where the kind brings its own data.
+        sample_weight: Of the training rows; `None` for none.
+        class_weight: As for `fit`.
+        metrics: To watch beside the task's own, of which each model gets copies.
+        validation: `(x, y)` or `(x, y, sample_weight)`; `None` where the kind brings its own data.
         task: The cheatsheet's task: as given, or decided once from all of `y`; `None` without `y`.
         loss: Name of the loss, where it is not the task's first; decided with it.
         task_given: As the user said it.
@@ -37,7 +41,8 @@ class Problem:
         seed: Of everything.
         objective: Name of the quantity in the history.
         direction: `"min"` or `"max"`.
-        all_rows: Inputs and targets before they were divided, that the best configuration is trained on in the end.
+        all_rows: Inputs, targets and weights before they were divided, that the best configuration is trained on in
+            the end.
         split: Share of these rows that validates; `None` where the validation set was given.
         callbacks: Keras callbacks, of which each training gets a copy.
     """
@@ -45,7 +50,10 @@ class Problem:
     kind: Kind = field(repr=False)
     x: Any = field(repr=False)
     y: Any = field(repr=False)
-    validation: tuple[Any, Any] | None = field(repr=False)
+    sample_weight: Any = field(repr=False)
+    class_weight: Any
+    metrics: tuple[Any, ...]
+    validation: tuple[Any, ...] | None = field(repr=False)
     task: str | None
     loss: str | None
     task_given: str | None
@@ -58,7 +66,7 @@ class Problem:
     seed: int
     objective: str
     direction: str
-    all_rows: tuple[Any, Any] = field(repr=False)
+    all_rows: tuple[Any, Any, Any] = field(repr=False)
     split: float | None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
@@ -84,7 +92,10 @@ class Problem:
 
     def settings(self) -> dict[str, Any]:
         """List what must stay the same for a search to go on: by name, in plain values."""
-        arrays = keras.tree.flatten((self.all_rows, self.validation if self.split is None else None))
+        x, y, weights = self.all_rows
+        arrays = keras.tree.flatten(((x, y), self.validation if self.split is None else None))
+        arrays += [] if weights is None else [weights]
+        asked = {"class_weight": _in_words(self.class_weight), "metrics": [*map(_in_words, self.metrics)]}
         return {
             "data": None if self.x is None else digest_of(*map(_for_digest, arrays)),
             "task": self.task_given,
@@ -98,6 +109,7 @@ class Problem:
             "executions_per_trial": self.executions,
             "seed": self.seed,
             "callbacks": [described_callback(callback) for callback in self.callbacks],
+            **{name: value for name, value in asked.items() if value},  # which older searches know nothing of
         }
 
     def _space(self) -> Any:
@@ -117,3 +129,15 @@ def seed_of(seed: int, number: int, execution: int) -> int:
 def _for_digest(array: Any) -> np.ndarray:
     array = np.asarray(array)
     return array.astype(str) if array.dtype.kind == "O" else array
+
+
+def _in_words(value: Any) -> Any:
+    """Describe a metric, or weights of classes, as JSON can."""
+    if isinstance(value, Mapping):
+        return {str(key): float(weight) for key, weight in value.items()}
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return keras.saving.serialize_keras_object(value)
+    except (TypeError, ValueError, NotImplementedError):  # the user's own, which has no words
+        return type(value).__name__

@@ -96,6 +96,9 @@ class Search:
     def retrain(self, number: int | None = None) -> Run:
         """Train a configuration on all rows, for the epoch that was best, or the median of several trainings' best.
 
+        As it was searched: with its callbacks, schedules, weights and metrics. Callbacks that watch the validation,
+        which is not there, are left out; the finding `retrained` of the `Run` says which.
+
         Args:
             number: Of the trial; the best one when missing.
 

@@ -21,6 +21,7 @@ GROUPS = {"architecture": ARCHITECTURE, "training": TRAINING}
 OF_BODY = {
     "mlp": ("num_layers", "units", "activation", "dropout", *TRAINING),
     "cnn": ("num_layers", "filters", "kernel_size", "units", "activation", "dropout", *TRAINING),
+    "sequence": ("num_layers", "filters", "kernel_size", "units", "activation", "dropout", *TRAINING),
     "dense": ("num_layers", "units", "latent", "activation", *TRAINING),
     "conv": ("num_layers", "filters", "latent", "activation", *TRAINING),
 }
@@ -110,6 +111,14 @@ def defaults(body: str, shape: tuple[int, ...], num_rows: int, batch_size: int) 
         deepest = max(1, min(3, _halvings(shape, exactly=body == "conv")))
         entries |= {"num_layers": (1, deepest), "filters": [8, 16, 32], "kernel_size": [3, 5]}
         entries["units"] = [32, 64, 128]
+    if body == "sequence":
+        deepest = max(1, min(3, int(np.log2(shape[0] if shape else 1))))
+        entries |= {
+            "num_layers": (1, deepest),
+            "filters": [16, 32, 64],
+            "kernel_size": [3, 5, 9],
+            "units": [32, 64, 128],
+        }
     if body in ("dense", "conv"):
         values = int(np.prod(shape))
         entries["latent"] = [size for size in (2, 4, 8, 16, 32, 64) if size < values] or [1]

@@ -34,7 +34,7 @@ def tune(
     y: Any = None,
     task: str | None = None,
     *,
-    body: str = "mlp",
+    body: str | None = None,
     tuner: str = "random",
     max_trials: int | None = None,
     epochs: int = 50,
@@ -44,6 +44,9 @@ def tune(
     executions_per_trial: int = 1,
     validation_data: Any = None,
     validation_split: float = 0.2,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | str | None = None,
+    metrics: Sequence[Any] = (),
     batch_size: int = 32,
     callbacks: Sequence[Any] = (),
     directory: str | os.PathLike[str] | None = None,
@@ -63,8 +66,9 @@ def tune(
         x: Training inputs `(n, ...)`, as for `fit`.
         y: Training target; `None` searches for an autoencoder of x.
         task: The cheatsheet's task; from `y` when missing.
-        body: `"mlp"` or `"cnn"`, for an autoencoder `"dense"` or `"conv"`; `"grokking"`, without x and y, searches the
-            rate and the decay with which `recipes.grok` generalises soonest.
+        body: `"mlp"`, `"cnn"` or `"sequence"`, for an autoencoder `"dense"` or `"conv"`; the first of each when
+            missing. `"grokking"`, without x and y, searches the rate and the decay with which `recipes.grok`
+            generalises soonest.
         tuner: `"random"`, `"bayesian"` (a Gaussian process), `"hyperband"` (many short trainings, the best go on) or
             `"grid"`.
         max_trials: Configurations at most; 30 when missing, the whole of a grid or of Hyperband's brackets.
@@ -109,7 +113,8 @@ def tune(
     problem = problem_of(
         x, y, task, body=body, space=space, hypermodel=hypermodel, objective=objective,
         executions_per_trial=executions_per_trial, validation_data=validation_data, validation_split=validation_split,
-        batch_size=batch_size, epochs=epochs, seed=seed, callbacks=callbacks,
+        sample_weight=sample_weight, class_weight=class_weight, metrics=metrics, batch_size=batch_size, epochs=epochs,
+        seed=seed, callbacks=callbacks,
     )  # fmt: skip
     if tuner not in TUNERS:
         raise ValueError(f"Unknown tuner. Received: tuner={tuner!r}. Expected one of {', '.join(TUNERS)}.")

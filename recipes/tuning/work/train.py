@@ -13,6 +13,8 @@ import numpy as np
 from keras_tuner import HyperParameters
 from keras_tuner.errors import FailedTrialError
 
+from cheatsheet import Finding
+from cheatsheet.common.words import count
 from recipes.running.checkpoint import FILES, copy_state
 from recipes.training.data.prepare import TrainingData, examples, prepare
 from recipes.training.engines.engine import Plan
@@ -68,9 +70,35 @@ def again(problem: Problem, trainings: Sequence[Training], epoch: int) -> Traine
 
 
 def retrain(problem: Problem, training: Training) -> Run:
-    """Train a configuration on all rows, without the callbacks, which have nothing to watch there."""
-    x, y = problem.all_rows
-    return _fit(replace(problem, x=x, y=y, validation=None, callbacks=()), training, None)
+    """Train a configuration on all rows as it was searched; a finding says what could not be the same.
+
+    Callbacks that watch a quantity of the validation have nothing to watch there, so they are left out.
+    """
+    x, y, weights = problem.all_rows
+    kept = tuple(callback for callback in problem.callbacks if not _watches_validation(callback))
+    run = _fit(replace(problem, x=x, y=y, sample_weight=weights, validation=None, callbacks=kept), training, None)
+    left_out = [type(callback).__name__ for callback in problem.callbacks if callback not in kept]
+    names = [type(callback).__name__ for callback in kept]
+    as_searched = [
+        *([f"its callbacks ({', '.join(names)})"] if names else []),
+        *([f"class_weight={problem.class_weight!r}"] if problem.class_weight is not None else []),
+        *(["sample_weight"] if weights is not None else []),
+    ]
+    message = (
+        f"Trained on all {count(len(x), 'row')} for {count(training.epochs, 'epoch')}, the best of the search"
+        + (f", with {' and '.join(as_searched)}" if as_searched else "")
+        + (
+            f"; without {', '.join(left_out)}, which watch the validation, and nothing validates here"
+            if left_out
+            else ""
+        )
+        + "."
+    )
+    return replace(run, findings=[*run.findings, Finding("retrained", "info", message)])
+
+
+def _watches_validation(callback: keras.callbacks.Callback) -> bool:
+    return str(getattr(callback, "monitor", "")).startswith("val_")
 
 
 def check(problem: Problem) -> None:
@@ -83,7 +111,7 @@ def check(problem: Problem) -> None:
         model = problem.build(HyperParameters(), 0)
     except FailedTrialError:  # which says nothing of the others
         return
-    data = prepare(model, problem.x, problem.y, validation_data=problem.validation_data)
+    data = _prepared(problem, model)
     if (measured := _measured(problem, model, data)) is not None:
         require_measured(problem.objective, measured)
 
@@ -106,7 +134,7 @@ def inherit(parent: Path, folder: Path, executions: int) -> None:
 def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) -> Run:
     """Train, in the one place that does: the same numbers always give the same weights."""
     model = problem.build(training.hp, training.seed)
-    data = prepare(model, problem.x, problem.y, validation_data=problem.validation_data)
+    data = _prepared(problem, model)
     callbacks = [*keep, *copy.deepcopy(list(problem.callbacks))]
     plan = Plan(training.epochs, problem.batch_size_of(training.hp), shuffle=True, seed=training.seed,
                 callbacks=callbacks, widen=True)  # fmt: skip
@@ -114,6 +142,13 @@ def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) 
     if run.interrupted:
         raise Stopped
     return run
+
+
+def _prepared(problem: Problem, model: keras.Model) -> TrainingData:
+    return prepare(
+        model, problem.x, problem.y, sample_weight=problem.sample_weight, class_weight=problem.class_weight,
+        validation_data=problem.validation_data,
+    )  # fmt: skip
 
 
 def _measured(problem: Problem, model: keras.Model, data: TrainingData) -> list[str] | None:
@@ -140,7 +175,7 @@ def _standard_error(problem: Problem, run: Run) -> float | None:
     """
     if problem.validation is None:
         return None
-    x, y = problem.validation
+    x, y = problem.validation[:2]
     if problem.objective in _OF_ACCURACY and run.history.get(problem.objective):
         right = run.history[problem.objective][-1]
         return math.sqrt(max(right * (1 - right), 0.0) / len(x))
