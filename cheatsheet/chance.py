@@ -7,8 +7,11 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.words import show_values
+from cheatsheet.finding import unfit_target
 from cheatsheet.head import QUANTILES
 from cheatsheet.table import canonical_loss
+from cheatsheet.targets import SUM_TOLERANCE
 
 
 @known_arguments_only
@@ -29,6 +32,9 @@ def chance_loss(loss: str, y: Any, *, fitted_on: Any = None, quantiles: Sequence
     Returns:
         The loss, in the unit that Keras reports (nats for the crossentropies); `None` for an unknown loss.
 
+    Raises:
+        ValueError: for a target that this loss is not defined on, such as negative counts.
+
     >>> round(chance_loss("binary_crossentropy", [0, 1, 0, 1]), 4)  # ln 2
     0.6931
     >>> chance_loss("mean_squared_error", [1.0, 3.0])  # the variance
@@ -39,8 +45,8 @@ def chance_loss(loss: str, y: Any, *, fitted_on: Any = None, quantiles: Sequence
     name = canonical_loss(loss)
     if name != "pinball" and name not in _CHANCE:
         return None
-    values = _columns(y)
-    on = values if fitted_on is None else _columns(fitted_on)
+    values = _columns(y, name)
+    on = values if fitted_on is None else _columns(fitted_on, name)
     return _pinball(values, on, quantiles) if name == "pinball" else float(_CHANCE[name](values, on))
 
 
@@ -62,20 +68,42 @@ def least_loss(loss: str, y: Any) -> float:
     """
     name = canonical_loss(loss)
     if name == "poisson":
-        values = _columns(y)
+        values = _columns(y, name)
         return float((values + _entropy(values)).mean())  # y - y ln y
     if name == "binary_crossentropy":
-        values = _columns(y)
+        values = _columns(y, name)
         return float((_entropy(values) + _entropy(1 - values)).mean())
     if name == "categorical_crossentropy":
-        return float(_entropy(_columns(y)).sum(axis=1).mean())
+        return float(_entropy(_columns(y, name)).sum(axis=1).mean())
     return 0.0
 
 
-def _columns(y: Any) -> np.ndarray:
-    """Return the target as float64 of shape (n, values)."""
+# Where each loss is defined: the least and the largest value.
+_DOMAIN = {
+    "binary_crossentropy": (0, 1), "categorical_crossentropy": (0, 1), "kl_divergence": (0, 1), "hinge": (-1, 1),
+    "poisson": (0, np.inf), "mean_squared_logarithmic_error": (0, np.inf),
+    "sparse_categorical_crossentropy": (0, np.inf),
+}  # fmt: skip
+
+
+def _columns(y: Any, loss: str) -> np.ndarray:
+    """Return the target as float64 of shape (n, values).
+
+    Raises:
+        ValueError: for what holds no finite numbers, or numbers on which this loss is not defined.
+    """
     array = as_array(y, "y")
     require_finite(array, "y")
+    if array.dtype.kind == "U":
+        raise unfit_target(f"{loss} expects numbers, but y holds text ({show_values(array)}).", "encode the labels")
+    least, largest = _DOMAIN.get(loss, (-np.inf, np.inf))
+    low, high = array.min(), array.max()
+    slack = SUM_TOLERANCE if largest == 1 else 0  # of float32 shares
+    if low < least - slack or high > largest + slack:
+        expected = f"values of at least {least}" if largest == np.inf else f"values from {least} to {largest}"
+        raise unfit_target(
+            f"{loss} expects {expected}, but y runs from {low:.4g} to {high:.4g}.", "mend y, or the loss"
+        )
     return array.reshape(len(array), -1).astype(np.float64)
 
 
