@@ -8,7 +8,7 @@ import numpy as np
 from cheatsheet.common.arguments import is_whole
 from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.common.columns import numbers_in_text
-from cheatsheet.common.tables import columns_of, integer_dtype, is_table, number_columns
+from cheatsheet.common.tables import columns_of, integer_dtype, is_table, names_in, number_columns, select
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import show_values
 from cheatsheet.finding import DataError, Finding
@@ -44,8 +44,9 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
 def _from_table(table: Any, name: str) -> np.ndarray:
     """Fill one array column by column, so that no copy of the whole table is made on the way."""
     array = np.empty(table.shape, integer_dtype(table) or np.float32)
+    names = names_in(table)
     for i, column in number_columns(table, name):
-        _require_float32(column, name, f"column {str(table.columns[i])!r} of {name}")
+        _require_float32(column, name, f"column {str(names[i])!r} of {name}")
         array[:, i] = column
     return array
 
@@ -81,7 +82,7 @@ def in_order(x: Any, columns: tuple[Any, ...] | None, name: str) -> Any:
         has = f"has the {_columns(new)}, which the model was not trained on" if new else ""
         message = f"{name} {' and '.join(part for part in (lacks, has) if part)}."
         raise DataError([Finding("other_columns", "error", message, f"pass the columns {show_values(columns, 20)}")])
-    return x[list(columns)]
+    return select(x, columns)
 
 
 def _columns(names: list[Any]) -> str:

@@ -288,3 +288,26 @@ def test_posterior_collapse_is_measured_and_named():
     model.compile(keras.optimizers.Adam(0.003), "mean_squared_error")  # the cure
     cured = fit(model, DIGITS, epochs=30, validation_split=0.2, verbose=0)
     assert "posterior_collapse" not in {finding.rule for finding in cured.findings}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: build_autoencoder("dense", x=DIGITS),
+        lambda: build_autoencoder("conv", x=DIGITS),
+        lambda: build_autoencoder("super_resolution", input_shape=(8, 8, 1)),
+        lambda: build_autoencoder(preset="conv-64"),
+    ],
+)
+def test_the_head_has_full_precision_under_a_mixed_policy(make):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make()
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.get_layer("decoder").get_layer("head").compute_dtype == "float32"
+    values = np.random.default_rng(0).random((4, *model.input_shape[1:])).astype("float32")
+    outputs = np.asarray(model.get_layer("decoder")(model.get_layer("encoder")(values)))
+    assert outputs.dtype == np.float32
+    assert (outputs.view(np.uint32) & 0xFFFF).any()  # not rounded to 16 bits on the way

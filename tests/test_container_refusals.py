@@ -12,9 +12,9 @@ import scipy.sparse
 from conftest import refused
 from containers import ENCODE, IMPUTE, arrow, in_a_table
 
-from cheatsheet import infer_task
+from cheatsheet import DataError, infer_task
 from cheatsheet.common.arrays import as_array
-from recipes.features import as_features
+from recipes.features import as_features, columns_of, in_order
 
 DATES = pd.to_datetime(["2020-01-01", "2020-01-02"])
 MEND_DATES = "Turn dates into numbers first, such as days since a start: (dates - start) / np.timedelta64(1, 'D')."
@@ -76,7 +76,7 @@ def test_words_are_named_before_what_is_missing():
     table = pd.DataFrame(
         {"age": [1, None], "city": ["Rome", None], "lists": [[1], [2]], "kind": pd.Categorical(["a", "b"])}
     )
-    with refused(f"x has columns that are not numbers: city, lists, kind. {ENCODE}"):
+    with refused(f"x has columns that are not numbers: city, kind. {ENCODE}"):
         as_features(table)
 
 
@@ -222,3 +222,33 @@ def test_what_float32_cannot_tell_apart_by_column(dtype):
         as_features(table)
     with refused("column 'far' of x reaches 1e+20, too large for float32 arithmetic. Divide it by a scale first."):
         as_features(pd.DataFrame({"far": [1e20, 1.0]}))
+
+
+def test_columns_of_lists():
+    expected = (
+        "x has columns whose values are lists or arrays: a. Expected one number a row. "
+        "Pass each place as a column of its own, or all of it as an array (n, ...)."
+    )
+    for values in ([[1, 2], [3, 4]], [[1, 2], [3]], [np.ones(2), np.ones(2)]):
+        with refused(expected):
+            as_features(pd.DataFrame({"a": values, "b": [1.0, 2.0]}))
+    with refused(expected):
+        as_features(pa.table({"a": [[1, 2], [3, 4]], "b": [1.0, 2.0]}))
+
+
+@pytest.mark.parametrize("make", [pa.table, lambda columns: pa.RecordBatch.from_pydict(columns)])
+def test_tables_of_arrow(make):
+    """They have names, are put in order, and name what is in the way, as any table."""
+    table = make({"a": [1, 2, 3], "b": [0.5, 1.0, 2.0], "c": [True, False, True]})
+    np.testing.assert_array_equal(as_features(table), [[1, 0.5, 1], [2, 1, 0], [3, 2, 1]])
+    assert columns_of(table) == ("a", "b", "c")
+    assert columns_of(in_order(table, ("c", "a", "b"), "x")) == ("c", "a", "b")
+    with refused("x lacks the column 'c' and has the column 'd', which the model was not trained on. "
+                 "Pass the columns 'a', 'b', 'c'.", DataError):  # fmt: skip
+        in_order(make({"a": [1], "b": [2], "d": [3]}), ("a", "b", "c"), "x")
+    with refused("x has missing values in 1 column: 'a' (1). Expected a number in every row. "
+                 "Drop those rows or impute the values."):  # fmt: skip
+        as_features(make({"a": [1, None], "b": [1, 2]}))
+    small = make({"a": pa.array([1, 2], pa.int8()), "b": pa.array([1, 2], pa.int16())})
+    assert as_features(small).dtype == np.int16
+    assert as_features(make({"a": pa.array([1, 2, 1]).dictionary_encode()})).tolist() == [[1], [2], [1]]

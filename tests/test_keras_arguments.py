@@ -154,9 +154,16 @@ def test_a_train_step_of_ones_own_gets_what_keras_would_hand_it():
             self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
             return {"mine": loss}
 
+        def test_step(self, data):
+            seen.append(data)
+            return {"mine": tf.reduce_mean(tf.square(self(data) - data))}
+
     model = Own()
     model.compile("adam")
     run = fit(model, X, epochs=3, verbose=0)
     assert run.engine.name == "keras"
-    assert not isinstance(seen[0], tuple)
     assert run.history["mine"][-1] < run.history["mine"][0]
+    assert run.evaluate(X)["mine"] < run.history["mine"][-1]
+    assert not any(isinstance(data, tuple) for data in seen)
+    with refused("class_weight needs a target of classes, but y=None. Pass y, or sample_weight."):
+        fit(model, X, class_weight="balanced", verbose=0)

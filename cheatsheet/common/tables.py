@@ -19,15 +19,35 @@ Faults = dict[str, dict[str, int]]  # what is wrong: the columns where it is, an
 
 
 def is_table(value: Any) -> bool:
-    """Say whether this is a table: a DataFrame of pandas', of polars', or of a kin that has their attributes."""
-    return type(value).__name__ != "LazyFrame" and hasattr(value, "columns") and hasattr(value, "dtypes")
+    """Say whether this is a table: Arrow's, or a DataFrame of pandas', of polars' or of kin with their attributes."""
+    is_frame = type(value).__name__ != "LazyFrame" and hasattr(value, "columns") and hasattr(value, "dtypes")
+    return is_frame or _is_arrow(value)
+
+
+def _is_arrow(value: Any) -> bool:
+    """Is this a Table or a RecordBatch of Arrow's?"""
+    return hasattr(value, "column_names") and hasattr(value, "schema") and hasattr(value, "num_rows")
+
+
+def names_in(table: Any) -> list[Any]:
+    """List the names of a table's columns."""
+    return list(table.column_names if _is_arrow(table) else table.columns)
+
+
+def select(table: Any, names: Sequence[Any]) -> Any:
+    """Take these columns of a table, in this order."""
+    return table.select(list(names)) if _is_arrow(table) else table[list(names)]
+
+
+def _dtypes(table: Any) -> list[Any]:
+    return [str(kind) for kind in table.schema.types] if _is_arrow(table) else list(table.dtypes)
 
 
 def columns_of(x: Any) -> tuple[Any, ...] | None:
     """Return the names of a table's columns; `None` for an array, and for columns that are only counted."""
     if not is_table(x):
         return None
-    names = tuple(x.columns)
+    names = tuple(names_in(x))
     return None if names == tuple(range(len(names))) or len(set(names)) < len(names) else names
 
 
@@ -39,7 +59,7 @@ def class_columns(y: Any) -> tuple[str, ...] | None:
 
 def integer_dtype(table: Any) -> np.dtype | None:
     """Find the integers of at most 32 bits that hold every column; `None` where the columns' types promise none."""
-    names = [str(getattr(dtype, "numpy_dtype", dtype)).lower() for dtype in table.dtypes]
+    names = [str(getattr(dtype, "numpy_dtype", dtype)).lower() for dtype in _dtypes(table)]
     if not names or not {*names} <= {"int8", "int16", "int32", "uint8", "uint16", "uint32"}:
         return None
     common = np.result_type(*names)
@@ -62,7 +82,7 @@ def number_columns(table: Any, name: str) -> Iterator[tuple[int, np.ndarray]]:
     _require_rows(table, name)
     faults: Faults = {}
     from_text: list[str] = []
-    for i, label in enumerate(map(str, table.columns)):
+    for i, label in enumerate(map(str, names_in(table))):
         try:
             column = _flat(_column(table, i))
             if column.dtype.kind == "U":
@@ -90,7 +110,7 @@ def read_table(table: Any, name: str) -> np.ndarray:
     _require_rows(table, name)
     faults: Faults = {}
     columns = []
-    for i, label in enumerate(map(str, table.columns)):
+    for i, label in enumerate(map(str, names_in(table))):
         try:
             column = _flat(_column(table, i))
             if column.dtype.kind == "f" and np.isnan(column).any():
@@ -123,13 +143,31 @@ def _require_rows(table: Any, name: str) -> None:
         raise ValueError(
             f"{name} is empty: shape {table.shape}. Expected at least one row. Look where it was filtered or split."
         )
-    if any(type(dtype).__name__ == "SparseDtype" for dtype in table.dtypes):
+    if any(type(dtype).__name__ == "SparseDtype" for dtype in _dtypes(table)):
         require_dense_size(table.shape, name)
 
 
 def _column(table: Any, i: int) -> Any:
     """Take a column by its place: names may be there twice."""
+    if _is_arrow(table):
+        return ArrowColumn(table.column(i))
     return table.iloc[:, i] if hasattr(table, "iloc") else table.to_series(i)
+
+
+class ArrowColumn:
+    """One of Arrow's columns with the few attributes of a Series that are read here."""
+
+    def __init__(self, values: Any) -> None:
+        self.values, self.dtype = values, str(values.type)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.values.to_numpy(zero_copy_only=False), dtype=dtype)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.values[i].as_py()
+
+    def is_null(self) -> Any:
+        return self.values.is_null()
 
 
 def _flat(column: Any) -> np.ndarray:
@@ -166,6 +204,8 @@ def _require_all_finite(column: np.ndarray) -> None:
 
 def _add(faults: Faults, label: str, error: Unreadable) -> None:
     why = error.why if error.why in ("dates", "complex", "missing", "infinite") else "objects"
+    if error.why == "ragged" or error.what == "list":
+        why = "nested"
     faults.setdefault(why, {})[label] = len(error.missing)
 
 
@@ -175,6 +215,8 @@ def _raise_faults(faults: Faults, name: str, expected: str) -> None:
     sentences = {  # gravest first
         "objects": f"columns {others}: {{columns}}. "
         "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out.",
+        "nested": "columns whose values are lists or arrays: {columns}. "
+        "Expected one number a row. Pass each place as a column of its own, or all of it as an array (n, ...).",
         "dates": "columns of dates or times: {columns}. " + f"Expected numbers. {MEND_DATES}",
         "complex": "complex columns: {columns}, and Keras would drop the imaginary part. "
         "Pass real numbers, such as their absolute values, or real and imaginary parts as two columns.",

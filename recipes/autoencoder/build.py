@@ -11,7 +11,7 @@ from cheatsheet.common.arguments import as_widths, known_arguments_only, require
 from cheatsheet.common.words import count
 from cheatsheet.head import Head
 from recipes.autoencoder.networks import MAKERS, PRESETS, Parts, Shape
-from recipes.build import Rate, compile_head
+from recipes.build import Rate, compile_head, full_precision
 from recipes.features import as_features, input_shape_of, require_image
 from recipes.seeds import seeded
 
@@ -133,6 +133,10 @@ def _part(name: str, shape: Shape, parts: list[Any]) -> keras.Model:
     if len(parts) == 1 and isinstance(parts[0], keras.Model):
         parts[0].name = name
         return parts[0]
+    names = [layer.name for layer in parts]
+    if "head" in names and full_precision() is not None:  # what follows only reshapes, and would round it
+        for layer in parts[names.index("head") :]:
+            layer.dtype_policy = full_precision()
     return keras.Sequential([keras.Input(shape), *parts], name=name)
 
 

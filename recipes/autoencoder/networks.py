@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers
 
 from cheatsheet.head import Head
+from recipes.build import full_precision
 
 Shape = tuple[int, ...]
 Parts = tuple[list[Any], list[Any]]  # the layers of the encoder and of the decoder
@@ -65,21 +66,23 @@ def _super_resolution(
     encoder = keras.Model(image, layers.Concatenate(name="code")([features, image]))  # (n, h, w, latent + channels)
 
     code = keras.Input(encoder.output_shape[1:])
-    detail: Any = layers.Conv2D(scale**2 * channels, 3, padding="same", kernel_initializer="zeros", name="head")(code)
-    for layer in blocks_in_place(shape, scale):
+    full = full_precision()
+    start = {"kernel_initializer": "zeros", "name": "head", "dtype": full}
+    detail: Any = layers.Conv2D(scale**2 * channels, 3, padding="same", **start)(code)
+    for layer in blocks_in_place(shape, scale, full):
         detail = layer(detail)  # (n, scale h, scale w, channels)
-    smooth = layers.UpSampling2D(scale, interpolation="bicubic")(code[..., latent:])
-    total = layers.Activation(head.activation)(layers.Add()([smooth, detail]))
+    smooth = layers.UpSampling2D(scale, interpolation="bicubic", dtype=full)(code[..., latent:])
+    total = layers.Activation(head.activation, dtype=full)(layers.Add(dtype=full)([smooth, detail]))
     return [encoder], [keras.Model(code, total)]
 
 
-def blocks_in_place(shape: Shape, scale: int) -> list[keras.Layer]:
+def blocks_in_place(shape: Shape, scale: int, dtype: str | None = None) -> list[keras.Layer]:
     """Make the layers that spread a block, all of whose values are channels of one small pixel, over its own pixels."""
     height, width, channels = shape
     return [
-        layers.Reshape((height, width, scale, scale, channels)),
-        layers.Permute((1, 3, 2, 4, 5)),
-        layers.Reshape((height * scale, width * scale, channels)),
+        layers.Reshape((height, width, scale, scale, channels), dtype=dtype),
+        layers.Permute((1, 3, 2, 4, 5), dtype=dtype),
+        layers.Reshape((height * scale, width * scale, channels), dtype=dtype),
     ]
 
 

@@ -164,11 +164,14 @@ def require_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> An
     """Return x as arrays of numbers that the model takes.
 
     Raises:
-        DataError: for rows that are not what the model takes.
-        ValueError: for what holds no finite numbers.
+        DataError: for what holds no finite numbers, and for rows that are not what the model takes.
     """
-    inputs, _ = read_inputs(spec, x, like)
-    raise_errors(findings_of(spec, describe_data(inputs)))
+    found: list[Finding] = []
+    inputs = None
+    with gathering(found):
+        inputs, _ = read_inputs(spec, x, like)
+        found += findings_of(spec, describe_data(inputs))
+    raise_errors(found)
     return inputs
 
 

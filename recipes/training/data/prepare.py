@@ -102,6 +102,8 @@ def prepare(
 
     spec = describe_model(model)
     x_alone = y is None and has_own_train_step(model)  # which knows what it does without y
+    if x_alone and class_weight is not None:
+        raise ValueError("class_weight needs a target of classes, but y=None. Pass y, or sample_weight.")
     train = read_examples(spec, x, y, sample_weight=sample_weight, like=like, trained_before=like is not None,
                           targets_too=not x_alone)  # fmt: skip
     found = [*train.findings]
@@ -158,12 +160,13 @@ def has_own_train_step(model: keras.Model) -> bool:
 
 
 def examples(model: keras.Model, x: Any, y: Any, like: Signature | None, sample_weight: Any = None) -> TrainingData:
-    """Prepare the arrays on which a trained model is evaluated; y=None stands for y=x.
+    """Prepare the arrays on which a trained model is evaluated; y=None stands for y=x, or for none as in `fit`.
 
     Raises:
         DataError: for examples that do not fit the model, its loss or each other, with everything that was found.
     """
-    read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like)
+    x_alone = y is None and has_own_train_step(model)
+    read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like, targets_too=not x_alone)
     raise_errors(read.findings)
     return TrainingData(read.x, read.y, read.sample_weight, None, read.signature, None, 0.0)
 
