@@ -1,8 +1,8 @@
 """What does `patience=` cost? `python benchmarks/patience.py` sets it against the same run without it.
 
-The breast-cancer MLP 64-32 at batch 32, a fifth held out, 200 epochs of which none is left out (the patience is as long);
-in turns, each once all is compiled. Printed are the median of the pairs' ratios of speed, with its 95 % interval, and the
-same for Keras' `EarlyStopping` in its place.
+The breast-cancer MLP 64-32 at batch 32, a fifth held out, 200 epochs of which none is left out (the patience is as
+long); in turns, each once all is compiled. Printed are the median of the pairs' ratios of speed and its 95 % interval,
+also with Keras' `EarlyStopping` in its place.
 """
 
 import os
