@@ -19,7 +19,8 @@ import numpy as np
 from cheatsheet import Finding
 from recipes.running.files import write_atomically
 from recipes.training.engines.engine import EngineUsed
-from recipes.training.model_file import UntrustedFileError, judge_model, read_model, write_model
+from recipes.training.judge import UntrustedFileError, judge_model
+from recipes.training.model_file import read_model, write_model
 from recipes.training.run import Run
 from recipes.training.signature import InputPart, OutputPart, Signature, remember
 
@@ -75,7 +76,7 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
 
     Raises:
         FileNotFoundError: where nothing is there.
-        recipes.training.model_file.UntrustedFileError: a ValueError, for files that are damaged, are no saved run or
+        recipes.training.judge.UntrustedFileError: a ValueError, for files that are damaged, are no saved run or
             model, or are not known to be safe, saying why.
     """
     path = Path(path)

@@ -8,6 +8,7 @@ import numpy as np
 from recipes.training.evaluation import Calibration, Report
 
 NUM_BINS = 10  # of predicted probabilities, of equal width
+MOST_CURVES = 100  # classes for which areas under curves are computed; each sorts all rows
 MOST_POINTS = 2_000  # of predictions that are kept for the figure
 
 
@@ -92,9 +93,14 @@ def of_quantiles(
 
 
 def _auc(true: Sequence[np.ndarray], scores: Sequence[np.ndarray], weights: np.ndarray | None) -> float | None:
-    """Compute the area under the ROC curve, each class against the rest, the mean over those that are in doubt."""
+    """Compute the area under the ROC curve, each class against the rest, the mean over those that are in doubt.
+
+    `None` where none is, and for a great many classes.
+    """
     from sklearn.metrics import roc_auc_score
 
+    if len(true) > MOST_CURVES:
+        return None
     areas = [
         roc_auc_score(of_class, score, sample_weight=weights)
         for of_class, score in zip(true, scores, strict=True)
