@@ -16,7 +16,19 @@ from recipes.training.judge import UntrustedFileError
 pytestmark = pytest.mark.filterwarnings("ignore:Skipping variable loading")
 
 
-@pytest.mark.parametrize("name", HARMLESS)
+QUICK = (
+    "standardised",
+    "hinge",
+    "quantiles",
+    "divided schedule",
+    "transformer",
+    "registered layer",
+    "subclass",
+    "words",
+)
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in HARMLESS])
 def test_what_is_harmless_loads(name, tmp_path):
     model = HARMLESS[name]()
     model.save(tmp_path / "m.keras")

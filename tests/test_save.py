@@ -62,7 +62,10 @@ def assert_same(back, run):
     np.testing.assert_equal(back.history, run.history)  # not a number is itself
 
 
-@pytest.mark.parametrize("name", RUNS)
+QUICK = ("labels", "several", "not a number")
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in RUNS])
 def test_a_run_comes_back(name, tmp_path):
     run = RUNS[name]()
     run.save(tmp_path / "run")
