@@ -298,6 +298,8 @@ HOSTILE = {
         "keras.src.utils.python_utils", "func_load", {"code": "x"})), "'func_load' of"),
     "enable_unsafe_deserialization": (lambda path, _: rewritten(path, as_layer(
         "keras.config", "enable_unsafe_deserialization")), "'enable_unsafe_deserialization' of 'keras.config'"),
+    "a module that is not loaded": (lambda path, _: rewritten(path, as_layer(
+        "keras.src.backend.torch.layer", "TorchLayer")), "'TorchLayer' of 'keras.src.backend.torch.layer'"),
     "a class of nobody's": (lambda path, _: rewritten(path, as_layer("mine", "Mine", {}, "Mine")), "custom_objects="),
     "a loss of nobody's": (lambda path, _: rewritten(path, lambda config: config["compile_config"].update(
         loss={"module": "mine", "class_name": "MyLoss", "config": {}, "registered_name": "MyLoss"})), "'MyLoss'"),

@@ -7,6 +7,7 @@ memory, and that its weights lie in the file itself, is looked at here.
 import json
 import math
 import re
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -246,12 +247,9 @@ def _function_of_keras(name: str) -> Any:
 
 
 def _attribute(path: str) -> Any:
-    """Follow a dotted path into the modules of Keras, importing none but those."""
+    """Follow a dotted path into the modules of Keras that are loaded; none is loaded for a file."""
     home, _, name = path.rpartition(".")
-    try:
-        return getattr(import_module(home), name, None)
-    except ImportError:
-        return None
+    return getattr(sys.modules.get(home), name, None)
 
 
 # --- what it weighs -----------------------------------------------------------------------------------------------
