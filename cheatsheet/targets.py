@@ -216,7 +216,8 @@ def _infer_integers(values: np.ndarray, frequencies: np.ndarray) -> Inference:
             also = ("if they are counts, say task='regression', loss='poisson'",)
         else:
             also = ("if they are quantities, say task='regression'",)
-        ordered = not numbered or (low == 1 and num_classes >= FEWEST_COUNTS)  # cylinders 4, 6, 8; ratings 1 to 5
+        # cylinders 4, 6, 8; ratings 1 to 5; scores 0 to 10, but not digits
+        ordered = not numbered or num_classes > 10 or (low == 1 and num_classes >= FEWEST_COUNTS)
         return Inference("multiclass", num_classes, evidence, also, classes, is_choice=ordered)
     counts = ("if they are counts, say loss='poisson'",) if low >= 0 else ()
     also = (*counts, "if each is the name of a class, say task='multiclass'")

@@ -91,6 +91,8 @@ def build_model(
     Raises:
         ValueError: where the arguments do not fit each other or the data, before anything is built.
     """
+    if seed is not None:
+        require_whole("seed", seed, 0)
     if task is not None and not isinstance(task, str):
         raise TypeError(
             f"The first argument of build_model is a task such as 'binary'. Received: {type(task).__name__}. "

@@ -74,8 +74,13 @@ def in_order(x: Any, columns: tuple[Any, ...] | None, name: str) -> Any:
         DataError: for columns that are missing or new.
     """
     names = columns_of(x)
+    if columns is None and names is not None and {*names} == {*range(len(names))}:
+        return select(x, range(len(names)))  # counted as those of the training were, and put in another order
     if columns is None or names is None or names == columns:
         return x
+    if twice := [name for name in {*names, *columns} if names.count(name) > 1 or columns.count(name) > 1]:
+        message = f"{name} has the {_columns(twice)} more than once, so that nobody can put the columns in order."
+        raise DataError([Finding("other_columns", "error", message, "give each column a name of its own")])
     missing, new = [n for n in columns if n not in names], [n for n in names if n not in columns]
     if missing or new:
         lacks = f"lacks the {_columns(missing)}" if missing else ""

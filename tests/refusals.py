@@ -4,6 +4,7 @@
 """
 
 import datetime
+import re
 import sys
 import tempfile
 import warnings
@@ -214,6 +215,12 @@ FIT = [
     Case("fit", "patience without a validation", lambda g: of_fit(g, g.binary(), g.x, g.y, patience=3)),
     Case("fit", "initial_epoch beyond epochs", lambda g: of_fit(g, g.binary(), g.x, g.y, epochs=2, initial_epoch=2)),
     Case("fit", "checkpoint_every without a checkpoint", lambda g: of_fit(g, g.binary(), g.x, g.y, checkpoint_every=2)),
+    Case("fit", "y with the index of x in another order", lambda g: of_fit(
+        g, g.binary(), g.table, pd.Series(g.y)[::-1])),
+    Case("fit", "no y for a classifier", lambda g: of_fit(g, g.multiclass(), g.x)),
+    Case("fit", "a callback by its name", lambda g: of_fit(g, g.binary(), g.x, g.y, callbacks=["EarlyStopping"])),
+    Case("fit", "a callback's class", lambda g: of_fit(
+        g, g.binary(), g.x, g.y, callbacks=[keras.callbacks.TerminateOnNaN])),
     Case("fit", "an unknown argument", lambda g: of_fit(g, g.binary(), g.x, g.y, batchsize=32)),
     Case("fit", "an unknown engine", lambda g: of_fit(g, g.binary(), g.x, g.y, engine="gpu")),
     Case("fit", "an unknown rule in allow", lambda g: of_fit(g, g.binary(), g.x, g.y, allow="nan")),
@@ -269,6 +276,7 @@ BUILD = [
     Case("build_model", "a text for widths", lambda g: build_model("binary", units="64")),
     Case("build_model", "a width of 0", lambda g: build_model("binary", units=(0,))),
     Case("build_model", "dropout=50", lambda g: build_model("binary", dropout=50)),
+    Case("build_model", "a word for a seed", lambda g: build_model("binary", seed="a")),
     Case("build_model", "an unknown optimizer", lambda g: build_model("binary", optimizer="adma")),
     Case("build_model", "a negative rate", lambda g: build_model("binary", learning_rate=-1e-3)),
     Case("build_model", "a loss of another task", lambda g: build_model("binary", loss="mse")),
@@ -323,6 +331,7 @@ SEARCH = [
     Case("tune", "nothing to validate on", lambda g: search(g, g.x, g.y, validation_split=0.0)),
     Case("tune", "max_trials=0", lambda g: search(g, g.x, g.y, max_trials=0)),
     Case("tune", "several inputs", lambda g: search(g, {"a": g.x}, g.y)),
+    Case("tune", "a callback by its name", lambda g: search(g, g.x, g.y, callbacks=["lr"])),
     Case("tune", "weights of other rows", lambda g: search(g, g.x, g.y, sample_weight=g.x[:-1, 0])),
     Case("tune", "a folder with other files", lambda g: (
         (g.folder / "work").mkdir(exist_ok=True), (g.folder / "work" / "thesis.tex").touch(),
@@ -360,6 +369,8 @@ def said(case: Case, given: Given) -> str:
         else:
             assert case.warns, f"{case.where}: {case.what} was accepted"
             text = next(str(w.message) for w in caught if w.category is UserWarning)
+    text = re.sub(r"(input_layer|keras_tensor)_\d+", r"\1", text)  # which Keras counts over the process
+    text = re.sub(r"[0-9.]+ GB are free", "... GB are free", text)
     return " ".join(text.replace(str(given.folder), "folder").split())
 
 

@@ -126,7 +126,7 @@ class TestTrained:
 
     def test_dropout_puts_validation_below_training(self):
         data = load_data("digits")
-        model = build_model(x=data.x, y=data.y, dropout=0.5, units=(64,), seed=0)
+        model = build_model(x=data.x, y=data.y, body="mlp", dropout=0.5, units=(64,), seed=0)
         rules = {finding.rule for finding in fit(model, data.x, data.y, epochs=15, validation_split=0.2).findings}
         assert "validation_below_training" in rules
         assert "overfitting" not in rules

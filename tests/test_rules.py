@@ -414,7 +414,7 @@ class TestDataError:
     def test_predicting_and_evaluating_take_the_same_way(self):
         model = compiled(dense())
         for call, fix in (
-            (lambda: predict(model, X[0]), "Pass one row as x.reshape(1, -1)"),
+            (lambda: predict(model, X[0]), "Pass one row as np.reshape(x, (1, -1))"),
             (lambda: evaluate(model, X[:, :1], Y), "Build the model with x=x, or reshape x"),
             (lambda: predict(model, X[:, :1]), "Build the model with x=x, or reshape x"),
         ):

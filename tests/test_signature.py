@@ -118,3 +118,44 @@ def test_it_ends_with_the_model():
     del model
     gc.collect()
     assert len(_OF_MODEL) == before - 1
+
+
+def test_counted_columns_are_put_in_order_too():
+    """pandas' own names 0, 1, 2, as of a file without a header."""
+    table = pd.DataFrame(X)
+    run = fit(build_model(x=table, y=Y, seed=0), table, Y, epochs=3, verbose=0)
+    assert run.signature.inputs[0].columns is None
+    np.testing.assert_array_equal(run.predict(table[[2, 0, 1]]), run.predict(X))
+
+
+def test_a_name_that_is_there_twice_cannot_be_put_in_order():
+    twice = TABLE.set_axis(["a", "b", "a"], axis=1)
+    run = fit(build_model(x=twice, y=Y, seed=0), twice, Y, verbose=0)
+    np.testing.assert_array_equal(run.predict(twice), run.predict(X))
+    with refused("x has the column 'a' more than once, so that nobody can put the columns in order. "
+                 "Give each column a name of its own.", DataError):  # fmt: skip
+        run.predict(twice.iloc[:, [1, 0, 2]])
+
+
+def test_an_index_in_another_order_is_refused(run):
+    rows = pd.Series(Y, index=TABLE.index)
+    message = "x and y have the same index in another order, but rows go by their place. Use y.loc[x.index]."
+    for call in (lambda y: run.evaluate(TABLE, y), lambda y: fit(run.model, TABLE, y, verbose=0)):
+        with refused(message, DataError):
+            call(rows.sample(frac=1, random_state=0))
+    run.evaluate(TABLE.iloc[::-1], rows.iloc[::-1])
+    run.evaluate(TABLE, rows.set_axis(range(100, 160)))  # another index: who knows
+
+
+def test_a_missing_y_is_said(run):
+    with refused("y is missing, and this model gives something else than it takes. Pass y.", DataError):
+        run.evaluate(TABLE)
+
+
+def test_no_yardstick_where_classes_are_weighted():
+    few = np.where(X[:, 0] > 1.2, "warm", "cold")
+    run = fit(
+        build_model(x=X, y=few, seed=0), X, few, epochs=8, class_weight="balanced", validation_split=0.3, verbose=0
+    )
+    assert run.chance is None
+    assert "worse_than_chance" not in [finding.rule for finding in run.findings]

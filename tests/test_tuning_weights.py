@@ -103,9 +103,8 @@ def test_a_schedule_given_as_a_callback_is_retrained_with(tmp_path):
     said = next(finding for finding in run.findings if finding.rule == "retrained").message
     epochs = found.best_trial.executions[0].best_epoch
     assert said == (
-        f"Trained on all 120 rows for {epochs} epoch{'s' if epochs > 1 else ''}, the best of the search, with its "
-        "callbacks (LearningRateScheduler); without EarlyStopping, which watch the validation, and nothing validates "
-        "here."
+        f"Trained on all 120 rows for {epochs} epoch{'s' if epochs > 1 else ''}, the best of its trial, with its "
+        "callbacks (LearningRateScheduler); without EarlyStopping, as nothing validates here."
     )
 
 

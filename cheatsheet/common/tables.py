@@ -48,13 +48,15 @@ def columns_of(x: Any) -> tuple[Any, ...] | None:
     if not is_table(x):
         return None
     names = tuple(names_in(x))
-    return None if names == tuple(range(len(names))) or len(set(names)) < len(names) else names
+    return None if names == tuple(range(len(names))) else names
 
 
 def class_columns(y: Any) -> tuple[str, ...] | None:
     """Return the names of a target's columns where they can name classes: several, all of them text; else `None`."""
     names = columns_of(y)
-    return names if names is not None and len(names) > 1 and all(isinstance(name, str) for name in names) else None
+    if names is None or len(names) < 2 or len({*names}) < len(names):
+        return None
+    return names if all(isinstance(name, str) for name in names) else None
 
 
 def integer_dtype(table: Any) -> np.dtype | None:

@@ -35,7 +35,8 @@ RULES: dict[str, Rule] = {
     )
 }
 # What is found while values are read, before any rule can judge them.
-READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight")
+READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight", "unaligned_rows",
+           "missing_target")  # fmt: skip
 # Which only advise.
 ADVICE = ("counts_by_squares", "skewed_target")
 # Without which nothing can be trained, whatever one says.

@@ -48,7 +48,7 @@ def input_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 "input_shape",
                 "error",
                 f"The rows of {called('x', part, data.x)} have shape {shape[1:]}, but the model takes {expected[1:]}.",
-                "pass one row as x.reshape(1, -1)"
+                "pass one row as np.reshape(x, (1, -1))"
                 if shape == (expected[-1], 1)
                 else "build the model with x=x, or reshape x",
                 where=data.where,

@@ -392,8 +392,9 @@ def _validation_below_training(curves: _Curves) -> list[Finding]:
         Finding(
             "validation_below_training",
             "info",
-            f"val_loss ({val_loss[-1]:.4g}) lies below loss ({loss[-1]:.4g}). No mistake: dropout and weight penalties "
-            "act on the training loss only, which is also an average over an epoch in which the model still improved.",
+            f"val_loss (on average {val_loss.mean():.4g} in these epochs) lies below loss ({loss.mean():.4g}). No "
+            "mistake where dropout, weight penalties or weights of the rows act on the training loss alone; it is also "
+            "an average over an epoch in which the model still improved. Otherwise few rows validate, or easy ones.",
             epochs=curves.tail_epochs,
         )
     ]

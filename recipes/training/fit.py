@@ -162,6 +162,7 @@ def fit(
         )
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
+    require_callbacks(callbacks)
     # NumPy's numbers are not for JSON
     plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks], patience=patience, of_keras=of_keras)
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
@@ -243,6 +244,21 @@ def train_as_planned(
         kept=best,
         interrupted=interrupt.requested,
     )
+
+
+def require_callbacks(callbacks: Any) -> None:
+    """Require Keras callbacks, made and not named.
+
+    Raises:
+        TypeError: for anything else among them.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            shown = f"the class {callback.__name__}" if isinstance(callback, type) else repr(callback)
+            raise TypeError(
+                f"callbacks holds {shown}. Expected objects of keras.callbacks, such as "
+                "keras.callbacks.EarlyStopping(patience=5)."
+            )
 
 
 def _of_keras(epochs: int, **asked: Any) -> dict[str, int]:

@@ -132,7 +132,7 @@ def _read_config(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def objects_in(config: Any, key: str = "") -> Iterator[tuple[dict[str, Any], str]]:
-    """Every description of an object in a configuration, and the key under which it stands, also within lists."""
+    """Yield each description of an object in a configuration, and the key under which it stands, also within lists."""
     pending = [(config, key)]
     while pending:
         thing, key = pending.pop()

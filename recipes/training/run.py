@@ -93,7 +93,9 @@ class Run:
         """
         signature = self.signature
         if signature is None or signature.classes is None:
-            raise ValueError("This run has no classes: its target was numbers. Use predict.")
+            raise ValueError(
+                "This run has no classes, one for each row: its target was numbers, or several yes or no. Use predict."
+            )
         now = signature_of(self.model)
         if now is not None and now.classes != self.classes:
             raise ValueError(

@@ -20,6 +20,7 @@ from recipes.features import as_features
 from recipes.training.data.batches import split_rows
 from recipes.training.data.streams import is_stream
 from recipes.training.data.targets import class_index, encode_target
+from recipes.training.fit import require_callbacks
 from recipes.tuning.grokking import GROKKING
 from recipes.tuning.hypermodels import OWN_MODEL, OWN_TRAINING, own_fit
 from recipes.tuning.kinds import Kind
@@ -62,6 +63,8 @@ def problem_of(
         require_whole(name, value, least)
     asked = body is not None
     kind, body = _kind(body or "mlp", y, hypermodel)
+    callbacks = (callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ())
+    require_callbacks(callbacks)
     decided, loss, validation, weights = task, None, None, None
     train: tuple[Any, ...] = (None, None, None)
     _require_possible(kind, y, hypermodel, sample_weight, class_weight, metrics)
@@ -114,7 +117,7 @@ def problem_of(
         direction=objective.direction,
         all_rows=(x, y, weights),
         split=float(validation_split) if validation_data is None else None,
-        callbacks=(callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ()),
+        callbacks=callbacks,
     )
 
 

@@ -29,11 +29,11 @@ def build(problem: "Problem", hp: Any, seed: int) -> keras.Model:
         model = getattr(problem.hypermodel, "build", problem.hypermodel)(hp)
     if not isinstance(model, keras.Model):
         raise TypeError(f"hypermodel must give a compiled Keras model. Received: {type(model).__name__}.")
-    _name_afresh(model)
+    name_afresh(model)
     return model
 
 
-def _name_afresh(model: keras.Model) -> None:
+def name_afresh(model: keras.Model) -> None:
     """Name metrics that the user has not named as in a process of their own: `auc` in each trial, not `auc_7`.
 
     Keras counts such names up over the process; keras-tuner clears the session of Keras before each trial.

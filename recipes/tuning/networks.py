@@ -7,6 +7,7 @@ import keras
 
 from recipes.autoencoder.build import build_autoencoder
 from recipes.build import build_model
+from recipes.tuning.hypermodels import name_afresh
 from recipes.tuning.kinds import Kind
 from recipes.tuning.space import OF_BODY, ask, defaults
 from recipes.tuning.work.train import again, check, retrain, train
@@ -34,6 +35,7 @@ def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
         problem.task, x=problem.x, y=problem.y, loss=problem.loss, body=problem.body, seed=seed,
         metrics=copy.deepcopy(problem.metrics), **options,
     )  # fmt: skip
+    name_afresh(model)
     return _decaying(model, values)
 
 

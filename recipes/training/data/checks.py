@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,13 @@ def read_examples(
     with gathering(found, where):
         inputs, parts = read_inputs(spec, x, like)
         signature = replace(signature, inputs=parts)
+    found += [replace(finding, where=where) for finding in unaligned_rows(x, y=y, sample_weight=sample_weight)]
     with gathering(found, where):
         weights = read_weights(sample_weight, spec.outputs)
+    if y is None and targets_too and not _may_restore(spec):
+        message = "y is missing, and this model gives something else than it takes."
+        found.append(Finding("missing_target", "error", message, "pass y", where=where))
+        targets_too = False
     if y is None and findings_of(spec, describe_data(inputs)):
         targets_too = False  # the same array in the same shape, and one refusal of it is enough
     if targets_too and not (y is None and inputs is None):
@@ -82,6 +88,34 @@ def read_examples(
     if weights is not None and targets is not None:
         weights = spread_over(targets, weights)
     return Examples(inputs, targets, weights, signature, tuple(found))
+
+
+def _may_restore(spec: ModelSpec) -> bool:
+    """May the inputs stand for the targets, as far as shapes and losses tell?"""
+    if len(spec.inputs) != 1 or len(spec.outputs) != 1 or spec.has_own_step:
+        return True
+    taken, given = spec.inputs[0].shape[1:], spec.outputs[0].shape
+    if spec.outputs[0].loss in ("sparse_categorical_crossentropy", "categorical_crossentropy", "hinge"):
+        return False
+    if given is None or None in taken or None in given[1:]:
+        return True
+    return prod(size or 0 for size in taken) == prod(size or 0 for size in given[1:])
+
+
+def unaligned_rows(x: Any, **others: Any) -> list[Finding]:
+    """Find targets and weights of pandas' whose index is that of x in another order: rows go by their place."""
+    found: list[Finding] = []
+    index: Any = getattr(x, "index", None)
+    if not hasattr(index, "equals"):
+        return found
+    for name, other in others.items():
+        theirs = getattr(other, "index", None)
+        if not hasattr(theirs, "equals") or len(x) != len(other) or index.equals(theirs):
+            continue
+        if index.is_unique and index.difference(theirs).empty:
+            message = f"x and {name} have the same index in another order, but rows go by their place."
+            found.append(Finding("unaligned_rows", "error", message, f"use {name}.loc[x.index]"))
+    return found
 
 
 def raise_errors(findings: Sequence[Finding], allow: Sequence[str] = ()) -> tuple[Finding, ...]:

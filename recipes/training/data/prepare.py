@@ -139,7 +139,7 @@ def prepare(
         inputs, targets, weights = take(inputs, rows), take(targets, rows), take(weights, rows)
     watched, weighted = (targets, weights) if validation is None else validation[1:]
     chance, least = None, 0.0
-    if weighted is None:
+    if weighted is None and weights is None:  # else what is trained is not the quantity that is watched
         chance, least = yardsticks(model, watched, None if validation is None else targets)
     return TrainingData(
         inputs,

@@ -85,16 +85,13 @@ def retrain(problem: Problem, training: Training) -> Run:
         *(["sample_weight"] if weights is not None else []),
     ]
     message = (
-        f"Trained on all {count(len(x), 'row')} for {count(training.epochs, 'epoch')}, the best of the search"
+        f"Trained on all {count(len(x), 'row')} for {count(training.epochs, 'epoch')}, the best of its trial"
         + (f", with {' and '.join(as_searched)}" if as_searched else "")
-        + (
-            f"; without {', '.join(left_out)}, which watch the validation, and nothing validates here"
-            if left_out
-            else ""
-        )
+        + (f"; without {', '.join(left_out)}, as nothing validates here" if left_out else "")
         + "."
     )
-    return replace(run, findings=[*run.findings, Finding("retrained", "info", message)])
+    findings = [finding for finding in run.findings if finding.rule != "too_short"]  # the search has settled that
+    return replace(run, findings=[*findings, Finding("retrained", "info", message)])
 
 
 def _watches_validation(callback: keras.callbacks.Callback) -> bool:
