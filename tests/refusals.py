@@ -370,7 +370,7 @@ def said(case: Case, given: Given) -> str:
             assert case.warns, f"{case.where}: {case.what} was accepted"
             text = next(str(w.message) for w in caught if w.category is UserWarning)
     text = re.sub(r"(input_layer|keras_tensor)_\d+", r"\1", text)  # which Keras counts over the process
-    text = re.sub(r"[0-9.]+ GB are free", "... GB are free", text)
+    text = re.sub(r"[0-9.]+ GB are free. Expected p=[0-9]+", "... GB are free. Expected p=...", text)
     return " ".join(text.replace(str(given.folder), "folder").split())
 
 
