@@ -366,6 +366,7 @@ def test_an_unknown_optimizer_is_answered():
 class TestSequences:
     """(n, steps, features): Conv1D where asked for, never a picture by mistake."""
 
+    @pytest.mark.slow
     def test_patterns_count_wherever_they_stand(self, rng):
         """A wave of one sign or the other, somewhere in noise: flattened it is not found."""
         y = np.tile([0, 1], 300)

@@ -55,7 +55,9 @@ class TestRun:
 
     def test_numbers_have_no_labels(self):
         run = fit(build_model("regression", input_shape=(13,)), WINE.x, WINE.x[:, 0], verbose=0)
-        with refused("This run has no classes: its target was numbers. Use predict."):
+        with refused(
+            "This run has no classes, one for each row: its target was numbers, or several yes or no. Use predict."
+        ):
             run.predict_labels(WINE.x)
 
     def test_y_none_trains_an_autoencoder(self, rng):

@@ -225,7 +225,7 @@ QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_bl
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
 @given(st.data())
-@settings(max_examples=20, **QUIET)
+@settings(max_examples=10, **QUIET)
 def test_any_container_is_as_clean_arrays(data):
     check(data)
 

@@ -16,16 +16,7 @@ from recipes.training.judge import UntrustedFileError
 pytestmark = pytest.mark.filterwarnings("ignore:Skipping variable loading")
 
 
-QUICK = (
-    "standardised",
-    "hinge",
-    "quantiles",
-    "divided schedule",
-    "transformer",
-    "registered layer",
-    "subclass",
-    "words",
-)
+QUICK = ("standardised", "hinge", "registered layer", "subclass")
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in HARMLESS])
@@ -98,6 +89,7 @@ def test_what_is_not_there_is_said(tmp_path):
         recipes.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_it_loads_in_plain_keras(tmp_path):
     """What is saved of a run whose loss and metric are this package's loads where the package is missing."""
     x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")

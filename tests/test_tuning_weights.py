@@ -23,8 +23,11 @@ def searched(tmp_path, **options):
     return tune(X, Y, directory=tmp_path / "search", **{**OPTIONS, **options})
 
 
-@pytest.mark.parametrize("options", [{"class_weight": {0: 1.0, 1: 5.0}}, {"class_weight": "balanced"},
-                                     {"sample_weight": WEIGHTS}], ids=["dict", "balanced", "rows"])  # fmt: skip
+@pytest.mark.parametrize("options", [
+    {"class_weight": {0: 1.0, 1: 5.0}},
+    pytest.param({"class_weight": "balanced"}, marks=pytest.mark.slow),
+    pytest.param({"sample_weight": WEIGHTS}, marks=pytest.mark.slow),
+], ids=["dict", "balanced", "rows"])  # fmt: skip
 def test_a_trial_is_weighted_as_fit_weighs(options, tmp_path):
     plain = searched(tmp_path / "plain")
     found = searched(tmp_path / "weighted", **options)
@@ -39,6 +42,7 @@ def test_a_trial_is_weighted_as_fit_weighs(options, tmp_path):
     assert f"with {'sample_weight' if 'sample_weight' in options else 'class_weight'}" in said
 
 
+@pytest.mark.slow
 def test_weights_that_favour_a_class_are_obeyed(tmp_path):
     """Rows of weight 0 are as if they were not there: with the ones left out, only zeros are learnt."""
     weights = np.where(Y == 1, 0.0, 1.0)
@@ -55,6 +59,7 @@ def test_weights_that_favour_a_class_are_obeyed(tmp_path):
     assert (other.predict(X) < 0.05).mean() < 0.9
 
 
+@pytest.mark.slow
 def test_weighted_validation_data(tmp_path):
     few = np.zeros(20)
     few[:5] = 1.0
@@ -72,6 +77,7 @@ def test_metrics_are_watched_and_can_be_the_objective(tmp_path):
     assert "auc" in found.retrain().history
 
 
+@pytest.mark.slow
 def test_a_metric_with_a_value_for_each_class(tmp_path):
     def build(hp):
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Int("units", 2, 4)),
@@ -108,6 +114,7 @@ def test_a_schedule_given_as_a_callback_is_retrained_with(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_other_weights_and_metrics_are_another_search(tmp_path):
     searched(tmp_path)
     for options, name in (({"class_weight": "balanced"}, "class_weight"), ({"metrics": ["precision"]}, "metrics"),
