@@ -102,8 +102,8 @@ def build_model(
         raise ValueError("Which model? Received: task=None, y=None. Pass a task such as 'binary', or x and y.")
     if task is None:
         inferred = cheatsheet.infer_task(y)
-        if inferred.is_choice and loss is None and activation is None and num_classes is None:
-            warn_user(f"The task was read off y: {inferred}.")
+        if loss is None and activation is None and num_classes is None:
+            say_what_was_read(inferred)
     head = _head_for(task, num_classes, y, loss, activation, quantiles)
     if head.task == "reconstruction":
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
@@ -222,6 +222,12 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
         fix = "For images use body='cnn'" if len(shape) == 3 else "Use x[..., None] for one feature, or body='mlp'"
         raise ValueError(f"body='sequence' expects (n, steps, features), but one example has shape {shape}. {fix}.")
     return make
+
+
+def say_what_was_read(inferred: cheatsheet.Inference) -> None:
+    """Say which task `y` was taken for, where it allows another reading."""
+    if inferred.is_choice:
+        warn_user(f"The task was read off y: {inferred}.")
 
 
 def say_what_is_flattened(shape: tuple[int, ...] | None) -> None:

@@ -93,8 +93,7 @@ def plot_recall(report: Any, ax: Axes | None = None) -> Axes:
         ax.set_yticks(places, [str(label)[:24] for label in report.classes])
     ax.invert_yaxis()
     ax.set(xlim=(0, 1))
-    ax.set_title("share found, and share of the found that is right", loc="left", fontsize=POINTS)
-    ax.spines[["top", "right"]].set_visible(False)
+    _frame(ax, "share found, and share of the found that is right")
     _legend_below(ax)
     return ax
 
@@ -112,8 +111,7 @@ def plot_calibration(report: Any, ax: Axes | None = None) -> Axes:
     ax.errorbar(calibration.predicted, calibration.observed, 2 * calibration.error, fmt="o", color=TRAIN, capsize=2,
                 label="as it is, and twice its standard error")  # fmt: skip
     ax.set(xlabel="probability that is given", ylabel="how often it comes true", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    ax.set_title("calibration", loc="left", fontsize=POINTS)
-    ax.spines[["top", "right"]].set_visible(False)
+    _frame(ax, "calibration")
     _legend_below(ax)
     return ax
 
@@ -131,9 +129,13 @@ def plot_predictions(report: Any, ax: Axes | None = None) -> Axes:
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     ax.plot(ends, ends, ":", color=CHANCE)
     ax.set(xlabel="true", ylabel="predicted")
-    ax.set_title("predicted against true", loc="left", fontsize=POINTS)
-    ax.spines[["top", "right"]].set_visible(False)
+    _frame(ax, "predicted against true")
     return ax
+
+
+def _frame(ax: Axes, title: str) -> None:
+    ax.set_title(title, loc="left", fontsize=POINTS)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _legend_below(ax: Axes) -> None:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from scipy.special import expit, softmax
 
+from cheatsheet.dataspec import end_called
 from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
 from cheatsheet.table import OF_NUMBERS
 from recipes.losses import Pinball
@@ -61,7 +62,7 @@ def evaluate(
         model: A compiled model.
         x: Inputs `(n, ...)`, several as for `fit`; a stream goes to Keras as it is.
         y: Targets, labels as in training; `None` evaluates an autoencoder on x.
-        sample_weight: Weights as for `fit`; they count in everything.
+        sample_weight: Weights as for `fit`; they count in all but the compiled metrics, which Keras leaves unweighted.
         like: What it was trained on; by default what `fit` remembers of it.
         batch_size: Rows at once.
 
@@ -102,11 +103,10 @@ def _by_output(
             yield spec.outputs[0], parts[0], data.y, outputs, data.sample_weight
         return
     for i, ((key, target), part) in enumerate(zip(items_of(data.y), parts, strict=True)):
-        place = next((j for j, output in enumerate(spec.outputs) if part.name in (output.name, output.layer)), None)
-        if place is None:
+        output = end_called(part.name, spec.outputs) if part.name is not None else None
+        if output is None:
             continue
-        output = spec.outputs[place]
-        predicted = outputs.get(output.name) if isinstance(outputs, Mapping) else [*outputs][place]
+        predicted = outputs.get(output.name) if isinstance(outputs, Mapping) else outputs[spec.outputs.index(output)]
         weights = data.sample_weight
         if weights is not None and not isinstance(weights, np.ndarray):
             weights = weights[key] if isinstance(weights, Mapping) else [*weights][i]
@@ -129,7 +129,7 @@ def _judge(
     if part.classes is not None:
         index = class_index(target, loss).ravel()
         scores = predicted.reshape(-1, predicted.shape[-1])
-        weights = None if weights is None else _for_each(weights, target, len(index))
+        weights = None if weights is None else _for_each(weights, len(index))
         kept = (index >= 0) & (index < len(part.classes))  # the rest is left out by the loss too
         if not kept.any() or scores.shape[1] not in (1, len(part.classes)):
             return None
@@ -154,8 +154,6 @@ def _judge(
     return None
 
 
-def _for_each(weights: np.ndarray, target: np.ndarray, number: int) -> np.ndarray:
+def _for_each(weights: np.ndarray, number: int) -> np.ndarray:
     """Give each step or pixel its weight, which may be that of its row."""
-    if weights.size == number:
-        return weights.ravel()
     return np.repeat(weights.ravel(), number // weights.size)

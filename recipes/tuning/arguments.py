@@ -11,11 +11,10 @@ import numpy as np
 import cheatsheet
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
-from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
-from recipes.build import say_what_is_flattened
+from recipes.build import say_what_is_flattened, say_what_was_read
 from recipes.features import as_features
 from recipes.training.data.batches import split_rows
 from recipes.training.data.streams import is_stream
@@ -167,8 +166,8 @@ def _decided(y: np.ndarray | None, task: str | None, *, said: bool) -> tuple[str
     if task is not None or y is None:
         return task, None
     inferred = cheatsheet.infer_task(y)
-    if said and inferred.is_choice:
-        warn_user(f"The task was read off y: {inferred}.")
+    if said:
+        say_what_was_read(inferred)
     return inferred.task, inferred.loss
 
 
