@@ -1,10 +1,14 @@
-"""`python -m cheatsheet`: the table; with a task, one row and the code to copy; `--markdown`: the README's table."""
+"""`python -m cheatsheet`: the table; with a task, one row and the code to copy; `--rules`: what `check` finds.
+
+`--markdown` prints the README's table.
+"""
 
 import argparse
 import sys
 import textwrap
 from collections.abc import Sequence
 
+from cheatsheet.rules import RULES
 from cheatsheet.table import EXTENDED, LECTURE, TABLE, TASKS, Row, lookup
 
 _WIDTHS = {
@@ -23,9 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("task", nargs="?", help=f"one of {', '.join(TASKS)}")
     parser.add_argument("--loss", help="another loss of that task, such as hinge for binary")
     parser.add_argument("--markdown", action="store_true", help="print the table as the README holds it")
+    parser.add_argument("--rules", action="store_true", help="print every mistake that check finds")
     options = parser.parse_args(arguments)
     if options.markdown:
         print(markdown())
+    elif options.rules:
+        print(rules_table())
     elif options.task is None:
         print(text_table())
     else:
@@ -134,6 +141,27 @@ def markdown() -> str:
         width = _WIDTHS[row.units].split(",")[0]
         lines.append(f"| `{row.loss}` | {row.task} | {built} | {width} | {row.target} | {row.chance} |")
     return "\n".join(lines)
+
+
+def rules_table() -> str:
+    """Write every rule, by subject, with what it finds, as `docs/check.md` holds it."""
+    subjects = {
+        "heads": "The last layer",
+        "labels": "Labels",
+        "quantities": "Targets that are numbers",
+        "data": "Shapes",
+        "rows": "What the rows hold",
+        "layers": "The network",
+    }
+    lines = []
+    for home, title in subjects.items():
+        lines += [f"| {title} | |", "|---|---|"]
+        for name, rule in RULES.items():
+            if rule.__module__ == f"cheatsheet.rules.{home}":
+                said = " ".join((rule.__doc__ or "").split())
+                lines.append(f"| `{name}` | {said.replace('|', chr(92) + '|')} |")
+        lines.append("")
+    return "\n".join(lines).rstrip()
 
 
 def _activation(row: Row) -> str:

@@ -1,14 +1,18 @@
 """The examples that a model is given as a plain description, which the rules judge beside the model's."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
 from cheatsheet.modelspec import InputSpec, OutputSpec
+from cheatsheet.targets import SUM_TOLERANCE, is_whole
 
 End = TypeVar("End", InputSpec, OutputSpec)
+MOST_COUNTED = 1_000_000  # different whole numbers that are counted in a table, rather than sorted
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,64 @@ class Part:
     name: str | None = None
     index: int = 0
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers or booleans, and at least one."""
+        return self.array.dtype.kind in "buif" and self.array.size > 0
+
+    @property
+    def is_one_per_row(self) -> bool:
+        """Whether each row has a single value."""
+        return self.array.size == len(self.array)
+
+    @cached_property
+    def low(self) -> float:
+        """The least number; NaN where one is NaN."""
+        return float(self.array.min())
+
+    @cached_property
+    def high(self) -> float:
+        """The largest number; NaN where one is NaN."""
+        return float(self.array.max())
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number is finite."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether these are whole numbers, whatever their dtype."""
+        return self.is_number and self.is_finite and is_whole(self.array)
+
+    @cached_property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """The distinct values, ascending, and how often each is met."""
+        flat = self.array.reshape(-1)
+        if self.is_whole and self.high - self.low < MOST_COUNTED:
+            counts = np.bincount(flat.astype(np.int64) - int(self.low))
+            seen = np.flatnonzero(counts)
+            return seen + int(self.low), counts[seen]
+        return np.unique(flat, return_counts=True)
+
+    @cached_property
+    def rows_of(self) -> str | None:
+        """What the values of the last axis are together, where it has several.
+
+        Returns:
+            `"one_hot"`: one 1 and zeros; `"several"`: ones and zeros, and another number of ones somewhere;
+            `"shares"`: no negative number, sum 1; `None`: something else.
+        """
+        if not self.is_number or self.array.ndim < 2 or self.array.shape[-1] < 2:
+            return None
+        if not (self.low >= 0 and self.high <= 1 + SUM_TOLERANCE):
+            return None
+        sums = self.array.sum(axis=-1, dtype=np.float64)
+        is_distribution = bool((np.abs(sums - 1) <= SUM_TOLERANCE).all())
+        if is_whole(self.array):
+            return "one_hot" if is_distribution else "several"
+        return "shares" if is_distribution else None
+
 
 @dataclass(frozen=True)
 class DataSpec:
@@ -35,12 +97,24 @@ class DataSpec:
         y: Likewise of targets, as the loss takes them.
         sample_weight: Likewise of weights: one part for all targets, or one for each.
         where: Which examples these are, for findings: `"validation_data"`; empty for those of training.
+        validation_split: Share of the rows at the end on which Keras would validate.
+        class_weight: Weights of the classes, by number, as Keras takes them.
     """
 
     x: tuple[Part, ...] = ()
     y: tuple[Part, ...] = ()
     sample_weight: tuple[Part, ...] = ()
     where: str = ""
+    validation_split: float = 0.0
+    class_weight: Any = None
+
+    @property
+    def restores(self) -> bool:
+        """Whether y is x itself, or looks like it: an autoencoder's examples."""
+        if len(self.x) != 1 or len(self.y) != 1:
+            return False
+        x, y = self.x[0].array, self.y[0].array
+        return x is y or (x.shape == y.shape and x[:1].size > 1 and bool(np.array_equal(x[:100], y[:100])))
 
 
 def describe_data(x: Any = None, y: Any = None, *, sample_weight: Any = None, where: str = "") -> DataSpec:

@@ -1,30 +1,34 @@
-"""A Keras model as a plain description, which the rules judge: names, shapes, last activations, losses."""
+"""A Keras model as a plain description, which the rules judge: names, shapes, layers, last activations, losses."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
-from cheatsheet.table import TABLE, canonical_loss
+from cheatsheet.modelfile import open_model
+from cheatsheet.modelgraph import (
+    LayerSpec,
+    activation_behind,
+    activation_to_be,
+    flat_layers,
+    is_of_the_frameworks,
+    layer_specs,
+    maker_of,
+    read,
+    width_to_be,
+)
+from cheatsheet.table import JUDGED, canonical_loss
 
 Shape = tuple[int | None, ...]
 
-# Layers and operations that move values or pass them on, so that what they are given is what they give.
-_PASS_ON = {"Reshape", "Permute", "Flatten", "Identity", "Squeeze", "ExpandDims", "Transpose",
-            "Cropping1D", "Cropping2D", "Cropping3D"}  # fmt: skip
-# Layers that keep the last axis as wide as it was.
-_KEEP_WIDTH = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Dropout", "GaussianNoise", "Rescaling",
-               "Normalization", "BatchNormalization", "LayerNormalization", "Identity"}  # fmt: skip
-# Layers and operations of keras.ops that are an activation by themselves.
-_ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh",
-                "Softplus": "softplus", "HardSigmoid": "hard_sigmoid", "Exp": "exponential"}  # fmt: skip
 # Private attributes of Keras' objects that are read, by class; `tests/test_private_names.py` sees that each exists.
 PRIVATE = {
     "KerasTensor": ("_keras_history",),  # which layer made it
     "Layer": ("_inbound_nodes",),  # from what
     "LossFunctionWrapper": ("_fn_kwargs",),  # from_logits and kin, which some configs leave out
+    "Model": ("_compile_config.config",),  # the metrics as they were given
 }
-_OF_THE_FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")  # whose functions do what they are called
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,9 @@ class OutputSpec:
         from_logits: Whether the loss takes logits, not probabilities.
         loss_options: Other settings of Keras' own losses that say what a label means or costs: `label_smoothing`,
             `ignore_class`, `axis`, `delta`, ...
+        is_own_loss: Whether the loss is a function or class of the user's own, so that its name proves nothing.
+        metrics: Names of the metrics that it is watched by, as far as they are known.
+        made_by: Name of the layer that computes it, as in `ModelSpec.layers`.
     """
 
     name: str | None = None
@@ -66,6 +73,9 @@ class OutputSpec:
     loss: str | None = None
     from_logits: bool | None = None
     loss_options: Mapping[str, Any] = field(default_factory=dict)
+    is_own_loss: bool = False
+    metrics: tuple[str, ...] = ()
+    made_by: str | None = None
 
     @property
     def values_per_row(self) -> int | None:
@@ -77,23 +87,6 @@ class OutputSpec:
 
 
 @dataclass(frozen=True)
-class LayerSpec:
-    """One layer.
-
-    Attributes:
-        name: Its name, behind those of the models that it is in: `"encoder/dense"`.
-        kind: Name of its class.
-        activation: Name of its activation; `None` where it has none or that is not known.
-        is_keras: Whether it is one of Keras' own, not a user's class, which may do anything.
-    """
-
-    name: str
-    kind: str
-    activation: str | None
-    is_keras: bool
-
-
-@dataclass(frozen=True)
 class ModelSpec:
     """A model as the rules see it.
 
@@ -102,9 +95,11 @@ class ModelSpec:
         kind: `"Sequential"`, `"Functional"`, or the name of a user's class.
         inputs: In Keras' order; empty where not known, as for a model that is not built or computes in its own way.
         outputs: In Keras' order; where not known, one for each loss, with a loss alone.
-        layers: Every layer that is no model itself, in the order of the models' lists.
+        layers: Every layer and operation that is no model itself, in the order of the models' lists.
         has_own_step: Whether its class brings its own `train_step` or `compute_loss`, so that nobody knows what the
             loss compares with what.
+        optimizer: Name of the optimizer's class; `None` where the model is not compiled.
+        learning_rate: Its rate where that is one number, not a schedule.
     """
 
     name: str
@@ -113,6 +108,16 @@ class ModelSpec:
     outputs: tuple[OutputSpec, ...]
     layers: tuple[LayerSpec, ...]
     has_own_step: bool = False
+    optimizer: str | None = None
+    learning_rate: float | None = None
+
+    def layer(self, name: str | None) -> LayerSpec | None:
+        """Find the layer of this name; `None` where there is none."""
+        return next((layer for layer in self.layers if layer.name == name), None)
+
+    def before(self, layer: LayerSpec) -> list[LayerSpec]:
+        """List the layers that a layer reads from; none where that is not known."""
+        return [found for name in layer.after or () if (found := self.layer(name)) is not None]
 
 
 def name_of(output: OutputSpec, model: ModelSpec) -> str | None:
@@ -121,50 +126,46 @@ def name_of(output: OutputSpec, model: ModelSpec) -> str | None:
 
 
 def describe_model(model: Any) -> ModelSpec:
-    """Describe a live Keras model, compiled or not, built or not. It is read, never run and never changed.
+    """Describe a Keras model, live or in a file, compiled or not, built or not. It is read, never run, never changed.
 
     Args:
         model: A `keras.Model`: sequential, functional, nested, or a class of the user's own, of which what cannot be
-            read from outside stays unknown.
+            read from outside stays unknown. Or the path of a `.keras` file, for which Keras is not needed.
 
     Returns:
         A `ModelSpec`.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: for a file that is none of Keras', or larger than any model's description.
     """
-    is_plain = _is_of_the_frameworks(getattr(type(model), "call", None))  # a user's own `call` may do anything
+    if isinstance(model, str | os.PathLike):
+        model = open_model(model)
+    is_plain = is_of_the_frameworks(getattr(type(model), "call", None))  # a user's own `call` may do anything
     outputs = _outputs(model) or _outputs_to_be(model)
     if not is_plain:
         outputs = tuple(OutputSpec(output.name) for output in outputs)
     own = [name for name in ("train_step", "compute_loss") if hasattr(type(model), name)]
+    optimizer = read(model, "optimizer")
     return ModelSpec(
-        name=str(_read(model, "name") or ""),
+        name=str(read(model, "name") or ""),
         kind=type(model).__name__,
         inputs=_inputs(model),
-        outputs=_with_losses(outputs, _read(model, "loss")),
-        layers=tuple(_layers(model)),
-        has_own_step=any(not _is_of_the_frameworks(getattr(type(model), name)) for name in own),
+        outputs=_with_metrics(_with_losses(outputs, read(model, "loss")), model),
+        layers=tuple(layer_specs(model)),
+        has_own_step=any(not is_of_the_frameworks(getattr(type(model), name)) for name in own),
+        optimizer=None if optimizer is None else type(optimizer).__name__,
+        learning_rate=_learning_rate(optimizer),
     )
 
 
-def _read(thing: Any, name: str) -> Any:
-    """Read an attribute; `None` where there is none, or none yet: Keras raises different errors for the latter."""
-    try:
-        return getattr(thing, name)
-    except (AttributeError, ValueError, RuntimeError):
-        return None
-
-
-def _is_of_the_frameworks(thing: Any) -> bool:
-    """Is this class or function one of Keras' or its backends', rather than a user's, whose name proves nothing?"""
-    return str(getattr(thing, "__module__", "")).split(".")[0] in _OF_THE_FRAMEWORKS
-
-
-# --- inputs, outputs, layers --------------------------------------------------------------------------------------
+# --- inputs and outputs -------------------------------------------------------------------------------------------
 
 
 def _inputs(model: Any) -> tuple[InputSpec, ...]:
-    tensors = _read(model, "inputs") or ()
-    keys = _keys(_read(model, "input"), tensors)
-    names = [str(_read(_maker(tensor)[0], "name") or tensor.name) for tensor in tensors]
+    tensors = read(model, "inputs") or ()
+    keys = _keys(read(model, "input"), tensors)
+    names = [str(read(maker_of(tensor)[0], "name") or tensor.name) for tensor in tensors]
     return tuple(
         InputSpec(key or name, tuple(tensor.shape), name)
         for key, name, tensor in zip(keys, names, tensors, strict=True)
@@ -173,45 +174,28 @@ def _inputs(model: Any) -> tuple[InputSpec, ...]:
 
 def _outputs(model: Any) -> tuple[OutputSpec, ...]:
     """Describe the outputs of a model whose graph of layers is known; none for another."""
-    tensors = _read(model, "outputs") or ()
+    tensors = read(model, "outputs") or ()
     made = []
-    for key, tensor in zip(_keys(_read(model, "output"), tensors), tensors, strict=True):
-        layer = str(_read(_maker(tensor)[0], "name") or "") or None
-        shape = tuple(tensor.shape)
-        width = shape[-1] if len(shape) > 1 else None
-        made.append(OutputSpec(key or layer, shape, width, layer, _activation_behind(tensor)))
+    for key, tensor in zip(_keys(read(model, "output"), tensors), tensors, strict=True):
+        layer = str(read(maker_of(tensor)[0], "name") or "") or None
+        shape = None if tensor.shape is None else tuple(tensor.shape)
+        width = shape[-1] if shape is not None and len(shape) > 1 else read(tensor, "width")
+        activation, made_by = activation_behind(tensor)
+        made.append(OutputSpec(key or layer, shape, width, layer, activation, made_by=made_by))
     return tuple(made)
 
 
 def _outputs_to_be(model: Any) -> tuple[OutputSpec, ...]:
     """Describe the output of a sequential model that is not built yet, from its last layers."""
-    layers = list(_flat(model)) if type(model).__name__ == "Sequential" else []
+    layers = list(flat_layers(model)) if type(model).__name__ == "Sequential" else []
     if not layers:
         return ()
     name = layers[-1].name
-    return (OutputSpec(name, None, _width_to_be(layers), name, _activation_to_be(layers)),)
+    activation, made_by = activation_to_be(layers)
+    return (OutputSpec(name, None, width_to_be(layers), name, activation, made_by=made_by),)
 
 
-def _flat(model: Any) -> Iterator[Any]:
-    """Every layer that is no model itself."""
-    for layer in _read(model, "layers") or ():
-        yield from _flat(layer) if _is_model(layer) else (layer,)
-
-
-def _is_model(layer: Any) -> bool:
-    return isinstance(_read(layer, "layers"), Sequence)
-
-
-def _layers(model: Any, path: str = "") -> Iterator[LayerSpec]:
-    for layer in _read(model, "layers") or ():
-        if _is_model(layer):
-            yield from _layers(layer, f"{path}{layer.name}/")
-        else:
-            kind, is_keras = type(layer).__name__, _is_of_the_frameworks(type(layer))
-            yield LayerSpec(f"{path}{layer.name}", kind, _activation_of(layer), is_keras)
-
-
-def _keys(structure: Any, tensors: Sequence[Any]) -> list[str | None]:
+def _keys(structure: Any, tensors: Any) -> list[str | None]:
     """Find the key of each tensor where they stand in a dict."""
     if not isinstance(structure, Mapping):
         return [None] * len(tensors)
@@ -219,66 +203,16 @@ def _keys(structure: Any, tensors: Sequence[Any]) -> list[str | None]:
     return [of.get(id(tensor)) for tensor in tensors]
 
 
-# --- the last activation ------------------------------------------------------------------------------------------
+# --- how it is compiled -------------------------------------------------------------------------------------------
 
 
-def _maker(tensor: Any) -> tuple[Any, int, int]:
-    """Find the layer or operation that made a symbolic tensor, in which of its calls, and as which of its outputs."""
-    operation, call, place = _read(tensor, "_keras_history") or (None, 0, 0)
-    return operation, call, place
-
-
-def _activation_behind(tensor: Any) -> str | None:
-    """Find the last activation on the way to this tensor, through models and behind layers that only reshape."""
-    layer, call, place = _maker(tensor)
-    if layer is None:
+def _learning_rate(optimizer: Any) -> float | None:
+    """Read the rate of an optimizer, live or in a file; `None` for a schedule, and where there is none."""
+    try:
+        rate = optimizer.get_config().get("learning_rate")
+    except Exception:  # a user's own optimizer may do anything
         return None
-    if _is_model(layer):
-        inside = _read(layer, "outputs") if _is_of_the_frameworks(getattr(type(layer), "call", None)) else None
-        return _activation_behind(inside[place]) if inside else None
-    if not _passes_on(layer):
-        return _activation_of(layer)
-    calls = _read(layer, "_inbound_nodes")
-    return _activation_behind(calls[call].input_tensors[0]) if calls else None
-
-
-def _activation_to_be(layers: Sequence[Any]) -> str | None:
-    computing = [layer for layer in layers if not _passes_on(layer)]
-    return _activation_of(computing[-1]) if computing else None
-
-
-def _passes_on(layer: Any) -> bool:
-    if not _is_of_the_frameworks(type(layer)):
-        return False
-    kind = type(layer).__name__
-    return kind in _PASS_ON or (kind == "Activation" and _activation_of(layer) == "linear")
-
-
-def _activation_of(layer: Any) -> str | None:
-    """Give Keras' name of a layer's activation; `None` for no such, for one's own, and for a layer of one's own."""
-    if not _is_of_the_frameworks(type(layer)):
-        return None
-    kind = type(layer).__name__
-    if kind == "TimeDistributed":
-        return _activation_of(_read(layer, "layer"))
-    if kind in _ACTIVATIONS:
-        leaks = getattr(layer, "negative_slope", 0) or getattr(layer, "threshold", 0)
-        return None if leaks else _ACTIVATIONS[kind]
-    activation = _read(layer, "activation")
-    return getattr(activation, "__name__", None) if _is_of_the_frameworks(activation) else None
-
-
-def _width_to_be(layers: Sequence[Any]) -> int | None:
-    for layer in reversed(layers):
-        units = _read(layer, "units")
-        if isinstance(units, int):
-            return units
-        if type(layer).__name__ not in _KEEP_WIDTH:
-            return None
-    return None
-
-
-# --- losses -------------------------------------------------------------------------------------------------------
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def _with_losses(outputs: tuple[OutputSpec, ...], loss: Any) -> tuple[OutputSpec, ...]:
@@ -296,19 +230,20 @@ def _with_losses(outputs: tuple[OutputSpec, ...], loss: Any) -> tuple[OutputSpec
 
 
 def _with_loss(output: OutputSpec, loss: Any) -> OutputSpec:
-    known = (output.name, output.shape, output.width, output.layer, output.activation)
     if loss is None:
-        return OutputSpec(*known)
+        return output
     if isinstance(loss, str):
-        return OutputSpec(*known, canonical_loss(loss), False)
+        return replace(output, loss=canonical_loss(loss), from_logits=False)
     options = loss_options(loss)
     from_logits = options.pop("from_logits", getattr(loss, "from_logits", False))
-    return OutputSpec(*known, _loss_name(loss), bool(from_logits), options)
+    name = _loss_name(loss)
+    is_known = is_of_the_frameworks(loss) or is_of_the_frameworks(type(loss)) or name == "pinball"
+    return replace(output, loss=name, from_logits=bool(from_logits), loss_options=options, is_own_loss=not is_known)
 
 
 def loss_options(loss: Any) -> dict[str, Any]:
     """Return the settings of one of Keras' loss objects that say what a label means or costs; none of another loss."""
-    if not _is_of_the_frameworks(type(loss)) or not hasattr(loss, "get_config"):
+    if not is_of_the_frameworks(type(loss)) or not hasattr(loss, "get_config"):
         return {}
     options = {**getattr(loss, "_fn_kwargs", {}), **loss.get_config()}
     return {name: value for name, value in options.items() if name not in ("name", "reduction", "dtype", "fn")}
@@ -317,7 +252,33 @@ def loss_options(loss: Any) -> dict[str, Any]:
 def _loss_name(loss: Any) -> str | None:
     """Give a loss's full name: that of Keras' class, which a user may have named otherwise, or its own."""
     by_class = canonical_loss(type(loss).__name__)
-    if _is_of_the_frameworks(type(loss)) and by_class in {row.loss for row in TABLE}:
+    if is_of_the_frameworks(type(loss)) and by_class in JUDGED:
         return by_class
     name = getattr(loss, "name", None) or getattr(loss, "__name__", None)
     return canonical_loss(str(name)) if name else None
+
+
+def _with_metrics(outputs: tuple[OutputSpec, ...], model: Any) -> tuple[OutputSpec, ...]:
+    """Add to each output the names of the metrics that were asked for, as they were asked for."""
+    asked = read(read(model, "_compile_config"), "config") or {}
+    found = [_by_output(asked.get(kind), outputs) for kind in ("metrics", "weighted_metrics")]
+    return tuple(
+        replace(output, metrics=tuple(name for names in metrics for name in names))
+        for output, *metrics in zip(outputs, *found, strict=True)
+    )
+
+
+def _by_output(metrics: Any, outputs: tuple[OutputSpec, ...]) -> list[list[str]]:
+    if isinstance(metrics, Mapping):
+        return [_metric_names(metrics.get(output.name, metrics.get(output.layer))) for output in outputs]
+    if isinstance(metrics, list | tuple) and len(outputs) > 1:
+        if len(metrics) == len(outputs) and all(isinstance(part, list | tuple) for part in metrics):
+            return [_metric_names(part) for part in metrics]
+        return [[] for _ in outputs]  # Keras reads these by place, and says so itself where it cannot
+    return [_metric_names(metrics) for _ in outputs]
+
+
+def _metric_names(metrics: Any) -> list[str]:
+    given = metrics if isinstance(metrics, list | tuple) else [] if metrics is None else [metrics]
+    names = [metric if isinstance(metric, str) else getattr(metric, "name", None) for metric in given]
+    return [name for name in names if isinstance(name, str)]

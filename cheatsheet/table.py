@@ -226,6 +226,7 @@ _SHORT_LOSSES = {
     "bce": "binary_crossentropy",
     "cce": "categorical_crossentropy",
     "kld": "kl_divergence",
+    "mape": "mean_absolute_percentage_error",
     "kullbackleiblerdivergence": "kl_divergence",
     "huberloss": "huber",
     "pinballloss": "pinball",
@@ -244,6 +245,12 @@ OF_NUMBERS = {row.loss for row in TABLE if row.task in ("regression", "quantile"
     "log_cosh",
     "mean_absolute_percentage_error",
 }
+# Losses of one class a row, which take a distribution over the last axis; and losses of a yes or no for each value.
+OF_ONE_CLASS = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
+OF_YES_OR_NO = {"binary_crossentropy", "binary_focal_crossentropy"}
+OF_MARGINS = {"hinge", "squared_hinge", "categorical_hinge"}
+# Every loss that the rules can judge.
+JUDGED = OF_NUMBERS | OF_ONE_CLASS | OF_YES_OR_NO | OF_MARGINS | {"kl_divergence"}
 # Those whose target and output must have one shape once the labels are encoded.
 COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
 
@@ -255,7 +262,7 @@ def canonical_loss(name: str) -> str:
     ('mean_squared_error', 'kl_divergence', 'my_loss')
     """
     squeezed = name.lower().replace("_", "")
-    full = {row.loss.replace("_", ""): row.loss for row in TABLE} | _SHORT_LOSSES
+    full = {known.replace("_", ""): known for known in JUDGED} | _SHORT_LOSSES
     return full.get(squeezed, name)
 
 

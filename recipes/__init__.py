@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recipes.grokking.grok import grok as grok
     from recipes.grokking.result import GrokRun as GrokRun
     from recipes.running.programs import clear_programs as clear_programs
+    from recipes.training.audit import audit as audit
     from recipes.training.fit import fit as fit
     from recipes.training.run import Run as Run
     from recipes.training.save import load as load
@@ -29,6 +30,7 @@ _HOME = {
     "OtherSearchError": "tuning.record.folder",
     "Run": "training.run",
     "Search": "tuning.search",
+    "audit": "training.audit",
     "build_autoencoder": "autoencoder.build",
     "build_model": "build",
     "clear_programs": "running.programs",

@@ -1,12 +1,14 @@
-"""The command line: `python -m recipes grok`, `python -m recipes tune`."""
+"""The command line: `python -m recipes check`, `python -m recipes grok`, `python -m recipes tune`."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cheatsheet.finding import Finding
 from recipes.running.interrupt import Interrupted
 
 if TYPE_CHECKING:
@@ -19,23 +21,25 @@ CTRL_C = 130  # exit code that shells give
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code.
 
-    0 if it went well, 1 where no trial could be trained, 2 for arguments that cannot be, 130 after Ctrl-C, where what
-    there is has been shown.
+    0 if it went well, 1 where an error was found or no trial could be trained, 2 for arguments that cannot be, 130
+    after Ctrl-C, where what there is has been shown.
     """
     parser = argparse.ArgumentParser(prog="recipes", description="Keras models that follow the cheatsheet.")
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_check(commands)
     _add_grok(commands)
     _add_tune(commands)
     options = parser.parse_args(arguments)
     try:
-        if options.out is not None and options.out.exists() and not options.out.is_dir():
-            raise ValueError(f"--out {options.out} is a file. Name a folder.")
+        out = getattr(options, "out", None)
+        if out is not None and out.exists() and not out.is_dir():
+            raise ValueError(f"--out {out} is a file. Name a folder.")
         ended = None
         try:
             result = options.run(options)
         except Interrupted as error:
             ended, result = error, error.result
-        options.show(result, options)
+        status = options.show(result, options) or 0
     except (ValueError, OSError) as error:
         print(f"recipes {options.command}: {error}", file=sys.stderr)
         return 2
@@ -45,7 +49,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if ended is not None:
         print(f"recipes {options.command}: {ended}", file=sys.stderr)
         return CTRL_C
-    return 0
+    return status
+
+
+def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("check", help="find what is wrong with a saved model for these examples")
+    command.add_argument("model", type=Path, help="a .keras file; it is read, not run")
+    command.add_argument("--x", type=Path, help="inputs, an .npy file")
+    command.add_argument("--y", type=Path, help="targets, an .npy file")
+    command.add_argument("--validation-split", type=float, help="share of the rows at the end to validate on")
+    command.add_argument("--json", action="store_true", help="print the findings as JSON")
+    command.set_defaults(run=_check, show=_show_findings)
+
+
+def _check(options: argparse.Namespace) -> list[Finding]:
+    from cheatsheet.check import check
+
+    x, y = (None if path is None else _read_array(path) for path in (options.x, options.y))
+    return check(options.model, x, y, validation_split=options.validation_split)
+
+
+def _read_array(path: Path) -> Any:
+    import numpy as np
+
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{path} is no .npy file of numbers or text ({error}).") from None
+
+
+def _show_findings(findings: list[Finding], options: argparse.Namespace) -> int:
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        print("\n".join(map(str, findings)) or "nothing found")
+    return int(any(finding.severity == "error" for finding in findings))
 
 
 def _add_grok(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

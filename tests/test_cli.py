@@ -1,9 +1,11 @@
 """python -m cheatsheet."""
 
+from conftest import ROOT
 from processes import run_python
 
 from cheatsheet import TABLE
 from cheatsheet.__main__ import main
+from cheatsheet.rules import RULES
 
 
 def test_the_whole_table(capsys):
@@ -33,6 +35,13 @@ def test_every_rows_recipe_builds(capsys):
             code.removeprefix("model = ").replace("=N", "=3").replace("x=x", "input_shape=(8, 8, 1)"),
         )
         assert model.compiled
+
+
+def test_the_page_on_check_lists_the_rules_that_there_are(capsys):
+    assert main(["--rules"]) == 0
+    page, readme = (ROOT / "docs" / "check.md").read_text(), (ROOT / "README.md").read_text()
+    assert page.split("<!-- rules -->\n")[1].split("<!-- end -->")[0] == capsys.readouterr().out
+    assert f"[{len(RULES)} rules](docs/check.md)" in readme
 
 
 def test_an_unknown_task_exits_with_2_and_the_answer():

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 # Each room may import from those before it: a folder with all that is in it, or a module beside the folders.
 ORDER = {
     "cheatsheet": [
-        "common", "finding", "table", "targets", "head", "chance", "modelspec", "dataspec", "rules", "__main__",
+        "common", "finding", "table", "targets", "head", "chance", "modelgraph", "modelfile", "modelspec",
+        "dataspec", "rules", "check", "fix", "__main__",
     ],
     "recipes": [
         "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
@@ -125,7 +126,7 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "DataError", "GrokRun", "OtherSearchError", "Run", "Search", "build_autoencoder", "build_model",
+        "DataError", "GrokRun", "OtherSearchError", "Run", "Search", "audit", "build_autoencoder", "build_model",
         "clear_programs", "diagnose", "fit", "grok", "load", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:

@@ -109,6 +109,6 @@ def test_unknown_words_get_the_whole_answer(arguments, message):
 
 def test_public_names():
     assert set(cheatsheet.__all__) == {
-        "EXTENDED", "LECTURE", "TABLE", "TASKS", "DataError", "Finding", "Head", "Inference", "Row",
-        "chance_loss", "head", "infer_task", "least_loss", "lookup",
+        "EXTENDED", "LECTURE", "TABLE", "TASKS", "DataError", "Finding", "Fixed", "Head", "Inference", "Row",
+        "chance_loss", "check", "fix", "head", "infer_task", "least_loss", "lookup",
     }  # fmt: skip

@@ -1,9 +1,10 @@
 """One small function for each mistake: `rule(model, data) -> list of Findings`, from plain descriptions alone.
 
-A rule bears the name that its findings bear, is silent about what is not known, and says "error" only of what cannot be
-right. A new one goes into the file of its subject (`labels.py` the target, `heads.py` the last layer, `data.py` the
-rows) and into `RULES` below; one without which no step can be computed also into `NEVER_ALLOWED`. `fit` raises the
-errors among them, `check` reports them all.
+A rule bears the name that its findings bear, is silent about what is not known, and says "error" only of what cannot
+be right for this y. A new one goes into the file of its subject (`heads.py` the last layer, `labels.py` and
+`quantities.py` the target, `data.py` the arrays' shapes, `rows.py` what they hold, `layers.py` the network) and into
+`RULES` below, causes before their consequences; one without which no step can be computed also into `NEVER_ALLOWED`.
+`fit` raises the errors among them, `check` reports them all.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,8 +15,37 @@ from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec
 from cheatsheet.rules.data import input_shape, negative_weight, other_parts, unequal_rows, weight_shape
-from cheatsheet.rules.heads import unreachable_target
-from cheatsheet.rules.labels import counts_by_squares, skewed_target, stretched_target, target_shape
+from cheatsheet.rules.heads import (
+    activation_outside_loss,
+    fewer_outputs_than_classes,
+    logits_taken_for_probabilities,
+    loss_for_numbers,
+    probabilities_taken_for_logits,
+    sigmoid_with_categorical_crossentropy,
+    softmax_for_several_labels,
+    softmax_over_one,
+    softmax_with_binary_crossentropy,
+    unreachable_target,
+)
+from cheatsheet.rules.labels import (
+    fractional_labels,
+    label_encoding,
+    label_range,
+    stretched_target,
+    target_shape,
+    text_labels,
+)
+from cheatsheet.rules.layers import (
+    constant_initializer,
+    doubled_activation,
+    dropout_rate,
+    learning_rate,
+    no_nonlinearity,
+    not_judged,
+    nothing_trainable,
+)
+from cheatsheet.rules.quantities import accuracy_of_numbers, counts_by_squares, loss_domain, skewed_target, unscaled_y
+from cheatsheet.rules.rows import class_weight, imbalance, not_finite, ordered_rows, unscaled_x
 
 Rule = Callable[[ModelSpec, DataSpec], list[Finding]]
 
@@ -25,27 +55,98 @@ RULES: dict[str, Rule] = {
         other_parts,
         input_shape,
         unequal_rows,
+        text_labels,
+        not_finite,
+        softmax_over_one,
+        softmax_for_several_labels,
+        softmax_with_binary_crossentropy,
+        sigmoid_with_categorical_crossentropy,
+        fewer_outputs_than_classes,
+        label_encoding,
         target_shape,
         stretched_target,
+        logits_taken_for_probabilities,
+        activation_outside_loss,
+        fractional_labels,
+        label_range,
+        loss_domain,
         unreachable_target,
-        counts_by_squares,
-        skewed_target,
+        ordered_rows,
+        doubled_activation,
+        constant_initializer,
+        nothing_trainable,
+        class_weight,
         weight_shape,
         negative_weight,
+        probabilities_taken_for_logits,
+        loss_for_numbers,
+        accuracy_of_numbers,
+        no_nonlinearity,
+        learning_rate,
+        dropout_rate,
+        unscaled_x,
+        unscaled_y,
+        counts_by_squares,
+        skewed_target,
+        imbalance,
+        not_judged,
     )
 }
+# A finding of the first makes those that follow from it beside the point, for the same output.
+CONSEQUENCES = {
+    "text_labels": ("target_shape", "stretched_target"),
+    "not_finite": ("unscaled_x", "unscaled_y", "label_range", "loss_domain", "fractional_labels"),
+    "softmax_over_one": ("fewer_outputs_than_classes", "loss_for_numbers", "unreachable_target", "label_range",
+                         "softmax_with_binary_crossentropy", "target_shape", "label_encoding", "unscaled_y"),
+    "softmax_for_several_labels": ("target_shape", "loss_domain", "label_range"),
+    "softmax_with_binary_crossentropy": ("target_shape", "fewer_outputs_than_classes"),
+    "sigmoid_with_categorical_crossentropy": ("loss_domain",),
+    "fewer_outputs_than_classes": ("label_range", "target_shape", "stretched_target", "label_encoding"),
+    "label_encoding": ("target_shape", "stretched_target", "fractional_labels", "label_range"),
+    "target_shape": ("loss_for_numbers",),
+    "stretched_target": ("unreachable_target", "loss_for_numbers", "loss_domain"),
+    "label_range": ("imbalance", "accuracy_of_numbers"),
+    "unreachable_target": ("unscaled_y", "skewed_target"),
+    "loss_domain": ("unscaled_y", "unreachable_target"),
+    "doubled_activation": ("activation_outside_loss",),
+    "fractional_labels": ("loss_domain", "imbalance"),
+}  # fmt: skip
 # What is found while values are read, before any rule can judge them.
 READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight", "unaligned_rows",
            "missing_target")  # fmt: skip
+# What `fit` mends or refuses by itself while it reads the values, so that its gate need not ask.
+ONLY_CHECKED = ("ordered_rows", "text_labels", "not_finite", "class_weight", "not_judged", "imbalance",
+                "nothing_trainable")  # fmt: skip
+# Whose training is right though `predict` is not: the slide's own heads. `fit` warns of them.
+BORNE = ("sigmoid_with_categorical_crossentropy",)
 # Which only advise.
-ADVICE = ("counts_by_squares", "skewed_target")
+ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unscaled_x", "unscaled_y",
+          "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits")  # fmt: skip
 # Without which nothing can be trained, whatever one says.
 NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", *READING)
 
+# What `fit` asks; what `predict` asks of x alone; what `evaluate` need not know, for it is about training.
+GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)
+OF_INPUTS = ("other_parts", "input_shape", "unequal_rows")
+OF_TRAINING = ("doubled_activation", "constant_initializer", "no_nonlinearity", "learning_rate", "dropout_rate")
+# What `fit` can be told to bear.
+ALLOWABLE = tuple(name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE, *ONLY_CHECKED, *BORNE))
 
-def findings_of(model: ModelSpec, data: DataSpec) -> list[Finding]:
-    """Apply every rule; return what they find, in the order of `RULES`."""
-    return [finding for rule in RULES.values() for finding in rule(model, data)]
+
+def findings_of(model: ModelSpec, data: DataSpec, rules: Iterable[str] = GATE) -> list[Finding]:
+    """Apply these rules; return all that they find, in their order."""
+    return [finding for name in rules for finding in RULES[name](model, data)]
+
+
+def independent(findings: Iterable[Finding]) -> list[Finding]:
+    """Leave out what only follows from another fault among these."""
+    found = [*findings]
+    return [finding for finding in found if not any(_follows(finding, cause) for cause in found)]
+
+
+def _follows(finding: Finding, cause: Finding) -> bool:
+    same = cause.output is None or finding.output is None or cause.output == finding.output
+    return same and cause.where == finding.where and finding.rule in CONSEQUENCES.get(cause.rule, ())
 
 
 def allowed(findings: Iterable[Finding], allow: Iterable[str]) -> list[Finding]:
@@ -64,7 +165,7 @@ def require_allowable(allow: Iterable[str]) -> tuple[str, ...]:
         ValueError: for a name that no rule has, naming the nearest; for a rule without which nothing can be trained.
     """
     names = (allow,) if isinstance(allow, str) else tuple(allow)
-    possible = [name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE)]
+    possible = ALLOWABLE
     for name in names:
         if name in NEVER_ALLOWED:
             raise ValueError(

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cheatsheet.common.words import count
-from cheatsheet.dataspec import DataSpec, Part, pair
+from cheatsheet.common.words import count, show_values
+from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
 from cheatsheet.rules.data import fits
-from cheatsheet.table import COMPARES_SHAPES, OF_NUMBERS
-from cheatsheet.targets import SKEWED, is_whole, look_like_counts
+from cheatsheet.rules.heads import judged_outputs
+from cheatsheet.table import COMPARES_SHAPES, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
+from cheatsheet.targets import SUM_TOLERANCE
 
 # The other crossentropies refuse shapes that differ.
 _STRETCHING = (COMPARES_SHAPES & OF_NUMBERS) | {"kl_divergence"}
-_OF_DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber")
-MOST_LOOKED_AT = 20_000  # values, for advice: a shape shows in these, and a million would cost a twentieth of an epoch
+_BY_FIT = " (recipes.fit does it itself)"
 
 
 def target_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
@@ -36,63 +36,124 @@ def stretched_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
     ]
 
 
-def counts_by_squares(model: ModelSpec, data: DataSpec) -> list[Finding]:
-    """Say of counts under a squared or absolute error, or under a softmax, that they have a loss of their own."""
+def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find labels as numbers where the loss reads one-hot rows, or rows where it reads numbers (keras #11786)."""
     found = []
-    for output, part in pair(model.outputs, data.y):
-        of_classes = output.loss == "sparse_categorical_crossentropy"
-        if not (of_classes or output.loss in _OF_DIFFERENCES) or part.array.size != len(part.array):
+    for output, part in judged_outputs(model, data):
+        if part is None or not part.is_number or (output.width or 0) < 2 or output.loss not in OF_ONE_CLASS:
             continue
-        some = _some(part.array)
-        if (
-            some.dtype.kind not in "uif"
-            or not is_whole(some)
-            or not look_like_counts(*np.unique(some, return_counts=True))
-        ):
+        if output.loss_options.get("axis", -1) != -1:
             continue
-        taken = "classes" if of_classes else "quantities"
-        message = (
-            f"y looks like counts ({int(some.max())} at most, small ones most often), and {output.loss} takes them for "
-            f"{taken}."
-        )
-        fix = "if they are counts, use loss='poisson' with activation='softplus' (build_model(y=y) does)"
+        steps = 0 if output.shape is None else len(output.shape) - 2
+        axes = part.array.ndim - 1 - steps  # 0 for a label, 1 for a row of them
+        if output.loss == "sparse_categorical_crossentropy":
+            if axes != 1 or part.array.shape[-1] == 1:
+                continue
+            message = f"y holds rows of {part.array.shape[-1]} values, but {output.loss} expects one label for each."
+            fix = "use loss='categorical_crossentropy', or y.argmax(axis=-1)"
+        else:
+            if (axes != 0 and not (axes == 1 and part.array.shape[-1] == 1)) or not part.is_whole:
+                continue
+            message = f"y holds labels as numbers, but {output.loss} expects one-hot rows, shape (n, {output.width})."
+            fix = "use loss='sparse_categorical_crossentropy', or keras.utils.to_categorical(y)" + _BY_FIT
         name = name_of(output, model)
-        found.append(Finding("counts_by_squares", "info", message, fix, where=data.where, output=name))
+        found.append(Finding("label_encoding", "error", message, fix, where=data.where, output=name))
     return found
 
 
-def skewed_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
-    """Say of positive numbers over orders of magnitude that squared errors see the largest alone."""
+def label_range(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find labels that the loss reads as something else, or not at all: 1..K, -1/+1 under binary crossentropy."""
     found = []
-    for output, part in pair(model.outputs, data.y):
-        if (
-            output.loss != "mean_squared_error"
-            or part.array.size != len(part.array)
-            or part.array.dtype.kind not in "uif"
-        ):
+    for output, part in judged_outputs(model, data):
+        if part is None or not part.is_number or not part.is_finite:
             continue
-        some = _some(part.array)
-        if some.size == 0 or not some.min() > 0 or not some.max() > SKEWED * np.median(some):
+        told = _strange_labels(output, part)
+        if told is not None:
+            message, fix = told
+            name = name_of(output, model)
+            found.append(Finding("label_range", "error", message, fix, where=data.where, output=name))
+    return found
+
+
+def _strange_labels(output: OutputSpec, part: Part) -> tuple[str, str] | None:
+    """Say what these labels are and what mends it; `None` where the loss reads them rightly."""
+    loss, low, high = output.loss, part.low, part.high
+    if loss == "sparse_categorical_crossentropy":
+        if not part.is_whole or output.loss_options.get("axis", -1) != -1:
+            return None
+        ignored = output.loss_options.get("ignore_class")
+        labels = [label for label in part.labels[0].tolist() if label != ignored]
+        width = output.width
+        if not labels or (labels[0] >= 0 and (width is None or labels[-1] < width)):
+            return None
+        first, last = labels[0], labels[-1]
+        expected = "0 .. K-1" if width is None else f"0 .. {width - 1}"
+        message = (
+            f"y holds labels {first:g} .. {last:g}, but the loss expects {expected}: on a CPU Keras stops, on a GPU "
+            "the loss is NaN."
+        )
+        if first == 1 and (width is None or last == width):
+            return message, "use y - 1" + _BY_FIT
+        return message, "number them with np.unique(y, return_inverse=True)[1]" + _BY_FIT
+    if loss in OF_YES_OR_NO:
+        if low >= -SUM_TOLERANCE and high <= 1 + SUM_TOLERANCE:
+            return None
+        message = f"{loss} expects 0 and 1 (or shares between), but y runs from {low:g} to {high:g}"
+        two = part.is_whole and len(part.labels[0]) == 2
+        if two and (low, high) == (-1, 1):
+            return f"{message}: -1 counts as a gain without end.", "use (y + 1) / 2, or tanh with hinge" + _BY_FIT
+        if two:
+            return f"{message}.", f"use (y == {high:g}).astype(float)" + _BY_FIT
+        return f"{message}.", f"divide by {high:g}, or use loss='mean_squared_error' without a last activation"
+    if loss in OF_ONE_CLASS:
+        single = part.is_whole and (part.array.ndim == 1 or part.array.shape[-1] == 1)  # label_encoding
+        if single or (low >= -SUM_TOLERANCE and high <= 1 + SUM_TOLERANCE):
+            return None
+        return f"{loss} expects rows of shares, but y runs from {low:g} to {high:g}.", "pass one-hot rows"
+    if loss in ("hinge", "squared_hinge"):
+        if part.is_whole and set(part.labels[0].tolist()) <= {-1, 0, 1} and len(part.labels[0]) <= 2:
+            return None
+        fix = f"use np.where(y == {high:g}, 1, -1)" + _BY_FIT if part.is_whole else "pass -1 and +1"
+        return f"{loss} expects -1 and +1, but y runs from {low:g} to {high:g}.", fix
+    return None
+
+
+def fractional_labels(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find labels that are no whole numbers, whose fractions Keras cuts off silently (SO 59325381)."""
+    found = []
+    for output, part in judged_outputs(model, data):
+        if output.loss != "sparse_categorical_crossentropy" or part is None or not part.is_number:
+            continue
+        if not part.is_finite or part.is_whole:
             continue
         message = (
-            f"y is positive and reaches {some.max() / np.median(some):,.0f} times its median, so squared errors see "
-            "the largest alone."
+            f"y holds fractions ({part.low:.4g} .. {part.high:.4g}), and Keras takes the whole part for the label."
         )
-        fix = "if ratios count rather than differences, use loss='mean_squared_logarithmic_error'"
-        found.append(Finding("skewed_target", "info", message, fix, where=data.where, output=name_of(output, model)))
+        fix = "do not scale labels; for quantities use Dense(1) with loss='mean_squared_error'"
+        name = name_of(output, model)
+        found.append(Finding("fractional_labels", "error", message, fix, where=data.where, output=name))
     return found
 
 
-def _some(array: np.ndarray) -> np.ndarray:
-    """Take values from all over a long array."""
-    return array.reshape(-1)[:: -(-array.size // MOST_LOOKED_AT)] if array.size else array
+def text_labels(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find labels that are text, which no loss of Keras reads (keras #12047)."""
+    found = []
+    for part in data.y:
+        if part.array.dtype.kind != "U":
+            continue
+        values = np.unique(part.array)
+        message = f"{called('y', part, data.y)} holds text ({show_values(values)}), and Keras reads numbers alone."
+        fix = "number it with np.unique(y, return_inverse=True)[1]" + _BY_FIT
+        found.append(Finding("text_labels", "error", message, fix, where=data.where))
+    return found
 
 
 def _of_other_shape(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSpec, Part]]:
     """The outputs and targets that should have one shape and do not."""
     for output, part in pair(model.outputs, data.y):
         compared = output.loss in COMPARES_SHAPES or output.loss == "pinball"
-        if model.has_own_step or not compared or part.array.dtype.kind == "U":
+        is_known = output.shape is not None or output.width is not None
+        if model.has_own_step or not compared or not is_known or part.array.dtype.kind == "U":
             continue
         if not fits(part.array.shape, _expected(output, part.array)):
             yield output, part

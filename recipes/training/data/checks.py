@@ -12,7 +12,7 @@ from cheatsheet.common.words import show_values
 from cheatsheet.dataspec import describe_data, end_called
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, Shape
-from cheatsheet.rules import allowed, findings_of
+from cheatsheet.rules import BORNE, OF_INPUTS, allowed, findings_of, independent
 from cheatsheet.table import COMPARES_SHAPES
 from recipes.features import as_features, columns_of, in_order
 from recipes.training.data.targets import UnknownLabels, encode_target
@@ -76,7 +76,7 @@ def read_examples(
         message = "y is missing, and this model gives something else than it takes."
         found.append(Finding("missing_target", "error", message, "pass y", where=where))
         targets_too = False
-    if y is None and findings_of(spec, describe_data(inputs)):
+    if y is None and findings_of(spec, describe_data(inputs), OF_INPUTS):
         targets_too = False  # the same array in the same shape, and one refusal of it is enough
     if targets_too and not (y is None and inputs is None):
         with gathering(found, where):
@@ -124,11 +124,11 @@ def raise_errors(findings: Sequence[Finding], allow: Sequence[str] = ()) -> tupl
     Raises:
         DataError: with every error in `findings`.
     """
-    judged = allowed(findings, allow)
-    errors = [finding for finding in judged if finding.severity == "error"]
+    judged = allowed(findings, (*allow, *BORNE))
+    errors = independent(finding for finding in judged if finding.severity == "error")
     if errors:
         raise DataError(errors)
-    return tuple(judged)
+    return tuple(independent(judged))
 
 
 @contextmanager
@@ -204,7 +204,7 @@ def require_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> An
     inputs = None
     with gathering(found):
         inputs, _ = read_inputs(spec, x, like)
-        found += findings_of(spec, describe_data(inputs))
+        found += findings_of(spec, describe_data(inputs), OF_INPUTS)
     raise_errors(found)
     return inputs
 

@@ -8,7 +8,7 @@ import keras
 
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import describe_model
-from cheatsheet.rules import require_allowable
+from cheatsheet.rules import OF_TRAINING, require_allowable
 from recipes.training.data.batches import split_rows
 from recipes.training.data.checks import gathering, raise_errors, read_examples
 from recipes.training.data.targets import class_index
@@ -167,7 +167,7 @@ def examples(model: keras.Model, x: Any, y: Any, like: Signature | None, sample_
     """
     x_alone = y is None and has_own_train_step(model)
     read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like, targets_too=not x_alone)
-    raise_errors(read.findings)
+    raise_errors([finding for finding in read.findings if finding.rule not in OF_TRAINING])
     return TrainingData(read.x, read.y, read.sample_weight, None, read.signature, None, 0.0)
 
 

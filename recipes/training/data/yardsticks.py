@@ -46,7 +46,7 @@ def yardsticks(model: keras.Model, targets: Any, fitted_on: Any = None) -> tuple
     if not isinstance(targets, np.ndarray) or name not in {row.loss for row in TABLE}:
         return None, 0.0
     has_steps = targets.ndim > (1 if name == "sparse_categorical_crossentropy" else 2)
-    if _has_penalties(model) or (has_steps and _masks(model)):
+    if _has_penalties(model) or (has_steps and has_masks(model)):
         return None, 0.0
     targets, fitted_on = (_few_by_row(values, name) for values in (targets, fitted_on))
     if name == "pinball":
@@ -64,7 +64,7 @@ def _has_penalties(model: keras.Model) -> bool:
     return bool(model.built and model.losses)
 
 
-def _masks(model: keras.Model) -> bool:
+def has_masks(model: keras.Model) -> bool:
     """Does a layer say that some steps do not count?"""
     layers = model._flatten_layers()
     return any(isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in layers)

@@ -1,0 +1,194 @@
+"""`fix`: a corrected copy with the least change, and the labels that it is trained on."""
+
+import keras
+import numpy as np
+import pytest
+
+import cheatsheet
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 4)).astype(np.float32)
+CLASSES = (X[:, 0] > 0.4).astype(int) + (X[:, 0] > -0.4)
+ONE_HOT = np.eye(3, dtype=np.float32)[CLASSES]
+NAMES = np.array(["low", "middle", "high"])[CLASSES]
+
+
+def dense(units, activation, loss, **compiled):
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(units, activation, name="head")]
+    )
+    model.compile(keras.optimizers.Adam(0.03), loss, **compiled)
+    return model
+
+
+def head_of(fixed):
+    output = cheatsheet.modelspec.describe_model(fixed.model).outputs[0]
+    return output.width, output.activation, output.loss
+
+
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("head", "y", "expected", "mended"),
+    [
+        ((1, "softmax", "binary_crossentropy"), CLASSES > 1, (1, "sigmoid", "binary_crossentropy"), "softmax_over_one"),
+        ((1, None, "binary_crossentropy"), CLASSES > 1, (1, "sigmoid", "binary_crossentropy"), "logits_taken_for"),
+        ((1, "sigmoid", LOGITS), CLASSES > 1, (1, "sigmoid", "binary_crossentropy"), "probabilities_taken_for"),
+        ((1, "relu", "mse"), X[:, 0], (1, "linear", "mean_squared_error"), "unreachable_target"),
+        ((1, "linear", "poisson"), np.arange(90) % 7, (1, "softplus", "poisson"), "activation_outside_loss"),
+        ((3, "softmax", "categorical_crossentropy"), CLASSES, (3, "softmax", "sparse_categorical_crossentropy"),
+         "label_encoding"),
+        ((3, "softmax", "sparse_categorical_crossentropy"), ONE_HOT, (3, "softmax", "categorical_crossentropy"),
+         "label_encoding"),
+        ((3, "softmax", "binary_crossentropy"), ONE_HOT, (3, "softmax", "categorical_crossentropy"),
+         "softmax_with_binary"),
+        ((3, "sigmoid", "categorical_crossentropy"), ONE_HOT, (3, "softmax", "categorical_crossentropy"),
+         "sigmoid_with_categorical"),
+        ((3, "softmax", "categorical_crossentropy"), 1 - ONE_HOT, (3, "sigmoid", "binary_crossentropy"),
+         "softmax_for_several"),
+        ((1, "sigmoid", "binary_crossentropy"), CLASSES, (3, "softmax", "sparse_categorical_crossentropy"),
+         "fewer_outputs_than_classes"),
+        ((3, None, "mse"), ONE_HOT, (3, "softmax", "categorical_crossentropy"), "loss_for_numbers"),
+        ((3, None, "sparse_categorical_crossentropy"), CLASSES, (3, "softmax", "sparse_categorical_crossentropy"),
+         "logits_taken_for"),
+        ((1, None, "mse"), X[:, :3], (3, "linear", "mean_squared_error"), "stretched_target"),
+    ],
+)  # fmt: skip
+def test_the_least_change_that_the_cheatsheet_agrees_with(head, y, expected, mended):
+    model = dense(*head)
+    fixed = cheatsheet.fix(model, y)
+    assert head_of(fixed) == expected
+    assert [finding.rule.startswith(mended) for finding in fixed.findings][:1] == [True]
+    assert [finding for finding in fixed.remaining if finding.severity == "error"] == []
+    assert cheatsheet.check(fixed.model, X, fixed.transform(y)) == fixed.remaining
+
+
+@pytest.mark.parametrize("y", [NAMES, CLASSES + 1, CLASSES * 10 - 7], ids=["text", "1..K", "with gaps"])
+def test_labels_are_numbered_where_the_head_is_right(y):
+    fixed = cheatsheet.fix(dense(3, "softmax", "sparse_categorical_crossentropy"), y)
+    assert head_of(fixed) == (3, "softmax", "sparse_categorical_crossentropy")
+    assert np.array_equal(fixed.transform(y), np.unique(y, return_inverse=True)[1])
+    assert np.array_equal(fixed.transform(y[:1]), fixed.transform(y)[:1])  # of any rows, not of these alone
+    with pytest.raises(ValueError, match="labels that the model was not mended for"):
+        fixed.transform(np.array(["strange" if y.dtype.kind == "U" else 99]))
+
+
+def test_minus_one_and_one_become_zero_and_one():
+    y = np.where(CLASSES > 1, 1, -1)
+    fixed = cheatsheet.fix(dense(1, "sigmoid", "binary_crossentropy"), y)
+    assert np.array_equal(fixed.transform(y), CLASSES > 1)
+
+
+def test_layers_that_did_not_change_keep_their_weights_and_the_original_everything():
+    model = dense(1, "softmax", "binary_crossentropy", metrics=["accuracy", keras.metrics.AUC(name="auc")])
+    before = [w.copy() for w in model.get_weights()]
+    fixed = cheatsheet.fix(model, CLASSES > 1)
+    assert all(np.array_equal(a, b) for a, b in zip(before, fixed.model.get_weights(), strict=True))
+    fixed.model.fit(X, fixed.transform(CLASSES > 1), epochs=30, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert model.layers[-1].activation is keras.activations.softmax
+    assert fixed.model.optimizer is not model.optimizer
+    assert fixed.model.optimizer.get_config()["learning_rate"] == pytest.approx(0.03)
+    assert fixed.model.evaluate(X, CLASSES > 1, verbose=0, return_dict=True)["accuracy"] > 0.9
+    assert model.optimizer.iterations.numpy() == 0
+
+
+def test_a_new_width_leaves_the_layers_before_it_as_they_are():
+    model = dense(1, "softmax", "binary_crossentropy")
+    fixed = cheatsheet.fix(model, CLASSES)
+    assert head_of(fixed) == (3, "softmax", "sparse_categorical_crossentropy")
+    for old, new in zip(model.layers[0].get_weights(), fixed.model.layers[0].get_weights(), strict=True):
+        assert np.array_equal(old, new)
+    assert "1 -> 3 outputs" in fixed.changes
+
+
+def test_functional_nested_and_separate_activations():
+    inputs = keras.Input((4,))
+    top = keras.Sequential([keras.layers.Dense(3), keras.layers.Softmax()], name="top")
+    model = keras.Model(inputs, top(keras.layers.Dense(5, "tanh")(inputs)))
+    model.compile("adam", "categorical_crossentropy")
+    fixed = cheatsheet.fix(model, 1 - ONE_HOT)
+    assert head_of(fixed) == (3, "sigmoid", "binary_crossentropy")
+    before, after = model.predict(X, verbose=0), fixed.model.predict(X, verbose=0)
+    assert before.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    logit = np.log(after) - np.log1p(-after)  # the very same values before the last activation
+    shares = np.exp(logit) / np.exp(logit).sum(axis=1, keepdims=True)
+    assert np.allclose(shares, before, atol=1e-4)
+
+
+def test_several_outputs_each_by_itself():
+    inputs = keras.Input((4,))
+    features = keras.layers.Dense(5, "relu")(inputs)
+    kind = keras.layers.Dense(3, "sigmoid", name="kind")(features)
+    size = keras.layers.Dense(1, "relu", name="size")(features)
+    model = keras.Model(inputs, {"kind": kind, "size": size})
+    model.compile("sgd", {"kind": "categorical_crossentropy", "size": "mse"}, loss_weights={"kind": 1.0, "size": 0.5})
+    y = {"kind": NAMES, "size": X[:, 0]}
+    fixed = cheatsheet.fix(model, y)
+    outputs = {output.name: output for output in cheatsheet.modelspec.describe_model(fixed.model).outputs}
+    assert (outputs["kind"].activation, outputs["kind"].loss) == ("softmax", "sparse_categorical_crossentropy")
+    assert (outputs["size"].activation, outputs["size"].loss) == ("linear", "mean_squared_error")
+    assert [finding for finding in cheatsheet.check(fixed.model, X, fixed.transform(y))] == fixed.remaining
+    fixed.model.fit(X, fixed.transform(y), epochs=1, verbose=0)
+
+
+def test_a_doubled_softmax_becomes_one():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax"), keras.layers.Softmax()])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    fixed = cheatsheet.fix(model, CLASSES)
+    assert fixed.model.layers[0].activation is keras.activations.linear
+    assert [finding.rule for finding in fixed.findings] == ["doubled_activation"]
+
+
+def test_a_right_model_is_copied_as_it_is():
+    model = dense(3, "softmax", "sparse_categorical_crossentropy")
+    fixed = cheatsheet.fix(model, CLASSES)
+    assert (fixed.findings, fixed.remaining, fixed.changes) == ([], [], ())
+    assert np.array_equal(fixed.model.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+def test_a_loss_keeps_its_other_settings():
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    fixed = cheatsheet.fix(dense(3, "softmax", loss), ONE_HOT)
+    assert fixed.model.loss.get_config()["label_smoothing"] == 0.1
+    assert not fixed.model.loss.get_config()["from_logits"]
+
+
+class Own(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.head = keras.layers.Dense(units)
+
+    def call(self, x):
+        return self.head(x)
+
+
+class Stepping(keras.Sequential):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "y", "error", "said"),
+    [
+        (lambda: "model.keras", CLASSES, TypeError, "a live Keras model"),
+        (lambda: keras.Sequential([keras.layers.Dense(1)]), CLASSES, ValueError, "not compiled"),
+        (lambda: compiled(Own(3)), CLASSES, ValueError, "cannot be copied"),
+        (lambda: compiled(Stepping([keras.layers.Dense(3)])), CLASSES, ValueError, "its own train_step"),
+        (
+            lambda: dense(3, "softmax", "sparse_categorical_crossentropy"),
+            np.zeros((90, 2, 3)),
+            ValueError,
+            "No change of",
+        ),
+    ],
+)
+def test_what_cannot_be_mended_is_refused_with_a_sentence(make, y, error, said):
+    with pytest.raises(error, match=said):
+        cheatsheet.fix(make(), y)
+
+
+def compiled(model):
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
