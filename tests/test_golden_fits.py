@@ -88,7 +88,7 @@ def test_one_sigmoid_never_says_the_third_class():
 
 
 def test_minus_one_is_learnt_without_ever_being_hit():
-    case, losses, predictions = trained("minus_one_under_binary_crossentropy")
+    case, losses, _ = trained("minus_one_under_binary_crossentropy")
     assert falls(losses)
     assert case.model.evaluate(case.x, case.y, verbose=0, return_dict=True)["accuracy"] < 0.5
 
@@ -123,7 +123,7 @@ def test_a_hidden_probability_never_falls_to_a_half():
 
 
 def test_a_logit_behind_a_reshape_is_squashed_twice():
-    case, losses, predictions = trained("sigmoid_behind_a_reshape_taken_for_a_logit", epochs=150)
+    _, losses, _ = trained("sigmoid_behind_a_reshape_taken_for_a_logit", epochs=150)
     right = trained("sigmoid_behind_a_reshape_taken_for_a_logit", True, epochs=150)[1]
     assert losses[-1] > right[-1] + 0.1  # not below ln 2 + ..., for a probability of 0 is a logit of 0
 
@@ -141,5 +141,5 @@ def test_a_constant_kernel_keeps_its_units_alike():
     case, _, _ = trained("hidden_kernel_of_ones")
     kernel = case.model.layers[1].kernel.numpy()
     np.testing.assert_allclose(kernel, kernel[..., :1].repeat(4, axis=-1), atol=1e-3)
-    case, losses, _ = trained("hidden_kernel_of_zeros")
+    case, _, _ = trained("hidden_kernel_of_zeros")
     assert not case.model.layers[0].kernel.numpy().any()
