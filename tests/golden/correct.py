@@ -154,10 +154,13 @@ class OwnStep(Model):
 
         x, y = data
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred)
         variables = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return {"loss": loss}
+        for metric in self.metrics:
+            metric.update_state(loss) if metric.name == "loss" else metric.update_state(y, y_pred)
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 @program("keras.io: Customizing what happens in fit()")
@@ -239,7 +242,7 @@ def frozen_backbone():
     hidden = layers.GlobalAveragePooling2D()(hidden)
     hidden = Dropout(0.2)(hidden)
     model = Model(inputs, Dense(1)(hidden))
-    model.compile(optimizers.Adam(), losses.BinaryCrossentropy(from_logits=True), [keras.metrics.BinaryAccuracy()])
+    model.compile(optimizers.Adam(), losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
     return model, x, (y == 0).astype("float32")
 
 
@@ -267,7 +270,7 @@ def linear_and_hinge():
     x, labels = classes(3)
     random = Dense(64, activation=ops.cos, kernel_initializer="random_normal", trainable=False)
     model = Sequential([Input((4,)), random, Dense(units=3)])
-    model.compile(optimizers.Adam(1e-3), losses.CategoricalHinge(), [keras.metrics.CategoricalAccuracy(name="acc")])
+    model.compile(optimizers.Adam(1e-3), losses.CategoricalHinge(), metrics=[keras.metrics.CategoricalAccuracy("acc")])
     return model, x, keras.utils.to_categorical(labels, 3)
 
 
@@ -441,7 +444,7 @@ def logistic_regression():
     x, y = two_classes()
     model = Sequential([Input((4,)), Dense(1, activation="sigmoid")])
     model.compile(optimizers.SGD(0.1, momentum=0.9), "binary_crossentropy", metrics=["accuracy", "AUC"])
-    return model, x, y.tolist()
+    return model, x, y[:, None].astype(bool)
 
 
 @program("keras.io: Imbalanced classification, credit card fraud")
@@ -580,3 +583,51 @@ def gaussian_likelihood():
     model = Sequential([Input((4,)), Dense(8, "relu"), Dense(2)])
     model.compile("adam", likelihood)
     return model, x, y[:, None]
+
+
+@program("Keras 2 example: MNIST CNN with Adadelta")
+def adadelta_of_its_paper():
+    """Adadelta's own rate is 1.0: what is out of range for one optimizer is the default of another."""
+    images, labels = grey_images()
+    inputs = Input((8, 8, 1))
+    hidden = layers.LeakyReLU(negative_slope=0.1)(Conv2D(8, 3)(layers.Rescaling(1 / 255)(inputs)))
+    hidden = Dense(16, use_bias=False)(layers.Flatten()(hidden))
+    hidden = layers.PReLU()(layers.BatchNormalization()(hidden))
+    model = Model(inputs, Dense(3, activation="softmax")(hidden))
+    model.compile(optimizers.Adadelta(learning_rate=1.0), losses.CategoricalCrossentropy(), metrics=["accuracy"])
+    return model, images, one_hot(labels)
+
+
+@program("Self-normalising networks on wine quality")
+def wine_quality():
+    """Grades 3 to 8 as numbers: whole numbers are no classes when the author says so; a decaying rate."""
+    x, score = numbers()
+    y = np.clip(np.round(5.6 + 0.8 * score), 3, 8)
+    body = [Dense(16, activation="selu", kernel_initializer="lecun_normal"), layers.AlphaDropout(0.1)]
+    model = Sequential([Input((4,)), *body, Dense(1, bias_initializer=keras.initializers.Constant(5.6))])
+    rate = optimizers.schedules.CosineDecay(0.01, decay_steps=1000)
+    model.compile(optimizers.SGD(rate, momentum=0.9, nesterov=True), "mse", metrics=["mae"])
+    return model, x, y.astype("int64")
+
+
+@program("keras.io: Image captioning and other models that give their attention too")
+def output_without_a_loss():
+    """A second output that is only to be looked at."""
+    x, kind = classes(3)
+    inputs = Input((4,))
+    weights = Dense(4, "softmax", name="attention")(inputs)
+    hidden = Dense(8, "relu")(layers.multiply([inputs, weights]))
+    model = Model(inputs, {"kind": Dense(3, "softmax", name="kind")(hidden), "attention": weights})
+    model.compile("adam", loss={"kind": "sparse_categorical_crossentropy"})
+    return model, x, {"kind": kind}
+
+
+@program("keras.io: Node classification, words as counts")
+def multi_hot_words():
+    """Inputs of 0 and 1, nearly all of them 0, into a network with a softmax over many topics in uneven shares."""
+    rng = np.random.default_rng(0)
+    x = (rng.uniform(size=(300, 60)) < 0.03).astype("float32")
+    y = rng.choice(5, size=300, p=[0.35, 0.25, 0.2, 0.12, 0.08])
+    model = Sequential([Input((60,)), Dense(16, "relu"), Dropout(0.5), Dense(5, "softmax")])
+    model.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, x, y

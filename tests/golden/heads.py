@@ -36,7 +36,7 @@ def softmax_over_one():
 
 @program()
 def softmax_over_one_as_a_layer():
-    """The same in the functional style, the activation a layer of its own, y a list."""
+    """The same in the functional style, the activation a layer of its own, y a column of float64."""
     x, y = two_classes()
     inputs = Input((4,))
     hidden = Dense(8, "relu")(inputs)
@@ -45,7 +45,7 @@ def softmax_over_one_as_a_layer():
     # right: outputs = Activation("sigmoid")(logit)
     model = Model(inputs, outputs)
     model.compile("adam", losses.BinaryCrossentropy())
-    return model, x, y.tolist()
+    return model, x, y.reshape(-1, 1).astype("float64")
 
 
 @program()
@@ -433,12 +433,23 @@ def sigmoid_behind_a_reshape_taken_for_a_logit():
 
 @program("SO 47352366", fit="nan")
 def relu_with_crossentropy():
-    """ReLU outputs as probabilities: a zero is an infinite loss."""
+    """ReLU outputs as probabilities: a row of zeros is 0 / 0."""
+    x, labels = classes(3)
+    model = Sequential([Input((4,)), Dense(8, "relu")])
+    model.add(Dense(3, "relu"))  # wrong: error activation_outside_loss
+    # right: model.add(Dense(3, "softmax"))
+    model.compile("adam", "categorical_crossentropy")
+    return model, x, one_hot(labels)
+
+
+@program("SO 47352366")
+def relu_with_sparse_crossentropy():
+    """The same with integer labels, where nothing is divided and nobody is told."""
     x, y = classes(3)
     model = Sequential([Input((4,)), Dense(8, "relu")])
     model.add(Dense(3, "relu"))  # wrong: error activation_outside_loss
     # right: model.add(Dense(3, "softmax"))
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model, x, y
 
 
@@ -563,7 +574,7 @@ def sigmoid_for_large_numbers():
     # right: outputs = Dense(1, "softplus")(hidden)
     model = Model(inputs, outputs)
     model.compile("adam", "mean_absolute_error")
-    return model, x, y.tolist()
+    return model, x, y
 
 
 @program("SO 48251943")

@@ -213,7 +213,7 @@ def labels_of_half_classes():
     inputs = Input((4,))
     model = Model(inputs, Dense(6)(Dense(8, "relu")(inputs)))
     model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True))
-    return model, x, (grades / half).tolist()
+    return model, x, grades / half
 
 
 # --- integers for one-hot rows, and the reverse --------------------------------------------------------------------
@@ -291,15 +291,15 @@ def text_labels():
 
 
 @program("keras #12047", fit="raises")
-def text_labels_in_a_list():
-    """Yes and no in words."""
+def text_labels_as_objects():
+    """Yes and no in words, in an array of Python objects."""
     x, labels = two_classes()
-    names = ["no", "yes"]  # wrong: error text_labels
-    # right: names = [0, 1]
+    names = np.array(["no", "yes"], dtype=object)  # wrong: error text_labels
+    # right: names = np.array([0, 1])
     inputs = Input((4,))
     model = Model(inputs, Dense(1, "sigmoid")(Dense(8, "relu")(inputs)))
     model.compile("adam", "binary_crossentropy")
-    return model, x, [names[label] for label in labels]
+    return model, x, names[labels]
 
 
 @program(fit="raises")
