@@ -1,0 +1,145 @@
+"""The golden suite against Keras itself: what `fit` does with wrong twins, how they fail, and that right ones train."""
+
+import warnings
+
+import golden
+import keras
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
+ALL = golden.PROGRAMS + golden.CORRECT
+BY_NAME = {program.name: program for program in ALL}
+
+
+def fit(case, epochs=1, eager=True):
+    """Train as the program's author would and return the losses; eagerly, as a graph takes longer than an epoch."""
+    case.model.run_eagerly = eager
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Keras says at run time is read by few, and not the claim
+        run = case.model.fit(case.x, case.y, epochs=epochs, batch_size=32, verbose=0, **case.options)
+    return run.history["loss"]
+
+
+def way_of_fit(case):
+    """Say what `fit` does with it: `"raises"`, `"nan"` or `"silent"`."""
+    try:
+        loss = fit(case)[-1]
+    except Exception:  # each backend and version has its own
+        return "raises"
+    return "silent" if np.isfinite(loss) else "nan"
+
+
+def trained(name, mended=False, epochs=60):
+    """Train one twin for good; return its case, its losses and its predictions."""
+    keras.utils.set_random_seed(0)
+    case = BY_NAME[name].right() if mended else BY_NAME[name].build()
+    losses = fit(case, epochs, eager=False)
+    return case, losses, case.model.predict(case.x, verbose=0)
+
+
+@pytest.mark.parametrize("program", golden.PROGRAMS, ids=lambda program: program.name)
+def test_keras_does_with_the_wrong_twin_what_the_program_says(program):
+    assert way_of_fit(program.build()) in program.fit.split("|")
+
+
+@pytest.mark.parametrize("program", ALL, ids=lambda program: program.name)
+def test_the_right_twin_trains(program):
+    assert np.isfinite(fit(program.right())[-1])
+
+
+def falls(losses):
+    return losses[-1] < 0.95 * losses[0]
+
+
+def accuracy(y, predictions):
+    chosen = predictions.argmax(-1) if predictions.shape[-1] > 1 else (predictions[:, 0] > 0.5)
+    return np.mean(chosen == np.ravel(y))
+
+
+def test_one_softmax_learns_and_says_one():
+    case, losses, predictions = trained("softmax_over_one")
+    assert falls(losses)
+    assert np.all(predictions == 1.0)
+    assert accuracy(case.y, trained("softmax_over_one", mended=True)[2]) > 0.9
+
+
+def test_sigmoids_under_a_categorical_crossentropy_report_a_softmax_and_predict_no_distribution():
+    case, losses, predictions = trained("sigmoid_with_categorical_crossentropy")
+    assert falls(losses)
+    assert np.abs(predictions.sum(axis=1) - 1).max() > 0.1
+    logits = np.log(predictions / (1 - predictions))
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    reported = case.model.evaluate(case.x, case.y, verbose=0)
+    np.testing.assert_allclose(reported, -np.mean(np.log((softmax * case.y).sum(axis=1))), rtol=1e-3)
+
+
+def test_a_softmax_under_a_binary_crossentropy_reports_sigmoids():
+    case, losses, predictions = trained("softmax_with_binary_crossentropy")
+    assert falls(losses)
+    of_predictions = -np.mean(case.y * np.log(predictions) + (1 - case.y) * np.log(1 - predictions))
+    assert abs(case.model.evaluate(case.x, case.y, verbose=0) - of_predictions) > 0.01
+
+
+def test_one_sigmoid_never_says_the_third_class():
+    case, losses, predictions = trained("one_sigmoid_for_three_classes")
+    assert falls(losses)
+    assert accuracy(case.y, predictions) < 0.7 < accuracy(case.y, trained("one_sigmoid_for_three_classes", True)[2])
+
+
+def test_minus_one_is_learnt_without_ever_being_hit():
+    case, losses, _ = trained("minus_one_under_binary_crossentropy")
+    assert falls(losses)
+    assert case.model.evaluate(case.x, case.y, verbose=0, return_dict=True)["accuracy"] < 0.5
+
+
+def test_fractional_labels_are_all_class_0():
+    _, losses, predictions = trained("labels_scaled_like_pixels")
+    assert falls(losses)
+    assert set(predictions.argmax(axis=1)) == {0}
+
+
+def test_a_stretched_target_teaches_the_mean_of_its_columns():
+    case, losses, predictions = trained("stretched_over_three_columns", epochs=100)
+    assert falls(losses)
+    assert predictions.shape == (len(case.x), 1)
+
+
+def test_a_divergence_of_sigmoids_ends_with_every_output_at_one():
+    _, losses, predictions = trained("sigmoid_with_kl_divergence", epochs=150)
+    assert losses[-1] < 0.05
+    assert predictions.min() > 0.9
+
+
+def test_logits_as_probabilities_stay_worse_than_chance():
+    _, losses, _ = trained("logit_taken_for_a_probability")
+    assert losses[-1] > np.log(2)
+
+
+def test_a_hidden_probability_never_falls_to_a_half():
+    case, _, predictions = trained("sigmoid_of_a_sigmoid")
+    assert predictions.min() >= 0.5
+    assert accuracy(case.y, predictions) < 0.55 < 0.9 < accuracy(case.y, trained("sigmoid_of_a_sigmoid", True)[2])
+
+
+def test_a_logit_behind_a_reshape_is_squashed_twice():
+    _, losses, _ = trained("sigmoid_behind_a_reshape_taken_for_a_logit", epochs=150)
+    right = trained("sigmoid_behind_a_reshape_taken_for_a_logit", True, epochs=150)[1]
+    assert losses[-1] > right[-1] + 0.1  # not below ln 2 + ..., for a probability of 0 is a logit of 0
+
+
+@pytest.mark.parametrize(
+    "name", ["relu_for_negative_numbers", "sigmoid_for_large_numbers", "tanh_for_standardised_numbers"]
+)
+def test_a_bounded_head_falls_and_stays_behind(name):
+    _, losses, _ = trained(name, epochs=100)
+    assert falls(losses)
+    assert losses[-1] > 1.1 * trained(name, True, epochs=100)[1][-1]
+
+
+def test_a_constant_kernel_keeps_its_units_alike():
+    case, _, _ = trained("hidden_kernel_of_ones")
+    kernel = case.model.layers[1].kernel.numpy()
+    np.testing.assert_allclose(kernel, kernel[..., :1].repeat(4, axis=-1), atol=1e-3)
+    case, _, _ = trained("hidden_kernel_of_zeros")
+    assert not case.model.layers[0].kernel.numpy().any()
