@@ -93,8 +93,21 @@ def _parts(tree: Any, name: str, found: list[Finding]) -> tuple[Part, ...]:
         try:
             parts.append(Part(as_array(value, label), key, i))
         except ValueError as error:
-            found.append(Finding("unreadable_values", "error", str(error)))
+            rule = "not_finite" if _has_missing(value) else "unreadable_values"
+            found.append(Finding(rule, "error", str(error)))
     return tuple(parts)
+
+
+def _has_missing(value: Any) -> bool:
+    """Does a table, a column or a list have places without a value?"""
+    if hasattr(value, "isna"):
+        return bool(np.asarray(value.isna()).any())
+    if hasattr(value, "null_count"):
+        return bool(np.sum(np.asarray(value.null_count())))
+    try:
+        return any(item is None for item in np.asarray(value, dtype=object).ravel())
+    except ValueError:  # rows of different lengths
+        return False
 
 
 def _are_arrays(parts: list[Any]) -> bool:

@@ -118,7 +118,7 @@ def _layer(saved: Mapping[str, Any], depth: int) -> Any:
     layer.trainable = config.get("trainable", True)
     layer.get_build_config = lambda: saved.get("build_config")
     layer._inbound_nodes = []
-    for key in ("units", "filters", "rate", "input_dim", "axis", "negative_slope", "threshold"):
+    for key in ("units", "filters", "rate", "input_dim", "scale", "offset", "axis", "negative_slope", "threshold"):
         if key in config:
             setattr(layer, key, config[key])
     if "kernel_initializer" in config:

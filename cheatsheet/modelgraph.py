@@ -15,7 +15,7 @@ _ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "Sigmoid":
                 "Softplus": "softplus", "HardSigmoid": "hard_sigmoid", "Exp": "exponential"}  # fmt: skip
 _OF_THE_FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")  # whose functions do what they are called
 # What the rules ask of a layer: its own setting, as Keras names it.
-_SETTINGS = ("units", "filters", "rate", "input_dim")
+_SETTINGS = ("units", "filters", "rate", "input_dim", "scale", "offset")
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class LayerSpec:
         after: Names of the layers that it reads from; empty where it reads the model's input; `None` where not known,
             as in a class of the user's own.
         is_trainable: Whether training may move its weights.
-        settings: Those of `units`, `filters`, `rate`, `input_dim` and `input_width` (size of the last axis of what it
-            reads) that it has, and `kernel_initializer`, the name of its class.
+        settings: Those of `units`, `filters`, `rate`, `input_dim`, `scale`, `offset` and `input_width` (size of the
+            last axis of what it reads) that it has, and `kernel_initializer`, the name of its class.
     """
 
     name: str

@@ -31,6 +31,7 @@ from cheatsheet.rules.labels import (
     fractional_labels,
     label_encoding,
     label_range,
+    missing_target,
     stretched_target,
     target_shape,
     text_labels,
@@ -89,6 +90,7 @@ RULES: dict[str, Rule] = {
         counts_by_squares,
         skewed_target,
         imbalance,
+        missing_target,
         not_judged,
     )
 }
@@ -116,7 +118,7 @@ READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels
            "missing_target")  # fmt: skip
 # What `fit` mends or refuses by itself while it reads the values, so that its gate need not ask.
 ONLY_CHECKED = ("ordered_rows", "text_labels", "not_finite", "class_weight", "not_judged", "imbalance",
-                "nothing_trainable")  # fmt: skip
+                "nothing_trainable", "missing_target")  # fmt: skip
 # Whose training is right though `predict` is not: the slide's own heads. `fit` warns of them.
 BORNE = ("sigmoid_with_categorical_crossentropy",)
 # Which only advise.

@@ -14,6 +14,7 @@ RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": 
           "hard_tanh": (-1, 1), "relu": (0, math.inf), "relu6": (0, 6), "softplus": (0, math.inf),
           "exponential": (0, math.inf), "elu": (-1, math.inf), "selu": (-1.7582, math.inf),
           "silu": (-0.2785, math.inf), "gelu": (-0.17, math.inf), "mish": (-0.3089, math.inf)}  # fmt: skip
+MARKS = (-1, -100, 255)  # that people give to rows or pixels of no class
 _PROBABILITIES = {"sigmoid", "hard_sigmoid", "softmax"}
 _SIGMOIDS = {"sigmoid", "hard_sigmoid"}
 # Activations whose values are all positive, as a rate must be; relu's 0 Keras keeps off the logarithm.
@@ -77,6 +78,9 @@ def fewer_outputs_than_classes(model: ModelSpec, data: DataSpec) -> list[Finding
             continue
         ignored = output.loss_options.get("ignore_class")
         classes = [label for label in part.labels[0].tolist() if label != ignored]
+        outside = [label for label in classes if not 0 <= label < output.width]
+        if len(classes) - 1 == output.width and len(outside) == 1 and outside[0] in MARKS:
+            continue  # label_range
         two = output.loss in OF_YES_OR_NO | OF_MARGINS and output.loss != "categorical_hinge"
         told = 2 if two and output.width == 1 else output.width
         if len(classes) <= told or (two and output.width != 1):
@@ -102,7 +106,9 @@ def _has_single_labels(output: OutputSpec, part: Part) -> bool:
     if part.array.ndim == 1 or part.array.shape[1:] == (1,):
         return True
     shape = output.shape
-    return shape is not None and len(shape) > 2 and (
+    if shape is None:  # not built yet: a row of whole numbers that are no one-hot row is a label for each step
+        return output.loss == "sparse_categorical_crossentropy" and part.rows_of is None
+    return len(shape) > 2 and (
         part.array.ndim == len(shape) - 1 or (part.array.ndim == len(shape) and part.array.shape[-1] == 1)
     )  # fmt: skip
 
@@ -132,6 +138,8 @@ def sigmoid_with_categorical_crossentropy(model: ModelSpec, data: DataSpec) -> l
     for output, part in judged_outputs(model, data):
         if output.loss not in OF_ONE_CLASS or output.activation not in _SIGMOIDS or output.from_logits:
             continue
+        if output.width == 1 and part is not None:
+            continue  # fewer_outputs_than_classes
         if output.width == 1:
             message = f"{output.loss} compares the nodes with each other, but there is one alone."
             fix = "use loss='binary_crossentropy' for yes or no, or one softmax node a class"
@@ -228,8 +236,7 @@ def activation_outside_loss(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message = f"poisson expects a rate above 0, but {name} gives values {_span(name)}: its logarithm is NaN."
             fix = "use activation='softplus' (or 'exponential')"
         elif loss in OF_MARGINS and name in _RATES and loss != "categorical_hinge":
-            severity = "warning"
-            message = f"{loss} pushes past -1 and +1, but {name} gives values {_span(name)}."
+            message = f"{loss} pushes past -1 and +1, but {name} gives values {_span(name)}: every sign is +."
             fix = "use activation='tanh', or none"
         if message:
             found.append(_at_head("activation_outside_loss", severity, message, fix, model, output, data))
@@ -276,7 +283,6 @@ def loss_for_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 severity = "info"  # the Brier score: proper, if slower
         elif part.array.ndim == 2 and rows_of(output, part) == "one_hot":
             what, fix = "y holds one-hot rows", "activation='softmax' with loss='categorical_crossentropy'"
-            severity = "info" if output.activation == "softmax" else "warning"
         else:
             continue
         message = f"{what}: classes, which {output.loss} takes for quantities; a sure mistake costs it no more than 1."

@@ -9,7 +9,7 @@ from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
 from cheatsheet.rules.data import fits
-from cheatsheet.rules.heads import judged_outputs
+from cheatsheet.rules.heads import MARKS, judged_outputs
 from cheatsheet.table import COMPARES_SHAPES, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import SUM_TOLERANCE
 
@@ -44,7 +44,8 @@ def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         if output.loss_options.get("axis", -1) != -1:
             continue
-        steps = 0 if output.shape is None else len(output.shape) - 2
+        is_rows = part.array.ndim > 1 and part.array.shape[-1] == output.width and part.rows_of is not None
+        steps = len(output.shape) - 2 if output.shape is not None else part.array.ndim - 1 - is_rows
         axes = part.array.ndim - 1 - steps  # 0 for a label, 1 for a row of them
         if output.loss == "sparse_categorical_crossentropy":
             if axes != 1 or part.array.shape[-1] == 1:
@@ -92,6 +93,10 @@ def _strange_labels(output: OutputSpec, part: Part) -> tuple[str, str] | None:
             f"y holds labels {first:g} .. {last:g}, but the loss expects {expected}: on a CPU Keras stops, on a GPU "
             "the loss is NaN."
         )
+        marks = [label for label in labels if label in MARKS]
+        rest = [label for label in labels if label not in MARKS]
+        if marks and (not rest or (rest[0] >= 0 and (width is None or rest[-1] < width))):
+            return message, f"if {marks[0]:g} stands for no class, use the loss with ignore_class={marks[0]:g}"
         if first == 1 and (width is None or last == width):
             return message, "use y - 1" + _BY_FIT
         return message, "number them with np.unique(y, return_inverse=True)[1]" + _BY_FIT
@@ -135,6 +140,14 @@ def fractional_labels(model: ModelSpec, data: DataSpec) -> list[Finding]:
     return found
 
 
+def missing_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Say that without y nothing is known of the target, and that Keras' `fit` would stop."""
+    if not data.x or data.y or model.has_own_step or not any(output.loss for output in model.outputs):
+        return []
+    message = "y was not given, so that nothing is said of the target; model.fit(x) would stop."
+    return [Finding("missing_target", "info", message, "pass y; for an autoencoder y=x", where=data.where)]
+
+
 def text_labels(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find labels that are text, which no loss of Keras reads (keras #12047)."""
     found = []
@@ -169,13 +182,17 @@ def _expected(output: OutputSpec, target: np.ndarray) -> tuple[int | None, ...]:
 
 def _stretches(output: OutputSpec, target: np.ndarray) -> bool:
     """Say whether the loss compares the two all the same: losses of numbers do, where NumPy's broadcasting would."""
-    expected = _expected(output, target)
+    expected, given = _expected(output, target), target.shape
+    if len(expected) == len(given) + 1 and expected[-1] == 1:  # Keras drops it
+        expected = expected[:-1]
+    elif len(given) == len(expected) + 1 and given[-1] == 1:
+        given = given[:-1]
     return (
         output.loss in _STRETCHING
-        and len(expected) == target.ndim
+        and len(expected) == len(given)
         and all(
             size is None or size == mine or 1 in (size, mine)
-            for size, mine in zip(expected[1:], target.shape[1:], strict=True)
+            for size, mine in zip(expected[1:], given[1:], strict=True)
         )
     )
 

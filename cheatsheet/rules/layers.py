@@ -90,20 +90,22 @@ def _is_linear(layer: LayerSpec) -> bool:
 
 
 def _idle_before(layer: LayerSpec, model: ModelSpec) -> LayerSpec | None:
-    """Find a Dense layer without activation straight before another that is at least as wide as what it joins."""
-    if layer.kind != "Dense":
+    """Find a layer without activation straight before another of its kind that is at least as wide as what it joins."""
+    if layer.kind not in ("Dense", "Conv1D", "Conv2D", "Conv3D"):
         return None
     before = model.before(layer)
     while len(before) == 1 and before[0].kind in _BETWEEN - {"Reshape", "Permute", "Transpose"}:
         before = model.before(before[0])
-    if len(before) != 1 or before[0].kind != "Dense" or not _is_linear(before[0]) or not before[0].is_keras:
+    if len(before) != 1 or before[0].kind != layer.kind or not _is_linear(before[0]) or not before[0].is_keras:
         return None
     readers = [other for other in model.layers if before[0].name in (other.after or ())]
     if len(readers) > 1:
         return None
     idle = before[0]
     width, given, taken = (
-        idle.settings.get("units"), layer.settings.get("units"), idle.settings.get("input_width"),
+        idle.settings.get("units", idle.settings.get("filters")),
+        layer.settings.get("units", layer.settings.get("filters")),
+        idle.settings.get("input_width"),
     )  # fmt: skip
     if width is None or given is None:
         return None

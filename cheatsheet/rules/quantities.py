@@ -51,6 +51,13 @@ def loss_domain(model: ModelSpec, data: DataSpec) -> list[Finding]:
             severity = "warning"
             message = f"{loss} expects rows that sum to 1, but those of y do not ({_rows(part)})."
             fix = "divide each row by its sum"
+        elif loss == "mean_absolute_percentage_error" and part.low <= 0 <= part.high and (part.array == 0).any():
+            severity = "warning"
+            message = (
+                f"y is 0 in {np.mean(part.array == 0):.0%} of its values, where no percentage can be taken: {loss} "
+            )
+            message += "divides by 1e-7 there."
+            fix = "use loss='mean_absolute_error'; 'poisson' with activation='softplus' for counts"
         if message:
             found.append(
                 Finding("loss_domain", severity, message, fix, where=data.where, output=name_of(output, model))
@@ -73,6 +80,7 @@ def counts_by_squares(model: ModelSpec, data: DataSpec) -> list[Finding]:
         some = some_of(part.array)
         if (
             some.dtype.kind not in "uif"
+            or not np.isfinite(some).all()
             or not is_whole(some)
             or not look_like_counts(*np.unique(some, return_counts=True))
         ):
@@ -156,4 +164,5 @@ def accuracy_of_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
 
 def some_of(array: np.ndarray) -> np.ndarray:
     """Take values from all over a long array."""
-    return array.reshape(-1)[:: -(-array.size // MOST_LOOKED_AT)] if array.size else array
+    some = array.reshape(-1)[:: -(-array.size // MOST_LOOKED_AT)] if array.size else array
+    return some.astype(np.float32) if some.dtype == np.float16 else some  # whose largest number is 65,504

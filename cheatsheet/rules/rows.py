@@ -58,12 +58,12 @@ def unscaled_x(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Say of inputs far from 1 in size that nothing in the model brings them to scale (SO 39525358, 48594888)."""
     found = []
     for taken, part in pair(model.inputs, data.x) if model.inputs else _sole_input(model, data):
-        first = _first_layers(model, taken)
-        if first is None or not first or part.array.dtype.kind not in "uif" or len(part.array) == 0:
+        first, scale, offset = _first_layers(model, taken)
+        if not first or part.array.dtype.kind not in "uif" or len(part.array) == 0:
             continue
         if not all(layer.is_trainable and _minds_scale(layer) for layer in first):
             continue  # the scale of frozen weights was set elsewhere
-        rows = part.array[:: -(-len(part.array) // ROWS_LOOKED_AT)].astype(np.float64)
+        rows = offset + scale * part.array[:: -(-len(part.array) // ROWS_LOOKED_AT)].astype(np.float64)
         columns = rows.reshape(len(rows), -1) if rows.ndim <= 2 else rows.reshape(-1, 1)  # pixels are of one kind
         sizes = np.sqrt(np.mean(columns**2, axis=0))
         largest, overall = float(sizes.max()), float(np.sqrt(np.mean(sizes**2)))
@@ -91,22 +91,30 @@ def _sole_input(model: ModelSpec, data: DataSpec) -> Iterator[tuple[None, Part]]
         yield None, data.x[0]
 
 
-def _first_layers(model: ModelSpec, taken: InputSpec | None) -> list[LayerSpec] | None:
-    """Find the layers that first compute with an input, behind those that pass it on; `None` where not known."""
-    if not model.layers or any(layer.after is None and layer.kind != "InputLayer" for layer in model.layers[:1]):
-        return None
+def _first_layers(model: ModelSpec, taken: InputSpec | None) -> tuple[list[LayerSpec], float, float]:
+    """Find the layers that first compute with an input, and the scale and offset at which they are given it.
+
+    Returns:
+        The layers behind those that pass the input on (none where that is not known), a factor and a summand.
+    """
+    if not model.layers or (model.layers[0].after is None and model.layers[0].kind != "InputLayer"):
+        return [], 1.0, 0.0
     name = taken.layer if taken is not None else None
     reached = {layer.name for layer in model.layers if layer.kind == "InputLayer" and layer.name == name}
-    first = []
+    first, scale, offset = [], 1.0, 0.0
     for layer in model.layers:
         reads_input = (not layer.after and layer.kind != "InputLayer") or bool(reached & {*(layer.after or ())})
         if not reads_input:
             continue
-        if layer.kind in _KEEPS_SCALE or (layer.kind == "Activation" and layer.activation == "linear"):
+        rescales = layer.kind == "Rescaling" and {"scale", "offset"} <= {*layer.settings}  # not one for each column
+        if rescales:
+            scale, offset = layer.settings["scale"] * scale, layer.settings["offset"] + layer.settings["scale"] * offset
+        is_passed_on = layer.kind in _KEEPS_SCALE or (layer.kind == "Activation" and layer.activation == "linear")
+        if rescales or is_passed_on:
             reached.add(layer.name)
         else:
             first.append(layer)
-    return first
+    return first, scale, offset
 
 
 def _minds_scale(layer: LayerSpec) -> bool:
