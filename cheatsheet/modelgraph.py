@@ -57,7 +57,7 @@ def read(thing: Any, name: str) -> Any:
 
 
 def is_of_the_frameworks(thing: Any) -> bool:
-    """Is this class or function one of Keras' or its backends', rather than a user's, whose name proves nothing?"""
+    """Say whether a class or function is one of Keras' or its backends', not a user's, whose name proves nothing."""
     return _home_of(thing) in _OF_THE_FRAMEWORKS
 
 

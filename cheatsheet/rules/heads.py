@@ -48,8 +48,7 @@ def _with_loss(model: ModelSpec) -> list[OutputSpec]:
 
 
 def softmax_over_one(model: ModelSpec, data: DataSpec) -> list[Finding]:
-    """Find a softmax over a single node, which is always 1: under a crossentropy Keras shows a falling loss all the
-    same, since it trains the node before the softmax (keras #18909)."""
+    """Find a softmax over one node, which is always 1, while the loss falls: Keras looks behind it (keras #18909)."""
     found = []
     for output, part in judged_outputs(model, data):
         if output.activation != "softmax" or output.width != 1 or output.loss_options.get("axis", -1) != -1:

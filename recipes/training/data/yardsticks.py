@@ -65,7 +65,7 @@ def _has_penalties(model: keras.Model) -> bool:
 
 
 def has_masks(model: keras.Model) -> bool:
-    """Does a layer say that some steps do not count?"""
+    """Say whether a layer leaves some steps out of the loss."""
     layers = model._flatten_layers()
     return any(isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in layers)
 
