@@ -14,6 +14,9 @@ from cheatsheet.finding import Finding, by_severity
 from cheatsheet.modelspec import ModelSpec, describe_model
 from cheatsheet.rules import RULES, findings_of, independent
 
+# What a dataset, a generator or Keras' PyDataset has and no array does.
+_OF_STREAMS = ("element_spec", "__next__", "num_batches")
+
 
 @known_arguments_only
 def check(
@@ -80,6 +83,11 @@ def check(
 def _parts(tree: Any, name: str, found: list[Finding]) -> tuple[Part, ...]:
     """Read each array as it is; what cannot be read is a finding, and has no part."""
     if tree is None:
+        return ()
+    if any(hasattr(tree, sign) for sign in _OF_STREAMS):
+        kind = type(tree).__name__
+        message = f"Not judged: {name}, a {kind}, which makes its own batches and may be read but once."
+        found.append(Finding("not_judged", "info", message, "pass some of its rows as arrays"))
         return ()
     if isinstance(tree, Mapping):
         items: list[tuple[str | None, Any]] = [(str(key), value) for key, value in tree.items()]

@@ -128,6 +128,22 @@ def test_class_weights_must_be_of_classes_that_are_there():
     assert errors(dense(1, None, "mse"), X, X[:, 0], class_weight={0: 1.0}) == ["class_weight"]
 
 
+def test_what_makes_its_own_batches_is_not_read():
+    def batches():
+        raise AssertionError("it was read")
+        yield
+
+    model = dense(1, None, "mse")
+    assert rules(model, batches()) == ["not_judged"]
+
+
+def test_a_linear_autoencoder_is_a_choice():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Dense(4)])
+    model.compile("adam", "mse")
+    assert [(f.rule, f.severity) for f in cheatsheet.check(model, X, X)] == [("no_nonlinearity", "info")]
+    assert [(f.rule, f.severity) for f in cheatsheet.check(model, X, X[::-1])] == [("no_nonlinearity", "warning")]
+
+
 def test_what_nobody_can_judge_is_said_once():
     @keras.saving.register_keras_serializable("test_check")
     class Own(keras.layers.Layer):

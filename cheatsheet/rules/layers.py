@@ -55,7 +55,8 @@ def no_nonlinearity(model: ModelSpec, data: DataSpec) -> list[Finding]:
             "linear layer, and can learn no more than it."
         )
         fix = "give the hidden layers activation='relu'"
-        return [Finding("no_nonlinearity", "warning", message, fix, where=f"layer {first.name!r}")]
+        severity = "info" if data.restores else "warning"  # a linear autoencoder is a principal component analysis
+        return [Finding("no_nonlinearity", severity, message, fix, where=f"layer {first.name!r}")]
     found = []
     for layer in layers:
         idle = _idle_before(layer, model)
