@@ -15,7 +15,8 @@ from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
-from cheatsheet.head import QUANTILES, Head
+from cheatsheet.finding import unfit_target
+from cheatsheet.head import QUANTILES, Head, decided
 from cheatsheet.rules.data import require_same_rows
 from cheatsheet.table import canonical_loss
 from recipes.bodies import BODIES
@@ -89,7 +90,8 @@ def build_model(
         A compiled `keras.Sequential`.
 
     Raises:
-        ValueError: where the arguments do not fit each other or the data, before anything is built.
+        DataError: for an x or a y that holds what no network can take, or that does not fit the task, as `fit` does.
+        ValueError: where the arguments do not fit each other, before anything is built.
     """
     if seed is not None:
         require_whole("seed", seed, 0)
@@ -290,9 +292,9 @@ def _rescaling(scale: np.ndarray, offset: np.ndarray, name: str) -> keras.layers
 def _require_scale(std: np.ndarray) -> None:
     """Refuse columns of y that are tiny, and warn of very unequal ones: their raw losses cannot be trained on."""
     if std.min() < SMALLEST_SPREAD:
-        raise ValueError(
-            f"y varies by only {std.min():.3g} in its units, so that the gradients of its loss vanish in float32. "
-            "Multiply y by a scale, so that it varies by about 1."
+        raise unfit_target(
+            f"y varies by only {std.min():.3g} in its units, so that the gradients of its loss vanish in float32.",
+            "multiply y by a scale, so that it varies by about 1",
         )
     if std.max() / std.min() > UNEQUAL_COLUMNS:
         warn_user(

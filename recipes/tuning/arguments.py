@@ -12,6 +12,7 @@ import cheatsheet
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.words import count
+from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.build import say_what_is_flattened, say_what_was_read
@@ -191,7 +192,8 @@ def _weights(sample_weight: Any, x: np.ndarray) -> np.ndarray | None:
         return None
     weights = as_array(sample_weight, "sample_weight")
     if len(weights) != len(x):
-        raise ValueError(f"sample_weight has {count(len(weights), 'row')}, but x has {len(x):,}.")
+        message = f"sample_weight has {count(len(weights), 'row')}, but x has {len(x):,}."
+        raise DataError([Finding("weight_shape", "error", message)])
     return weights
 
 
