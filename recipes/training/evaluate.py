@@ -141,7 +141,10 @@ def _judge(
         scores = expit(scores[:, 0]) if output.from_logits else scores[:, 0]
         return of_classes(index, scores, part.classes, weights, 0.0 if "hinge" in loss else 0.5)
     if weights is not None and weights.ndim > 1:
-        return None
+        weights = weights.reshape(len(weights), -1)
+        if not (weights == weights[:, :1]).all():
+            return None
+        weights = weights[:, 0]  # that of the row, which each step was given
     if loss == "binary_crossentropy" and target.shape == predicted.shape and target.ndim == 2 and target.shape[1] > 1:
         if not np.isin(target, (0, 1)).all():
             return None

@@ -17,7 +17,7 @@ from cheatsheet.table import COMPARES_SHAPES
 from recipes.features import as_features, columns_of, in_order
 from recipes.training.data.targets import UnknownLabels, encode_target
 from recipes.training.data.trees import is_tree, items_of, rebuilt
-from recipes.training.data.weights import read_weights, spread_over
+from recipes.training.data.weights import over_steps, read_weights, spread_over
 from recipes.training.signature import InputPart, OutputPart, Signature
 
 
@@ -87,6 +87,7 @@ def read_examples(
         weights = weights[:, 0]
     if weights is not None and targets is not None:
         weights = spread_over(targets, weights)
+        weights = weights if spec.has_own_step else over_steps(weights, targets, signature.outputs, spec.outputs)
     return Examples(inputs, targets, weights, signature, tuple(found))
 
 
