@@ -1,11 +1,11 @@
 """A Keras model as a plain description, which the rules judge: names, shapes, last activations, losses."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
-from cheatsheet.table import TABLE, canonical_loss
+from cheatsheet.table import TABLE, canonical_loss, canonical_metric
 
 Shape = tuple[int | None, ...]
 
@@ -23,6 +23,8 @@ PRIVATE = {
     "KerasTensor": ("_keras_history",),  # which layer made it
     "Layer": ("_inbound_nodes",),  # from what
     "LossFunctionWrapper": ("_fn_kwargs",),  # from_logits and kin, which some configs leave out
+    "Model": ("_compile_metrics",),
+    "CompileMetrics": ("_user_metrics", "_user_weighted_metrics"),  # as they were named, or given as objects
 }
 _OF_THE_FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")  # whose functions do what they are called
 
@@ -56,6 +58,7 @@ class OutputSpec:
         from_logits: Whether the loss takes logits, not probabilities.
         loss_options: Other settings of Keras' own losses that say what a label means or costs: `label_smoothing`,
             `ignore_class`, `axis`, `delta`, ...
+        metrics: Names of those of Keras' own metrics that watch it, as `cheatsheet.table.canonical_metric` gives them.
     """
 
     name: str | None = None
@@ -66,6 +69,7 @@ class OutputSpec:
     loss: str | None = None
     from_logits: bool | None = None
     loss_options: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
 
     @property
     def values_per_row(self) -> int | None:
@@ -139,7 +143,7 @@ def describe_model(model: Any) -> ModelSpec:
         name=str(_read(model, "name") or ""),
         kind=type(model).__name__,
         inputs=_inputs(model),
-        outputs=_with_losses(outputs, _read(model, "loss")),
+        outputs=_with_metrics(_with_losses(outputs, _read(model, "loss")), _read(model, "_compile_metrics")),
         layers=tuple(_layers(model)),
         has_own_step=any(not _is_of_the_frameworks(getattr(type(model), name)) for name in own),
     )
@@ -312,6 +316,33 @@ def loss_options(loss: Any) -> dict[str, Any]:
         return {}
     options = {**getattr(loss, "_fn_kwargs", {}), **loss.get_config()}
     return {name: value for name, value in options.items() if name not in ("name", "reduction", "dtype", "fn")}
+
+
+def _with_metrics(outputs: tuple[OutputSpec, ...], compiled: Any) -> tuple[OutputSpec, ...]:
+    """Add to each output the names of Keras' metrics that watch it, as `compile` takes them."""
+    names: dict[int, list[str]] = {i: [] for i in range(len(outputs))}
+    for given in (_read(compiled, "_user_metrics"), _read(compiled, "_user_weighted_metrics")):
+        for i, output in enumerate(outputs):
+            if len(outputs) == 1:
+                mine = given
+            elif isinstance(given, Mapping):
+                mine = given.get(output.name, given.get(output.layer))
+            else:
+                mine = given[i] if isinstance(given, list | tuple) and len(given) == len(outputs) else None
+            names[i] += metric_names(mine)
+    return tuple(replace(output, metrics=tuple(names[i])) for i, output in enumerate(outputs))
+
+
+def metric_names(metrics: Any) -> list[str]:
+    """Name Keras' own among these metrics, however they are nested."""
+    if isinstance(metrics, Mapping):
+        metrics = [*metrics.values()]
+    if isinstance(metrics, list | tuple):
+        return [name for part in metrics for name in metric_names(part)]
+    if metrics is None or isinstance(metrics, str):
+        return [canonical_metric(metrics)] if metrics else []
+    of = metrics if hasattr(metrics, "__name__") else type(metrics)  # a function, a class, or an object of one
+    return [canonical_metric(of.__name__)] if _is_of_the_frameworks(of) else []
 
 
 def _loss_name(loss: Any) -> str | None:

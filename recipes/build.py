@@ -27,7 +27,7 @@ from recipes.features import (
     require_float32_spread,
     require_image,
 )
-from recipes.losses import Pinball, sign_accuracy
+from recipes.losses import Pinball, require_metrics, sign_accuracy, with_loss_for
 from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
@@ -78,7 +78,8 @@ def build_model(
             when missing. With an output scale, that of
             `"sgd"` is meant for standardised y: the raw gradient grows with y's unit, which adaptive optimizers
             undo and plain descent does not.
-        metrics: Keras metrics or their names, to watch beside the task's own.
+        metrics: Keras metrics or their names, to watch beside the task's own. For several classes precision, recall,
+            AUC and kin read one-hot rows, which `fit` makes of labels; the loss is then the one of rows.
         seed: Makes the initial weights and dropout repeatable: of all layers that are constructed here without a seed
             of their own, also by a `body` function, nested models and built layers included. Python's and NumPy's
             generators are left alone, so what a `body` function draws from them itself, and an initializer object
@@ -114,6 +115,9 @@ def build_model(
     target = None if y is None else as_array(y, "y")
     if features is not None and target is not None:
         require_same_rows(features, target)
+    _require_list(metrics)
+    rows = target is not None and target.ndim > 1 and target.shape[1] > 1
+    head = with_loss_for(head, metrics, free=loss is None, rows=rows)
     if body is None:
         body = "mlp"
         say_what_is_flattened(shape)
@@ -157,13 +161,18 @@ def compile_head(
     Raises:
         TypeError: for `metrics` that are no list.
     """
-    if isinstance(metrics, str) or not isinstance(metrics, list | tuple):
-        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: metrics={_in_short(metrics)}.")
+    _require_list(metrics)
+    require_metrics(metrics)
     model.compile(
         optimizer=_optimizer(optimizer, learning_rate),
         loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
         metrics=[*(sign_accuracy if name == "sign_accuracy" else name for name in head.metrics), *metrics],
     )
+
+
+def _require_list(metrics: Any) -> None:
+    if isinstance(metrics, str) or not isinstance(metrics, list | tuple):
+        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: metrics={_in_short(metrics)}.")
 
 
 def _head_for(

@@ -17,9 +17,9 @@ from recipes import build_model, fit
 from recipes.training.evaluate import evaluate, predict
 
 
-def compiled(*layers, loss="mean_squared_error", shape=(3,)):
+def compiled(*layers, loss="mean_squared_error", shape=(3,), metrics=None):
     model = keras.Sequential([keras.Input(shape), *layers])
-    model.compile("sgd", loss)
+    model.compile("sgd", loss, metrics=metrics)
     return model
 
 
@@ -236,10 +236,13 @@ class TestRules:
         wide = describe_data(X, np.zeros((10, 5, 2)))
         spec = describe_model(model)
         twice = describe_data([X, X], Y)
-        names = {finding.rule for given in (data, wide, twice) for finding in findings_of(spec, given)}
+        kinds = compiled(dense(3, "softmax"), loss="sparse_categorical_crossentropy", metrics=["recall"])
+        seen = [*((spec, given) for given in (data, wide, twice)),
+                (describe_model(kinds), describe_data(X, np.zeros(10)))]  # fmt: skip
+        names = {finding.rule for one, given in seen for finding in findings_of(one, given)}
         assert names == set(RULES) - set(ADVICE)  # which test_counts_and_skewed_targets_are_said has
         for name, rule in ((name, RULES[name]) for name in names):
-            assert {finding.rule for given in (data, wide, twice) for finding in rule(spec, given)} == {name}
+            assert {finding.rule for one, given in seen for finding in rule(one, given)} == {name}
 
     @pytest.mark.parametrize(
         ("taken", "given", "rules"),

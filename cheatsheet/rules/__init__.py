@@ -14,7 +14,7 @@ from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec
 from cheatsheet.rules.data import input_shape, negative_weight, other_parts, unequal_rows, weight_shape
-from cheatsheet.rules.heads import unreachable_target
+from cheatsheet.rules.heads import unfit_metric, unreachable_target
 from cheatsheet.rules.labels import counts_by_squares, skewed_target, stretched_target, target_shape
 
 Rule = Callable[[ModelSpec, DataSpec], list[Finding]]
@@ -28,6 +28,7 @@ RULES: dict[str, Rule] = {
         target_shape,
         stretched_target,
         unreachable_target,
+        unfit_metric,
         counts_by_squares,
         skewed_target,
         weight_shape,
@@ -40,7 +41,8 @@ READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels
 # Which only advise.
 ADVICE = ("counts_by_squares", "skewed_target")
 # Without which nothing can be trained, whatever one says.
-NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", *READING)
+NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", "unfit_metric",
+                 *READING)  # fmt: skip
 
 
 def findings_of(model: ModelSpec, data: DataSpec) -> list[Finding]:

@@ -62,8 +62,9 @@ def evaluate(
         model: A compiled model.
         x: Inputs `(n, ...)`, several as for `fit`; a stream goes to Keras as it is.
         y: Targets, labels as in training; `None` evaluates an autoencoder on x.
-        sample_weight: Weights as for `fit`; they count in all but the compiled metrics, which Keras leaves unweighted.
-        like: What it was trained on; by default what `fit` remembers of it.
+        sample_weight: Weights as for `fit`; they count in all but the compiled metrics, which Keras leaves unweighted,
+            and which are printed as such.
+        like: What it was trained on; by default what `fit`, or `build_model`, remembers of it.
         batch_size: Rows at once.
 
     Returns:
@@ -79,6 +80,7 @@ def evaluate(
     data = examples(model, x, y, like or signature_of(model), sample_weight)
     engine, _ = choose("auto", model, data.arrays)
     numbers = dict(engine.evaluate(model, data, batch_size))
+    unweighted = [] if data.sample_weight is None else _unweighted(model, numbers)
     spec = describe_model(model)
     reports: dict[str | None, Report] = {}
     if not spec.has_own_step:
@@ -90,7 +92,15 @@ def evaluate(
                 reports[name] = found[1]
                 for key, value in found[0].items():
                     numbers.setdefault(key if name is None else f"{name}_{key}", value)
-    return Evaluation(numbers, reports, data.num_rows)
+    return Evaluation(numbers, reports, data.num_rows, unweighted)
+
+
+def _unweighted(model: keras.Model, numbers: Mapping[str, Any]) -> list[str]:
+    """Find the compiled metrics that Keras leaves unweighted: all but the losses and the last, `weighted_metrics`."""
+    compiled = getattr(model, "_compile_metrics", None)
+    weighted = [m for m in keras.tree.flatten(getattr(compiled, "_user_weighted_metrics", None)) if m is not None]
+    names = [name for name in numbers if name != "loss" and not name.endswith("_loss")]
+    return names[: len(names) - len(weighted)]
 
 
 def _by_output(

@@ -63,14 +63,20 @@ class Evaluation(Mapping[str, float]):
     Attributes:
         reports: For each output, by name (`None` for the only one), its tables.
         num_rows: That were looked at; `None` for a stream.
+        unweighted: Names of the metrics in which every row counts the same, where others take weights.
     """
 
     def __init__(
-        self, numbers: Mapping[str, float], reports: Mapping[str | None, Report], num_rows: int | None = None
+        self,
+        numbers: Mapping[str, float],
+        reports: Mapping[str | None, Report],
+        num_rows: int | None = None,
+        unweighted: Sequence[str] = (),
     ) -> None:
         self._numbers = dict(numbers)
         self.reports = dict(reports)
         self.num_rows = num_rows
+        self.unweighted = tuple(unweighted)
 
     def __getitem__(self, name: str) -> float:
         return self._numbers[name]
@@ -129,10 +135,13 @@ class Evaluation(Mapping[str, float]):
 
     def _repr_html_(self) -> str:
         tables = "".join(f"<pre>{_escaped(_table_of(name, report))}</pre>" for name, report in self.reports.items())
-        return as_html("Evaluation", {name: digits(value) for name, value in self.items()}) + tables
+        return as_html("Evaluation", {self._named(name): digits(value) for name, value in self.items()}) + tables
 
     def _line(self) -> str:
-        return ", ".join(f"{name} {digits(value)}" for name, value in self.items())
+        return ", ".join(f"{self._named(name)} {digits(value)}" for name, value in self.items())
+
+    def _named(self, name: str) -> str:
+        return f"{name} (unweighted)" if name in self.unweighted else name
 
 
 def _escaped(lines: Sequence[str]) -> str:

@@ -122,13 +122,22 @@ class Search:
     def table(self) -> list[dict[str, Any]]:
         """List one row a trial: number, hyperparameters, score, each execution's, epochs, seconds, parameters, verdict.
 
-        `pandas.DataFrame(search.table())` makes a table of it.
+        What else was measured on the validation rows, such as the metrics that were asked for, stands there as it was
+        at the best epoch, the mean of several executions. `pandas.DataFrame(search.table())` makes a table of it.
         """
+        others = dict.fromkeys(
+            name
+            for trial in self.trials
+            for execution in trial.executions
+            for name in execution.history
+            if name.startswith("val_") and name != self.problem.objective
+        )
         return [
             {
                 "trial": t.number,
                 **t.hyperparameters,
                 self.problem.objective: t.score,
+                **{name: _at_the_best(t, name) for name in others},
                 "scores": [e.score for e in t.executions],
                 "epochs": max((e.epochs for e in t.executions), default=0),
                 "best_epoch": [e.best_epoch for e in t.executions],
@@ -160,6 +169,14 @@ class Search:
         if self.standard_error:
             lines.append(f"as good: within one standard error of the best, {self.standard_error:.2g}")
         return "\n".join([*lines, "", *_rows(self)])
+
+
+def _at_the_best(trial: Trial, name: str) -> Any:
+    """Give a quantity at the best epoch, the mean over the executions; `None` where it was not measured then."""
+    values = [e.history[name][e.best_epoch - 1 : e.best_epoch] for e in trial.executions if name in e.history]
+    if not values or not all(values):
+        return None
+    return np.mean([value[0] for value in values], axis=0).tolist()
 
 
 def _to_the_end(train: Callable[..., T], *arguments: Any) -> T:
