@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 import cheatsheet
-from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.arguments import as_widths, hint_for, require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
@@ -204,7 +204,7 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     for name in options:
         if name not in known:
             names = [*known, *inspect.signature(build_model).parameters]
-            hint = did_you_mean(OTHER_NAMES.get(name, name), names)
+            hint = hint_for("build_model", name, names)
             raise TypeError(
                 f"build_model has no argument {name!r} with body={body!r}, which takes {', '.join(known)}.{hint}"
             )

@@ -1,6 +1,6 @@
 """What a search gives back: every configuration, the best one, and the simplest that is as good."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -113,7 +113,11 @@ class Search:
         epochs = max(1, round(float(np.median([e.best_epoch for e in trial.executions]))))
         return _to_the_end(self.problem.kind.retrain, self.problem, replace(training, epochs=epochs))
 
-    def _trained(self, number: int) -> Trial:
+    def _trained(self, number: Any) -> Trial:
+        if isinstance(number, Mapping):
+            same = next((t.number for t in self.completed if t.hyperparameters == dict(number)), None)
+            hint = "" if same is None else f" These hyperparameters are those of trial {same}: pass {same}."
+            raise TypeError(f"A trial is named by its number. Received: a {type(number).__name__}.{hint}")
         trial = next((t for t in self.trials if t.number == number), None)
         if trial is None or not trial.executions:
             raise ValueError(f"There is no trained trial {number!r}. Expected a number of the table.")
