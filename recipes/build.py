@@ -22,8 +22,10 @@ from cheatsheet.table import canonical_loss
 from recipes.bodies import BODIES
 from recipes.features import (
     as_features,
+    in_order,
     input_shape_of,
     moments,
+    remember_columns,
     require_float32_spread,
     require_image,
 )
@@ -64,8 +66,9 @@ def build_model(
     Args:
         task: `"regression"`, `"binary"`, `"multiclass"`, `"multilabel"` or `"quantile"`; from `y` when missing, with a
             line that says so where `y` allows another reading, such as counts and numbered classes.
-        x: Training inputs `(n, ...)`, for shape and scale.
-        y: Training target, for task, width, loss and scale.
+        x: Training inputs `(n, ...)`, for shape and scale; a table's columns keep their names, so that `fit` puts those
+            of another one in this order.
+        y: Training target, for task, width, loss and scale; likewise.
         input_shape: Shape of one example, such as `(28, 28, 1)`, where there is no `x`.
         num_classes: Number of classes or labels, where there is no `y`.
         body: `"mlp"`, `"cnn"` for images, `"sequence"` for `(n, steps, features)`, or a function that returns a list of
@@ -103,11 +106,11 @@ def build_model(
         )
     if task is None and y is None:
         raise ValueError("Which model? Received: task=None, y=None. Pass a task such as 'binary', or x and y.")
-    if task is None:
-        inferred = cheatsheet.infer_task(y)
-        if loss is None and activation is None and num_classes is None:
-            say_what_was_read(inferred)
-    head = _head_for(task, num_classes, y, loss, activation, quantiles)
+    x, y = in_order(x, None, "x"), in_order(y, None, "y")  # counted columns, as `fit` will
+    read = cheatsheet.infer_task(y) if task is None else task
+    if isinstance(read, cheatsheet.Inference) and loss is None and activation is None and num_classes is None:
+        say_what_was_read(read)
+    head = _head_for(read, num_classes, y, loss, activation, quantiles)
     if head.task == "reconstruction":
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
     features = None if x is None else as_features(x)
@@ -135,6 +138,7 @@ def build_model(
     if scale and isinstance(optimizer, str) and isinstance(inner, keras.optimizers.SGD):
         power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
         _divide_learning_rate(inner, float(np.max(scale[0].scale)) ** power)
+    remember_columns(model, x, y)
     return model
 
 
@@ -176,7 +180,7 @@ def _require_list(metrics: Any) -> None:
 
 
 def _head_for(
-    task: str | None,
+    task: str | cheatsheet.Inference,
     num_classes: int | None,
     y: Any,
     loss: str | keras.losses.Loss | None,
@@ -188,6 +192,8 @@ def _head_for(
         name = canonical_loss(loss.name)
     if getattr(loss, "from_logits", False) and activation is None:
         activation = "linear"  # the loss applies the activation itself
+    if isinstance(task, cheatsheet.Inference):
+        task, name = decided(task, num_classes, name, activation)
     return cheatsheet.head(task, num_classes, y, name, activation, quantiles=quantiles)
 
 

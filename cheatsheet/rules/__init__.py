@@ -37,9 +37,9 @@ RULES: dict[str, Rule] = {
 }
 # What is found while values are read, before any rule can judge them.
 READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight", "unaligned_rows",
-           "missing_target")  # fmt: skip
-# Which only advise.
-ADVICE = ("counts_by_squares", "skewed_target")
+           "missing_target", "swapped")  # fmt: skip
+# Which only advise; the last two while labels are encoded.
+ADVICE = ("counts_by_squares", "skewed_target", "look_alike_labels", "single_row_class")
 # Without which nothing can be trained, whatever one says.
 NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", "unfit_metric",
                  *READING)  # fmt: skip

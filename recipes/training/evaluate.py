@@ -19,7 +19,7 @@ from recipes.training.data.trees import is_tree, items_of
 from recipes.training.engines.registry import choose
 from recipes.training.evaluation import Evaluation, Report
 from recipes.training.scores import of_classes, of_labels, of_numbers, of_quantiles
-from recipes.training.signature import OutputPart, Signature, signature_of
+from recipes.training.signature import OutputPart, Signature, expected_of
 
 PREDICT_ROWS = 256  # at once
 
@@ -31,7 +31,8 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
         model: A compiled model.
         x: Inputs `(n, ...)`, checked as `fit` checks them; several as for `fit`. A `tf.data.Dataset`, `PyDataset` or
             generator goes to Keras as it is.
-        like: What it was trained on; by default what `fit` remembers of it. A table's columns are put in that order.
+        like: What it was trained on; by default what `fit`, or `build_model`, remembers of it. A table's columns are
+            put in that order.
         batch_size: Rows at once; it does not change the outputs.
 
     Returns:
@@ -42,7 +43,7 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
     """
     if is_stream(x):
         return model.predict(x, verbose=0)
-    inputs = require_inputs(describe_model(model), x, like or signature_of(model))
+    inputs = require_inputs(describe_model(model), x, like or expected_of(model))
     engine, _ = choose("auto", model, inputs)
     return engine.predict(model, inputs, batch_size)
 
@@ -77,7 +78,7 @@ def evaluate(
     """
     if is_stream(x):
         return Evaluation(model.evaluate(x, verbose=0, return_dict=True), {})
-    data = examples(model, x, y, like or signature_of(model), sample_weight)
+    data = examples(model, x, y, like or expected_of(model), sample_weight)
     engine, _ = choose("auto", model, data.arrays)
     numbers = dict(engine.evaluate(model, data, batch_size))
     unweighted = [] if data.sample_weight is None else _unweighted(model, numbers)
