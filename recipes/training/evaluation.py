@@ -43,6 +43,7 @@ class Report:
         precision: By class, how many of those predicted to be it are; NaN where none was.
         calibration: Of its probabilities; `None` where it gives none.
         points: True and predicted values `(2, n)`, at most 2,000 of them; `None` for classes.
+        positive: The class that a single output for two is for; `None` for others.
     """
 
     classes: tuple[Any, ...] = ()
@@ -51,6 +52,7 @@ class Report:
     precision: Mapping[Any, float] = field(default_factory=dict)
     calibration: Calibration | None = None
     points: np.ndarray | None = None
+    positive: Any = None
 
 
 class Evaluation(Mapping[str, float]):
@@ -153,6 +155,8 @@ def _escaped(lines: Sequence[str]) -> str:
 def _table_of(name: str | None, report: Report) -> list[str]:
     """Write an output's confusion matrix with recall and precision, or of many classes the latter's worst."""
     lines = [f"{name}:"] if name is not None and report.classes else []
+    if report.positive is not None:
+        lines.append(f"positive class {report.positive!r}, negative {report.classes[0]!r}")
     if report.confusion_matrix is not None and len(report.classes) <= MOST_SHOWN:
         labels = [str(label)[:16] for label in report.classes]
         cells = [[f"{value:g}" for value in row] for row in np.round(report.confusion_matrix, 1)]
