@@ -55,7 +55,8 @@ def least_loss(loss: str, y: Any) -> float:
     """Give the loss that a perfect model would get on this target.
 
     0 for most losses, but not for all: crossentropy with targets between 0 and 1 costs their entropy (an autoencoder's
-    grey pixels, soft labels), and the Poisson loss leaves out ln y!, so that it may be far below 0.
+    grey pixels, soft labels), and the Poisson loss leaves out ln y!, so that it may be far below 0. Of counts it is a
+    bound that no model of their rates comes near: it is reached where every single count is foretold.
 
     Args:
         loss: Keras' name of the loss.

@@ -88,6 +88,11 @@ def _in_words(finding: Finding) -> str:
     return f"{place}{finding.message}" + (f" {fix[0].upper()}{fix[1:]}." if fix else "")
 
 
+def unreadable(message: str) -> DataError:
+    """Return the error for values that are no numbers to train on; the message ends with the mend."""
+    return DataError([Finding("unreadable_values", "error", message)])
+
+
 def unfit_target(message: str, fix: str = "") -> DataError:
     """Return the error for a `y` that its task or loss cannot take, with the mend."""
     return DataError([Finding("unfit_target", "error", message, fix)])

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
+from cheatsheet.finding import unfit_target
 from cheatsheet.table import Row, lookup
 from cheatsheet.targets import Inference, in_unit_interval, infer_task, is_whole, require_target
 
 QUANTILES = (0.05, 0.5, 0.95)  # the median and a 90 % interval
+_OR_MEND = "leave num_classes out, or mend y"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def head(
         quantiles: For `task="quantile"`, strictly between 0 and 1.
 
     Raises:
-        ValueError: where task, classes, `y` and loss do not fit each other, naming the mend.
+        ValueError: where task, classes, `y` and loss do not fit each other, naming the mend; a `DataError` where it
+            is `y` that does not fit.
 
     >>> head("multiclass", num_classes=3)
     Head(units=3, activation='softmax', loss='categorical_crossentropy', metrics=('accuracy',), task='multiclass', \
@@ -133,7 +136,7 @@ def _width(row: Row, num_classes: int | None, target: np.ndarray | None) -> int:
         )
     width = int(num_classes or 0) if target is None else int(np.prod(target.shape[1:]))
     if num_classes is not None and num_classes != width:
-        raise ValueError(f"num_classes={num_classes}, but y has {width} columns. Leave num_classes out, or mend y.")
+        raise unfit_target(f"num_classes={num_classes}, but y has {width} columns.", _OR_MEND)
     return width
 
 
@@ -168,9 +171,11 @@ def _width_of_classes(num_classes: int | None, target: np.ndarray | None) -> int
         return int(num_classes)
     seen = target.shape[1] if target.ndim == 2 else len(np.unique(target))
     if target.ndim == 2 and num_classes not in (None, seen):
-        raise ValueError(f"num_classes={num_classes}, but y has {seen} columns. Leave num_classes out, or mend y.")
+        raise unfit_target(f"num_classes={num_classes}, but y has {seen} columns.", _OR_MEND)
     if num_classes is not None and seen > num_classes:
-        raise ValueError(f"num_classes={num_classes}, but y holds {seen} classes. Pass num_classes={seen}, or mend y.")
+        raise unfit_target(
+            f"num_classes={num_classes}, but y holds {seen} classes.", f"pass num_classes={seen}, or mend y"
+        )
     return int(num_classes or seen)
 
 

@@ -18,7 +18,7 @@ from cheatsheet.modelgraph import (
     read,
     width_to_be,
 )
-from cheatsheet.table import JUDGED, canonical_loss
+from cheatsheet.table import JUDGED, canonical_loss, canonical_metric
 
 Shape = tuple[int | None, ...]
 
@@ -27,7 +27,7 @@ PRIVATE = {
     "KerasTensor": ("_keras_history",),  # which layer made it
     "Layer": ("_inbound_nodes",),  # from what
     "LossFunctionWrapper": ("_fn_kwargs",),  # from_logits and kin, which some configs leave out
-    "Model": ("_compile_config.config",),  # the metrics as they were given
+    "Model": ("_compile_config.config",),  # the metrics as they were named, or given as objects
 }
 
 
@@ -61,7 +61,7 @@ class OutputSpec:
         loss_options: Other settings of Keras' own losses that say what a label means or costs: `label_smoothing`,
             `ignore_class`, `axis`, `delta`, ...
         is_own_loss: Whether the loss is a function or class of the user's own, so that its name proves nothing.
-        metrics: Names of the metrics that it is watched by, as far as they are known.
+        metrics: Names of those of Keras' own metrics that watch it, as `cheatsheet.table.canonical_metric` gives them.
         made_by: Name of the layer that computes it, as in `ModelSpec.layers`.
     """
 
@@ -249,6 +249,34 @@ def loss_options(loss: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in ("name", "reduction", "dtype", "fn")}
 
 
+def _with_metrics(outputs: tuple[OutputSpec, ...], model: Any) -> tuple[OutputSpec, ...]:
+    """Add to each output the names of Keras' metrics that watch it, as `compile` takes them."""
+    names: dict[int, list[str]] = {i: [] for i in range(len(outputs))}
+    asked = read(read(model, "_compile_config"), "config") or {}
+    for given in (asked.get("metrics"), asked.get("weighted_metrics")):
+        for i, output in enumerate(outputs):
+            if len(outputs) == 1:
+                mine = given
+            elif isinstance(given, Mapping):
+                mine = given.get(output.name, given.get(output.layer))
+            else:
+                mine = given[i] if isinstance(given, list | tuple) and len(given) == len(outputs) else None
+            names[i] += metric_names(mine)
+    return tuple(replace(output, metrics=tuple(names[i])) for i, output in enumerate(outputs))
+
+
+def metric_names(metrics: Any) -> list[str]:
+    """Name Keras' own among these metrics, however they are nested."""
+    if isinstance(metrics, Mapping):
+        metrics = [*metrics.values()]
+    if isinstance(metrics, list | tuple):
+        return [name for part in metrics for name in metric_names(part)]
+    if metrics is None or isinstance(metrics, str):
+        return [canonical_metric(metrics)] if metrics else []
+    of = metrics if hasattr(metrics, "__name__") else type(metrics)  # a function, a class, or an object of one
+    return [canonical_metric(of.__name__)] if is_of_the_frameworks(of) else []
+
+
 def _loss_name(loss: Any) -> str | None:
     """Give a loss's full name: that of Keras' class, which a user may have named otherwise, or its own."""
     by_class = canonical_loss(type(loss).__name__)
@@ -256,29 +284,3 @@ def _loss_name(loss: Any) -> str | None:
         return by_class
     name = getattr(loss, "name", None) or getattr(loss, "__name__", None)
     return canonical_loss(str(name)) if name else None
-
-
-def _with_metrics(outputs: tuple[OutputSpec, ...], model: Any) -> tuple[OutputSpec, ...]:
-    """Add to each output the names of the metrics that were asked for, as they were asked for."""
-    asked = read(read(model, "_compile_config"), "config") or {}
-    found = [_by_output(asked.get(kind), outputs) for kind in ("metrics", "weighted_metrics")]
-    return tuple(
-        replace(output, metrics=tuple(name for names in metrics for name in names))
-        for output, *metrics in zip(outputs, *found, strict=True)
-    )
-
-
-def _by_output(metrics: Any, outputs: tuple[OutputSpec, ...]) -> list[list[str]]:
-    if isinstance(metrics, Mapping):
-        return [_metric_names(metrics.get(output.name, metrics.get(output.layer))) for output in outputs]
-    if isinstance(metrics, list | tuple) and len(outputs) > 1:
-        if len(metrics) == len(outputs) and all(isinstance(part, list | tuple) for part in metrics):
-            return [_metric_names(part) for part in metrics]
-        return [[] for _ in outputs]  # Keras reads these by place, and says so itself where it cannot
-    return [_metric_names(metrics) for _ in outputs]
-
-
-def _metric_names(metrics: Any) -> list[str]:
-    given = metrics if isinstance(metrics, list | tuple) else [] if metrics is None else [metrics]
-    names = [metric if isinstance(metric, str) else getattr(metric, "name", None) for metric in given]
-    return [name for name in names if isinstance(name, str)]

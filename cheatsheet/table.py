@@ -254,6 +254,38 @@ JUDGED = OF_NUMBERS | OF_ONE_CLASS | OF_YES_OR_NO | OF_MARGINS | {"kl_divergence
 # Those whose target and output must have one shape once the labels are encoded.
 COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
 
+# Losses of Keras that give one value for each step or pixel: they take the last axis of the output together, no other.
+BY_LAST_AXIS = COMPARES_SHAPES | {
+    "sparse_categorical_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+}
+
+# Metrics of Keras that compare y with the outputs value by value or by the largest of each row: they read one-hot rows,
+# and of numbered classes make an error or nonsense.
+OF_ROWS = {
+    "precision", "recall", "auc", "true_positives", "true_negatives", "false_positives", "false_negatives", "f1_score",
+    "fbeta_score", "precision_at_recall", "recall_at_precision", "sensitivity_at_specificity",
+    "specificity_at_sensitivity", "binary_accuracy", "categorical_accuracy", "top_k_categorical_accuracy",
+    "binary_crossentropy", "categorical_crossentropy", "kl_divergence", "categorical_hinge", "cosine_similarity",
+    "mean_squared_error", "mean_absolute_error", "root_mean_squared_error", "one_hot_io_u", "one_hot_mean_io_u",
+}  # fmt: skip
+# Those that read the number of one class.
+OF_NUMBERED = {"sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "sparse_categorical_crossentropy"}
+
+
+def canonical_metric(name: str) -> str:
+    """Give the name of one of the metrics above, from its class's name or a short one; others come back unchanged.
+
+    >>> canonical_metric("AUC"), canonical_metric("F1Score"), canonical_metric("mse"), canonical_metric("mine")
+    ('auc', 'f1_score', 'mean_squared_error', 'mine')
+    """
+    squeezed = canonical_loss(name).lower().replace("_", "")
+    return {known.replace("_", ""): known for known in OF_ROWS | OF_NUMBERED}.get(squeezed, name)
+
 
 def canonical_loss(name: str) -> str:
     """Give Keras' full name of a loss, from its short, class or function name; unknown names come back unchanged.

@@ -7,6 +7,7 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.columns import mend_of_text
 from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import show_values
 from cheatsheet.finding import unfit_target
@@ -129,8 +130,10 @@ def _infer_text(values: np.ndarray, num_rows: int) -> Inference:
     if len(values) > MOST_CLASSES_WITH_GAPS and _are_numbers(values):
         raise unfit_target(
             f"y holds numbers stored as text ({show_values(values)}): {len(values)} distinct in {num_rows} rows.",
-            "convert them with y.astype(float)",
+            "convert them with np.asarray(y, float)",
         )
+    if len(values) > MOST_CLASSES_WITH_GAPS and (meant := mend_of_text(values, "y")) is not None:
+        raise unfit_target(f"y holds {meant[0]} ({show_values(values)}), {len(values)} distinct.", meant[1])
     if len(values) > MOST_CLASSES_WITH_GAPS and len(values) == num_rows:
         raise unfit_target(
             f"y holds {num_rows} texts, all different ({show_values(values)}): names, not classes. "
@@ -138,9 +141,26 @@ def _infer_text(values: np.ndarray, num_rows: int) -> Inference:
             "pass the column that holds the classes",
         )
     task = "binary" if len(values) == 2 else "multiclass"
-    also = ("if they are quantities, say y.astype(float)",) if _are_numbers(values) else ()
+    also: tuple[str, ...] = ("if they are quantities, say np.asarray(y, float)",) if _are_numbers(values) else ()
+    alike = look_alike(values)
+    also += (f"{alike}: if they are one class, mend y",) if alike else ()
     evidence = f"{len(values)} distinct texts ({show_values(values)}) in {num_rows} rows"
-    return Inference(task, len(values), evidence, also, plain_labels(values))
+    return Inference(task, len(values), evidence, also, plain_labels(values), is_choice=bool(alike))
+
+
+def look_alike(values: Any) -> str:
+    """Name the first labels that differ in blanks or capitals alone, in words; empty where all differ in more.
+
+    >>> look_alike(["setosa", "Setosa ", "virginica"])
+    "'setosa', 'Setosa ' differ in blanks or capitals alone"
+    """
+    groups: dict[str, list[str]] = {}
+    for label in values:
+        if not isinstance(label, str):
+            return ""
+        groups.setdefault("".join(label.split()).casefold(), []).append(str(label))
+    alike = next((group for group in groups.values() if len(group) > 1), None)
+    return f"{show_values(alike)} differ in blanks or capitals alone" if alike else ""
 
 
 def _are_numbers(values: np.ndarray) -> bool:
@@ -261,9 +281,12 @@ def require_target(y: Any, task: str, loss: str) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == 1 and task != "reconstruction":
         array = array[:, 0]
     if array.dtype.kind == "U" and task not in ("binary", "multiclass"):
+        if (meant := mend_of_text(array, "y")) is not None:
+            raise unfit_target(f"task={task!r} needs numbers, but y holds {meant[0]} ({show_values(array)}).", meant[1])
         raise unfit_target(
             f"task={task!r} needs numbers, but y holds text ({show_values(np.unique(array))}).",
-            "say task='multiclass' (or 'binary') for labels, or convert with y.astype(float)",
+            "say task='multiclass' (or 'binary') for labels"
+            + (", or convert with np.asarray(y, float)" if _are_numbers(array) else ""),
         )
     check = {"binary": _require_binary, "multiclass": _require_multiclass, "multilabel": _require_multilabel}
     if task in check:
@@ -297,7 +320,8 @@ def _require_binary(array: np.ndarray) -> None:
     values = np.unique(array)
     if len(values) > 2:
         raise unfit_target(
-            f"task='binary' expects two classes, but y holds {len(values)}: {show_values(values)}.",
+            f"task='binary' expects two classes, but y holds {len(values)}: {show_values(values)}."
+            + (f" {alike}." if (alike := look_alike(values.tolist())) else ""),
             f"say task='multiclass', num_classes={len(values)}, or task='regression' for quantities",
         )
 

@@ -11,22 +11,25 @@ import keras
 import numpy as np
 
 import cheatsheet
-from cheatsheet.common.arguments import OTHER_NAMES, as_widths, require_whole
+from cheatsheet.common.arguments import as_widths, hint_for, require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
-from cheatsheet.head import QUANTILES, Head
+from cheatsheet.finding import unfit_target
+from cheatsheet.head import QUANTILES, Head, decided
 from cheatsheet.rules.data import require_same_rows
 from cheatsheet.table import canonical_loss
 from recipes.bodies import BODIES
 from recipes.features import (
     as_features,
+    in_order,
     input_shape_of,
     moments,
+    remember_columns,
     require_float32_spread,
     require_image,
 )
-from recipes.losses import Pinball, sign_accuracy
+from recipes.losses import Pinball, require_metrics, sign_accuracy, with_loss_for
 from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
@@ -63,8 +66,9 @@ def build_model(
     Args:
         task: `"regression"`, `"binary"`, `"multiclass"`, `"multilabel"` or `"quantile"`; from `y` when missing, with a
             line that says so where `y` allows another reading, such as counts and numbered classes.
-        x: Training inputs `(n, ...)`, for shape and scale.
-        y: Training target, for task, width, loss and scale.
+        x: Training inputs `(n, ...)`, for shape and scale; a table's columns keep their names, so that `fit` puts those
+            of another one in this order.
+        y: Training target, for task, width, loss and scale; likewise.
         input_shape: Shape of one example, such as `(28, 28, 1)`, where there is no `x`.
         num_classes: Number of classes or labels, where there is no `y`.
         body: `"mlp"`, `"cnn"` for images, `"sequence"` for `(n, steps, features)`, or a function that returns a list of
@@ -77,7 +81,8 @@ def build_model(
             when missing. With an output scale, that of
             `"sgd"` is meant for standardised y: the raw gradient grows with y's unit, which adaptive optimizers
             undo and plain descent does not.
-        metrics: Keras metrics or their names, to watch beside the task's own.
+        metrics: Keras metrics or their names, to watch beside the task's own. For several classes precision, recall,
+            AUC and kin read one-hot rows, which `fit` makes of labels; the loss is then the one of rows.
         seed: Makes the initial weights and dropout repeatable: of all layers that are constructed here without a seed
             of their own, also by a `body` function, nested models and built layers included. Python's and NumPy's
             generators are left alone, so what a `body` function draws from them itself, and an initializer object
@@ -89,7 +94,8 @@ def build_model(
         A compiled `keras.Sequential`.
 
     Raises:
-        ValueError: where the arguments do not fit each other or the data, before anything is built.
+        DataError: for an x or a y that holds what no network can take, or that does not fit the task, as `fit` does.
+        ValueError: where the arguments do not fit each other, before anything is built.
     """
     if seed is not None:
         require_whole("seed", seed, 0)
@@ -100,11 +106,11 @@ def build_model(
         )
     if task is None and y is None:
         raise ValueError("Which model? Received: task=None, y=None. Pass a task such as 'binary', or x and y.")
-    if task is None:
-        inferred = cheatsheet.infer_task(y)
-        if loss is None and activation is None and num_classes is None:
-            say_what_was_read(inferred)
-    head = _head_for(task, num_classes, y, loss, activation, quantiles)
+    x, y = in_order(x, None, "x"), in_order(y, None, "y")  # counted columns, as `fit` will
+    read = cheatsheet.infer_task(y) if task is None else task
+    if isinstance(read, cheatsheet.Inference) and loss is None and activation is None and num_classes is None:
+        say_what_was_read(read)
+    head = _head_for(read, num_classes, y, loss, activation, quantiles)
     if head.task == "reconstruction":
         raise ValueError("build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.")
     features = None if x is None else as_features(x)
@@ -112,6 +118,9 @@ def build_model(
     target = None if y is None else as_array(y, "y")
     if features is not None and target is not None:
         require_same_rows(features, target)
+    _require_list(metrics)
+    rows = target is not None and target.ndim > 1 and target.shape[1] > 1
+    head = with_loss_for(head, metrics, free=loss is None, rows=rows)
     if body is None:
         body = "mlp"
         say_what_is_flattened(shape)
@@ -129,6 +138,7 @@ def build_model(
     if scale and isinstance(optimizer, str) and isinstance(inner, keras.optimizers.SGD):
         power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
         _divide_learning_rate(inner, float(np.max(scale[0].scale)) ** power)
+    remember_columns(model, x, y)
     return model
 
 
@@ -155,8 +165,8 @@ def compile_head(
     Raises:
         TypeError: for `metrics` that are no list.
     """
-    if isinstance(metrics, str) or not isinstance(metrics, list | tuple):
-        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: metrics={_in_short(metrics)}.")
+    _require_list(metrics)
+    require_metrics(metrics)
     model.compile(
         optimizer=_optimizer(optimizer, learning_rate),
         loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
@@ -164,8 +174,13 @@ def compile_head(
     )
 
 
+def _require_list(metrics: Any) -> None:
+    if isinstance(metrics, str) or not isinstance(metrics, list | tuple):
+        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: metrics={_in_short(metrics)}.")
+
+
 def _head_for(
-    task: str | None,
+    task: str | cheatsheet.Inference,
     num_classes: int | None,
     y: Any,
     loss: str | keras.losses.Loss | None,
@@ -177,6 +192,8 @@ def _head_for(
         name = canonical_loss(loss.name)
     if getattr(loss, "from_logits", False) and activation is None:
         activation = "linear"  # the loss applies the activation itself
+    if isinstance(task, cheatsheet.Inference):
+        task, name = decided(task, num_classes, name, activation)
     return cheatsheet.head(task, num_classes, y, name, activation, quantiles=quantiles)
 
 
@@ -193,7 +210,7 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     for name in options:
         if name not in known:
             names = [*known, *inspect.signature(build_model).parameters]
-            hint = did_you_mean(OTHER_NAMES.get(name, name), names)
+            hint = hint_for("build_model", name, names)
             raise TypeError(
                 f"build_model has no argument {name!r} with body={body!r}, which takes {', '.join(known)}.{hint}"
             )
@@ -290,9 +307,9 @@ def _rescaling(scale: np.ndarray, offset: np.ndarray, name: str) -> keras.layers
 def _require_scale(std: np.ndarray) -> None:
     """Refuse columns of y that are tiny, and warn of very unequal ones: their raw losses cannot be trained on."""
     if std.min() < SMALLEST_SPREAD:
-        raise ValueError(
-            f"y varies by only {std.min():.3g} in its units, so that the gradients of its loss vanish in float32. "
-            "Multiply y by a scale, so that it varies by about 1."
+        raise unfit_target(
+            f"y varies by only {std.min():.3g} in its units, so that the gradients of its loss vanish in float32.",
+            "multiply y by a scale, so that it varies by about 1",
         )
     if std.max() / std.min() > UNEQUAL_COLUMNS:
         warn_user(

@@ -1,17 +1,42 @@
 """The inputs `x` as numbers that a network can take, or an error that says what is in the way."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from cheatsheet.common.arguments import is_whole
 from cheatsheet.common.arrays import as_array, require_finite
-from cheatsheet.common.columns import numbers_in_text
+from cheatsheet.common.columns import mend_of_text, numbers_in_text
 from cheatsheet.common.tables import columns_of, integer_dtype, is_table, names_in, number_columns, select
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import show_values
-from cheatsheet.finding import DataError, Finding
+from cheatsheet.finding import DataError, Finding, unreadable
+
+
+@dataclass(frozen=True)
+class BuiltFrom:
+    """Names of the columns of the tables that a model was built from, in their order; `None` where they had none."""
+
+    x: tuple[Any, ...] | None = None
+    y: tuple[Any, ...] | None = None
+
+
+_BUILT_FROM: WeakKeyDictionary[Any, BuiltFrom] = WeakKeyDictionary()
+
+
+def remember_columns(model: Any, x: Any, y: Any = None) -> None:
+    """Keep with a model, for as long as it lives, the names of the columns whose scales it was built with."""
+    names = BuiltFrom(columns_of(x), columns_of(y))
+    if names != BuiltFrom():
+        _BUILT_FROM[model] = names
+
+
+def built_from(model: Any) -> BuiltFrom:
+    """Return what `remember_columns` keeps of a model."""
+    return _BUILT_FROM.get(model, BuiltFrom())
 
 
 def as_features(x: Any, name: str = "x") -> np.ndarray:
@@ -25,7 +50,7 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
         Array of shape `(n, ...)` with at least two axes; float32, or the integer dtype that came.
 
     Raises:
-        ValueError: for text, missing or non-finite values, empty or ragged input, and numbers that float32
+        DataError: for text, missing or non-finite values, empty or ragged input, and numbers that float32
             cannot hold.
     """
     if is_table(x):
@@ -54,7 +79,9 @@ def _from_table(table: Any, name: str) -> np.ndarray:
 def _from_text(array: np.ndarray, name: str) -> np.ndarray:
     numbers = numbers_in_text(array)
     if numbers is None:
-        raise ValueError(
+        if (meant := mend_of_text(array, name)) is not None:
+            raise unreadable(f"{name} holds {meant[0]} ({show_values(array.ravel())}). Expected numbers. {meant[1]}")
+        raise unreadable(
             f"{name} holds text ({show_values(np.unique(array))}). Expected numbers. "
             "Encode text columns first (sklearn.preprocessing.OneHotEncoder)."
         )
@@ -104,13 +131,13 @@ def _require_float32(array: np.ndarray, name: str, where: str = "") -> None:
     """Require numbers, of whatever type, that are still told apart as float32; `where` names the one column.
 
     Raises:
-        ValueError: for values that are too large, or like 1e8 + noise, in any width of integers too.
+        DataError: for values that are too large, or like 1e8 + noise, in any width of integers too.
     """
     if array.dtype.kind == "b" or array.dtype.itemsize < 4 or array.dtype == np.float32:
         return  # float32 has been rounded before, and the rest is exact
     largest = max(abs(float(array.max())), abs(float(array.min())))
     if largest > 1e18:  # its square, which every variance and squared error needs, leaves float32
-        raise ValueError(
+        raise unreadable(
             f"{where or name} reaches {largest:.3g}, too large for float32 arithmetic. Divide it by a scale first."
         )
     if largest > (1e4 if array.dtype.kind == "f" else 2**24):  # whole numbers up to there are exact
@@ -121,7 +148,7 @@ def require_float32_spread(array: np.ndarray, name: str, where: str = "") -> Non
     """Require that what varies in each column survives float32, which has 24 bits; `where` names the one column.
 
     Raises:
-        ValueError: for values like 1e8 + noise, all of which become one number.
+        DataError: for values like 1e8 + noise, all of which become one number.
     """
     columns = array.reshape(len(array), -1).astype(np.float64, copy=False)
     size, spread = np.maximum(columns.max(axis=0), -columns.min(axis=0)), columns.std(axis=0)
@@ -129,7 +156,7 @@ def require_float32_spread(array: np.ndarray, name: str, where: str = "") -> Non
     if len(lost):
         i = int(lost[0])
         where = where or (name if columns.shape[1] == 1 else f"column {i} of {name}")
-        raise ValueError(
+        raise unreadable(
             f"{where} varies by {spread[i]:.3g} around values of size {size[i]:.3g}, which float32 cannot resolve. "
             f"Subtract an offset, such as {name}.mean(axis=0)."
         )

@@ -1,12 +1,16 @@
-"""The one loss and the one metric of the cheatsheet that Keras lacks."""
+"""The one loss and the one metric of the cheatsheet that Keras lacks, and which loss goes with which of its metrics."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 
-from cheatsheet.head import QUANTILES
+from cheatsheet.common.words import did_you_mean
+from cheatsheet.head import QUANTILES, Head
+from cheatsheet.modelspec import metric_names
+from cheatsheet.table import OF_NUMBERED, OF_ROWS
 
 
 @keras.saving.register_keras_serializable(package="recipes")
@@ -43,3 +47,58 @@ def sign_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Compute how often the output lies on the right side of 0, for labels -1 and +1; shape `(n,)`."""
     same = ops.equal(ops.greater(y_true, 0), ops.greater(y_pred, 0))
     return ops.mean(ops.cast(same, "float32"), axis=-1)
+
+
+def with_loss_for(head: Head, metrics: Sequence[Any], *, free: bool, rows: bool) -> Head:
+    """Take the twin of a multiclass loss that these metrics can be watched beside.
+
+    `"sparse_categorical_crossentropy"` of numbered classes and `"categorical_crossentropy"` of one-hot rows are the
+    same number, but precision, recall, AUC and kin read rows alone, and Keras' sparse metrics numbers alone.
+
+    Args:
+        head: Of any task.
+        metrics: Beside its own.
+        free: Whether nobody has asked for this very loss.
+        rows: Whether y holds rows. Of labels `fit` makes either.
+
+    Raises:
+        ValueError: for metrics that cannot be watched beside this loss, or beside each other.
+    """
+    if head.task != "multiclass":
+        return head
+    asked = metric_names(list(metrics))
+    of_rows, of_numbers = ([name for name in asked if name in kind] for kind in (OF_ROWS, OF_NUMBERED))
+    numbered = head.loss == "sparse_categorical_crossentropy"
+    if of_rows and of_numbers:
+        raise ValueError(
+            f"metrics={of_rows[0]!r} reads one-hot rows, and {of_numbers[0]!r} the number of a class. "
+            "Expected one kind. Leave 'sparse' out of the latter's name, or one of them."
+        )
+    if (numbered and of_rows) or (not numbered and of_numbers):
+        strange, reads = (of_rows[0], "one-hot rows") if numbered else (of_numbers[0], "the number of a class")
+        twin = "categorical_crossentropy" if numbered else "sparse_categorical_crossentropy"
+        if not free or rows:
+            takes = "the number of a class" if numbered else "rows"
+            fix = f"Say loss={twin!r}" if numbered or not rows else "Leave 'sparse' out of its name"
+            raise ValueError(f"The metric {strange!r} reads {reads}, but {head.loss} takes {takes}. {fix}.")
+        return replace(head, loss=twin)
+    return head
+
+
+def require_metrics(metrics: Sequence[Any]) -> None:
+    """Require names that Keras knows, before it meets them within its first step.
+
+    Raises:
+        ValueError: for another name, with the nearest.
+    """
+    for name in metrics:
+        if not isinstance(name, str) or name.lower() in ("accuracy", "acc", "crossentropy", "ce"):
+            continue
+        try:
+            keras.metrics.get(name)
+        except ValueError:
+            known = [name for name, thing in vars(keras.metrics).items() if isinstance(thing, type)]
+            raise ValueError(
+                f"Unknown metric. Received: metrics={name!r}. Expected the name of one of keras.metrics, such as "
+                f"'accuracy', 'auc' or 'f1_score'.{did_you_mean(name, known)}"
+            ) from None

@@ -6,114 +6,17 @@
 import datetime
 import re
 import sys
-import tempfile
 import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
 import scipy.sparse
+from mistakes import NUM_COLUMNS, Case, Given, endless, keras_tuner_objective, of_fit, search, silent_fit
 
 import cheatsheet
 import recipes
 from recipes import build_autoencoder, build_model, diagnose, fit, grok, load_data, tune
-
-NUM_COLUMNS = 30
-OTHER_OUTPUTS = {"kind": "sparse_categorical_crossentropy", "size": "mean_squared_error"}
-
-
-class Given:
-    """Good data of some size, and models that fit them; each case spoils one thing."""
-
-    def __init__(self, num_rows: int) -> None:
-        rng = np.random.default_rng(0)
-        self.x = rng.normal(size=(num_rows, NUM_COLUMNS)).astype("float32")
-        self.y = (self.x[:, 0] > 0).astype(int)
-        self.kinds = np.digitize(self.x[:, 0], [-0.5, 0.5])
-        self.numbers = self.x[:, 1].copy()
-        self.table = pd.DataFrame(self.x, columns=[f"c{i}" for i in range(NUM_COLUMNS)], copy=False)
-        self.folder = Path(tempfile.mkdtemp())
-        few = slice(0, 64)
-        self.run = fit(self.binary(), self.table[few], np.array(["no", "yes"])[self.y[few]], verbose=0)
-        self.several_run = fit(
-            self.several(), self.x[few], {"kind": self.kinds[few], "size": self.numbers[few]}, verbose=0
-        )
-
-    def binary(self) -> keras.Model:
-        return build_model("binary", input_shape=(NUM_COLUMNS,), units=(2,), seed=0)
-
-    def multiclass(self) -> keras.Model:
-        return self.compiled(3, "softmax", "sparse_categorical_crossentropy")
-
-    def one_hot(self) -> keras.Model:
-        return self.compiled(3, "softmax", "categorical_crossentropy")
-
-    def regression(self) -> keras.Model:
-        return self.compiled(1, None, "mean_squared_error")
-
-    def compiled(self, units: int, activation: Any, loss: Any) -> keras.Model:
-        model = keras.Sequential([keras.Input((NUM_COLUMNS,)), keras.layers.Dense(units, activation)])
-        model.compile("adam", loss)
-        return model
-
-    def several(self) -> keras.Model:
-        inputs = keras.Input((NUM_COLUMNS,))
-        outputs = {"kind": keras.layers.Dense(3, "softmax", name="kind")(inputs),
-                   "size": keras.layers.Dense(1, name="size")(inputs)}  # fmt: skip
-        model = keras.Model(inputs, outputs)
-        model.compile("adam", OTHER_OUTPUTS)
-        return model
-
-    def two_inputs(self) -> keras.Model:
-        a, b = keras.Input((NUM_COLUMNS,), name="a"), keras.Input((2,), name="b")
-        model = keras.Model([a, b], keras.layers.Dense(1)(keras.layers.Concatenate()([a, b])))
-        model.compile("adam", "mean_squared_error")
-        return model
-
-    def pictures(self, *shape: int) -> np.ndarray:
-        return np.zeros((len(self.x), *shape), "float32")
-
-    def with_value(self, value: float) -> np.ndarray:
-        """The inputs, with this value in one cell of the last row."""
-        x = self.x.copy()
-        x[-1, 3] = value
-        return x
-
-    def labelled(self, *labels: Any) -> np.ndarray:
-        return np.resize(np.array(labels, dtype=object if None in labels else None), len(self.x))
-
-
-class Case(NamedTuple):
-    """A mistake: where, what, and the call; `warns` where it is only warned of."""
-
-    where: str
-    what: str
-    call: Callable[[Given], Any]
-    warns: bool = False
-
-
-def endless():
-    while True:
-        yield np.zeros((2, NUM_COLUMNS)), np.zeros((2, 1))
-
-
-def silent_fit(model: keras.Model, *data: Any, **options: Any) -> Any:
-    return fit(model, *data, verbose=0, **options)
-
-
-def of_fit(g: Given, model: keras.Model, *data: Any, **options: Any) -> Any:
-    """Call fit, and see that the model is as it was before: no step was made."""
-    before = [weight.copy() for weight in model.get_weights()]
-    try:
-        return silent_fit(model, *data, **options)
-    finally:
-        if before:
-            for ours, theirs in zip(before, model.get_weights(), strict=True):
-                np.testing.assert_array_equal(ours, theirs)
-
 
 FIT = [
     Case("fit", "x holds NaN", lambda g: of_fit(g, g.binary(), g.with_value(np.nan), g.y)),
@@ -230,6 +133,33 @@ FIT = [
     Case("fit", "y beside a stream", lambda g: of_fit(g, g.regression(), endless(), g.y, steps_per_epoch=1)),
     Case("fit", "channels first", lambda g: silent_fit(
         build_model("binary", input_shape=(8, 8, 3), body="cnn"), g.pictures(3, 8, 8)[:64], g.y[:64])),
+    Case("fit", "x and y in one tuple", lambda g: of_fit(g, g.binary(), (g.x, g.y))),
+    Case("fit", "x and y swapped for a classifier", lambda g: of_fit(g, g.multiclass(), g.kinds, g.x)),
+    Case("fit", "validation_data swapped", lambda g: of_fit(g, g.binary(), g.x, g.y, validation_data=(g.y, g.x))),
+    Case("fit", "a column of durations",
+         lambda g: of_fit(g, g.binary(), g.table.assign(c3=pd.Timedelta(days=2)), g.y)),
+    Case("fit", "a column of periods",
+         lambda g: of_fit(g, g.binary(), g.table.assign(c3=pd.Period("2026-01")), g.y)),
+    Case("fit", "a column of times of day",
+         lambda g: of_fit(g, g.binary(), g.table.assign(c3=datetime.time(12)), g.y)),
+    Case("fit", "a column with decimal commas", lambda g: of_fit(g, g.binary(), g.table.assign(c3="3,14"), g.y)),
+    Case("fit", "a column whose commas may part thousands",
+         lambda g: of_fit(g, g.binary(), g.table.assign(c3="1,234"), g.y)),
+    Case("fit", "a column of 'True' and 'False'",
+         lambda g: of_fit(g, g.binary(), g.table.assign(c3=g.labelled("True", "False")), g.y)),
+    Case("fit", "decimal commas for numbers",
+         lambda g: of_fit(g, g.regression(), g.x, g.labelled("3,14", "2,7", "10,25"))),
+    Case("fit", "a label misspelt, for a model of the other two",
+         lambda g: of_fit(g, g.compiled(2, "softmax", "sparse_categorical_crossentropy"), g.x,
+                          g.labelled("sun", "rain", "Rain "))),
+    Case("fit", "precision beside numbered classes", lambda g: of_fit(
+        g, g.compiled(3, "softmax", "sparse_categorical_crossentropy", ["precision"]), g.x, g.kinds)),
+    Case("fit", "a sparse metric beside one-hot rows", lambda g: of_fit(
+        g, g.compiled(3, "softmax", "categorical_crossentropy", ["sparse_categorical_accuracy"]), g.x, g.kinds)),
+    Case("fit", "a learning rate", lambda g: of_fit(g, g.binary(), g.x, g.y, learning_rate=0.1)),
+    Case("fit", "a number for the checkpoint's folder", lambda g: of_fit(g, g.binary(), g.x, g.y, checkpoint=3)),
+    Case("fit", "columns that the model was not built from", lambda g: silent_fit(
+        build_model("binary", x=g.table), g.table.rename(columns={"c3": "d3"}), g.y)),
     Case("fit", "numbers as text in x", lambda g: silent_fit(
         g.binary(), g.table[:64].assign(c3=g.table.c3[:64].astype(str)), g.y[:64]), warns=True),
 ]  # fmt: skip
@@ -249,6 +179,8 @@ USE = [
         g.regression(), g.x[:64], g.numbers[:64], verbose=0).predict_labels(g.x)),
     Case("evaluate", "labels that the model does not know",
          lambda g: g.run.evaluate(g.table, g.labelled("no", "maybe"))),
+    Case("evaluate", "x and y in one tuple", lambda g: g.run.evaluate((g.x, g.labelled("no", "yes")))),
+    Case("evaluate", "x and y swapped", lambda g: g.run.evaluate(g.labelled("no", "yes"), g.x)),
     Case("evaluate", "y of other rows", lambda g: g.run.evaluate(g.x, g.labelled("no", "yes")[:-1])),
     Case("evaluate", "another width", lambda g: g.run.evaluate(g.x[:, :3], g.labelled("no", "yes"))),
     Case("evaluate", "a weight below 0",
@@ -258,7 +190,9 @@ USE = [
     Case("save", "a folder with other files", lambda g: (
         (g.folder / "mine").mkdir(exist_ok=True), (g.folder / "mine" / "a.txt").touch(),
         g.run.save(g.folder / "mine"))),
+    Case("save", "no folder", lambda g: g.run.save(None)),
     Case("save", "a file's name", lambda g: g.run.save(g.folder / "model.keras")),
+    Case("load", "no path", lambda g: recipes.load(None)),
     Case("load", "nothing there", lambda g: recipes.load(g.folder / "absent")),
     Case("load", "a folder without a run", lambda g: recipes.load(g.folder)),
     Case("load", "a text file",
@@ -273,6 +207,16 @@ BUILD = [
     Case("build_model", "num_classes that y exceeds", lambda g: build_model(x=g.x, y=g.kinds, num_classes=2)),
     Case("build_model", "an unknown body", lambda g: build_model("binary", body="transformer")),
     Case("build_model", "an unknown argument", lambda g: build_model("binary", droput=0.5)),
+    Case("build_model", "an argument of fit", lambda g: build_model("binary", epochs=5)),
+    Case("build_model", "an unknown metric", lambda g: build_model("binary", metrics=["presicion"])),
+    Case("build_model", "precision beside numbered classes",
+         lambda g: build_model(y=g.kinds, loss="sparse_categorical_crossentropy", metrics=["precision"])),
+    Case("build_model", "a sparse metric beside one-hot rows",
+         lambda g: build_model(y=np.eye(3)[g.kinds], metrics=["sparse_categorical_accuracy"])),
+    Case("build_model", "metrics of rows and of numbers",
+         lambda g: build_model(y=g.kinds, metrics=["recall", "sparse_top_k_categorical_accuracy"])),
+    Case("build_model", "labels that differ in capitals alone",
+         lambda g: build_model(x=g.x, y=g.labelled("setosa", "virginica", "Setosa ")), warns=True),
     Case("build_model", "a text for widths", lambda g: build_model("binary", units="64")),
     Case("build_model", "a width of 0", lambda g: build_model("binary", units=(0,))),
     Case("build_model", "dropout=50", lambda g: build_model("binary", dropout=50)),
@@ -310,6 +254,8 @@ CHEATSHEET = [
     Case("infer_task", "a single value", lambda g: cheatsheet.infer_task(g.y * 0)),
     Case("infer_task", "names, all different", lambda g: cheatsheet.infer_task([f"name {i}" for i in range(50)])),
     Case("infer_task", "numbers as text", lambda g: cheatsheet.infer_task([str(i) for i in range(50)])),
+    Case("infer_task", "numbers with decimal commas",
+         lambda g: cheatsheet.infer_task([f"{i},5" for i in range(50)])),
     Case("infer_task", "dates", lambda g: cheatsheet.infer_task(pd.date_range("2026-01-01", periods=9))),
     Case("lookup", "an unknown loss", lambda g: cheatsheet.lookup("binary", "crossentropy")),
     Case("head", "one class", lambda g: cheatsheet.head("multiclass", 1)),
@@ -322,6 +268,14 @@ SEARCH = [
     Case("tune", "NaN in x", lambda g: search(g, g.with_value(np.nan), g.y)),
     Case("tune", "no data", lambda g: search(g, None, None)),
     Case("tune", "x and y of unequal rows", lambda g: search(g, g.x, g.y[:-1])),
+    Case("tune", "x and y in one tuple", lambda g: search(g, (g.x, g.y), None)),
+    Case("tune", "y with the index of x in another order", lambda g: search(g, g.table, pd.Series(g.y)[::-1])),
+    Case("tune", "validation_data with another column", lambda g: search(
+        g, g.table, g.y, validation_data=(g.table.rename(columns={"c3": "d3"}), g.y))),
+    Case("tune", "patience", lambda g: search(g, g.x, g.y, patience=3)),
+    Case("tune", "one of the hyperparameters", lambda g: search(g, g.x, g.y, dropout=0.2)),
+    Case("tune", "precision beside numbered classes", lambda g: search(
+        g, g.x, g.kinds, metrics=["recall", "sparse_categorical_accuracy"])),
     Case("tune", "an unknown body", lambda g: search(g, g.x, g.y, body="rnn")),
     Case("tune", "an unknown tuner", lambda g: search(g, g.x, g.y, tuner="optuna")),
     Case("tune", "an unknown hyperparameter", lambda g: search(g, g.x, g.y, space={"widths": [1, 2]})),
@@ -341,18 +295,8 @@ SEARCH = [
     Case("grok", "a modulus that would fill the memory", lambda g: grok(p=9973)),
     Case("grok", "a share of 0", lambda g: grok(train_fraction=0.0)),
     Case("load_data", "an unknown name", lambda g: load_data("irsi")),
-    Case("load_data", "a file that is not there", lambda g: load_data("mnist", path=g.folder / "absent.npz")),
+    Case("load_data", "a file that is not there", lambda g: load_data("mnist", folder=g.folder / "absent")),
 ]  # fmt: skip
-
-
-def search(g: Given, x: Any, y: Any, **options: Any) -> Any:
-    return tune(x, y, directory=g.folder / "search", verbose=0, **options)
-
-
-def keras_tuner_objective(name: str) -> Any:
-    import keras_tuner
-
-    return keras_tuner.Objective(name, "max")
 
 
 CASES = [*FIT, *USE, *BUILD, *CHEATSHEET, *SEARCH]

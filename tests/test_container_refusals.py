@@ -1,6 +1,6 @@
 """What holds no numbers, or not in every row, is refused by one sentence: what came, what was expected, the mend."""
 
-import datetime
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -17,7 +17,6 @@ from cheatsheet.common.arrays import as_array
 from recipes.features import as_features, columns_of, in_order
 
 DATES = pd.to_datetime(["2020-01-01", "2020-01-02"])
-MEND_DATES = "Turn dates into numbers first, such as days since a start: (dates - start) / np.timedelta64(1, 'D')."
 ROWS = "Expected an array, list or table with one row per example."
 
 
@@ -80,40 +79,71 @@ def test_words_are_named_before_what_is_missing():
         as_features(table)
 
 
-@pytest.mark.parametrize(
-    "dates",
-    [
-        DATES,
-        DATES.tz_localize("UTC"),
-        DATES - DATES[0],
-        DATES.to_period("D"),
-        DATES.date,
-        DATES.time,
-        arrow(DATES.date, pa.date32()),
-        [DATES[0], None],
-        pl.Series([*DATES.date]),
-    ],
-)
-def test_dates_in_a_table(dates):
-    for name, read in (("x", as_features), ("y", lambda table: as_array(table, "y"))):
-        with refused(f"{name} has columns of dates or times: a. Expected numbers. {MEND_DATES}"):
-            read(in_a_table(dates))
+def advised(message, container, name):
+    """Follow the advice at the end of a message, which is an expression, on what was refused."""
+    expression = re.search(r"(?:such as days since a start: |such as |a unit: |Read it by )(.*)\.$", message)[1]
+    if " if it parts thousands, by " in expression:
+        expression = expression.split(" if it parts")[0]
+    return as_features(eval(expression, {"np": np, "pandas": pd, name: container}))[:, 0].tolist()
+
+
+DAYS = [7305.0, 7306.0]  # since the year 2000
+OF_TIME = {
+    "dates or times": ([DATES, DATES.tz_localize("UTC"), DATES.date, arrow(DATES.date, pa.date32()), [*DATES.date],
+                        pl.Series([*DATES.date]), pl.Series([*DATES.to_pydatetime()])], DAYS),
+    "durations": ([DATES - DATES[0], pd.Series(DATES - DATES[0]), [*(DATES - DATES[0])],
+                   (DATES - DATES[0]).to_pytimedelta(), pl.Series([*(DATES - DATES[0]).to_pytimedelta()]),
+                   arrow([*(DATES - DATES[0])], pa.duration("ns"))], [0.0, 1.0]),
+    "periods": ([DATES.to_period("D"), pd.Series(DATES.to_period("M")), [*DATES.to_period("D")]], None),
+    "times of day": ([DATES.time, pl.Series([*DATES.time])], [0.0, 0.0]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("dates", "what"),
-    [
-        (DATES.to_numpy().astype("datetime64[D]"), "datetime64[D]"),
-        (pd.Series(DATES).astype("datetime64[ns]") - pd.Timestamp(0), "timedelta64[ns]"),
-        ([datetime.date(2020, 1, 1)], "date"),
-        (pd.Series(DATES.to_period("D")), "Period"),
-        (pl.Series([*DATES.date]), "datetime64[D]"),
-    ],
+    ("held", "dates", "numbers"),
+    [(held, dates, numbers) for held, (containers, numbers) in OF_TIME.items() for dates in containers],
 )
-def test_dates_alone(dates, what):
+def test_dates_and_kin_are_refused_with_advice_that_works(held, dates, numbers):
     for name, read in (("x", as_features), ("y", infer_task)):
-        with refused(f"{name} holds dates or times ({what}). Expected numbers, booleans or text. {MEND_DATES}"):
+        with pytest.raises(DataError, match=f"^{name} holds {held} ") as caught:
             read(dates)
+        days = advised(str(caught.value), dates, name)
+        assert days == numbers or (numbers is None and days[1] - days[0] in (0, 1))
+    with pytest.raises(DataError, match=f"^x has columns of {held}: a. Expected numbers. ") as caught:
+        as_features(in_a_table(dates))
+    column = in_a_table(dates)["a"]
+    assert advised(str(caught.value), column, "column") == advised(str(caught.value), dates, "column")
+    with pytest.raises(DataError, match=f"^y has columns of {held}: a. Expected numbers. "):
+        as_array(in_a_table(dates), "y")
+
+
+TEXTS = [
+    (["3,14", "-2,5", "a,b"], None),
+    (["3,14", "-2,5", "1e1"], [3.140000104904175, -2.5, 10.0]),
+    (["3,14", "-2,5", "10"], [3.140000104904175, -2.5, 10.0]),
+    (["1,234", "12,345,678.5", "7"], [1234.0, 12345678.0, 7.0]),
+    (["1,234", "7"], [1234.0, 7.0]),
+    (["True", "False", "True"], [1.0, 0.0, 1.0]),
+    (["TRUE", "false"], [1.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("texts", "numbers"), TEXTS)
+@pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series, lambda texts: pd.Series(texts, dtype="string")])
+def test_text_that_means_numbers_is_refused_with_advice_that_works(texts, numbers, make):
+    column = make(texts)
+    for container, name in ((column, "x"), (in_a_table(column), "column")):
+        with pytest.raises(DataError) as caught:
+            as_features(container)
+        if numbers is None:
+            assert "OneHotEncoder" in str(caught.value)
+        else:
+            assert advised(str(caught.value), column, name) == numbers
+
+
+def test_a_date_among_missing_ones():
+    with pytest.raises(DataError, match=r"^x has columns of dates or times: a\. "):
+        as_features(in_a_table([DATES[0], None]))
 
 
 def test_sparse_that_is_too_large():

@@ -16,7 +16,7 @@ from containers import ENCODE, IMPUTE, arrow, in_a_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cheatsheet import infer_task
+from cheatsheet import DataError, infer_task
 from cheatsheet.common.arrays import as_array
 from recipes.features import as_features, columns_of, in_order
 
@@ -163,9 +163,16 @@ class TestNumbersInText:
         ):
             np.testing.assert_array_equal(as_features(["1", "2"]), [[1], [2]])
 
-    @pytest.mark.parametrize("text", ["007", "1,5", "1,000", "1_000", "nan", "inf", "0x1", "", "²", "٣", "1e", "--1"])
+    @pytest.mark.parametrize("text", ["007", "1_000", "nan", "inf", "0x1", "", "²", "٣", "1e", "--1"])
     def test_what_may_be_no_number_is_text(self, text):
         with refused(f"x has columns that are not numbers: a. {ENCODE}"):
+            as_features(pd.DataFrame({"a": ["1", text]}))
+
+    @pytest.mark.parametrize(
+        ("text", "kind"), [("1,5", "numbers with a decimal comma"), ("1,000", "numbers with a comma")]
+    )
+    def test_commas_are_not_guessed_about(self, text, kind):
+        with pytest.raises(DataError, match=rf"^x has columns of {kind}, as text: a\. Expected numbers\. Read it by "):
             as_features(pd.DataFrame({"a": ["1", text]}))
 
 

@@ -181,13 +181,15 @@ def test_how_it_reads():
     cold = int((labels == "cold").sum())
     lines = str(found).splitlines()
     assert lines[0].startswith("on 200 rows: loss 0.")
-    assert [line.split() for line in lines[1:]] == [
+    assert lines[1] == "positive class 'warm', negative 'cold'"
+    assert [line.split() for line in lines[2:]] == [
         ["true,", "predicted", "cold", "warm", "recall", "precision"],
         ["cold", str(cold), "0", "1.000", "1.000"],
         ["warm", "0", str(200 - cold), "1.000", "1.000"],
     ]
     assert repr(found) == f"<Evaluation on 200 rows: {lines[0].removeprefix('on 200 rows: ')}>"
-    assert "<pre>true, predicted" in found._repr_html_()
+    assert "<pre>positive class" in found._repr_html_()
+    assert "true, predicted" in found._repr_html_()
     assert dict(found) == {name: found[name] for name in found}
 
 

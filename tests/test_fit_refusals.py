@@ -78,7 +78,7 @@ def test_strings_for_regression():
     model = build_model("regression", input_shape=(13,))
     with refused(
         "task='regression' needs numbers, but y holds text ('class_0', 'class_1', 'class_2'). "
-        "Say task='multiclass' (or 'binary') for labels, or convert with y.astype(float)."
+        "Say task='multiclass' (or 'binary') for labels."
     ):
         fit(model, X, NAMES)
 

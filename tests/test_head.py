@@ -81,7 +81,17 @@ def test_quantiles_give_a_node_each():
         (
             {"task": "regression", "y": ["a", "b"]},
             "task='regression' needs numbers, but y holds text ('a', 'b'). "
-            "Say task='multiclass' (or 'binary') for labels, or convert with y.astype(float).",
+            "Say task='multiclass' (or 'binary') for labels.",
+        ),
+        (
+            {"task": "regression", "y": ["1.5", "2"]},
+            "task='regression' needs numbers, but y holds text ('1.5', '2'). "
+            "Say task='multiclass' (or 'binary') for labels, or convert with np.asarray(y, float).",
+        ),
+        (
+            {"task": "regression", "y": ["1,5", "2"]},
+            "task='regression' needs numbers, but y holds numbers with a decimal comma, as text ('1,5', '2'). "
+            "Read it by np.char.replace(np.asarray(y, str), ',', '.').astype(float).",
         ),
         (
             {"task": "regression", "num_classes": 3},

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 # Each room may import from those before it: a folder with all that is in it, or a module beside the folders.
 ORDER = {
     "cheatsheet": [
-        "common", "finding", "table", "targets", "head", "chance", "modelgraph", "modelfile", "modelspec",
+        "finding", "common", "table", "targets", "head", "chance", "modelgraph", "modelfile", "modelspec",
         "dataspec", "rules", "check", "fix", "__main__",
     ],
     "recipes": [

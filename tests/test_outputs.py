@@ -193,6 +193,92 @@ def test_steps_of_another_number_are_refused():
         fit(tagger("sparse_categorical_crossentropy"), STEPS, TAGS, sample_weight=np.ones((40, 5)), verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("num_rows", "loss"),
+    [
+        (6, "sparse_categorical_crossentropy"),
+        (40, keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)),
+        pytest.param(40, "sparse_categorical_crossentropy", marks=pytest.mark.slow),
+    ],
+    ids=["as many rows as steps", "ignore_class", "plain"],
+)
+def test_the_weight_of_a_row_is_that_of_its_steps(num_rows, loss):
+    """Keras multiplies losses (n, steps) by weights (n,): an error, or of n = steps the wrong weights silently."""
+    steps, tags, weights = STEPS[:num_rows], TAGS[:num_rows].copy(), RNG.random(num_rows).astype("float32")
+    if not isinstance(loss, str):
+        tags[:, -1] = -1
+    by_row, by_step = tagger(loss), tagger(loss)
+    options = {"epochs": 2, "shuffle": False, "verbose": 0}
+    run = fit(by_row, steps, tags, sample_weight=weights, validation_data=(steps, tags, weights), **options)
+    by_step.fit(steps, tags, sample_weight=np.repeat(weights[:, None], 6, axis=1), **options)
+    for a, b in zip(by_row.get_weights(), by_step.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    assert run.evaluate(steps, tags, sample_weight=weights)["loss"] == pytest.approx(
+        run.history["val_loss"][-1], rel=1e-4
+    )
+
+
+def test_the_weight_of_a_row_where_steps_are_masked():
+    def masked():
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((6, 3))
+        hidden = layers.SimpleRNN(4, return_sequences=True)(layers.Masking()(inputs))
+        model = keras.Model(inputs, layers.Dense(3, "softmax")(hidden))
+        model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+        return model
+
+    cut, weights = STEPS * (np.arange(6) < 4)[:, None], RNG.random(40).astype("float32")
+    ours, theirs = masked(), masked()
+    fit(ours, cut, TAGS, sample_weight=weights, epochs=2, shuffle=False, verbose=0)
+    theirs.fit(cut, TAGS, sample_weight=np.repeat(weights[:, None], 6, axis=1), epochs=2, shuffle=False, verbose=0)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("as_dict", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["dict", "list"])
+def test_weights_of_rows_beside_an_output_of_steps(as_dict):
+    def model():
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((6, 3))
+        outputs = [
+            layers.Dense(3, "softmax", name="tag")(inputs),
+            layers.Dense(1, name="sum")(layers.Flatten()(inputs)),
+        ]
+        losses = ["sparse_categorical_crossentropy", "mean_squared_error"]
+        names = ("tag", "sum")
+        made = keras.Model(inputs, dict(zip(names, outputs, strict=True)) if as_dict else outputs)
+        made.compile("adam", dict(zip(names, losses, strict=True)) if as_dict else losses)
+        return made
+
+    def tree(*parts):
+        return dict(zip(("tag", "sum"), parts, strict=True)) if as_dict else [*parts]
+
+    weights = RNG.random(40).astype("float32")
+    sums = STEPS.sum(axis=(1, 2))[:, None]
+    every_step = tree(np.repeat(weights[:, None], 6, axis=1), weights)
+    theirs = model()
+    theirs.fit(STEPS, tree(TAGS, sums), sample_weight=every_step, epochs=2, shuffle=False, verbose=0)
+    for given in (weights, tree(weights, weights)):
+        ours = model()
+        fit(ours, STEPS, tree(TAGS, sums), sample_weight=given, epochs=2, shuffle=False, verbose=0)
+        for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    run = fit(model(), STEPS, tree(TAGS, sums), class_weight={"tag": "balanced"}, verbose=0)
+    assert np.isfinite(run.history["loss"]).all()
+
+
+def test_images_are_evaluated_by_the_weights_of_their_rows():
+    images, weights = RNG.random((30, 4, 4, 1)).astype("float32"), RNG.random(30).astype("float32")
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 1)])
+    model.compile("adam", "mean_squared_error")
+    found = fit(model, images, images, sample_weight=weights, verbose=0).evaluate(images, images, sample_weight=weights)
+    errors = (model.predict(images, verbose=0) - images) ** 2
+    assert found["loss"] == pytest.approx((errors.mean(axis=(1, 2, 3)) * weights).mean(), rel=1e-5)
+    assert found["root_mean_squared_error"] == pytest.approx(
+        np.sqrt(np.average(errors.reshape(30, -1), axis=0, weights=weights)).mean(), rel=1e-4
+    )
+
+
 class TestWhatALossSaysOfLabels:
     def net(self, units, **options):
         keras.utils.set_random_seed(0)

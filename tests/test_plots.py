@@ -34,6 +34,22 @@ def test_the_curves_chance_and_the_verdict_are_on_the_figure():
     assert train.get_linestyle() != validation.get_linestyle()  # told apart without colour
 
 
+@pytest.mark.parametrize(("loss", "lines"), [("poisson", 2), ("binary_crossentropy", 3)])
+def test_a_perfect_model_is_drawn_where_there_is_one(loss, lines):
+    """The least Poisson loss is that of foretelling every count, which no rate can: two counts of one rate differ."""
+    import keras
+
+    from recipes import fit
+
+    x = np.linspace(0, 1, 64, dtype="float32")[:, None]
+    y = np.arange(64) % 4 if loss == "poisson" else 0.2 + 0.5 * x
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", loss)
+    run = fit(model, x, y, allow="unreachable_target", verbose=0)
+    assert run.least != 0
+    assert len(plot_history(run).lines) == lines
+
+
 def test_a_new_figure_is_not_left_with_pyplot():
     from matplotlib import pyplot as plt
 

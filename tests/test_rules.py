@@ -17,9 +17,9 @@ from recipes import build_model, fit
 from recipes.training.evaluate import evaluate, predict
 
 
-def compiled(*layers, loss="mean_squared_error", shape=(3,)):
+def compiled(*layers, loss="mean_squared_error", shape=(3,), metrics=None):
     model = keras.Sequential([keras.Input(shape), *layers])
-    model.compile("sgd", loss)
+    model.compile("sgd", loss, metrics=metrics)
     return model
 
 
@@ -238,11 +238,14 @@ class TestRules:
         wide = describe_data(X, np.zeros((10, 5, 2)))
         spec = describe_model(model)
         twice = describe_data([X, X], Y)
-        names = {finding.rule for given in (data, wide, twice) for finding in findings_of(spec, given)}
+        kinds = compiled(dense(3, "softmax"), loss="sparse_categorical_crossentropy", metrics=["recall"])
+        seen = [*((spec, given) for given in (data, wide, twice)),
+                (describe_model(kinds), describe_data(X, np.zeros(10)))]  # fmt: skip
+        names = {finding.rule for one, given in seen for finding in findings_of(one, given)}
         assert names >= {"other_parts", "input_shape", "unequal_rows", "target_shape", "stretched_target",
-                         "unreachable_target", "weight_shape", "negative_weight"}  # fmt: skip
+                         "unreachable_target", "unfit_metric", "weight_shape", "negative_weight"}  # fmt: skip
         for name, rule in ((name, RULES[name]) for name in names):
-            assert {finding.rule for given in (data, wide, twice) for finding in rule(spec, given)} == {name}
+            assert {finding.rule for one, given in seen for finding in rule(one, given)} == {name}
 
     @pytest.mark.parametrize(
         ("taken", "given", "rules"),

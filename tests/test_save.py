@@ -203,3 +203,12 @@ def test_a_pickle_in_place_of_the_history_is_not_read(tmp_path):
     spoiled(tmp_path / "run", "run.json", facts(lambda value: value["sha256"].update({"history.npz": digest})))
     with pytest.raises(UntrustedFileError, match=r"describes no run \(ValueError: .*allow_pickle=False"):
         recipes.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("given", "shown"), [(None, "None"), (True, "True"), (3, "3"), ([], "list")])
+def test_what_names_no_folder_is_refused(given, shown):
+    with refused(f"A run is saved in a folder. Name it: run.save('wards'). Received: {shown}.", TypeError):
+        RUNS["numbers"]().save(given)
+    said = "load reads the folder of a saved run, or a .keras file. Name it: load('wards')."
+    with refused(f"{said} Received: {shown}.", TypeError):
+        recipes.load(given)

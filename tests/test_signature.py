@@ -137,6 +137,44 @@ def test_a_name_that_is_there_twice_cannot_be_put_in_order():
         run.predict(twice.iloc[:, [1, 0, 2]])
 
 
+def test_the_first_fit_knows_the_columns_that_the_model_was_built_from():
+    """Its scales are those of the columns, so that another order would silently scale each by another's."""
+    wide = TABLE * [1, 100, 1e4]
+    turned = wide[["rain", "temperature", "wind"]]
+    run = fit(build_model(x=wide, y=Y, seed=0), turned, Y, epochs=3, verbose=0)
+    assert run.signature.inputs[0].columns == ("temperature", "wind", "rain")
+    assert run.history == fit(build_model(x=wide, y=Y, seed=0), wide, Y, epochs=3, verbose=0).history
+    model = build_model("binary", x=wide, seed=0)
+    np.testing.assert_array_equal(predict(model, turned), predict(model, wide))
+    with refused("x lacks the column 'rain' and has the column 'snow', which the model was not trained on. "
+                 "Pass the columns 'temperature', 'wind', 'rain'.", DataError):  # fmt: skip
+        fit(model, wide.rename(columns={"rain": "snow"}), Y, verbose=0)
+    counted = pd.DataFrame(wide.to_numpy())
+    kept = fit(build_model(x=counted[[2, 0, 1]], y=Y, seed=0), counted[[1, 0, 2]], Y, epochs=3, verbose=0)
+    assert kept.history == run.history
+
+
+def test_the_first_fit_knows_the_columns_of_the_target_too():
+    targets = pd.DataFrame({"far": 1e4 * X[:, 0], "near": 1e-2 * X[:, 1]})
+    with pytest.warns(UserWarning, match="The columns of y vary by"):
+        model = build_model("regression", x=X, y=targets, seed=0)
+    run = fit(model, X, targets[["near", "far"]], epochs=1, verbose=0)
+    assert run.signature.outputs[0].columns == ("far", "near")
+    assert abs(run.predict(X)).max(axis=0)[0] > 100 * abs(run.predict(X)).max(axis=0)[1]
+    dummies = pd.get_dummies(pd.Series(Y))
+    labelled = fit(build_model(x=X, y=dummies, seed=0), X, dummies[["warm", "cold"]], epochs=20, verbose=0)
+    assert labelled.classes == ("cold", "warm")
+    assert np.mean(labelled.predict_labels(X) == Y) > 0.8
+
+
+def test_names_outlast_rows_without_names():
+    model = build_model(x=TABLE, y=Y, seed=0)
+    fit(model, TABLE, Y, verbose=0)
+    run = fit(model, X, Y, verbose=0)
+    assert run.signature.inputs[0].columns == ("temperature", "wind", "rain")
+    np.testing.assert_array_equal(run.predict(TABLE[["rain", "wind", "temperature"]]), run.predict(X))
+
+
 def test_an_index_in_another_order_is_refused(run):
     rows = pd.Series(Y, index=TABLE.index)
     message = "x and y have the same index in another order, but rows go by their place. Use y.loc[x.index]."
@@ -150,6 +188,24 @@ def test_an_index_in_another_order_is_refused(run):
 def test_a_missing_y_is_said(run):
     with refused("y is missing, and this model gives something else than it takes. Pass y.", DataError):
         run.evaluate(TABLE)
+
+
+def test_inputs_and_targets_that_are_swapped_or_in_one_tuple(run):
+    swapped = "x has shape (60,) and y (60, 3), as if they were swapped."
+    for call in (lambda: fit(run.model, Y, TABLE, verbose=0), lambda: run.evaluate([*Y], X),
+                 lambda: fit(build_model("binary"), Y, X, verbose=0)):  # fmt: skip
+        with refused(f"{swapped} Say fit(model, x, y), run.evaluate(x, y): inputs first.", DataError):
+            call()
+    with refused(f"In validation_data: {swapped} Say validation_data=(x, y): inputs first.", DataError):
+        fit(run.model, TABLE, Y, validation_data=(Y, X), verbose=0)
+    together = ("x is a tuple of 2 arrays, of shapes (60, 3), (60,). Expected one. "
+                "Pass inputs and targets apart, as in fit(model, x, y) and run.evaluate(x, y).")  # fmt: skip
+    for pair in ((X, Y), (TABLE, pd.Series(Y))):
+        for call in (run.predict, run.evaluate, lambda pair: build_model(x=pair, y=Y),
+                     lambda pair: fit(run.model, pair, Y, verbose=0)):  # fmt: skip
+            with pytest.raises(DataError) as caught:
+                call(pair)
+            assert together in str(caught.value)
 
 
 def test_no_yardstick_where_classes_are_weighted():

@@ -106,7 +106,7 @@ def test_enough_rows_of_numbered_classes_are_classes(num_classes):
         (
             [str(i) for i in range(30)],
             "y holds numbers stored as text ('0', '1', '10', '11', '12', ...): 30 distinct in 30 rows. "
-            "Convert them with y.astype(float).",
+            "Convert them with np.asarray(y, float).",
         ),
         (
             [f"patient {i:02d}" for i in range(30)],
@@ -122,7 +122,13 @@ def test_enough_rows_of_numbered_classes_are_classes(num_classes):
         (
             np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]"),
             "y holds dates or times (datetime64[D]). Expected numbers, booleans or text. "
-            "Turn dates into numbers first, such as days since a start: (dates - start) / np.timedelta64(1, 'D').",
+            "Turn them into numbers first, such as days since a start: "
+            "(np.asarray(y, 'M8[s]') - np.datetime64('2000-01-01')) / np.timedelta64(1, 'D').",
+        ),
+        (
+            [f"{i},5" for i in range(30)],
+            "y holds numbers with a decimal comma, as text ('0,5', '1,5', '10,5', '11,5', '12,5', ...), 30 distinct. "
+            "Read it by np.char.replace(np.asarray(y, str), ',', '.').astype(float).",
         ),
     ],
 )

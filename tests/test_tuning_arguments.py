@@ -1,11 +1,12 @@
 """What a call of `tune` may say, and how its data are divided."""
 
+import keras
 import numpy as np
 import pytest
 from conftest import refused
 from searches import Bowl, X, Y
 
-from recipes import build_model, tune
+from recipes import build_model, fit, tune
 from recipes.training.data.prepare import prepare
 
 
@@ -38,6 +39,37 @@ class TestRefusals:
         with refused(message):
             tune(**{"x": X, "y": Y, **arguments})
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: tune(X, Y, patience=3), "Pass callbacks=[keras.callbacks.EarlyStopping(patience=5)]."),
+        (lambda: tune(X, Y, lr=0.1), "Search it, or fix it to one value: space={'learning_rate': [...]}."),
+        (lambda: fit(None, X, Y, learning_rate=0.1),
+         "It goes with the model: build_model(learning_rate=...), or model.compile."),
+        (lambda: build_model("binary", n_epochs=5), "It goes with fit(model, x, y, epochs=...)."),
+        (lambda: tune(X, Y, max_trial=3), "Did you mean 'max_trials'?"),
+    ],
+)  # fmt: skip
+def test_arguments_of_another_function_are_answered_with_where_they_go(call, message):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value).endswith(f" {message}")
+
+
+def test_what_the_answers_say_works(tmp_path):
+    stop = keras.callbacks.EarlyStopping(patience=5)
+    space = {"learning_rate": [0.1]}
+    found = tune(X, Y, space=space, callbacks=[stop], max_trials=1, epochs=2, directory=tmp_path, verbose=0)
+    assert found.best_hyperparameters == {"learning_rate": 0.1}
+    named = "A trial is named by its number. Received: a dict."
+    with refused(f"{named} These hyperparameters are those of trial 0: pass 0.", TypeError):
+        found.retrain(found.best_hyperparameters)
+    with refused(named, TypeError):
+        found.retrain({"learning_rate": 0.3})
+    with refused("A search is kept in a folder. Name it: directory='folder'. Received: 3.", TypeError):
+        tune(X, Y, directory=3, verbose=0)
 
 
 class TestTask:

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +15,28 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # What people type, by habit from elsewhere.
 OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes",
                "n_epochs": "epochs", "num_epochs": "epochs", "bs": "batch_size", "random_state": "seed"}  # fmt: skip
+
+_OF_MODEL = "It goes with the model: build_model({name}=...), or model.compile."
+_SEARCHED = "Search it, or fix it to one value: space={{'{name}': [...]}}."
+_OF_FIT = "It goes with fit(model, x, y, {name}=...)."
+# Arguments that belong to another function, or are said in another way, by the function that was given them.
+ELSEWHERE: dict[str, dict[str, str]] = {
+    "fit": dict.fromkeys(("learning_rate", "optimizer", "loss", "metrics", "units", "dropout"), _OF_MODEL),
+    "tune": {
+        "patience": "Pass callbacks=[keras.callbacks.EarlyStopping(patience=5)].",
+        **dict.fromkeys(("learning_rate", "optimizer", "units", "filters", "dropout", "num_layers"), _SEARCHED),
+    },
+    "build_model": dict.fromkeys(
+        ("epochs", "batch_size", "validation_split", "validation_data", "patience", "callbacks", "class_weight",
+         "sample_weight"), _OF_FIT),
+}  # fmt: skip
+
+
+def hint_for(function: str, name: str, known: Iterable[str]) -> str:
+    """Write what to say instead of an argument that a function does not have, with a space before it; else nothing."""
+    meant = OTHER_NAMES.get(name, name)
+    elsewhere = ELSEWHERE.get(function, {}).get(meant)
+    return f" {elsewhere.format(name=meant)}" if elsewhere else did_you_mean(meant, known)
 
 
 def is_whole(value: Any, least: int) -> bool:
@@ -67,7 +89,7 @@ def known_arguments_only(function: Function) -> Function:
     def checked(*args: Any, **options: Any) -> Any:
         for name in options:
             if name not in known:
-                hint = did_you_mean(OTHER_NAMES.get(name, name), known)
+                hint = hint_for(function.__name__, name, known)
                 raise TypeError(f"{function.__name__} has no argument {name!r}. It takes {', '.join(known)}.{hint}")
         return function(*args, **options)
 

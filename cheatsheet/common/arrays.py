@@ -2,14 +2,15 @@
 
 import numbers
 import reprlib
-from collections.abc import Iterable, Mapping, MappingView, Set
+from collections.abc import Iterable, Mapping, MappingView, Sequence, Set
 from typing import Any
 
 import numpy as np
 
-from cheatsheet.common.columns import Unreadable, is_column, read_column
-from cheatsheet.common.tables import MEND_DATES, is_table, read_table, require_dense_size
+from cheatsheet.common.columns import Unreadable, is_column, mend_of_time, read_column
+from cheatsheet.common.tables import is_table, read_table, require_dense_size
 from cheatsheet.common.words import count, show_values
+from cheatsheet.finding import unreadable
 
 
 def as_array(value: Any, name: str) -> np.ndarray:
@@ -25,26 +26,26 @@ def as_array(value: Any, name: str) -> np.ndarray:
         Array of shape `(n, ...)` with `n >= 1`, of dtype bool, integer, float or string.
 
     Raises:
-        ValueError: for nothing, no rows, ragged rows, missing values (but NaN in an array), complex numbers, dates,
+        DataError: for nothing, no rows, ragged rows, missing values (but NaN in an array), complex numbers, dates,
             sparse matrices that are too large without their zeros left out, and other objects.
     """
     if value is None:
-        raise ValueError(f"{name} is missing. Received: None. Expected an array with one row per example.")
+        raise unreadable(f"{name} is missing. Received: None. Expected an array with one row per example.")
     if is_table(value):
         return read_table(value, name)
     column = value if is_column(value) else _as_numpy(value, name)
     if column.shape == ():
-        raise ValueError(
+        raise unreadable(
             f"{name} is a single value ({reprlib.repr(column.item())}). Expected an array with one row per example."
         )
     if 0 in column.shape:
-        raise ValueError(
+        raise unreadable(
             f"{name} is empty: shape {column.shape}. Expected at least one row. Look where it was filtered or split."
         )
     try:
         return read_column(column)
     except Unreadable as error:
-        raise ValueError(f"{name} {_in_words(error, name, column.shape)}") from None
+        raise unreadable(f"{name} {_in_words(error, name, column.shape)}") from None
 
 
 def _as_numpy(value: Any, name: str) -> np.ndarray:
@@ -53,7 +54,7 @@ def _as_numpy(value: Any, name: str) -> np.ndarray:
         require_dense_size(value.shape, name)
         return value.toarray()
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise ValueError(
+        raise unreadable(
             f"{name} has {count(int(value.mask.sum()), 'masked value')}, and the mask would be lost. "
             "Fill or drop them first."
         )
@@ -63,14 +64,26 @@ def _as_numpy(value: Any, name: str) -> np.ndarray:
         array = np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:
         if isinstance(value, list | tuple):
-            raise ValueError(f"{name} {_in_words(Unreadable('ragged', str(error)), name, ())}") from None
-        raise ValueError(
+            if _are_several(value):
+                shapes = ", ".join(str(tuple(part.shape)) for part in value)
+                raise unreadable(
+                    f"{name} is a {type(value).__name__} of {len(value)} arrays, of shapes {shapes}. Expected one. "
+                    "Pass inputs and targets apart, as in fit(model, x, y) and run.evaluate(x, y)."
+                ) from None
+            raise unreadable(f"{name} {_in_words(Unreadable('ragged', str(error)), name, ())}") from None
+        raise unreadable(
             f"{name} is of type {type(value).__name__}, which NumPy cannot read ({error}). "
             "Expected an array, list or table with one row per example."
         ) from None
     if array.shape == () and array.dtype == object and not isinstance(array[()], numbers.Number | np.bool_):
-        raise ValueError(f"{name} is of type {type(value).__name__}. {_instead(value, name)}")
+        raise unreadable(f"{name} is of type {type(value).__name__}. {_instead(value, name)}")
     return array
+
+
+def _are_several(value: Sequence[Any]) -> bool:
+    """Are these inputs, targets and perhaps weights of the same rows?"""
+    shapes = [tuple(getattr(part, "shape", ())) for part in value]
+    return len(value) in (2, 3) and all(shapes) and len({shape[:1] for shape in shapes}) == 1
 
 
 def _instead(value: Any, name: str) -> str:
@@ -114,8 +127,10 @@ def _in_words(error: Unreadable, name: str, shape: tuple[int, ...]) -> str:
             "Pad them, or cut them to one length."
         )
     expected = "Expected numbers, booleans or text."
+    if error.why == "dates":
+        held, mend = mend_of_time(error.what, name)
+        return f"holds {held} ({error.what}). {expected} {mend}"
     return {
-        "dates": f"holds dates or times ({error.what}). {expected} {MEND_DATES}",
         "fields": f"is a structured array with the fields {error.what}. Expected one kind of value. "
         f"Pass numpy.lib.recfunctions.structured_to_unstructured({name}), or pandas.DataFrame({name}).",
         "bytes": f"holds bytes that are no text in UTF-8 ({error.what}). {expected} Decode them first.",
@@ -131,7 +146,7 @@ def require_finite(array: np.ndarray, name: str) -> None:
         name: What to call it.
 
     Raises:
-        ValueError: naming the number of bad values and the first one's row and column.
+        DataError: naming the number of bad values and the first one's row and column.
     """
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
@@ -142,7 +157,7 @@ def require_finite(array: np.ndarray, name: str) -> None:
     if array.ndim == 2:
         place += f", column {first[1]}"
     place += f" (index {tuple(int(i) for i in first)})" if array.ndim > 2 else ""
-    raise ValueError(
+    raise unreadable(
         f"{name} has {count(int(bad.sum()), 'value')} not finite; the first is {what} in {place}. "
         "Expected finite numbers. Drop those rows or impute the values."
     )

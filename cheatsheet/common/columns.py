@@ -9,6 +9,9 @@ import numpy as np
 
 # What float() reads but people may mean otherwise is left out: 007 (a name), 1_000, nan, digits of other scripts.
 _NUMBER = re.compile(r"\s*[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_COMMAS = re.compile(r"\s*[+-]?[0-9]*,?[0-9]+([eE][+-]?[0-9]+)?\s*")
+_THOUSANDS = re.compile(r"\s*[+-]?[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?\s*")
+_TRUTH = {"true", "false"}
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 _MAY_BE_NAN = (float, np.floating, Decimal)
 
@@ -98,6 +101,52 @@ def numbers_in_text(array: np.ndarray) -> np.ndarray | None:
     if all(_NUMBER.fullmatch(text) for text in array.ravel().tolist()):
         return array.astype(np.float64)
     return None
+
+
+def mend_of_text(array: np.ndarray, name: str) -> tuple[str, str] | None:
+    """Say of text that means numbers or truth values what it is, and how to read it, whatever container it is in.
+
+    Args:
+        array: The text.
+        name: What to call it in the expression.
+
+    Returns:
+        `None` for other text.
+    """
+    texts = array.ravel().tolist()
+    first, text = texts[0].strip().lower(), f"np.asarray({name}, str)"  # which most text ends at
+    if first in _TRUTH and {word.strip().lower() for word in texts} <= _TRUTH:
+        return "'True' and 'False' as text", f"Read it by np.char.lower({text}) == 'true'."
+    if not first.strip("+-0123456789.,") and any("," in word for word in texts):
+        decimals, thousands = (f"np.char.replace({text}, ',', {by}).astype(float)" for by in ("'.'", "''"))
+        for_all = [all(map(pattern.fullmatch, texts)) for pattern in (_COMMAS, _THOUSANDS)]
+        if all(for_all):
+            return (
+                "numbers with a comma, as text",
+                f"Read it by {thousands} if it parts thousands, by {decimals} if not.",
+            )
+        if any(for_all):
+            kind = "a decimal comma" if for_all[0] else "commas that part thousands"
+            return f"numbers with {kind}, as text", f"Read it by {decimals if for_all[0] else thousands}."
+    return None
+
+
+def mend_of_time(what: str, name: str) -> tuple[str, str]:
+    """Say of dates and kin what they are, and how to make numbers of them, whatever container they are in.
+
+    Args:
+        what: Their type or dtype.
+        name: What to call them in the expression.
+    """
+    kind = what.lower()
+    if "timedelta" in kind or "duration" in kind:
+        return "durations", f"Divide them by a unit: np.asarray({name}, 'm8[us]') / np.timedelta64(1, 'D')."
+    if "period" in kind:
+        return "periods", f"Number them first, such as pandas.PeriodIndex({name}).astype('int64')."
+    if kind in ("time", "time32", "time64"):
+        return "times of day", f"Turn them into numbers first, such as [t.hour + t.minute / 60 for t in {name}]."
+    days = f"(np.asarray({name}, 'M8[s]') - np.datetime64('2000-01-01')) / np.timedelta64(1, 'D')"
+    return "dates or times", f"Turn them into numbers first, such as days since a start: {days}."
 
 
 def _read_objects(array: np.ndarray) -> np.ndarray:

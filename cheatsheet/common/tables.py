@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.common.columns import Unreadable, numbers_in_text, read_column
+from cheatsheet.common.columns import Unreadable, mend_of_text, mend_of_time, numbers_in_text, read_column
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, show_values
+from cheatsheet.finding import unreadable
 
 # Of a sparse matrix made dense, in float32. It is dense in float64 first, so three times this is taken on the way.
 MOST_DENSE_BYTES = 2**30
 MOST_NAMES = 5  # of columns, in a message
-# What to do about dates, in x as in y.
-MEND_DATES = "Turn dates into numbers first, such as days since a start: (dates - start) / np.timedelta64(1, 'D')."
 
-Faults = dict[str, dict[str, int]]  # what is wrong: the columns where it is, and in how many of their rows
+# What is wrong, in a word or as what the columns hold and how to mend that: the columns, and in how many of their rows.
+Faults = dict[str | tuple[str, str], dict[str, int]]
 
 
 def is_table(value: Any) -> bool:
@@ -79,7 +79,7 @@ def number_columns(table: Any, name: str) -> Iterator[tuple[int, np.ndarray]]:
         The place of each column that holds finite numbers, and these, `(n,)`; NumPy's own are not copied.
 
     Raises:
-        ValueError: after the last one, naming every column that holds something else.
+        DataError: after the last one, naming every column that holds something else.
     """
     _require_rows(table, name)
     faults: Faults = {}
@@ -106,7 +106,7 @@ def read_table(table: Any, name: str) -> np.ndarray:
     """Read a table of targets as one array `(n, k)` of the type that holds all columns: numbers, or text.
 
     Raises:
-        ValueError: for no rows; for columns that hold something else, or miss values, naming each; for text beside
+        DataError: for no rows; for columns that hold something else, or miss values, naming each; for text beside
             numbers.
     """
     _require_rows(table, name)
@@ -122,7 +122,7 @@ def read_table(table: Any, name: str) -> np.ndarray:
             _add(faults, label, error)
     _raise_faults(faults, name, "value")
     if len({column.dtype.kind == "U" for column in columns}) > 1:
-        raise ValueError(
+        raise unreadable(
             f"{name} mixes text and numbers ({show_values([column[0] for column in columns])}). Expected one kind. "
             "Encode the text columns as numbers, or pass them apart."
         )
@@ -133,7 +133,7 @@ def require_dense_size(shape: tuple[int, ...], name: str) -> None:
     """Require that a sparse matrix or table of this shape fits in memory with its zeros written out."""
     size = 4 * int(np.prod(shape, dtype=np.float64))
     if size > MOST_DENSE_BYTES:
-        raise ValueError(
+        raise unreadable(
             f"{name} is sparse, of shape {shape}, and takes {size / 2**30:,.1f} GiB as a dense float32 array. "
             f"Expected at most {MOST_DENSE_BYTES / 2**30:.0f} GiB. Pass fewer rows, or make fewer columns of these "
             "(sklearn.decomposition.TruncatedSVD)."
@@ -142,7 +142,7 @@ def require_dense_size(shape: tuple[int, ...], name: str) -> None:
 
 def _require_rows(table: Any, name: str) -> None:
     if 0 in table.shape:
-        raise ValueError(
+        raise unreadable(
             f"{name} is empty: shape {table.shape}. Expected at least one row. Look where it was filtered or split."
         )
     if any(type(dtype).__name__ == "SparseDtype" for dtype in _dtypes(table)):
@@ -182,7 +182,7 @@ def _flat(column: Any) -> np.ndarray:
 def _numbers(text: np.ndarray) -> np.ndarray:
     numbers = numbers_in_text(text)
     if numbers is None:
-        raise Unreadable("objects", "str")
+        raise Unreadable("text", rest=text)
     return numbers
 
 
@@ -205,21 +205,28 @@ def _require_all_finite(column: np.ndarray) -> None:
 
 
 def _add(faults: Faults, label: str, error: Unreadable) -> None:
-    why = error.why if error.why in ("dates", "complex", "missing", "infinite") else "objects"
+    why: str | tuple[str, str] = error.why if error.why in ("complex", "missing", "infinite") else "objects"
     if error.why == "ragged" or error.what == "list":
         why = "nested"
+    elif error.why == "dates":
+        why = mend_of_time(error.what, "column")
+    elif error.why == "text":
+        why = mend_of_text(error.rest, "column") or "objects"
     faults.setdefault(why, {})[label] = len(error.missing)
 
 
 def _raise_faults(faults: Faults, name: str, expected: str) -> None:
     """Raise for the gravest kind of fault, naming the columns that have it; for none, do nothing."""
     others = "that are not numbers" if expected == "number" else "that hold neither numbers nor text"
-    sentences = {  # gravest first
+    mends: dict[str | tuple[str, str], str] = {
+        why: f"columns of {why[0]}: {{columns}}. Expected numbers. {why[1]}" for why in faults if isinstance(why, tuple)
+    }
+    sentences: dict[str | tuple[str, str], str] = {  # gravest first
         "objects": f"columns {others}: {{columns}}. "
         "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out.",
         "nested": "columns whose values are lists or arrays: {columns}. "
         "Expected one number a row. Pass each place as a column of its own, or all of it as an array (n, ...).",
-        "dates": "columns of dates or times: {columns}. " + f"Expected numbers. {MEND_DATES}",
+        **mends,
         "complex": "complex columns: {columns}, and Keras would drop the imaginary part. "
         "Pass real numbers, such as their absolute values, or real and imaginary parts as two columns.",
         "missing": "missing values in {number}: {counts}. "
@@ -232,7 +239,7 @@ def _raise_faults(faults: Faults, name: str, expected: str) -> None:
         if columns:
             counts = _few([f"{label!r} ({number:,})" for label, number in columns.items()])
             number = count(len(columns), "column")
-            raise ValueError(f"{name} has " + sentence.format(columns=_few([*columns]), counts=counts, number=number))
+            raise unreadable(f"{name} has " + sentence.format(columns=_few([*columns]), counts=counts, number=number))
 
 
 def _few(words: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ from cheatsheet.rules.heads import (
     softmax_for_several_labels,
     softmax_over_one,
     softmax_with_binary_crossentropy,
+    unfit_metric,
     unreachable_target,
 )
 from cheatsheet.rules.labels import (
@@ -73,6 +74,7 @@ RULES: dict[str, Rule] = {
         loss_domain,
         unreachable_target,
         ordered_rows,
+        unfit_metric,
         doubled_activation,
         constant_initializer,
         nothing_trainable,
@@ -115,17 +117,19 @@ CONSEQUENCES = {
 }  # fmt: skip
 # What is found while values are read, before any rule can judge them.
 READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight", "unaligned_rows",
-           "missing_target")  # fmt: skip
+           "missing_target", "swapped")  # fmt: skip
 # What `fit` mends or refuses by itself while it reads the values, so that its gate need not ask.
 ONLY_CHECKED = ("ordered_rows", "text_labels", "not_finite", "class_weight", "not_judged", "imbalance",
                 "nothing_trainable", "missing_target")  # fmt: skip
 # Whose training is right though `predict` is not: the slide's own heads. `fit` warns of them.
 BORNE = ("sigmoid_with_categorical_crossentropy",)
-# Which only advise.
+# Which only advise; the last two while labels are encoded.
 ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unscaled_x", "unscaled_y",
-          "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits")  # fmt: skip
+          "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits",
+          "look_alike_labels", "single_row_class")  # fmt: skip
 # Without which nothing can be trained, whatever one says.
-NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", *READING)
+NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", "unfit_metric",
+                 *READING)  # fmt: skip
 
 # What `fit` asks; what `predict` asks of x alone; what `evaluate` need not know, for it is about training.
 GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)

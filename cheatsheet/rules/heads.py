@@ -7,7 +7,7 @@ from cheatsheet.common.words import count
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
-from cheatsheet.table import JUDGED, OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
+from cheatsheet.table import JUDGED, OF_MARGINS, OF_NUMBERED, OF_NUMBERS, OF_ONE_CLASS, OF_ROWS, OF_YES_OR_NO
 
 # What a last activation can give: the ends of its range, the lower one found where it has a minimum.
 RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "softsign": (-1, 1),
@@ -247,6 +247,34 @@ def _span(name: str) -> str:
     if low == -math.inf:
         return "of either sign and any size"
     return f"from {low:g} up" if high == math.inf else f"from {low:g} to {high:g}"
+
+
+def unfit_metric(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find metrics that read one-hot rows beside a loss that takes numbered classes, and the other way round.
+
+    Keras fails on the one kind within its graph, and makes nonsense of the other.
+    """
+    findings = []
+    for output, part in pair(model.outputs, data.y):
+        if model.has_own_step or (output.width or 0) < 2:
+            continue
+        if output.loss == "sparse_categorical_crossentropy":
+            strange, reads, takes = OF_ROWS, "one-hot rows", "the number of one class a row"
+            fix = (
+                "compile with loss='categorical_crossentropy', for which fit makes rows of labels, or leave the metric "
+                "out: run.evaluate gives recall and precision by class, and AUC"
+            )
+        elif output.loss in ("categorical_crossentropy", "kl_divergence"):
+            strange, reads, takes = OF_NUMBERED, "the number of one class a row", "one-hot rows"
+            fix = "leave 'sparse' out of its name: both kinds of accuracy are the same number"
+        else:
+            continue
+        for name in sorted(strange.intersection(output.metrics)):
+            message = f"The metric {name!r} reads {reads}, but {output.loss} takes {takes} (y: {part.array.shape})."
+            findings.append(
+                Finding("unfit_metric", "error", message, fix, where=data.where, output=name_of(output, model))
+            )
+    return findings
 
 
 def unreachable_target(model: ModelSpec, data: DataSpec) -> list[Finding]:

@@ -48,7 +48,7 @@ def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
         steps = len(output.shape) - 2 if output.shape is not None else part.array.ndim - 1 - is_rows
         axes = part.array.ndim - 1 - steps  # 0 for a label, 1 for a row of them
         if output.loss == "sparse_categorical_crossentropy":
-            if axes != 1 or part.array.shape[-1] == 1:
+            if axes < 1 or (axes == 1 and part.array.shape[-1] == 1):
                 continue
             message = f"y holds rows of {part.array.shape[-1]} values, but {output.loss} expects one label for each."
             fix = "use loss='categorical_crossentropy', or y.argmax(axis=-1)"

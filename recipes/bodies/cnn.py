@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from recipes.bodies.sequence import hidden_layers
+from recipes.bodies.hidden import hidden_layers
 
 
 def cnn(

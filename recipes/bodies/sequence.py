@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from recipes.bodies.hidden import hidden_layers
+
 
 def sequence(
     *,
@@ -35,15 +37,3 @@ def sequence(
         ]
     layers.append(keras.layers.GlobalAveragePooling1D(name="mean"))  # (n, channels)
     return layers + hidden_layers(units, hidden_activation, dropout)
-
-
-def hidden_layers(units: Sequence[int], activation: str, dropout: float) -> list[keras.Layer]:
-    """Make the fully connected layers behind a convolutional body, with dropout before each and before the head."""
-    layers: list[keras.Layer] = []
-    for number, width in enumerate(units, start=1):
-        if dropout:
-            layers.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
-        layers.append(keras.layers.Dense(width, activation=activation, name=f"hidden_{number}"))
-    if dropout:
-        layers.append(keras.layers.Dropout(dropout, name="dropout_head"))
-    return layers

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cheatsheet import Finding
+from cheatsheet.modelspec import describe_model
 from recipes.diagnosis.diagnose import diagnose
 from recipes.plots.style import CHAINS, CHANCE, CURVES, LETTER, POINTS, TRAIN, VALIDATION, VERDICT, new_ax
 
@@ -23,7 +24,8 @@ def plot_history(
     """Show whether a model learnt, and what the verdict is.
 
     Draws training and validation loss against the epoch, the loss of a constant guess as a line (and that of a perfect
-    model, where it is not 0), the epochs that the verdict is about as a band, and the verdict above.
+    model, where it is not 0, but for counts: the best of models gives their rates and not each of them), the epochs
+    that the verdict is about as a band, and the verdict above.
 
     Args:
         history: A `Run`, a dict of curves, or what Keras' `fit` returns.
@@ -46,7 +48,7 @@ def plot_history(
         ax.axhline(chance, color=CHANCE, linestyle=":", label=f"constant guess: {chance:.3g}")
         drawn.append(chance)
     least = getattr(history, "least", 0.0)
-    if least:  # soft targets: even a perfect model has a loss
+    if least and not _is_of_counts(history):  # soft targets: even a perfect model has a loss
         ax.axhline(least, color=CHANCE, linestyle="-.", linewidth=1, label=f"perfect model: {least:.3g}")
         drawn.append(least)
     if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
@@ -58,6 +60,12 @@ def plot_history(
     if findings:
         _write_verdict(ax, findings[0])
     return ax
+
+
+def _is_of_counts(history: Any) -> bool:
+    """Is this a run of the Poisson loss, whose least value is that of foretelling every count, as no rate can?"""
+    model = getattr(history, "model", None)
+    return model is not None and any(output.loss == "poisson" for output in describe_model(model).outputs)
 
 
 def _write_verdict(ax: Axes, finding: Finding) -> None:

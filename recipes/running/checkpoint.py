@@ -20,7 +20,7 @@ import numpy as np
 
 from cheatsheet.common.warn import warn_user
 from recipes.running.digests import checksum, differing
-from recipes.running.files import remove_files, write_atomically
+from recipes.running.files import as_path, remove_files, write_atomically
 from recipes.running.lock import locked, unlock
 
 FILES = ("state-0.npz", "state-1.npz")
@@ -46,15 +46,20 @@ class Checkpoint:
     """A folder that holds the last state of one run, for this process alone while it is open.
 
     Args:
-        folder: Made where it is missing.
+        folder: Made where it is missing. Of what lies there, the files that `_OWN` names are read and written alone.
         settings: What a run that goes on must have in common with the one that wrote, by name.
 
     Raises:
+        TypeError: for what names no folder; a ValueError for a file.
         BlockingIOError: where another running process has the folder open.
     """
 
     def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
+        self.folder = as_path(folder, "A checkpoint is kept in a folder. Name it: checkpoint='folder'.")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(
+                f"{self.folder} is a file. A checkpoint is kept in a folder: name one, which will be made."
+            )
         self.settings = json.loads(json.dumps(settings))  # as it comes back from the file
         self.folder.mkdir(parents=True, exist_ok=True)
         self._serial = 0

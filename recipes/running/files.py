@@ -4,6 +4,23 @@ import contextlib
 import os
 import re
 from pathlib import Path
+from typing import Any
+
+
+def as_path(value: Any, expected: str) -> Path:
+    """Return the path that a user has given.
+
+    Args:
+        value: Text, or a path.
+        expected: What it names, in a sentence, and what to say.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    shown = repr(value) if value is None or isinstance(value, bool | int | float) else type(value).__name__
+    raise TypeError(f"{expected} Received: {shown}.")
 
 
 def remove_files(folder: Path, names: re.Pattern[str]) -> None:

@@ -19,7 +19,7 @@ from recipes.training.data.trees import is_tree, items_of
 from recipes.training.engines.registry import choose
 from recipes.training.evaluation import Evaluation, Report
 from recipes.training.scores import of_classes, of_labels, of_numbers, of_quantiles
-from recipes.training.signature import OutputPart, Signature, signature_of
+from recipes.training.signature import OutputPart, Signature, expected_of
 
 PREDICT_ROWS = 256  # at once
 
@@ -31,7 +31,8 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
         model: A compiled model.
         x: Inputs `(n, ...)`, checked as `fit` checks them; several as for `fit`. A `tf.data.Dataset`, `PyDataset` or
             generator goes to Keras as it is.
-        like: What it was trained on; by default what `fit` remembers of it. A table's columns are put in that order.
+        like: What it was trained on; by default what `fit`, or `build_model`, remembers of it. A table's columns are
+            put in that order.
         batch_size: Rows at once; it does not change the outputs.
 
     Returns:
@@ -42,7 +43,7 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
     """
     if is_stream(x):
         return model.predict(x, verbose=0)
-    inputs = require_inputs(describe_model(model), x, like or signature_of(model))
+    inputs = require_inputs(describe_model(model), x, like or expected_of(model))
     engine, _ = choose("auto", model, inputs)
     return engine.predict(model, inputs, batch_size)
 
@@ -62,8 +63,9 @@ def evaluate(
         model: A compiled model.
         x: Inputs `(n, ...)`, several as for `fit`; a stream goes to Keras as it is.
         y: Targets, labels as in training; `None` evaluates an autoencoder on x.
-        sample_weight: Weights as for `fit`; they count in all but the compiled metrics, which Keras leaves unweighted.
-        like: What it was trained on; by default what `fit` remembers of it.
+        sample_weight: Weights as for `fit`; they count in all but the compiled metrics, which Keras leaves unweighted,
+            and which are printed as such.
+        like: What it was trained on; by default what `fit`, or `build_model`, remembers of it.
         batch_size: Rows at once.
 
     Returns:
@@ -76,9 +78,10 @@ def evaluate(
     """
     if is_stream(x):
         return Evaluation(model.evaluate(x, verbose=0, return_dict=True), {})
-    data = examples(model, x, y, like or signature_of(model), sample_weight)
+    data = examples(model, x, y, like or expected_of(model), sample_weight)
     engine, _ = choose("auto", model, data.arrays)
     numbers = dict(engine.evaluate(model, data, batch_size))
+    unweighted = [] if data.sample_weight is None else _unweighted(model, numbers)
     spec = describe_model(model)
     reports: dict[str | None, Report] = {}
     if not spec.has_own_step:
@@ -90,7 +93,15 @@ def evaluate(
                 reports[name] = found[1]
                 for key, value in found[0].items():
                     numbers.setdefault(key if name is None else f"{name}_{key}", value)
-    return Evaluation(numbers, reports, data.num_rows)
+    return Evaluation(numbers, reports, data.num_rows, unweighted)
+
+
+def _unweighted(model: keras.Model, numbers: Mapping[str, Any]) -> list[str]:
+    """Find the compiled metrics that Keras leaves unweighted: all but the losses and the last, `weighted_metrics`."""
+    compiled = getattr(model, "_compile_metrics", None)
+    weighted = [m for m in keras.tree.flatten(getattr(compiled, "_user_weighted_metrics", None)) if m is not None]
+    names = [name for name in numbers if name != "loss" and not name.endswith("_loss")]
+    return names[: len(names) - len(weighted)]
 
 
 def _by_output(
@@ -141,7 +152,10 @@ def _judge(
         scores = expit(scores[:, 0]) if output.from_logits else scores[:, 0]
         return of_classes(index, scores, part.classes, weights, 0.0 if "hinge" in loss else 0.5)
     if weights is not None and weights.ndim > 1:
-        return None
+        weights = weights.reshape(len(weights), -1)
+        if not (weights == weights[:, :1]).all():
+            return None
+        weights = weights[:, 0]  # that of the row, which each step was given
     if loss == "binary_crossentropy" and target.shape == predicted.shape and target.ndim == 2 and target.shape[1] > 1:
         if not np.isin(target, (0, 1)).all():
             return None

@@ -43,6 +43,7 @@ class Report:
         precision: By class, how many of those predicted to be it are; NaN where none was.
         calibration: Of its probabilities; `None` where it gives none.
         points: True and predicted values `(2, n)`, at most 2,000 of them; `None` for classes.
+        positive: The class that a single output for two is for; `None` for others.
     """
 
     classes: tuple[Any, ...] = ()
@@ -51,6 +52,7 @@ class Report:
     precision: Mapping[Any, float] = field(default_factory=dict)
     calibration: Calibration | None = None
     points: np.ndarray | None = None
+    positive: Any = None
 
 
 class Evaluation(Mapping[str, float]):
@@ -63,14 +65,20 @@ class Evaluation(Mapping[str, float]):
     Attributes:
         reports: For each output, by name (`None` for the only one), its tables.
         num_rows: That were looked at; `None` for a stream.
+        unweighted: Names of the metrics in which every row counts the same, where others take weights.
     """
 
     def __init__(
-        self, numbers: Mapping[str, float], reports: Mapping[str | None, Report], num_rows: int | None = None
+        self,
+        numbers: Mapping[str, float],
+        reports: Mapping[str | None, Report],
+        num_rows: int | None = None,
+        unweighted: Sequence[str] = (),
     ) -> None:
         self._numbers = dict(numbers)
         self.reports = dict(reports)
         self.num_rows = num_rows
+        self.unweighted = tuple(unweighted)
 
     def __getitem__(self, name: str) -> float:
         return self._numbers[name]
@@ -129,10 +137,13 @@ class Evaluation(Mapping[str, float]):
 
     def _repr_html_(self) -> str:
         tables = "".join(f"<pre>{_escaped(_table_of(name, report))}</pre>" for name, report in self.reports.items())
-        return as_html("Evaluation", {name: digits(value) for name, value in self.items()}) + tables
+        return as_html("Evaluation", {self._named(name): digits(value) for name, value in self.items()}) + tables
 
     def _line(self) -> str:
-        return ", ".join(f"{name} {digits(value)}" for name, value in self.items())
+        return ", ".join(f"{self._named(name)} {digits(value)}" for name, value in self.items())
+
+    def _named(self, name: str) -> str:
+        return f"{name} (unweighted)" if name in self.unweighted else name
 
 
 def _escaped(lines: Sequence[str]) -> str:
@@ -144,6 +155,8 @@ def _escaped(lines: Sequence[str]) -> str:
 def _table_of(name: str | None, report: Report) -> list[str]:
     """Write an output's confusion matrix with recall and precision, or of many classes the latter's worst."""
     lines = [f"{name}:"] if name is not None and report.classes else []
+    if report.positive is not None:
+        lines.append(f"positive class {report.positive!r}, negative {report.classes[0]!r}")
     if report.confusion_matrix is not None and len(report.classes) <= MOST_SHOWN:
         labels = [str(label)[:16] for label in report.classes]
         cells = [[f"{value:g}" for value in row] for row in np.round(report.confusion_matrix, 1)]

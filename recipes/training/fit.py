@@ -23,7 +23,7 @@ from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
 from recipes.training.run import Run
-from recipes.training.signature import remember, signature_of
+from recipes.training.signature import expected_of, remember
 
 MOST_SPREAD_ROWS = 1_000  # that posterior collapse is looked for in
 # Arguments that Keras' own `fit` alone reads, as they are by default.
@@ -97,7 +97,7 @@ def fit(
             that of the finding in the error. What cannot be computed at all cannot be allowed.
         checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
             stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
-            from the end of the last.
+            from the end of the last. Other files that lie in the folder are neither read nor touched.
         checkpoint_every: Write the state after so many epochs; without it, whenever that costs less than 1 % of the
             time.
 
@@ -157,7 +157,7 @@ def fit(
             validation_data=validation_data,
             validation_split=validation_split,
             seed=seed,
-            like=None if refit else signature_of(model),
+            like=None if refit else expected_of(model),
             allow=allow,
         )
     if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):

@@ -10,6 +10,7 @@ import numpy as np
 
 from cheatsheet import Finding
 from cheatsheet.common.words import count, digits, show_values
+from cheatsheet.modelspec import describe_model
 from recipes.running.show import as_html
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
@@ -66,6 +67,14 @@ class Run:
     def classes(self) -> Any:
         """The label of each class, in the order of the outputs; `None` for numbers; of several outputs a dict."""
         return None if self.signature is None else self.signature.classes
+
+    @property
+    def positive(self) -> Any:
+        """The class whose probability (or margin) a single output gives; `None` where there is no such class."""
+        classes = self.classes
+        if not isinstance(classes, tuple) or len(classes) != 2:
+            return None
+        return classes[1] if describe_model(self.model).outputs[0].width == 1 else None
 
     @property
     def verdict(self) -> str:
@@ -160,12 +169,18 @@ class Run:
             f", {name} {self.history[name][-1]:.4g}" for name in ("loss", "val_loss") if self.history.get(name)
         )
         verdict = f": {self.findings[0].rule}" if self.findings else ""
-        return f"<Run of {count(self.epochs, 'epoch')}{losses}{verdict}>"
+        positive = "" if self.positive is None else f", outputs are for {self.positive!r}"
+        return f"<Run of {count(self.epochs, 'epoch')}{losses}{positive}{verdict}>"
+
+    def _said_of_positive(self) -> str:
+        gives = "the probability of" if middle_of(self.model) == 0.5 else "above 0 for"
+        return f"the output is {gives} {self.positive!r}, the positive class; the other is {self.classes[0]!r}"
 
     def _repr_html_(self) -> str:
         last = {name: digits(values[-1]) for name, values in self.history.items() if values}
         facts = {"epochs": f"{self.epochs:,}", "steps": f"{self.steps:,}", "seconds": f"{self.seconds:.1f}", **last}
         guess = None if self.chance is None else f"{self.chance:.4g}"
+        facts |= {} if self.positive is None else {"outputs are for": repr(self.positive)}
         return as_html("Run", {**facts, "a constant guess gets": guess, "engine": self.engine}, self.findings)
 
     def __str__(self) -> str:
@@ -175,6 +190,7 @@ class Run:
             f"{count(self.epochs, 'epoch')}, {count(self.steps, 'step')} in {self.seconds:.1f} s{speed}",
             f"{self.engine}",
             f"at the end: {last}",
+            *([] if self.positive is None else [self._said_of_positive()]),
             *map(str, self.findings),
         ]
         return "\n".join(lines)

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
-from recipes.running.files import write_atomically
+from recipes.running.files import as_path, write_atomically
 from recipes.training.engines.engine import EngineUsed
 from recipes.training.judge import UntrustedFileError, judge_model
 from recipes.training.model_file import read_model, write_model
@@ -32,7 +32,7 @@ _PACKAGES = {"recipes": "keras-recipes", "keras": "keras", "tensorflow": "tensor
 
 def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a run into a folder, from which `recipes.load` reads it in any process; see `Run.save`."""
-    target = Path(folder)
+    target = as_path(folder, "A run is saved in a folder. Name it: run.save('wards').")
     _require_room(target, overwrite)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / MODEL
@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
         recipes.training.judge.UntrustedFileError: a ValueError, for files that are damaged, are no saved run or
             model, or are not known to be safe, saying why.
     """
-    path = Path(path)
+    path = as_path(path, "load reads the folder of a saved run, or a .keras file. Name it: load('wards').")
     if not path.is_dir():
         return read_model(path, custom_objects)
     facts = _read_facts(path)

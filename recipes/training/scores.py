@@ -46,7 +46,8 @@ def of_classes(
         calibration = _calibration(sure, came_true, weights)
         numbers["calibration_error"] = _calibration_error(calibration)
     by_class = [dict(zip(classes, values.tolist(), strict=True)) for values in (recall, precision)]
-    return numbers, Report(tuple(classes), matrix, by_class[0], by_class[1], calibration)
+    positive = None if middle is None else classes[1]
+    return numbers, Report(tuple(classes), matrix, by_class[0], by_class[1], calibration, positive=positive)
 
 
 def of_labels(

@@ -6,6 +6,8 @@ from weakref import WeakKeyDictionary
 
 import keras
 
+from recipes.features import built_from
+
 Classes = tuple[Any, ...]
 
 
@@ -64,6 +66,27 @@ _OF_MODEL: WeakKeyDictionary[keras.Model, Signature] = WeakKeyDictionary()
 def signature_of(model: Any) -> Signature | None:
     """Return what an earlier `fit` trained this model on; `None` where none did, or none that could know."""
     return _OF_MODEL.get(model) if isinstance(model, keras.Model) else None
+
+
+def expected_of(model: Any) -> Signature | None:
+    """Return what data for this model should be like: as in an earlier `fit`, else as what it was built from.
+
+    Of the latter the names of the tables' columns alone are known.
+    """
+    if (signature := signature_of(model)) is not None or not isinstance(model, keras.Model):
+        return signature
+    names = built_from(model)
+    return named(names.x, names.y)
+
+
+def named(x: tuple[Any, ...] | None, y: tuple[Any, ...] | None) -> Signature | None:
+    """Make the signature of which these names of columns are all that is known; `None` where there are none."""
+    if x is None and y is None:
+        return None
+    return Signature(
+        () if x is None else (InputPart(None, (len(x),), "float32", x),),
+        () if y is None or len(y) == 1 else (OutputPart(None, (len(y),), columns=y),),
+    )
 
 
 def remember(model: keras.Model, signature: Signature | None) -> None:

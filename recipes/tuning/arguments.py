@@ -12,14 +12,17 @@ import cheatsheet
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.words import count
+from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.build import say_what_is_flattened, say_what_was_read
-from recipes.features import as_features
+from recipes.features import as_features, columns_of, in_order
 from recipes.training.data.batches import split_rows
+from recipes.training.data.checks import raise_errors, unaligned_rows
 from recipes.training.data.streams import is_stream
 from recipes.training.data.targets import class_index, encode_target
 from recipes.training.fit import require_callbacks
+from recipes.training.signature import named
 from recipes.tuning.grokking import GROKKING
 from recipes.tuning.hypermodels import OWN_MODEL, OWN_TRAINING, own_fit
 from recipes.tuning.kinds import Kind
@@ -64,7 +67,7 @@ def problem_of(
     kind, body = _kind(body or "mlp", y, hypermodel)
     callbacks = (callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ())
     require_callbacks(callbacks)
-    decided, loss, validation, weights = task, None, None, None
+    decided, loss, validation, weights, like = task, None, None, None, None
     train: tuple[Any, ...] = (None, None, None)
     _require_possible(kind, y, hypermodel, sample_weight, class_weight, metrics)
     if kind.brings_data:
@@ -73,7 +76,10 @@ def problem_of(
     else:
         if x is None:
             raise ValueError("Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder.")
-        x, y = _arrays(x, y)
+        raise_errors(unaligned_rows(x, y=y, sample_weight=sample_weight))
+        columns = columns_of(x), _several(columns_of(y))
+        like = named(*columns)
+        x, y = _arrays(in_order(x, None, "x"), in_order(y, None, "y"))
         if not asked and hypermodel is None and y is not None:
             say_what_is_flattened(x.shape[1:])
         tolerated = () if hypermodel is None else (ValueError,)  # a user's own model may take other targets
@@ -81,7 +87,7 @@ def problem_of(
             decided, loss = _decided(y, task, said=hypermodel is None)
         weights = _weights(sample_weight, x)
         if validation_data is not None:
-            train, validation = (x, y, weights), _given(validation_data, y)
+            train, validation = (x, y, weights), _given(validation_data, y, columns)
         else:
             labels = None
             with contextlib.suppress(*tolerated):
@@ -117,6 +123,7 @@ def problem_of(
         all_rows=(x, y, weights),
         split=float(validation_split) if validation_data is None else None,
         callbacks=callbacks,
+        like=like,
     )
 
 
@@ -158,6 +165,11 @@ def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return x, y
 
 
+def _several(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """Give the names of a target's columns where there are several: that of a single one says nothing."""
+    return names if len(names or ()) > 1 else None
+
+
 def _decided(y: np.ndarray | None, task: str | None, *, said: bool) -> tuple[str | None, str | None]:
     """Decide task and loss of every trial and of the best model: a part of the rows may look like another task's.
 
@@ -191,16 +203,19 @@ def _weights(sample_weight: Any, x: np.ndarray) -> np.ndarray | None:
         return None
     weights = as_array(sample_weight, "sample_weight")
     if len(weights) != len(x):
-        raise ValueError(f"sample_weight has {count(len(weights), 'row')}, but x has {len(x):,}.")
+        message = f"sample_weight has {count(len(weights), 'row')}, but x has {len(x):,}."
+        raise DataError([Finding("weight_shape", "error", message)])
     return weights
 
 
-def _given(validation_data: Any, y: np.ndarray | None) -> tuple[Any, ...]:
-    """Read the inputs, targets and weights that validate, as the user gives them."""
+def _given(validation_data: Any, y: np.ndarray | None, columns: tuple[Any, Any]) -> tuple[Any, ...]:
+    """Read the inputs, targets and weights that validate, as the user gives them, in the order of these columns."""
     parts = tuple(validation_data) if isinstance(validation_data, tuple | list) else (validation_data, None)
     if len(parts) not in (2, 3) or (parts[1] is None) != (y is None):
         raise ValueError("validation_data must be (x, y) or (x, y, sample_weight), or x alone for an autoencoder.")
-    x, target = as_features(parts[0]), None if parts[1] is None else as_array(parts[1], "y")
+    raise_errors(unaligned_rows(parts[0], y=parts[1], sample_weight=parts[2] if len(parts) == 3 else None))
+    x = as_features(in_order(parts[0], columns[0], "x"))
+    target = None if parts[1] is None else as_array(in_order(parts[1], columns[1], "y"), "y")
     weights = _weights(parts[2], x) if len(parts) == 3 else None
     return (x, target) if weights is None else (x, target, weights)
 

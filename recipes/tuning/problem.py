@@ -11,6 +11,7 @@ from keras_tuner import HyperParameters
 from keras_tuner.errors import FailedTrialError
 
 from recipes.running.digests import digest_of
+from recipes.training.signature import Signature
 from recipes.tuning.kinds import Kind
 from recipes.tuning.oracles._keras_tuner import serialize
 from recipes.tuning.record.identity import described_callback, digest_of_code
@@ -45,6 +46,7 @@ class Problem:
             the end.
         split: Share of these rows that validates; `None` where the validation set was given.
         callbacks: Keras callbacks, of which each training gets a copy.
+        like: The names of the columns of x and y, which the arrays have lost; `None` where they had none.
     """
 
     kind: Kind = field(repr=False)
@@ -69,6 +71,7 @@ class Problem:
     all_rows: tuple[Any, Any, Any] = field(repr=False)
     split: float | None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    like: Signature | None = None
 
     def build(self, hp: Any, seed: int) -> keras.Model:
         """Build the compiled model of this configuration."""

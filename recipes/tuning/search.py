@@ -1,6 +1,6 @@
 """What a search gives back: every configuration, the best one, and the simplest that is as good."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -113,7 +113,11 @@ class Search:
         epochs = max(1, round(float(np.median([e.best_epoch for e in trial.executions]))))
         return _to_the_end(self.problem.kind.retrain, self.problem, replace(training, epochs=epochs))
 
-    def _trained(self, number: int) -> Trial:
+    def _trained(self, number: Any) -> Trial:
+        if isinstance(number, Mapping):
+            same = next((t.number for t in self.completed if t.hyperparameters == dict(number)), None)
+            hint = "" if same is None else f" These hyperparameters are those of trial {same}: pass {same}."
+            raise TypeError(f"A trial is named by its number. Received: a {type(number).__name__}.{hint}")
         trial = next((t for t in self.trials if t.number == number), None)
         if trial is None or not trial.executions:
             raise ValueError(f"There is no trained trial {number!r}. Expected a number of the table.")
@@ -122,13 +126,22 @@ class Search:
     def table(self) -> list[dict[str, Any]]:
         """List one row a trial: number, hyperparameters, score, each execution's, epochs, seconds, parameters, verdict.
 
-        `pandas.DataFrame(search.table())` makes a table of it.
+        What else was measured on the validation rows, such as the metrics that were asked for, stands there as it was
+        at the best epoch, the mean of several executions. `pandas.DataFrame(search.table())` makes a table of it.
         """
+        others = dict.fromkeys(
+            name
+            for trial in self.trials
+            for execution in trial.executions
+            for name in execution.history
+            if name.startswith("val_") and name != self.problem.objective
+        )
         return [
             {
                 "trial": t.number,
                 **t.hyperparameters,
                 self.problem.objective: t.score,
+                **{name: _at_the_best(t, name) for name in others},
                 "scores": [e.score for e in t.executions],
                 "epochs": max((e.epochs for e in t.executions), default=0),
                 "best_epoch": [e.best_epoch for e in t.executions],
@@ -160,6 +173,14 @@ class Search:
         if self.standard_error:
             lines.append(f"as good: within one standard error of the best, {self.standard_error:.2g}")
         return "\n".join([*lines, "", *_rows(self)])
+
+
+def _at_the_best(trial: Trial, name: str) -> Any:
+    """Give a quantity at the best epoch, the mean over the executions; `None` where it was not measured then."""
+    values = [e.history[name][e.best_epoch - 1 : e.best_epoch] for e in trial.executions if name in e.history]
+    if not values or not all(values):
+        return None
+    return np.mean([value[0] for value in values], axis=0).tolist()
 
 
 def _to_the_end(train: Callable[..., T], *arguments: Any) -> T:

@@ -10,7 +10,7 @@ from typing import Any
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from recipes.running.digests import digest_of_json
-from recipes.running.files import write_atomically
+from recipes.running.files import as_path, write_atomically
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.lock import locked, unlock
 from recipes.running.progress import LiveLine
@@ -125,13 +125,17 @@ def tune(
     if max_trials is None and tuner in ("random", "bayesian"):
         max_trials = DEFAULT_TRIALS
     settings = json.loads(json.dumps({"tuner": tuner, **problem.settings()}, default=str))
-    folder = Path(directory) if directory is not None else Path("runs") / f"tune-{_name(settings)}"
+    folder = Path("runs") / f"tune-{_name(settings)}"
+    if directory is not None:
+        folder = as_path(directory, "A search is kept in a folder. Name it: directory='folder'.")
+    if tensorboard is not None:
+        tensorboard = as_path(tensorboard, "TensorBoard's files lie in a folder. Name it: tensorboard='folder'.")
     setup = Setup(problem, tuner, max_trials, folder)
     is_worker = processes.role() == "worker"
     require_own(folder)
     if tensorboard is not None and not is_worker:
         replaced = settings_in(folder) if overwrite else None
-        require_own_curves(Path(tensorboard), [_name(of) for of in (settings, replaced) if of is not None])
+        require_own_curves(tensorboard, [_name(of) for of in (settings, replaced) if of is not None])
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         if not is_worker:
@@ -144,7 +148,7 @@ def tune(
             searched = _choose_and_train(setup, workers, interrupt, LiveLine() if verbose else None)
         trials = tuple(setup.journal.trials())
     if tensorboard is not None and not is_worker:
-        write_tensorboard(Path(tensorboard), _name(settings), trials, searched, problem.objective)
+        write_tensorboard(tensorboard, _name(settings), trials, searched, problem.objective)
     found = Search(trials, problem, folder, interrupt.requested)
     if interrupt.requested:
         ended = count(sum(trial.status in ("completed", "failed") for trial in trials), "trial")

@@ -1,6 +1,6 @@
 """Do the examples fit the model? Asks the rules, and gathers what they and the reading of the values find."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
@@ -13,11 +13,12 @@ from cheatsheet.dataspec import describe_data, end_called
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, Shape
 from cheatsheet.rules import BORNE, OF_INPUTS, allowed, findings_of, independent
+from cheatsheet.rules.data import fits
 from cheatsheet.table import COMPARES_SHAPES
 from recipes.features import as_features, columns_of, in_order
-from recipes.training.data.targets import UnknownLabels, encode_target
+from recipes.training.data.targets import UnknownLabels, doubtful_labels, encode_target
 from recipes.training.data.trees import is_tree, items_of, rebuilt
-from recipes.training.data.weights import read_weights, spread_over
+from recipes.training.data.weights import over_steps, read_weights, spread_over
 from recipes.training.signature import InputPart, OutputPart, Signature
 
 
@@ -66,13 +67,15 @@ def read_examples(
     found: list[Finding] = []
     inputs = targets = weights = None
     signature = Signature()
+    if swapped := _swapped(spec, x, y, where):
+        return Examples(None, None, None, signature, (swapped,))
     with gathering(found, where):
         inputs, parts = read_inputs(spec, x, like)
         signature = replace(signature, inputs=parts)
     found += [replace(finding, where=where) for finding in unaligned_rows(x, y=y, sample_weight=sample_weight)]
     with gathering(found, where):
         weights = read_weights(sample_weight, spec.outputs)
-    if y is None and targets_too and not _may_restore(spec):
+    if y is None and targets_too and inputs is not None and not _may_restore(spec):
         message = "y is missing, and this model gives something else than it takes."
         found.append(Finding("missing_target", "error", message, "pass y", where=where))
         targets_too = False
@@ -87,7 +90,37 @@ def read_examples(
         weights = weights[:, 0]
     if weights is not None and targets is not None:
         weights = spread_over(targets, weights)
+        weights = weights if spec.has_own_step else over_steps(weights, targets, signature.outputs, spec.outputs)
     return Examples(inputs, targets, weights, signature, tuple(found))
+
+
+def _swapped(spec: ModelSpec, x: Any, y: Any, where: str) -> Finding | None:
+    """Find targets in the place of inputs, where the shapes leave no doubt; nothing is read for that."""
+    if len(spec.outputs) != 1 or len(spec.inputs) > 1 or spec.has_own_step:
+        return None
+    of_x, of_y = map(_shape_unread, (x, y))
+    width = spec.outputs[0].width
+    if not of_x or len(of_y) < 2 or of_x[0] != of_y[0] or prod(of_x[1:]) not in (1, width):
+        return None
+    if spec.inputs:
+        taken = spec.inputs[0].shape
+        is_swapped = fits(of_y, taken) and not fits(of_x, taken)
+    else:  # not built yet: one column where the width of the output does not fit the other
+        is_swapped = len(of_x) == 1 and width is not None and prod(of_y[1:]) not in (1, width)
+    if not is_swapped:
+        return None
+    message = f"x has shape {of_x} and y {of_y}, as if they were swapped."
+    first = "say fit(model, x, y), run.evaluate(x, y)" if not where else f"say {where}=(x, y)"
+    return Finding("swapped", "error", message, f"{first}: inputs first", where=where)
+
+
+def _shape_unread(values: Any) -> tuple[int, ...]:
+    """Give the shape of an array, a table or a list of single values; of all else nothing."""
+    if isinstance(values, list | tuple) and values and np.isscalar(values[0]):
+        return (len(values),)
+    shape = getattr(values, "shape", None)
+    known = isinstance(shape, Iterable) and all(isinstance(size, int) for size in shape)
+    return tuple(shape) if known and shape is not None else ()
 
 
 def _may_restore(spec: ModelSpec) -> bool:
@@ -155,7 +188,7 @@ def _in_the_words_of_fit(trained_before: bool) -> Iterator[None]:
             raise
         message = (
             f"y holds labels that this model was not trained on: {show_values(error.strange)}. Its outputs mean "
-            f"{show_values(np.asarray(error.classes))} since an earlier fit."
+            f"{show_values(np.asarray(error.classes))} since an earlier fit.{error.likeness}"
         )
         fix = "train another model, or pass refit=True to have its outputs mean the labels of y from now on"
         raise DataError([Finding("unknown_labels", "error", message, fix)]) from None
@@ -175,23 +208,28 @@ def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple
     """
     known = {part.name: part for part in like.inputs} if like is not None else {}
     if not is_tree(x, spec.inputs):
-        table = in_order(x, known[None].columns if len(known) == 1 and None in known else None, "x")
+        before = known[None] if len(known) == 1 and None in known else None
+        table = in_order(x, before.columns if before else None, "x")
         inputs = as_features(table)
         if len(spec.inputs) == 1:
             inputs = _as_shaped(inputs, spec.inputs[0].shape)
-        return inputs, (_input_part(None, inputs, table),)
+        return inputs, (_input_part(None, inputs, table, before),)
     arrays, parts = [], []
     for i, (key, given) in enumerate(items_of(x)):
         name = str(key) if isinstance(x, Mapping) else None
         before = known.get(name) if name is not None else like.inputs[i] if like and i < len(like.inputs) else None
         table = in_order(given, before.columns if before else None, f"x[{key!r}]")
         arrays.append(as_features(table, f"x[{key!r}]"))
-        parts.append(_input_part(name, arrays[-1], table))
+        parts.append(_input_part(name, arrays[-1], table, before))
     return rebuilt(x, arrays), tuple(parts)
 
 
-def _input_part(name: str | None, array: np.ndarray, table: Any) -> InputPart:
-    return InputPart(name, array.shape[1:], array.dtype.name, columns_of(table))
+def _input_part(name: str | None, array: np.ndarray, table: Any, before: InputPart | None) -> InputPart:
+    """Say what an input is; one without names keeps those that its columns had before."""
+    names = columns_of(table)
+    if names is None and before is not None and prod(before.shape) == prod(array.shape[1:]):
+        names = before.columns
+    return InputPart(name, array.shape[1:], array.dtype.name, names)
 
 
 def require_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> Any:
@@ -217,7 +255,7 @@ def _read_targets(
         output = spec.outputs[0] if len(spec.outputs) == 1 else OutputSpec()
         before = like.outputs[0] if like is not None and len(like.outputs) == 1 else None
         with _in_the_words_of_fit(trained_before):
-            target, part = _read_target(None, y, output, before, spec)
+            target, part = _read_target(None, y, output, before, spec, found)
         return target, (part,)
     arrays: list[Any] = []
     parts = []
@@ -229,7 +267,7 @@ def _read_targets(
         name = output.name or str(key)
         array = given
         with gathering(found, where, name), _in_the_words_of_fit(trained_before):
-            array, part = _read_target(name, given, output, before_by_name.get(name), spec)
+            array, part = _read_target(name, given, output, before_by_name.get(name), spec, found)
             parts.append(part)
         arrays.append(array)
     if len(parts) < len(items):
@@ -238,18 +276,25 @@ def _read_targets(
 
 
 def _read_target(
-    name: str | None, y: Any, output: OutputSpec, before: OutputPart | None, spec: ModelSpec
+    name: str | None, y: Any, output: OutputSpec, before: OutputPart | None, spec: ModelSpec, found: list[Finding]
 ) -> tuple[np.ndarray, OutputPart]:
     if spec.has_own_step:
         output = OutputSpec(output.name)
     known = before.classes if before is not None else None
-    y = in_order(y, before.columns if before is not None else None, "y")
+    names = before.columns if before is not None else None
+    y = in_order(y, names, "y")
     target, classes = encode_target(y, output, known)
     if known is not None and classes == tuple(range(len(known))):
         classes = known  # one-hot rows have no names, and keep those of before
+    elif names is not None and np.ndim(y) == 2 and classes == tuple(range(len(names))):
+        classes = names
+    if known is None and classes is not None:
+        found += [replace(finding, output=name) for finding in doubtful_labels(target, classes, output)]
     if output.loss in COMPARES_SHAPES and output.shape is not None:
         target = _as_shaped(target, output.shape)
-    columns = columns_of(y) if classes is None and np.ndim(target) == 2 and target.shape[1] > 1 else None
+    columns = columns_of(y) or names
+    if classes is not None or np.ndim(target) != 2 or target.shape[1] != len(columns or ()) or target.shape[1] == 1:
+        columns = None
     return target, OutputPart(name, target.shape[1:], classes, columns)
 
 

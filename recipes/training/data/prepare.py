@@ -13,7 +13,7 @@ from recipes.training.data.batches import split_rows
 from recipes.training.data.checks import gathering, raise_errors, read_examples
 from recipes.training.data.targets import class_index
 from recipes.training.data.trees import num_rows_of, take
-from recipes.training.data.weights import weights_by_class
+from recipes.training.data.weights import over_steps, weights_by_class
 from recipes.training.data.yardsticks import yardsticks
 from recipes.training.signature import Signature
 
@@ -111,6 +111,7 @@ def prepare(
     if class_weight is not None and train.y is not None:
         with gathering(found):
             by_class = weights_by_class(spec.outputs, train.y, train.signature.outputs, class_weight)
+            by_class = over_steps(by_class, train.y, train.signature.outputs, spec.outputs)
     validation = None
     if held_out is not None:
         other = read_examples(

@@ -10,7 +10,15 @@ from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import DataError, Finding, unfit_target
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.table import OF_NUMBERS
-from cheatsheet.targets import in_unit_interval, is_distribution, is_whole, plain_labels, require_target
+from cheatsheet.targets import (
+    ROWS_PER_CLASS,
+    in_unit_interval,
+    is_distribution,
+    is_whole,
+    look_alike,
+    plain_labels,
+    require_target,
+)
 from recipes.features import as_features, as_float32, in_order
 from recipes.training.signature import Classes
 
@@ -30,9 +38,16 @@ class UnknownLabels(DataError):
         self.strange, self.classes = strange, classes
         message = (
             f"y holds labels that the training target lacks: {show_values(strange)}. "
-            f"Expected {show_values(np.asarray(classes))}."
+            f"Expected {show_values(np.asarray(classes))}.{self.likeness}"
         )
         super().__init__([Finding("unknown_labels", "error", message)])
+
+    @property
+    def likeness(self) -> str:
+        """Say which strange label differs from a known one in blanks or capitals alone; empty where none does."""
+        pairs = (look_alike([*self.classes, label]) for label in np.asarray(self.strange).tolist())
+        alike = next((pair for pair in pairs if pair), "")
+        return f" {alike}." if alike else ""
 
 
 def encode_target(y: Any, output: OutputSpec, classes: Classes | None = None) -> tuple[np.ndarray, Classes | None]:
@@ -72,6 +87,31 @@ def encode_target(y: Any, output: OutputSpec, classes: Classes | None = None) ->
     if array.ndim == 1:
         array = array[:, None]  # (n, 1), as the output: Keras broadcasts other pairs of shapes silently
     return as_float32(array, "y"), None
+
+
+def doubtful_labels(target: np.ndarray, classes: Classes, output: OutputSpec) -> list[Finding]:
+    """Say which classes may be another one, misspelt: labels alike but for blanks and capitals, and a single row.
+
+    Args:
+        target: Encoded; where each step or pixel has a class, nothing is said.
+        classes: The label of each.
+        output: With its loss; several outputs have names.
+    """
+    index = class_index(target, output.loss or "")
+    if index.ndim != 1 or len(index) < ROWS_PER_CLASS * len(classes):
+        return []
+    rows = np.bincount(index[(index >= 0) & (index < len(classes))].astype(int), minlength=len(classes))
+    found = []
+    if alike := look_alike([label for label, number in zip(classes, rows, strict=True) if number]):
+        message = f"{alike} in y, and are classes of their own."
+        fix = "if they are one class, mend y, such as by y.str.strip().str.lower()"
+        found.append(Finding("look_alike_labels", "warning", message, fix))
+    single = [label for label, number in zip(classes, rows, strict=True) if number == 1]
+    if single:
+        which = f"class {show_values(single)} has" if len(single) == 1 else f"classes {show_values(single)} have"
+        message = f"The {which} a single row of {len(index):,}, which cannot both train and validate."
+        found.append(Finding("single_row_class", "warning", message, "look for a misspelt label, or leave the row out"))
+    return found
 
 
 def class_index(targets: np.ndarray, loss: str) -> np.ndarray:
@@ -230,9 +270,10 @@ def _classes_of(array: np.ndarray, units: int | None) -> Classes:
         return tuple(range(width))  # numbered as the loss wants them, though some class may be absent
     if len(values) == width:
         return plain_labels(values)
+    alike = look_alike(values.tolist())
     raise unfit_target(
         f"The model has {width} outputs, but y holds {len(values)} classes: {show_values(values)}. "
-        f"Expected labels 0..{width - 1}, or {width} different ones.",
+        f"Expected labels 0..{width - 1}, or {width} different ones." + (f" {alike}." if alike else ""),
         f"build the model with num_classes={len(values)}, or mend y",
     )
 

@@ -10,6 +10,7 @@ from cheatsheet.common.words import show_values
 from cheatsheet.dataspec import end_called
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import OutputSpec
+from cheatsheet.table import BY_LAST_AXIS
 from recipes.features import as_features
 from recipes.training.data.targets import class_index
 from recipes.training.data.trees import items_of, rebuilt
@@ -49,6 +50,43 @@ def spread_over(targets: Any, weights: Any) -> Any:
             key: weights[key] if key in weights else np.ones(len(target), np.float32) for key, target in targets.items()
         }
     return type(targets)(weights) if isinstance(weights, list) and isinstance(targets, list | tuple) else weights
+
+
+def over_steps(weights: Any, targets: Any, parts: Sequence[OutputPart], outputs: Sequence[OutputSpec]) -> Any:
+    """Give each step or pixel the weight of its row, where an output judges each.
+
+    Keras would multiply losses `(n, steps)` by weights `(n,)`: an error, or where a batch has as many rows as there are
+    steps, the weight of a row silently for that of a step.
+
+    Args:
+        weights: In the structure of the targets, or one array for all; `None` for none.
+        targets: Encoded, an array or a tree.
+        parts: What they are, one for each.
+        outputs: Of the model.
+    """
+    if weights is None or not any(output.shape is not None and len(output.shape) > 2 for output in outputs):
+        return weights
+    if not isinstance(targets, Mapping | list | tuple):
+        return _over_steps(weights, targets, outputs[0]) if len(outputs) == 1 else weights
+    if not isinstance(weights, np.ndarray) and isinstance(weights, Mapping) != isinstance(targets, Mapping):
+        return weights
+    spread = []
+    for (key, target), part in zip(items_of(targets), parts, strict=True):
+        output = end_called(part.name, outputs) if part.name is not None else None
+        one = weights if isinstance(weights, np.ndarray) else weights[key]
+        spread.append(one if output is None else _over_steps(one, target, output))
+    return rebuilt(targets, spread)
+
+
+def _over_steps(weights: np.ndarray, target: np.ndarray, output: OutputSpec) -> np.ndarray:
+    shape = output.shape or ()
+    steps = target.shape[1 : len(shape) - 1]
+    if weights.ndim > len(steps) or output.loss not in BY_LAST_AXIS or output.loss_options.get("axis", -1) != -1:
+        return weights
+    if any(size not in (1, steps[i]) for i, size in enumerate(weights.shape[1:])):  # which the rules refuse
+        return weights
+    rows = weights.reshape(weights.shape + (1,) * (len(steps) + 1 - weights.ndim))
+    return np.ascontiguousarray(np.broadcast_to(rows, (len(weights), *steps)))
 
 
 def class_weights(class_weight: Any, targets: np.ndarray, loss: str, classes: Classes | None) -> np.ndarray:

@@ -16,11 +16,12 @@ import keras
 import numpy as np
 
 from recipes.running.files import remove_files, write_atomically
+from recipes.training.signature import remember
 from recipes.tuning.kinds import Training
 from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.record.folder import WEIGHTS
 from recipes.tuning.record.journal import Execution, Journal, Trial, ranked
-from recipes.tuning.work.train import as_hyperparameters
+from recipes.tuning.work.train import as_hyperparameters, prepared
 
 SAME = 1e-6  # of the score or in all: the rounding of single precision
 
@@ -57,6 +58,8 @@ def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Mode
             model(problem.x[:1])
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             model.set_weights([held[name] for name in sorted(held.files)])
+        if problem.kind.retrain is not None:  # it was trained by `fit`, which would remember this
+            remember(model, prepared(problem, model).signature)
         return model
     state = folder / f"state-{execution}"
     if done.best_epoch == done.epochs and not problem.callbacks and state.is_dir():  # as it was at its end

@@ -108,7 +108,7 @@ def check(problem: Problem) -> None:
         model = problem.build(HyperParameters(), 0)
     except FailedTrialError:  # which says nothing of the others
         return
-    data = _prepared(problem, model)
+    data = prepared(problem, model)
     if (measured := _measured(problem, model, data)) is not None:
         require_measured(problem.objective, measured)
 
@@ -131,7 +131,7 @@ def inherit(parent: Path, folder: Path, executions: int) -> None:
 def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) -> Run:
     """Train, in the one place that does: the same numbers always give the same weights."""
     model = problem.build(training.hp, training.seed)
-    data = _prepared(problem, model)
+    data = prepared(problem, model)
     callbacks = [*keep, *copy.deepcopy(list(problem.callbacks))]
     plan = Plan(training.epochs, problem.batch_size_of(training.hp), shuffle=True, seed=training.seed,
                 callbacks=callbacks, widen=True)  # fmt: skip
@@ -141,10 +141,11 @@ def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) 
     return run
 
 
-def _prepared(problem: Problem, model: keras.Model) -> TrainingData:
+def prepared(problem: Problem, model: keras.Model) -> TrainingData:
+    """Prepare the arrays of a search for one of its models, with the names that the columns had."""
     return prepare(
         model, problem.x, problem.y, sample_weight=problem.sample_weight, class_weight=problem.class_weight,
-        validation_data=problem.validation_data,
+        validation_data=problem.validation_data, like=problem.like,
     )  # fmt: skip
 
 
