@@ -24,6 +24,8 @@ RULES = {
     "doubled_activation", "constant_initializer", "nothing_trainable", "learning_rate", "dropout_rate", "not_judged",
 }  # fmt: skip
 MOST_WARNINGS = 2  # on all correct programs together
+# What Keras itself says of one symbolic softmax while a program is built.
+pytestmark = pytest.mark.filterwarnings("ignore:(.|\n)*softmax over axis:UserWarning")
 
 
 def named(programs):
