@@ -4,7 +4,7 @@
 beside this file says how to score a tool on them.
 """
 
-from . import correct, data, heads, inside, labels, two_faults  # noqa: F401 - each adds its programs to the two lists
+from . import correct, data, heads, inside, labels, two_faults, variants  # noqa: F401 - each adds its programs to the two lists
 from .program import CORRECT, PROGRAMS, Case, Fault, Program
 
 __all__ = ["CORRECT", "PROGRAMS", "Case", "Fault", "Program"]

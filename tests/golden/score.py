@@ -9,6 +9,7 @@ from typing import Any
 from .program import CORRECT, PROGRAMS, Case, Program
 
 SERIOUS = ("error", "warning")  # what a user has to look at
+CRASH = "crash"  # in the place of a severity: the tool itself raised, which is no verdict and no silence either
 Tool = Callable[..., Iterable[Any]]
 
 
@@ -21,7 +22,7 @@ class Score:
         found: The rules of the wrong twin that it named.
         missed: Those that it did not.
         noticed: Whether it said anything serious of the wrong twin, whatever it called it.
-        false_alarms: What it said, seriously, of the right twin (or of a correct program).
+        false_alarms: What it said, seriously, of the right twin (or of a correct program), or that it crashed there.
     """
 
     program: Program
@@ -38,7 +39,7 @@ def load_tool(name: str) -> Tool:
 
 
 def verdicts(tool: Tool, case: Case) -> list[tuple[str, str]]:
-    """Return what a tool says of one case, as (rule, severity): an exception of its own is no verdict.
+    """Return what a tool says of one case, as (rule, severity); the error's name and `CRASH` where it raises.
 
     Args:
         tool: Called as `tool(model, x, y, **options)`. It returns findings: objects with `rule` and `severity`, pairs
@@ -46,7 +47,11 @@ def verdicts(tool: Tool, case: Case) -> list[tuple[str, str]]:
         case: What it is to judge.
     """
     said = []
-    for finding in tool(case.model, case.x, case.y, **case.options):
+    try:
+        findings = [*tool(case.model, case.x, case.y, **case.options)]
+    except Exception as error:  # whatever it is, the other programs are to be scored too
+        return [(type(error).__name__, CRASH)]
+    for finding in findings:
         if isinstance(finding, str):
             said.append((finding, "error"))
         elif isinstance(finding, tuple):
@@ -66,7 +71,7 @@ def score_program(tool: Tool, program: Program) -> Score:
         found=tuple(rule for rule in program.rules if rule in rules),
         missed=tuple(rule for rule in program.rules if rule not in rules),
         noticed=any(severity in SERIOUS for _, severity in said),
-        false_alarms=tuple(f"{severity} {rule}" for rule, severity in of_right if severity in SERIOUS),
+        false_alarms=tuple(f"{severity} {rule}" for rule, severity in of_right if severity in (*SERIOUS, CRASH)),
     )
 
 
@@ -95,6 +100,10 @@ def table(scores: Iterable[Score]) -> str:
     lines += [f"{sum(bool(s.false_alarms) for s in wrong)} of {len(wrong)} right twins with a false alarm."]
     kinds = Counter(alarm.split()[0] for s in correct for alarm in s.false_alarms)
     lines += [f"{len(correct)} correct programs: {kinds['error']} errors, {kinds['warning']} warnings."]
+    crashes = sum(alarm.startswith(CRASH) for s in scores for alarm in s.false_alarms)
+    lines += [f"{crashes} of {len(scores)} right twins and correct programs at which the tool itself raised."] * bool(
+        crashes
+    )
     lines += [f"  missed: {s.program.name}: {', '.join(s.missed)}" for s in wrong if s.missed]
     lines += [f"  false alarm: {s.program.name}: {', '.join(s.false_alarms)}" for s in scores if s.false_alarms]
     return "\n".join(lines)
