@@ -12,7 +12,8 @@ _KEEP_WIDTH = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Dr
                "Normalization", "BatchNormalization", "LayerNormalization", "Identity"}  # fmt: skip
 # Layers and operations of keras.ops that are an activation by themselves.
 _ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh",
-                "Softplus": "softplus", "HardSigmoid": "hard_sigmoid", "Exp": "exponential"}  # fmt: skip
+                "Softplus": "softplus", "HardSigmoid": "hard_sigmoid", "Exp": "exponential", "LeakyReLU": "leaky_relu",
+                "LeakyRelu": "leaky_relu"}  # fmt: skip
 _OF_THE_FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")  # whose functions do what they are called
 # What the rules ask of a layer: its own setting, as Keras names it.
 _SETTINGS = ("units", "filters", "rate", "input_dim", "scale", "offset")
@@ -216,10 +217,12 @@ def activation_of(layer: Any) -> str | None:
     if kind == "TimeDistributed":
         return activation_of(read(layer, "layer"))
     if kind in _ACTIVATIONS:
-        leaks = read(layer, "negative_slope") or read(layer, "threshold")
+        leaks = kind == "ReLU" and (read(layer, "negative_slope") or read(layer, "threshold"))
         elsewhere = kind == "Softmax" and read(layer, "axis") not in (-1, None)
         return None if leaks or elsewhere else _ACTIVATIONS[kind]
     activation = read(layer, "activation")
+    if type(activation).__name__ in _ACTIVATIONS:  # a layer in the place of a function
+        return activation_of(activation)
     return getattr(activation, "__name__", None) if is_of_the_frameworks(activation) else None
 
 

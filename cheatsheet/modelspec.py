@@ -99,7 +99,7 @@ class ModelSpec:
         has_own_step: Whether its class brings its own `train_step` or `compute_loss`, so that nobody knows what the
             loss compares with what.
         optimizer: Name of the optimizer's class; `None` where the model is not compiled.
-        learning_rate: Its rate where that is one number, not a schedule.
+        learning_rate: Its rate; of a schedule the one that it starts from, or warms up to.
     """
 
     name: str
@@ -207,11 +207,15 @@ def _keys(structure: Any, tensors: Any) -> list[str | None]:
 
 
 def _learning_rate(optimizer: Any) -> float | None:
-    """Read the rate of an optimizer, live or in a file; `None` for a schedule, and where there is none."""
+    """Read the rate of an optimizer, live or in a file, the first or the warmed-up one of a schedule; or `None`."""
     try:
         rate = optimizer.get_config().get("learning_rate")
     except Exception:  # a user's own optimizer may do anything
         return None
+    if isinstance(rate, Mapping):
+        schedule = rate.get("config") or {}
+        rates = [schedule.get(name) for name in ("initial_learning_rate", "warmup_target")]
+        rate = max((value for value in rates if isinstance(value, int | float)), default=None)
     return float(rate) if isinstance(rate, int | float) else None
 
 

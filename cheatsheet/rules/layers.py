@@ -130,7 +130,7 @@ def doubled_activation(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         if first == second and first in ("relu", "relu6"):
             continue  # twice is once
-        if first in ("softmax", "sigmoid", "hard_sigmoid") and second in ("relu", "ReLU", "LeakyReLU"):
+        if first in ("softmax", "sigmoid", "hard_sigmoid") and second in ("relu", "leaky_relu", "ReLU"):
             continue  # probabilities pass it unchanged
         of_probabilities = second in ("softmax", "sigmoid", "hard_sigmoid")
         severity = "error" if of_probabilities and first in ("softmax", "sigmoid", "hard_sigmoid") else "warning"

@@ -145,7 +145,7 @@ def accuracy_of_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find accuracy as the metric of numbers, where it counts outputs that equal y exactly (SO 48775305)."""
     found = []
     for output, part in judged_outputs(model, data):
-        asked = sorted(_ACCURACIES & set(output.metrics))
+        asked = sorted(_ACCURACIES & {name.lower() for name in output.metrics})
         if not asked or part is None or not part.is_number:
             continue
         some = some_of(part.array)

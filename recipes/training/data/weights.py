@@ -81,7 +81,9 @@ def over_steps(weights: Any, targets: Any, parts: Sequence[OutputPart], outputs:
 def _over_steps(weights: np.ndarray, target: np.ndarray, output: OutputSpec) -> np.ndarray:
     shape = output.shape or ()
     steps = target.shape[1 : len(shape) - 1]
-    if weights.ndim > len(steps) or output.loss not in BY_LAST_AXIS or output.loss_options.get("axis", -1) != -1:
+    if weights.ndim > len(steps) or output.loss not in BY_LAST_AXIS or output.is_own_loss:
+        return weights
+    if output.loss_options.get("axis", -1) != -1:
         return weights
     if any(size not in (1, steps[i]) for i, size in enumerate(weights.shape[1:])):  # which the rules refuse
         return weights
