@@ -89,6 +89,20 @@ def test_what_is_not_judged_is_said_once():
     assert told(check(program.build())) == [("not_judged", "info")]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built:UserWarning")
+@named(ALL)
+def test_a_saved_file_says_what_the_model_says(program, tmp_path):
+    """Or that it cannot be judged, as a file knows less: it is not silent where the model is not."""
+    for case in (program.build(), program.right()) if program.faults else (program.build(),):
+        try:
+            case.model.save(tmp_path / "model.keras")
+        except NotImplementedError:  # Keras cannot write down how some classes of one's own are made
+            continue
+        of_file = told(cheatsheet.check(tmp_path / "model.keras", case.x, case.y, **case.options))
+        assert ("not_judged", "info") in of_file or of_file == told(check(case))
+
+
 @pytest.fixture(scope="module")
 def findings_of_correct():
     return {program.name: told(check(program.build())) for program in golden.CORRECT}

@@ -150,3 +150,15 @@ def test_a_constant_kernel_keeps_its_units_alike():
     np.testing.assert_allclose(kernel, kernel[..., :1].repeat(4, axis=-1), atol=1e-3)
     case, _, _ = trained("hidden_kernel_of_zeros")
     assert not case.model.layers[0].kernel.numpy().any()
+
+
+OUT_OF_RANGE = ["labels_from_one", "nine_outputs_for_ten_classes", "one_sigmoid_under_a_sparse_crossentropy",
+                "unlabelled_pixels"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUT_OF_RANGE)
+def test_labels_out_of_range_raise_on_a_cpu_and_are_nan_under_xla(name):
+    case = BY_NAME[name].build()
+    assert BY_NAME[name].fit == "raises"
+    case.model.compile("adam", case.model.loss, jit_compile=True)
+    assert np.isnan(fit(case, eager=False)[-1])
