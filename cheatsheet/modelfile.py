@@ -80,7 +80,8 @@ def _class(saved: Mapping[str, Any]) -> type:
     def call(self: Any) -> None: ...
 
     call.__module__ = home
-    return type(name, (), {"__module__": home, "call": call})
+    steps = {} if is_keras else {"train_step": call}  # which a class of the user's may have, and the file does not say
+    return type(name, (), {"__module__": home, "call": call, **steps})
 
 
 def _made(value: Any) -> Any:
@@ -147,6 +148,9 @@ def _shape_given(saved: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[i
         return None
     if saved["class_name"] in _KEEPS_SHAPE:
         return tuple(shape)
+    inner = config.get("layer")
+    if saved["class_name"] == "TimeDistributed" and isinstance(inner, Mapping):
+        saved, config = inner, inner["config"]
     return (*shape[:-1], config["units"]) if saved["class_name"] == "Dense" else None
 
 
@@ -218,5 +222,6 @@ def _tensor(layer: Any, call: int, place: int, shape: Any = None) -> Any:
         shape = layer.shape_of_saved
     if shape is None and getattr(layer, "outputs", None):
         shape = layer.outputs[place].shape
-    width = getattr(layer, "units", getattr(layer, "filters", None))
+    computes = getattr(layer, "layer", layer)  # of TimeDistributed
+    width = getattr(computes, "units", getattr(computes, "filters", None))
     return SimpleNamespace(name=layer.name, shape=shape, width=width, _keras_history=(layer, call, place))

@@ -218,10 +218,11 @@ def not_judged(model: ModelSpec, data: DataSpec) -> list[Finding]:
         for output in model.outputs
         if output.loss is not None and (output.is_own_loss or output.loss not in JUDGED)
     ]
+    is_own_class = model.kind not in ("Sequential", "Functional", "Model")
     steps = ["its own train_step or compute_loss"] if model.has_own_step else []
-    kinds = {"Sequential", "Functional", "Model"}
-    own_class = [] if model.kind in kinds or model.inputs else [f"class {model.kind}"]
-    things = [*dict.fromkeys([*own_class, *steps, *losses, *own])]
+    if is_own_class and not any(output.made_by for output in model.outputs):
+        steps = [f"class {model.kind}"]
+    things = [*dict.fromkeys([*steps, *losses, *own])]
     if not things:
         return []
     more = f" and {len(things) - 3} more" if len(things) > 3 else ""
