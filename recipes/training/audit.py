@@ -21,7 +21,7 @@ from recipes.training.data.checks import Examples, read_examples
 from recipes.training.data.prepare import require_compiled
 from recipes.training.data.trees import is_tree, items_of, num_rows_of, take
 from recipes.training.data.yardsticks import has_masks, yardsticks
-from recipes.training.signature import signature_of
+from recipes.training.signature import expected_of
 
 MOST_ROWS = 2_000  # looked at, spread over all: shares of units and a mean loss show in these
 SAME = 5e-3  # relative; float32, and means over batches of different size, differ by less
@@ -76,7 +76,7 @@ def _read(model: keras.Model, spec: ModelSpec, x: Any, y: Any) -> tuple[Any, Any
     Raises:
         DataError: where there is nothing to run the model on.
     """
-    read: Examples = read_examples(spec, x, y, like=signature_of(model), targets_too=not spec.has_own_step)
+    read: Examples = read_examples(spec, x, y, like=expected_of(model), targets_too=not spec.has_own_step)
     shapes = [finding for finding in read.findings if finding.rule in _HINDERING]
     if read.x is None or (read.y is None and not spec.has_own_step) or shapes:
         raise DataError([finding for finding in read.findings if finding.severity == "error"])
