@@ -75,6 +75,8 @@ FIT = [
     Case("fit", "one column for two outputs", lambda g: of_fit(g, g.several(), g.x, g.kinds)),
     Case("fit", "text for one of several outputs", lambda g: of_fit(
         g, g.several(), g.x, {"kind": g.kinds, "size": g.labelled("a", "b")})),
+    Case("fit", "labels 1, 2, 3 for one of several outputs", lambda g: of_fit(
+        g, g.several(), g.x, {"kind": g.kinds + 1, "size": g.numbers})),
     Case("fit", "four classes for one of several outputs", lambda g: of_fit(
         g, g.several(), g.x, {"kind": g.labelled("a", "b", "c", "d"), "size": g.numbers})),
     Case("fit", "one of two inputs", lambda g: of_fit(g, g.two_inputs(), g.x, g.numbers)),

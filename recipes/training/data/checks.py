@@ -16,7 +16,7 @@ from cheatsheet.rules import BORNE, OF_INPUTS, allowed, findings_of, independent
 from cheatsheet.rules.data import fits
 from cheatsheet.table import COMPARES_SHAPES
 from recipes.features import as_features, columns_of, in_order
-from recipes.training.data.targets import UnknownLabels, doubtful_labels, encode_target
+from recipes.training.data.targets import UnknownLabels, doubtful_labels, encode_target, require_numbered
 from recipes.training.data.trees import is_tree, items_of, rebuilt
 from recipes.training.data.weights import over_steps, read_weights, spread_over
 from recipes.training.signature import InputPart, OutputPart, Signature
@@ -268,6 +268,8 @@ def _read_targets(
         array = given
         with gathering(found, where, name), _in_the_words_of_fit(trained_before):
             array, part = _read_target(name, given, output, before_by_name.get(name), spec, found)
+            if name not in before_by_name:
+                require_numbered(part.classes, output)
             parts.append(part)
         arrays.append(array)
     if len(parts) < len(items):

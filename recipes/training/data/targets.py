@@ -89,6 +89,25 @@ def encode_target(y: Any, output: OutputSpec, classes: Classes | None = None) ->
     return as_float32(array, "y"), None
 
 
+def require_numbered(classes: Classes | None, output: OutputSpec) -> None:
+    """Require whole numbers as labels of one of several outputs to be those of its loss, 0..K-1.
+
+    Text is encoded there as in a single output. But of several arrays of numbers that stand for different things nobody
+    sees which one was shifted, and Keras' own losses, metrics and callbacks count each from 0.
+
+    Raises:
+        DataError: for other whole numbers, such as 1..K.
+    """
+    if classes is None or output.loss not in _OF_CLASSES or not all(isinstance(label, int) for label in classes):
+        return
+    if classes != tuple(range(len(classes))):
+        raise unfit_target(
+            f"y holds the labels {show_values(classes)}. Among several outputs {output.loss} takes the classes "
+            f"0..{len(classes) - 1}.",
+            "number them from 0 (y - y.min() where none is left out), or pass the names of the classes as text",
+        )
+
+
 def doubtful_labels(target: np.ndarray, classes: Classes, output: OutputSpec) -> list[Finding]:
     """Say which classes may be another one, misspelt: labels alike but for blanks and capitals, and a single row.
 
