@@ -28,7 +28,8 @@ from cheatsheet.targets import infer_task
 _COST = {"activation": 1.0, "loss": 1.0, "labels": 1.0, "width": 3.0, "off the cheatsheet": 1.5}
 _OF_THE_HEAD = (
     "softmax_over_one", "softmax_for_several_labels", "softmax_with_binary_crossentropy",
-    "sigmoid_with_categorical_crossentropy", "fewer_outputs_than_classes", "label_encoding", "target_shape",
+    "sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence", "fewer_outputs_than_classes",
+    "label_encoding", "target_shape",
     "stretched_target", "logits_taken_for_probabilities", "activation_outside_loss", "fractional_labels", "label_range",
     "loss_domain", "unreachable_target", "probabilities_taken_for_logits", "loss_for_numbers", "text_labels",
 )  # fmt: skip

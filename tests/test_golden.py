@@ -16,7 +16,8 @@ TWO = [program for program in golden.PROGRAMS if len(program.faults) == 2]
 # Every rule of `check` but those about weights, which it is not given.
 RULES = {
     "softmax_over_one", "fewer_outputs_than_classes", "softmax_with_binary_crossentropy",
-    "sigmoid_with_categorical_crossentropy", "logits_taken_for_probabilities", "probabilities_taken_for_logits",
+    "sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence",
+    "logits_taken_for_probabilities", "probabilities_taken_for_logits",
     "activation_outside_loss", "unreachable_target", "softmax_for_several_labels", "loss_for_numbers", "target_shape",
     "stretched_target", "label_range", "fractional_labels", "label_encoding", "text_labels", "loss_domain",
     "accuracy_of_numbers", "imbalance", "counts_by_squares", "skewed_target", "missing_target", "unscaled_x",

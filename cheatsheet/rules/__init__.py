@@ -22,6 +22,7 @@ from cheatsheet.rules.heads import (
     loss_for_numbers,
     probabilities_taken_for_logits,
     sigmoid_with_categorical_crossentropy,
+    sigmoid_with_kl_divergence,
     softmax_for_several_labels,
     softmax_over_one,
     softmax_with_binary_crossentropy,
@@ -63,6 +64,7 @@ RULES: dict[str, Rule] = {
         softmax_for_several_labels,
         softmax_with_binary_crossentropy,
         sigmoid_with_categorical_crossentropy,
+        sigmoid_with_kl_divergence,
         fewer_outputs_than_classes,
         label_encoding,
         target_shape,
@@ -121,8 +123,8 @@ READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels
 # What `fit` mends or refuses by itself while it reads the values, so that its gate need not ask.
 ONLY_CHECKED = ("ordered_rows", "text_labels", "not_finite", "class_weight", "not_judged", "imbalance",
                 "nothing_trainable", "missing_target")  # fmt: skip
-# Whose training is right though `predict` is not: the slide's own heads. `fit` warns of them.
-BORNE = ("sigmoid_with_categorical_crossentropy",)
+# Of which `fit` warns: the slide's own heads, and a rate that may have been meant.
+BORNE = ("sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence", "learning_rate")
 # Which only advise; the last two while labels are encoded.
 ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unscaled_x", "unscaled_y",
           "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits",

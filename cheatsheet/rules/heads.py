@@ -156,6 +156,21 @@ def sigmoid_with_categorical_crossentropy(model: ModelSpec, data: DataSpec) -> l
     return found
 
 
+def sigmoid_with_kl_divergence(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find K sigmoids under KL divergence, as the slide has them: every output may run to 1 and the loss to 0."""
+    found = []
+    for output, _ in judged_outputs(model, data):
+        if output.loss != "kl_divergence" or output.activation not in _SIGMOIDS:
+            continue
+        message = (
+            "kl_divergence compares distributions, but sigmoids do not sum to 1: every one may run to 1, and the loss "
+            "to 0, without the right answer."
+        )
+        fix = "use activation='softmax'"
+        found.append(_at_head("sigmoid_with_kl_divergence", "error", message, fix, model, output, data))
+    return found
+
+
 def softmax_for_several_labels(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find rows with several labels, or none, before a softmax, whose nodes compete for one."""
     found = []
@@ -225,7 +240,7 @@ def activation_outside_loss(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 severity = "error" if RANGES.get(name, (-1, 1))[0] == 0 and own == "sigmoid" else "warning"
                 message = f"{loss} expects logits of either sign and any size, but {name} gives {_span(name)}."
                 fix = "leave the last activation out"
-        elif loss == "kl_divergence" and name != "softmax":
+        elif loss == "kl_divergence" and name != "softmax" and name not in _SIGMOIDS:
             message = (
                 f"kl_divergence compares distributions, but the nodes' {name} do not sum to 1, so that the loss can "
                 "fall without the right answer."

@@ -516,7 +516,7 @@ def sigmoid_with_kl_divergence():
     """The lecture slide's own row: every output can run to 1 and the loss to 0."""
     x, labels = classes(3)
     model = Sequential([Input((4,)), Dense(8, "relu")])
-    model.add(Dense(3, "sigmoid"))  # wrong: error activation_outside_loss
+    model.add(Dense(3, "sigmoid"))  # wrong: error sigmoid_with_kl_divergence
     # right: model.add(Dense(3, "softmax"))
     model.compile("adam", "kl_divergence")
     return model, x, one_hot(labels)

@@ -214,7 +214,7 @@ def a_lost_row_and_a_divergence_of_sigmoids():
     last = -1  # wrong: error unequal_rows
     # right: last = None
     model = Sequential([Input((4,)), Dense(8, "relu")])
-    model.add(Dense(3, "sigmoid"))  # wrong: error activation_outside_loss
+    model.add(Dense(3, "sigmoid"))  # wrong: error sigmoid_with_kl_divergence
     # right: model.add(Dense(3, "softmax"))
     model.compile("adam", "kl_divergence")
     return model, x, one_hot(labels)[:last]
