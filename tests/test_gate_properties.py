@@ -117,6 +117,7 @@ def _labels(codes):
     }
 
 
+SHIFTED = ("1..K", "with gaps")  # whole numbers that are not 0..K-1
 TASKS = {
     "binary": ((1, "sigmoid"), "binary_crossentropy"),
     "sparse": ((3, "softmax"), "sparse_categorical_crossentropy"),
@@ -127,8 +128,8 @@ TASKS = {
 
 
 @st.composite
-def targets(draw, task):
-    """What is given as y, and the very array that the loss wants."""
+def targets(draw, task, left_out=()):
+    """What is given as y, and the very array that the loss wants; without some of the ways of writing labels."""
     if task in ("numbers", "two numbers"):
         width = 2 if task == "two numbers" else 1
         values = np.array(draw(st.lists(st.sampled_from(HALVES), min_size=NUM_ROWS * width, max_size=NUM_ROWS * width)))
@@ -148,6 +149,7 @@ def targets(draw, task):
             "bool": codes == 1, "boolean": pd.array(codes == 1, dtype="boolean"), "-1/+1": 2 * codes - 1}  # fmt: skip
     clean = {"binary": codes[:, None].astype("float32"), "sparse": codes.astype("int32"),
              "one-hot": np.eye(3, dtype="float32")[codes]}[task]  # fmt: skip
+    given = {name: y for name, y in given.items() if name not in left_out}
     return given[draw(st.sampled_from(sorted(given)))], clean
 
 
@@ -176,8 +178,8 @@ def check(data):
     container = data.draw(st.sampled_from(sorted(CONTAINERS)))
     hold = CONTAINERS[container]
     task = data.draw(st.sampled_from(sorted(TASKS)))
-    y, clean_y = data.draw(targets(task))
     outputs = data.draw(st.sampled_from((1, 1, 2)))
+    y, clean_y = data.draw(targets(task, SHIFTED if outputs == 2 and task in ("sparse", "one-hot") else ()))
     side = clean[:, :1]
     given_y, wanted_y = (y, clean_y) if outputs == 1 else ({"main": y, "side": side}, {"main": clean_y, "side": side})
     options = {"epochs": 2, "batch_size": 8, "verbose": 0}
@@ -218,6 +220,21 @@ def _spoilt(data, table, names):
 def _assert_equal(ours, theirs):
     for one, other in zip(keras.tree.flatten(ours), keras.tree.flatten(theirs), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("task", ["sparse", "one-hot"])
+@pytest.mark.parametrize("labels", SHIFTED)
+def test_shifted_numbers_are_encoded_for_one_output_and_refused_for_one_of_two(labels, task):
+    codes = np.arange(NUM_ROWS) % 3
+    x, y = np.eye(3, dtype="float32")[codes], _labels(codes)[labels]
+    run = fit(network(3, task), x, y, epochs=200, batch_size=8, verbose=0)
+    np.testing.assert_array_equal(run.predict_labels(x), y)
+    model = network(3, task, 2)
+    before = model.get_weights()
+    with pytest.raises(DataError, match=r"^In output 'main': y holds the labels .* takes the classes 0\.\.2\."):
+        fit(model, x, {"main": y, "side": x[:, :1]}, verbose=0)
+    for ours, theirs in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
