@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
-from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.arrays import as_array, distinct, require_finite
 from cheatsheet.common.words import show_values
 from cheatsheet.finding import unfit_target
 from cheatsheet.head import QUANTILES
 from cheatsheet.table import canonical_loss
-from cheatsheet.targets import SUM_TOLERANCE
+from cheatsheet.targets import SUM_TOLERANCE, is_whole
 
 
 @known_arguments_only
@@ -73,9 +73,12 @@ def least_loss(loss: str, y: Any) -> float:
         return float((values + _entropy(values)).mean())  # y - y ln y
     if name == "binary_crossentropy":
         values = _columns(y, name)
+        if is_whole(values):
+            return 0.0
         return float((_entropy(values) + _entropy(1 - values)).mean())
     if name == "categorical_crossentropy":
-        return float(_entropy(_columns(y, name)).sum(axis=1).mean())
+        values = _columns(y, name)
+        return 0.0 if is_whole(values) else float(_entropy(values).sum(axis=1).mean())
     return 0.0
 
 
@@ -144,7 +147,7 @@ def _divergence(y: np.ndarray, on: np.ndarray) -> float:
 
 
 def _sparse(y: np.ndarray, on: np.ndarray) -> float:
-    labels = np.unique(np.concatenate([np.unique(y), np.unique(on)]))
+    labels = np.unique(np.concatenate([distinct(y)[0], distinct(on)[0]]))
     p, q = (np.bincount(np.searchsorted(labels, values.ravel()), minlength=len(labels)) / values.size
             for values in (y, on))  # fmt: skip
     return _cross(p, q, len(on)).sum()

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cheatsheet.common.arrays import distinct
 from cheatsheet.modelspec import InputSpec, OutputSpec
 from cheatsheet.targets import SUM_TOLERANCE, is_whole
 
 End = TypeVar("End", InputSpec, OutputSpec)
-MOST_COUNTED = 1_000_000  # different whole numbers that are counted in a table, rather than sorted
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,7 @@ class Part:
     @cached_property
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """The distinct values, ascending, and how often each is met."""
-        flat = self.array.reshape(-1)
-        if self.is_whole and self.high - self.low < MOST_COUNTED:
-            counts = np.bincount(flat.astype(np.int64) - int(self.low))
-            seen = np.flatnonzero(counts)
-            return seen + int(self.low), counts[seen]
-        return np.unique(flat, return_counts=True)
+        return distinct(self.array)
 
     @cached_property
     def rows_of(self) -> str | None:

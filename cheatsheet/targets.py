@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
-from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.arrays import as_array, distinct, require_finite
 from cheatsheet.common.columns import mend_of_text
 from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import show_values
@@ -91,7 +91,7 @@ def infer_task(y: Any) -> Inference:
         )
     if array.ndim == 2:
         return _infer_rows(array, class_columns(y) or tuple(range(array.shape[1])))
-    values, frequencies = np.unique(array, return_counts=True)
+    values, frequencies = distinct(array)
     if len(values) == 1:
         raise unfit_target(
             f"y holds a single value ({show_values(values)}) in {len(array)} rows, so there is nothing to learn. "
@@ -317,7 +317,7 @@ def _require_binary(array: np.ndarray) -> None:
         )
     if array.dtype.kind == "f" and not is_whole(array) and in_unit_interval(array):
         return  # probabilities of class 1: the loss is defined for them
-    values = np.unique(array)
+    values, _ = distinct(array)
     if len(values) > 2:
         raise unfit_target(
             f"task='binary' expects two classes, but y holds {len(values)}: {show_values(values)}."

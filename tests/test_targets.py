@@ -194,12 +194,14 @@ def test_classes_of_any_size_are_no_counts(num_classes, skew, seed):
     assert infer_task(y).loss is None
 
 
-@given(st.floats(0.5, 20), st.integers(300, 3000), st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
-def test_events_that_come_in_bursts_are_counts(mean, num_rows, seed):
-    """A Poisson rate that itself varies, as an exponential: the geometric distribution."""
-    y = np.random.default_rng(seed).geometric(1 / (1 + mean), num_rows) - 1
-    assert infer_task(y).loss == "poisson" or len(np.unique(y)) < 6 or mean > 10
+def test_events_that_come_in_bursts_are_counts():
+    """A Poisson rate that itself varies, as an exponential: geometric. Chance hides one in a hundred."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(300):
+        y = rng.geometric(1 / (1 + rng.uniform(0.5, 10)), rng.integers(300, 3000)) - 1
+        if len(np.unique(y)) >= 6:
+            found.append(infer_task(y).loss == "poisson")
+    assert np.mean(found) >= 0.99
 
 
 @pytest.mark.parametrize(

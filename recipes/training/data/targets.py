@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.common.arrays import as_array, require_finite
+from cheatsheet.common.arrays import as_array, distinct, require_finite
 from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import DataError, Finding, unfit_target
@@ -180,7 +180,7 @@ def _two_labels(
     if array.dtype.kind == "f" and not is_whole(array) and codes == (0, 1) and classes is None:
         return array[:, None].astype(np.float32), None  # probabilities of class 1
     if classes is None:
-        values = np.unique(array)
+        values, _ = distinct(array)
         if len(values) == 1:
             raise unfit_target(
                 f"y holds one class only ({show_values(values)}) in {len(array)} rows. Expected two.",
@@ -283,7 +283,7 @@ def _as_rows(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np.nd
 
 
 def _classes_of(array: np.ndarray, units: int | None) -> Classes:
-    values = np.unique(array)
+    values, _ = distinct(array)
     width = units or len(values)
     if array.dtype.kind != "U" and values[0] >= 0 and values[-1] < width:
         return tuple(range(width))  # numbered as the loss wants them, though some class may be absent
