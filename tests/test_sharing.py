@@ -34,7 +34,9 @@ def weights(model):
 def trained(make, engine="resident", **options):
     keras.utils.set_random_seed(1)  # of the layers that are made before the model is
     with warnings.catch_warnings(action="ignore"):
-        run = fit_by(engine, make(), X, Y, epochs=2, batch_size=16, **options)
+        model = make()
+        model.run_eagerly = engine == "keras"  # so few steps take less than compiling them
+        run = fit_by(engine, model, X, Y, epochs=2, batch_size=16, **options)
     assert run.engine.name == ("keras" if engine == "keras" else "resident")
     return weights(run.model)
 
@@ -326,6 +328,7 @@ class TestTheLook:
     @pytest.mark.parametrize("engine", ["resident", "keras"])
     def test_a_layer_that_keeps_state_ends_where_model_fit_ends(self, engine):
         model, theirs = net(self.Counts()), net(self.Counts())
+        theirs.run_eagerly = True  # so few steps take less than compiling them
         fit(model, X, Y, epochs=2, validation_data=(X[:20], Y[:20]), shuffle=False, verbose=0, engine=engine)
         theirs.fit(X, Y, epochs=2, validation_data=(X[:20], Y[:20]), shuffle=False, verbose=0)
         assert float(model.layers[1].seen.numpy()) == float(theirs.layers[1].seen.numpy()) == 2 * (2 + 1)
