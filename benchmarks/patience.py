@@ -15,7 +15,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from compare import interval
-from jobs import breast_cancer, mlp_model
+from training import breast_cancer, mlp_model
 
 from recipes import fit
 

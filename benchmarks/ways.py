@@ -51,7 +51,7 @@ def measure(network: str, share: float, epochs: int, way: str) -> tuple[float, i
     """Seconds and steps of one call in this way."""
     import keras
     import numpy as np
-    from jobs import breast_cancer, mlp_model
+    from training import breast_cancer, mlp_model
 
     from recipes import fit
     from recipes.training.engines.tensorflow.program import Program

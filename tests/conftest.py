@@ -1,5 +1,6 @@
 """Every test starts from the same seed; figures need no screen; real MNIST where it is there."""
 
+import gc
 import os
 import signal
 
@@ -15,6 +16,14 @@ import pytest
 from processes import started_python
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_finish():
+    """Leave what the imports made out of later garbage collections: a million objects of TensorFlow, looked at for
+    most of a second each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # a graph that is traced is some 10,000 objects, most of which stay
 
 
 @contextmanager
@@ -75,11 +84,9 @@ def mnist_folder() -> Path:
 @pytest.fixture
 def way(request, monkeypatch):
     """One way of compiling, whatever the engine would choose; see `engines.WAYS`."""
-    from recipes import clear_programs
     from recipes.training.engines.tensorflow import program
 
     monkeypatch.setattr(program.Program, "choose", lambda self, model, num_steps, **_: request.param)
-    clear_programs()
     return request.param
 
 

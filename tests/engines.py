@@ -35,16 +35,21 @@ def fit_by(way, model, x, y, **options):
     return train_as_planned(model, prepare(model, x, y, **of_data), plan, checkpoint=checkpoint)
 
 
-def compare(make, x, y, *, exact=False, rtol=1e-5, engine="resident", **options):
-    """Train one copy with `model.fit` and one by another engine; weights and histories must agree."""
-    options = {"epochs": 4, "batch_size": 32, **options}
+def compare(make, x, y, *, exact=False, rtol=1e-5, engine="resident", eagerly=True, **options):
+    """Train one copy with `model.fit` and one by another engine; weights and histories must agree.
+
+    Keras takes its steps one by one, which for so few is sooner done than compiling them, unless `eagerly` is false.
+    """
+    options = {"epochs": 2, "batch_size": 32, **options}
     runs = {}
     for one in ("keras", engine):
         keras.utils.set_random_seed(1)  # the same initial weights and dropout seeds
         made = options.copy()
         if "callbacks" in made:
             made["callbacks"] = made["callbacks"]()
-        runs[one] = fit_by(one, make(), x, y, **made)
+        model = make()
+        model.run_eagerly = one == "keras" and eagerly
+        runs[one] = fit_by(one, model, x, y, **made)
     theirs, ours = runs["keras"], runs[engine]
     assert (ours.engine.name, theirs.engine.name) == ("resident", "keras")
     assert set(ours.history) == set(theirs.history)

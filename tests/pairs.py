@@ -1,11 +1,15 @@
-"""Pairs of models that look alike and differ in something that hardly shows; `test_sharing.py` trains them in turns."""
+"""Pairs of models that look alike and differ in something that hardly shows, and what a training leaves of them."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+from engines import fit_by
 from keras import layers, ops, optimizers, regularizers
+from settings import X, Y
 
 Make = Callable[[], keras.Model]
 
@@ -262,3 +266,22 @@ def pairs() -> dict[str, tuple[Make, Make]]:
 
 def _trainable(value: bool) -> keras.Layer:
     return layers.Dense(12, "relu", trainable=value)
+
+
+def weights(model):
+    return np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in model.variables if v.dtype != "uint32"])
+
+
+def trained(make, engine="resident", **options):
+    keras.utils.set_random_seed(1)  # of the layers that are made before the model is
+    with warnings.catch_warnings(action="ignore"):
+        model = make()
+        model.run_eagerly = engine == "keras"  # so few steps take less than compiling them
+        run = fit_by(engine, model, X, Y, epochs=2, batch_size=16, **options)
+    assert run.engine.name == ("keras" if engine == "keras" else "resident")
+    return weights(run.model)
+
+
+def alike(a, b):
+    scale = max(1e-3, np.abs(b).max())
+    return np.allclose(a, b, atol=2e-5 * scale, equal_nan=True)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import keras
@@ -87,6 +88,10 @@ class TestChoice:
 
 
 class TestCompiledOnce:
+    @pytest.fixture(autouse=True)
+    def _no_programs(self):
+        clear_programs()
+
     @plain_first
     def test_a_second_model_of_the_same_kind_runs_the_same_program(self, jit):
         def train(seed, rate):
@@ -114,7 +119,6 @@ class TestCompiledOnce:
 
     def test_a_program_whose_model_was_compiled_anew_is_not_lent(self, monkeypatch):
         """What is traced later, here another way, would follow the owner's new loss and optimizer."""
-        clear_programs()
         ways = iter([program.PLAIN, program.XLA, program.XLA])
         monkeypatch.setattr(program.Program, "choose", lambda self, model, num_steps, **_: next(ways))
         owner = mlp()
@@ -153,8 +157,13 @@ class TestCompiledOnce:
 @pytest.mark.parametrize("engine", ["keras", "resident"])
 def test_ctrl_c_ends_the_run_with_the_history_so_far(engine):
     model = build_model(x=X, y=Y, seed=0)
-    timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+
+    def press_after_three_epochs():
+        while int(model.optimizer.iterations) < 18:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press_after_three_epochs, daemon=True).start()
     with pytest.raises(Interrupted, match=r"^Ctrl-C ended the run after [\d,]+ of 1,000,000 epochs; ") as ended:
         fit(model, X, Y, epochs=10**6, engine=engine, verbose=0)
     run = ended.value.result

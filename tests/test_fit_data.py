@@ -185,6 +185,7 @@ class TestWeights:
         x, y, weight = rng.normal(size=(20, 3)), rng.normal(size=20), rng.random(20)
         ours, keras_own = linear_model(), linear_model()
         fit(ours, x, y, epochs=2, shuffle=False, sample_weight=weight)
+        keras_own.run_eagerly = True  # so few steps take less than compiling them
         keras_own.fit(x, y[:, None], epochs=2, shuffle=False, sample_weight=weight, verbose=0)
         for a, b in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
@@ -195,6 +196,7 @@ class TestWeights:
         ours = build_model(x=WINE.x, y=target, seed=3)
         fit(ours, WINE.x, target, shuffle=False, class_weight=dict(zip(keys, (1.0, 5.0, 0.5), strict=True)))
         keras_own = build_model(x=WINE.x, y=WINE.y, seed=3)
+        keras_own.run_eagerly = True
         keras_own.fit(WINE.x, WINE.y, shuffle=False, class_weight={0: 1.0, 1: 5.0, 2: 0.5}, verbose=0)
         for a, b in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -110,9 +110,18 @@ def test_ctrl_c_keeps_what_is_there():
     script = RESTORE_CTRL_C + textwrap.dedent("""
         import sys, threading, os, signal
         sys.path.insert(0, sys.argv[1])
-        from grokking import QUICK
+        from grokking import QUICK, Trainer
         from recipes import grok
-        threading.Timer(3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+        blocks, steps = [], Trainer.steps
+
+        def interrupted(*arguments):
+            blocks.append(arguments)
+            if len(blocks) == 4:  # while its steps run
+                threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            return steps(*arguments)
+
+        Trainer.steps = interrupted
         try:
             grok(**QUICK, stop=False, max_steps=10**8)
         except KeyboardInterrupt as ended:

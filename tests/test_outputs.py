@@ -97,6 +97,7 @@ def test_weights_by_output_are_those_of_keras(as_dict):
     given = {"kind": weights} if as_dict else [ones, weights]
     fit(ours, X, targets, sample_weight=given, shuffle=False, epochs=3, verbose=0)
     of_keras = {"price": ones, "kind": weights} if as_dict else [ones, weights]
+    theirs.run_eagerly = True  # so few steps take less than compiling them
     theirs.fit(X, [PRICE[:, None], KIND - 1] if not as_dict else {"price": PRICE[:, None], "kind": KIND - 1},
                sample_weight=of_keras, shuffle=False, epochs=3, verbose=0)  # fmt: skip
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
@@ -174,6 +175,7 @@ def test_a_class_for_each_pixel_with_weights():
         ours, theirs = segmenter(last, loss), segmenter(last, loss)
         fit(ours, images, y, sample_weight=weights, shuffle=False, epochs=2, verbose=0)
         of_keras = y if loss.startswith("sparse") else y[..., None]
+        theirs.run_eagerly = True
         theirs.fit(images, of_keras, sample_weight=weights, shuffle=False, epochs=2, verbose=0)
         for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -293,6 +295,7 @@ class TestWhatALossSaysOfLabels:
         y = np.where(RNG.random(48) < 0.5, -1, (X[:, 0] > 0).astype(int))
         ours, theirs = self.net(units, ignore_class=-1), self.net(units, ignore_class=-1)
         run = fit(ours, X, y, epochs=5, shuffle=False, verbose=0)
+        theirs.run_eagerly = True
         theirs.fit(X, y, epochs=5, shuffle=False, verbose=0)
         np.testing.assert_allclose(ours.get_weights()[0], theirs.get_weights()[0], rtol=1e-4, atol=1e-6)
         assert run.classes == tuple(range(units))

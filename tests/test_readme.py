@@ -49,19 +49,31 @@ def test_a_comment_says_all_or_the_start(comment, printed, is_said):
     assert says(comment, printed) is is_said
 
 
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_block_runs_and_prints_what_it_says(number, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    printed = {}  # by the line of the block whose own `print` it was
+@pytest.fixture(scope="module")
+def run_to(tmp_path_factory):
+    """Runs the blocks up to one of them, each once: later blocks go on from earlier ones."""
+    done = []  # of each block that has run, what it printed, by the line of the block whose own `print` it was
 
     def recording(*values, sep=" ", end="\n"):
         line = sys._getframe(1).f_lineno
-        printed[line] = printed.get(line, "") + sep.join(map(str, values)) + end
+        done[-1][line] = done[-1].get(line, "") + sep.join(map(str, values)) + end
 
     namespace = {"print": recording}
-    for block in BLOCKS[: number + 1]:  # later blocks go on from earlier ones
-        printed.clear()
-        exec(compile(block, f"README block {number + 1}", "exec"), namespace)
+
+    def run(number):
+        while len(done) <= number:
+            done.append({})
+            exec(compile(BLOCKS[len(done) - 1], f"README block {len(done)}", "exec"), namespace)
+        return done[number]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("readme"))
+        yield run
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_block_runs_and_prints_what_it_says(number, run_to):
+    printed = run_to(number)
     lines = dict(enumerate(BLOCKS[number].splitlines(), 1))
     calls = {i: line for i, line in lines.items() if line.lstrip().startswith("print(")}
     assert set(printed) == set(calls)

@@ -42,7 +42,7 @@ class TestSameMathematics:
             made = getattr(keras.optimizers, optimizer)(0.01, weight_decay=0.01, clipnorm=1.0)
             return two_layers(optimizer=made, kernel_regularizer="l2")
 
-        _, ours = compare(make, X, Y, engine="widened", rtol=1e-4, epochs=2)
+        _, ours = compare(make, X, Y, engine="widened", rtol=1e-4)
         used = next(iter(PROGRAMS)).wide
         assert used is not None
         assert {tuple(v.shape) for v in used.model.weights} >= {(13, 128), (128, 128), (128, 3)}
@@ -57,7 +57,7 @@ class TestSameMathematics:
     @pytest.mark.parametrize("activation", KEEPS_ZERO)
     def test_activations(self, activation):
         assert float(keras.activations.get(activation)(keras.ops.zeros(1))[0]) == 0
-        compare(lambda: two_layers(activation=activation), X, Y, engine="widened", rtol=1e-4, epochs=2)
+        compare(lambda: two_layers(activation=activation), X, Y, engine="widened", rtol=1e-4)
 
     def test_dropout_of_the_program_s_own_width_draws_the_same_numbers(self, monkeypatch):
         """In the plain graph, where they are Keras' own."""
