@@ -1,4 +1,4 @@
-"""The command line: `python -m recipes check`, `python -m recipes grok`, `python -m recipes tune`."""
+"""The command line: `python -m recipes check`, `grok`, `tune` and `diagnose`."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recipes.tuning.search import Search
 
 CTRL_C = 130  # exit code that shells give
+_DIAGNOSE = "Tell what a loss curve says. Neither TensorFlow nor Keras is loaded."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_check(commands)
     _add_grok(commands)
     _add_tune(commands)
+    _add_diagnose(commands)
     options = parser.parse_args(arguments)
     try:
         out = getattr(options, "out", None)
@@ -166,6 +168,29 @@ def _show_tune(search: "Search", options: argparse.Namespace) -> None:
     print(json.dumps(search.table()) if options.json else search)
     if options.out is not None and search.completed:
         _save_figure(search.plot(), options.out / "search.png")
+
+
+def _add_diagnose(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "diagnose", help="what a loss curve says; exit code 1 if that is an error", description=_DIAGNOSE
+    )
+    command.add_argument("history", type=Path, help="file that Keras' CSVLogger wrote, with a column loss")
+    command.add_argument("--separator", default=",", help="of the columns (default: %(default)s)")
+    command.add_argument(
+        "--chance", type=float, help="loss of the best constant guess: cheatsheet.chance_loss(loss, y)"
+    )
+    command.add_argument("--least", type=float, help="loss of a perfect model (default: 0)")
+    command.add_argument("--kept", type=int, help="epoch, from 1, whose weights were kept (default: the last)")
+    command.add_argument("--json", action="store_true", help="print the findings as JSON")
+    command.set_defaults(run=_diagnose, show=_show_findings)
+
+
+def _diagnose(options: argparse.Namespace) -> list[Finding]:
+    from recipes.diagnosis.csv_history import read_history
+    from recipes.diagnosis.diagnose import diagnose
+
+    history = read_history(options.history, separator=options.separator)
+    return diagnose(history, chance=options.chance, least=options.least, kept=options.kept)
 
 
 def _save_figure(figure: Any, path: Path) -> None:

@@ -227,7 +227,9 @@ def train_as_planned(
     best = None if best == len(history.get("loss", ())) else best
     findings = []
     if history.get("loss"):
-        findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best)
+        weighted = data.sample_weight is not None
+        findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best, model=model,
+                            weighted=weighted)  # fmt: skip
     return Run(
         model=model,
         history=history,

@@ -1,0 +1,209 @@
+"""A finding for each verdict: what was seen, with its numbers, and what mends it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cheatsheet.common.words import count
+from cheatsheet.finding import Finding
+from recipes.diagnosis import mends
+from recipes.diagnosis.curves import FEWEST_EPOCHS, Curves, smoothed
+from recipes.diagnosis.facts import Facts
+from recipes.diagnosis.verdicts import FEWEST_WEIGHED, SIGMAS, Seen, learnt
+from recipes.diagnosis.weights import weights_for
+
+TYPICAL = 0.003  # relative distance from the level at the end that needs no word
+COLLAPSED = 0.1  # variance of an autoencoder's outputs over that of its data; a useful one reaches 0.8 to 1
+COLLAPSED_NEAR_CHANCE = 0.1  # relative distance of the loss to that of the mean example
+_UNKNOWN_CHANCE = "Whether that is better than a constant guess, chance=cheatsheet.chance_loss(loss, y) would say."
+CERTAIN = 1.0  # confidence in what is read off the curve, not weighed
+
+
+def not_a_number(curves: Curves, facts: Facts | None) -> list[Finding]:
+    """Find the first epoch that is not a number."""
+    for name, curve in (("loss", curves.loss), ("val_loss", curves.val_loss)):
+        if curve is None or np.isfinite(curve).all():
+            continue
+        i = int(np.argmin(np.isfinite(curve)))
+        epoch = curves.epoch(i)
+        before = f" after {curve[i - 1]:.4g} in epoch {curves.epoch(i - 1)}" if i > 0 else ""
+        what = "NaN" if np.isnan(curve[i]) else "infinite"
+        message = f"{name} became {what}{before}."
+        return [Finding("nan", "error", message, mends.of_nan(facts).text, epochs=(epoch, epoch), confidence=CERTAIN)]
+    return []
+
+
+def too_short(curves: Curves) -> Finding:
+    """Say that so few epochs say nothing."""
+    epochs = curves.last_epoch
+    return Finding(
+        "too_short",
+        "info",
+        f"{count(epochs, 'epoch')} cannot show how the curve ends; {curves.name} is {curves.watched[-1]:.4g}.",
+        f"train for at least {FEWEST_EPOCHS} epochs",
+        epochs=(1, epochs),
+        confidence=CERTAIN,
+    )
+
+
+def diverging(seen: Seen) -> Finding:
+    """Say that the training loss rises."""
+    curves = seen.curves
+    best = int(np.argmin(curves.loss))
+    return Finding(
+        "diverging",
+        "error",
+        f"loss on the training data rose from {curves.loss[best]:.4g} to {curves.loss[-1]:.4g}.",
+        mends.of_diverging(seen.facts).text,
+        epochs=(curves.epoch(best), curves.last_epoch),
+    )
+
+
+def still_learning(seen: Seen) -> Finding:
+    """Say that the curve was still falling, and what more epochs would bring."""
+    curves = seen.curves
+    tail = curves.watched[-curves.tail :]
+    what, values = (curves.name, tail) if tail[-1] < tail[0] else ("loss", curves.loss[-curves.tail :])
+    message = (
+        f"{what} was still falling when training stopped: from {values[0]:.4g} to {values[-1]:.4g} over the last "
+        f"{len(tail) * curves.every} epochs."
+    )
+    more = curves.last_epoch
+    to_come = forecast(seen)
+    if to_come is not None:
+        low, middle, high = to_come
+        message += (
+            f" After {more:,} more epochs {curves.name} would be about {middle:.4g} (in 8 of 10 such runs between "
+            f"{low:.4g} and {high:.4g})."
+        )
+    mend = mends.of_still_learning(seen.facts, more if to_come is not None else None)
+    return Finding("still_learning", "warning", message, mend.text, epochs=curves.tail_epochs)
+
+
+def forecast(seen: Seen) -> tuple[float, float, float] | None:
+    """Say where the watched curve would be after as many epochs again: the 10 %, 50 % and 90 % quantile.
+
+    `None` for fewer epochs than any run that this was measured on.
+    """
+    if len(seen.curves.loss) < FEWEST_WEIGHED:
+        return None
+    course = seen.course
+    gains = weights_for(seen.mode).gains(course.features)
+    low, middle, high = (course.end - gain * course.span for gain in gains[::-1])
+    return tuple(max(level, course.least) for level in (low, middle, high))  # type: ignore[return-value]
+
+
+def overfitting(seen: Seen) -> Finding:
+    """Say that the validation loss rose while the training loss fell, and since when."""
+    curves, val_loss, loss = seen.curves, seen.curves.watched, seen.curves.loss
+    lowest = int(np.argmin(val_loss))
+    turn = turn_of(val_loss)
+    near = abs(lowest - turn) <= max(1, len(val_loss) // 20)
+    if near:
+        turn = lowest
+    epoch = curves.epoch(turn)
+    since = "" if near else f" It has risen since about epoch {epoch}."
+    return Finding(
+        "overfitting",
+        "warning",
+        f"val_loss was lowest at epoch {curves.epoch(lowest)} ({val_loss[lowest]:.4g}) and ended at "
+        f"{val_loss[-1]:.4g}, while loss went from {loss[lowest]:.4g} to {loss[-1]:.4g}.{since}",
+        mends.of_overfitting(seen.facts, epoch).text,
+        epochs=(epoch, curves.last_epoch),
+    )
+
+
+def turn_of(curve: np.ndarray) -> int:
+    """Find the place from which a noisy curve rises: where its smoothed course was lowest."""
+    return int(np.argmin(smoothed(curve)))
+
+
+def memorised_noise(seen: Seen) -> Finding:
+    """Say that the training rows are known by heart, and that nothing in them helps on others."""
+    curves, course = seen.curves, seen.course
+    guess = "a constant guess gets" if seen.chance is not None else "it began at"
+    gone = 1 - course.remains
+    where = curves.epoch(int(np.argmax(smoothed(curves.loss) < course.top - (course.top - course.least) / 2)))
+    return Finding(
+        "memorised_noise",
+        "error",
+        f"loss on the training rows fell to {curves.loss[-1]:.4g}, {gone:.0%} of the way to a perfect model, while "
+        f"val_loss is {curves.watched[-1]:.4g} where {guess} {course.top:.4g}: the rows are known by heart, and "
+        "nothing of that carries over.",
+        mends.of_memorised(curves.epoch(course.best_at)).text,
+        epochs=(where, curves.last_epoch),
+    )
+
+
+def memorised(seen: Seen) -> Finding:
+    """Say that the rows are known by heart and validation is at chance, where that is the way to a rule."""
+    curves, course = seen.curves, seen.course
+    where = curves.epoch(int(np.argmax(smoothed(curves.loss) < course.top - (course.top - course.least) / 2)))
+    decay = "" if seen.facts is not None and seen.facts.decays else ", with weight decay (AdamW(weight_decay=1.0))"
+    return Finding(
+        "memorised",
+        "info",
+        f"the training rows are known by heart (loss {curves.loss[-1]:.4g}) and validation is at chance (val_loss "
+        f"{curves.watched[-1]:.4g}): so it looks before grokking, and also where there is no rule to find.",
+        f"train on, ten times as long and more{decay}",
+        epochs=(where, curves.last_epoch),
+    )
+
+
+def worse_than_chance(seen: Seen, *, still: bool) -> Finding:
+    """Say that a constant guess is as good."""
+    curves, course = seen.curves, seen.course
+    assert seen.chance is not None
+    end = float(np.median(curves.watched[-curves.tail :]))
+    enough = learnt(seen.chance, seen.least)
+    best, last = float(curves.watched.min()), float(curves.watched[-1])
+    once = f" (at its best it was {best:.4g})" if best < enough else ""
+    seen_at = f"is {last:.4g} at the end" if last >= enough else f"has a median of {end:.4g} at the end"
+    return Finding(
+        "worse_than_chance",
+        "warning" if still else "error",
+        f"{curves.name} {seen_at}, no better than the {seen.chance:.4g} of always giving the same answer{once}.",
+        mends.of_chance(seen.facts, still=still, loses=course.end > seen.chance).text,
+        epochs=curves.tail_epochs,
+    )
+
+
+def converged(seen: Seen) -> Finding:
+    """Say that the curve is flat."""
+    curves, course = seen.curves, seen.course
+    last, middle = float(curves.watched[-1]), float(np.median(curves.watched[-curves.tail :]))
+    is_typical = abs(last - middle) <= SIGMAS * max(course.noise, TYPICAL * abs(middle))
+    place = f"at {last:.4g}" if is_typical else f"around {middle:.4g} ({last:.4g} in the last epoch)"
+    guess = "" if seen.chance is not None else f" {_UNKNOWN_CHANCE}"
+    message = f"{curves.name} is flat at the end, {place}.{guess}"
+    return Finding("converged", "info", message, epochs=curves.tail_epochs)
+
+
+def posterior_collapse(
+    curves: Curves, chance: float | None, spread: float | None, facts: Facts | None
+) -> list[Finding]:
+    """Find an autoencoder that has learnt the mean example and nothing that tells the examples apart."""
+    end = float(np.median(curves.watched[-curves.tail :]))
+    if spread is None or chance is None or spread >= COLLAPSED or end > chance * (1 + COLLAPSED_NEAR_CHANCE):
+        return []
+    return [
+        Finding(
+            "posterior_collapse",
+            "error",
+            f"whatever it is shown, the model gives nearly the mean example: its outputs vary by {spread:.1%} of what "
+            f"the data vary, and {curves.name} is {curves.watched[-1]:.4g} where the mean example gets {chance:.4g}.",
+            mends.of_collapse(facts).text,
+            epochs=curves.tail_epochs,
+            confidence=CERTAIN,
+        )
+    ]
+
+
+DOMINANT: dict[str, Callable[[Seen], Finding]] = {
+    "diverging": diverging,
+    "still_learning": still_learning,
+    "overfitting": overfitting,
+    "memorised_noise": memorised_noise,
+    "converged": converged,
+    "worse_than_chance": lambda seen: worse_than_chance(seen, still=False),
+}

@@ -1,0 +1,148 @@
+"""Every verdict on curves whose cause is known by formula, for runs of 10 to 10,000 epochs."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from recipes import diagnose
+
+LENGTHS = (10, 20, 50, 100, 300, 1_000, 3_000, 10_000)
+CHANCE = 0.69
+
+
+def over(epochs):
+    return np.arange(1, epochs + 1) / epochs  # time, 1 at the end
+
+
+def noisy(curve, scale, seed):
+    return curve + np.random.default_rng(seed).normal(scale=scale, size=len(curve))
+
+
+def settled(t, level, rate=12.0):
+    return level + (0.75 - level) * np.exp(-rate * t)
+
+
+def history(kind, epochs, seed=0):
+    """The curves of a kind, as long as asked for."""
+    t = over(epochs)
+    flat = 0.70 + 0 * t
+    loss, val_loss = {
+        "still_learning": (0.75 - 0.4 * t, 0.75 - 0.35 * t),
+        "converged": (settled(t, 0.30), settled(t, 0.33)),
+        "overfitting": (0.7 * np.exp(-4 * t) + 0.02, 0.45 + 1.6 * (t - 0.4) ** 2),
+        "memorised_noise": (0.7 * np.exp(-6 * t), 0.70 + 0.9 * t),
+        "worse_than_chance": (flat - 0.01, flat),
+        "diverging": (0.5 + 2 * t**2, 0.5 + 2.5 * t**2),
+    }[kind]
+    return {"loss": noisy(loss, 0.002, seed), "val_loss": noisy(val_loss, 0.004, seed + 1000)}
+
+
+@pytest.mark.parametrize("epochs", LENGTHS)
+@pytest.mark.parametrize(
+    "kind", ["still_learning", "converged", "overfitting", "memorised_noise", "worse_than_chance", "diverging"]
+)
+def test_the_verdict_whatever_the_number_of_epochs(kind, epochs):
+    for seed in range(3):
+        finding = diagnose(history(kind, epochs, seed), chance=CHANCE)[0]
+        assert finding.rule == kind, finding
+        assert 0 < finding.confidence <= 1
+        first, last = finding.epochs
+        assert 1 <= first <= last == epochs
+
+
+@pytest.mark.parametrize("epochs", LENGTHS)
+def test_overfitting_begins_where_the_validation_turned(epochs):
+    for seed in range(5):
+        finding = diagnose(history("overfitting", epochs, seed), chance=CHANCE)[0]
+        assert finding.epochs[0] == pytest.approx(0.4 * epochs, abs=max(1, 0.08 * epochs))
+        assert f"near epoch {finding.epochs[0]}" in finding.fix
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("kind", ["still_learning", "converged", "overfitting", "worse_than_chance"])
+def test_the_unit_of_the_loss_does_not_matter(kind, scale):
+    curves = {name: curve * scale for name, curve in history(kind, 60).items()}
+    assert diagnose(curves, chance=CHANCE * scale)[0].rule == kind
+
+
+def test_more_epochs_bring_what_the_curve_promises():
+    """The interval holds the value that the formula has after as many epochs again."""
+    epochs, inside = 80, 0
+    rates = np.linspace(0.5, 2.5, 20)
+    for seed, rate in enumerate(rates):
+        curves = [noisy(0.3 + 0.4 * np.exp(-rate * over(epochs)), 0.002, seed + k) for k in (0, 500)]
+        finding = diagnose({"loss": curves[0], "val_loss": curves[1]}, chance=CHANCE)[0]
+        if finding.rule != "still_learning":
+            continue
+        low, high = (float(word.rstrip(").")) for word in finding.message.split("between ")[1].split(" and "))
+        assert low < high
+        inside += low <= 0.3 + 0.4 * np.exp(-2 * rate) <= high
+    assert inside >= 12
+
+
+def test_nan_and_its_epoch():
+    finding = diagnose({"loss": [1.0, 0.9, np.inf, np.nan]})[0]
+    assert (finding.rule, finding.epochs, finding.confidence) == ("nan", (3, 3), 1.0)
+
+
+class TestBesideTheVerdict:
+    def rules(self, history, **known):
+        return [finding.rule for finding in diagnose(history, **known)]
+
+    def test_a_rate_too_low_says_how_much(self):
+        t = over(50)
+        curves = {"loss": noisy(0.70 - 0.03 * t, 1e-4, 0), "val_loss": noisy(0.685 - 0.03 * t, 1e-4, 1)}
+        found = {finding.rule: finding for finding in diagnose(curves, chance=CHANCE)}
+        assert "rate_too_low" in found
+        assert found["rate_too_low"].fix == "raise learning_rate (by 10)"
+
+    def test_a_rate_too_high_says_how_much(self):
+        curves = {"loss": noisy(np.full(60, 0.4), 0.08, 0), "val_loss": noisy(np.full(60, 0.42), 0.08, 1)}
+        found = {finding.rule: finding for finding in diagnose(curves, chance=CHANCE)}
+        assert found["rate_too_high"].fix.startswith("lower learning_rate (by ")
+        assert "rate_too_high" not in self.rules(history("converged", 60), chance=CHANCE)
+
+    def test_a_plateau_and_then_a_drop(self):
+        t = over(100)
+        curve = 0.69 / (1 + np.exp(60 * (t - 0.6))) + 0.01
+        rules = self.rules({"loss": noisy(curve, 1e-3, 0), "val_loss": noisy(curve, 1e-3, 1)}, chance=CHANCE)
+        assert "plateau_then_drop" in rules
+        assert "plateau_then_drop" not in self.rules(history("converged", 100), chance=CHANCE)
+
+    @pytest.mark.parametrize("epochs", [60, 1_000])
+    def test_grokking_before_and_after(self, epochs):
+        t = over(epochs)
+        loss = 4.0 * np.exp(-60 * t) + 1e-3
+        late = 1 / (1 + np.exp(60 * (t - 0.75)))
+        val_loss = 4.0 + 3.0 * np.minimum(t / 0.2, 1)
+        before = {"loss": noisy(loss, 1e-3, 0), "val_loss": noisy(val_loss, 0.02, 1)}
+        assert self.rules(before, chance=4.0)[0] == "memorised_noise"
+        assert self.rules(before, chance=4.0, regime="grokking")[0] == "memorised"
+        after = {"loss": noisy(loss, 1e-3, 0), "val_loss": noisy(val_loss * late + 0.01, 0.002, 1)}
+        assert "grokked" in self.rules(after, chance=4.0)
+        assert "overfitting" not in self.rules(after, chance=4.0)
+
+    def test_an_unknown_regime_is_refused(self):
+        with pytest.raises(
+            ValueError, match=r"^Unknown regime. Received: regime='groking'. Expected 'grokking' or None"
+        ):
+            diagnose({"loss": [1.0]}, regime="groking")
+
+
+def test_without_chance_it_says_what_that_would_add():
+    message = diagnose(history("converged", 60))[0].message
+    assert "chance=" in message
+    assert "chance=" not in diagnose(history("converged", 60), chance=CHANCE)[0].message
+
+
+def test_strange_curves_are_judged_without_a_word_from_numpy():
+    curves = [np.zeros(30), np.full(30, 1e300), np.full(30, -5.0), np.r_[1e30, np.ones(29)], np.full(7, 1e-320)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for loss in curves:
+            for val_loss in (None, *curves):
+                if val_loss is None or len(val_loss) == len(loss):
+                    for chance in (None, 0.0, 1.0):
+                        found = diagnose({"loss": loss, "val_loss": val_loss}, chance=chance)
+                        assert found[0].confidence is None or 0 <= found[0].confidence <= 1
