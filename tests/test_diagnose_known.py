@@ -95,7 +95,7 @@ class TestBesideTheVerdict:
         curves = {"loss": noisy(0.70 - 0.03 * t, 1e-4, 0), "val_loss": noisy(0.685 - 0.03 * t, 1e-4, 1)}
         found = {finding.rule: finding for finding in diagnose(curves, chance=CHANCE)}
         assert "rate_too_low" in found
-        assert found["rate_too_low"].fix == "raise learning_rate (by 10)"
+        assert found["rate_too_low"].fix == "raise learning_rate (by 10), keeping the best (patience=...)"
 
     def test_a_rate_too_high_says_how_much(self):
         curves = {"loss": noisy(np.full(60, 0.4), 0.08, 0), "val_loss": noisy(np.full(60, 0.42), 0.08, 1)}

@@ -25,6 +25,8 @@ def main() -> None:
     command = commands.add_parser("advice")
     command.add_argument("--out", type=Path, default=RAW.with_name("advice.jsonl"))
     command.add_argument("--seconds", type=float, default=900)
+    command.add_argument("--half", default="scoring", choices=("development", "scoring"))
+    command.add_argument("--only", default="", help="rules whose names begin so")
     options = parser.parse_args()
     if options.command == "train":
         from training import corpus
@@ -42,7 +44,7 @@ def main() -> None:
     elif options.command == "advice":
         from advice import advise
 
-        advise(options.out, options.seconds)
+        advise(options.out, options.seconds, options.half, options.only)
     elif options.command == "score":
         from score import report
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from score import seen_of
 from stored import Case, cases
-from training import Setting, train
+from training import Setting, compile_once, train
 from truth import LEAST_RANGE
 
 from recipes.diagnosis import mends, remarks
@@ -18,7 +18,7 @@ from recipes.diagnosis.verdicts import judge
 
 SEEDS = (11, 12, 13)
 HELPS, HARMS = 0.02, -0.02  # of R
-MOST_OF_A_KIND = 12  # cases
+MOST_OF_A_KIND = 8  # cases
 
 
 def mend_of(case: Case) -> tuple[str, Mend] | None:
@@ -40,15 +40,23 @@ def mend_of(case: Case) -> tuple[str, Mend] | None:
     return (rule, followed[rule]) if rule in followed else None
 
 
-def advise(out: Path, seconds: float) -> None:
-    """Follow the mends of the scoring half, as many of each kind as there is time for; append to a file."""
+def advise(out: Path, seconds: float, half: str = "scoring", only: str = "") -> None:
+    """Follow the mends of a half, as many of each kind as there is time for; append to a file.
+
+    Args:
+        out: File of one JSON object a line; what is in it is not repeated.
+        seconds: After which no other case begins.
+        half: Whose cases.
+        only: What the names of the rules must begin with.
+    """
+    compile_once()
     start = time.perf_counter()
     done = {json.loads(line)["case"] for line in out.read_text().splitlines()} if out.exists() else set()
     number: dict[str, int] = {}
     with out.open("a") as file:
-        for i, case in enumerate(cases(half="scoring")):
+        for i, case in enumerate(cases(half=half)):
             found = mend_of(case)
-            if found is None:
+            if found is None or not found[0].startswith(only):
                 continue
             rule, mend = found
             number[rule] = number.get(rule, 0) + 1

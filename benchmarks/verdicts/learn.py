@@ -1,10 +1,12 @@
 """Learn what each verdict weighs, from the development half alone.
 
-A multinomial logistic model on the features of `recipes.diagnosis.course`, its penalty chosen by leaving out one data
-set at a time; what more epochs bring by three linear quantiles, widened until eight of ten left-out values lie within.
+What a curve is by now is defined, not learnt. Learnt are, for each such state, the odds that it lasts: logistic models on
+a few features of `recipes.diagnosis.course`, judged by leaving out data sets; and what more epochs bring: three linear
+quantiles, widened until eight of ten left-out values lie within.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +16,21 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from stored import Case, cases
 from truth import FOLLOWING, in_blocks, then, truth
 
-from recipes.diagnosis.course import Course, course_of
+from recipes.diagnosis.course import Course, course_of, state_of
 from recipes.diagnosis.curves import Curves, end_of
-from recipes.diagnosis.weights import FILE, SHARPEST, TRAINING_ALONE, WITH_CHANCE, WITHOUT_CHANCE
+from recipes.diagnosis.weights import FARTHEST, FILE, SHARPEST, TRAINING_ALONE, WITH_CHANCE, WITHOUT_CHANCE
 
 MODES = (WITH_CHANCE, WITHOUT_CHANCE, TRAINING_ALONE)
 AS_FIT = "as fit"  # with chance, where `fit` would name it
-PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
+PENALTY = 0.03  # of the logistic models, chosen by leaving out data sets
+MISSED = 0.14  # of those still learning that may be called converged
+FEWEST_TO_LEARN = 8  # of either kind, for more than a share
+# What is asked of a flat curve, and of what may not last.
+FALLING = ("fall over 0.5", "fall over 0.2", "fall to T/1", "to come", "to come in the end", "certainty", "noise",
+           "epochs", "place of the best", "fall to T/1 of training", "to come in the end of training",
+           "fall over 0.2 of training", "room of training", "gap")  # fmt: skip
+LASTING = ("noise", "epochs", "rise", "rise in noise", "rise of training", "level", "level of training", "certainty",
+           "to come in the end", "chance is known")  # fmt: skip
 FOLDS = 6
 QUANTILES = (0.1, 0.5, 0.9)
 EARLIER = (2, 4)  # a shown curve is also looked at when it had these shares of its epochs: the rest is then known
@@ -34,6 +44,7 @@ class Look:
     case: Case
     course: Course
     truth: str | None
+    whole: bool  # whether all epochs are shown that `diagnose` is to be shown
     gain: float  # fall of the level until twice as many epochs, in units of R; NaN where that is not finite
 
 
@@ -83,7 +94,7 @@ def _look(case: Case, mode: str, loss: np.ndarray, val_loss: np.ndarray, later_l
     course = course_of(curves, case.chance if mode == WITH_CHANCE else None, case.least if mode == WITH_CHANCE else 0.0)
     came = case.truth if known and not alone else truth(loss, watched, later_loss, later, case.chance, case.least)
     gain = (end_of(watched) - then(later)) / course.span
-    return Look(case, course, came, gain if np.isfinite(gain) else np.nan)
+    return Look(case, course, came, known, gain if np.isfinite(gain) else np.nan)
 
 
 def matrix(of: list[Look], names: list[str]) -> np.ndarray:
@@ -100,42 +111,69 @@ def learn(path: Path = FILE) -> None:
 
 def _learn(of: list[Look], mode: str) -> dict:
     of = [look for look in of if look.truth is not None]
-    names = [*of[0].course.features]
-    x, y = matrix(of, names), np.array([look.truth for look in of])
-    groups = np.array([look.case.source for look in of])
+    validated = mode != TRAINING_ALONE
+    states = np.array([state_of(look.course, validated=validated, chance_known=mode == WITH_CHANCE) for look in of])
+    truths = np.array([look.truth for look in of])
+    lasts: dict[str, dict] = {}
+    for state in sorted(set(states) - {"converged"}):
+        chosen = np.flatnonzero(states == state)
+        lasts[state] = _logistic([of[i] for i in chosen], LASTING, truths[chosen] == state)[0]
+    flat = np.flatnonzero((states == "converged") & np.isin(truths, ("converged", "still_learning")))
+    still = truths[flat] == "still_learning"
+    lasts["converged"], left_out = _logistic([of[i] for i in flat], FALLING, still, even=True)
+    now = np.array([of[i].whole for i in flat])
+    threshold = round(min(0.5, float(np.quantile(left_out[still & now], MISSED))), 3)
+    said = states.astype(object)
+    said[flat] = np.where(left_out >= threshold, "still_learning", "converged")
+    whole = np.array([look.whole for look in of])
+    print(f"{mode}: accuracy left out {np.mean((said == truths)[whole]):.3f} of {whole.sum()}, "
+          f"still learning from {threshold}")  # fmt: skip
+    return {"lasts": lasts, "still": threshold, "gain": _quantiles(of)}
+
+
+def _logistic(of: list[Look], names: Sequence[str], y: np.ndarray, *, even: bool = False) -> tuple[dict, np.ndarray]:
+    """Fit log odds; return them, and the probabilities that each has where its data set is left out.
+
+    A truth that is the same in all, or nearly, is a constant: so many of so many, and one half of each more.
+    """
+    x = matrix(of, list(names))
     centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-3)
-    x = np.clip((x - centre) / scale, -5, 5)
-    folds = list(GroupKFold(FOLDS).split(x, y, groups))
-    best = None
-    for penalty in PENALTIES:
-        model = LogisticRegression(C=penalty, max_iter=5000)
-        p = cross_val_predict(model, x, y, cv=folds, method="predict_proba")
-        classes = np.unique(y)
-        right = p[np.arange(len(y)), np.searchsorted(classes, y)]
-        loss, accuracy = -np.log(np.maximum(right, 1e-9)).mean(), (classes[p.argmax(1)] == y).mean()
-        print(f"{mode}: C={penalty:g} left-out log loss {loss:.3f}, accuracy {accuracy:.3f} of {len(y)}", flush=True)
-        if best is None or loss < best[0]:
-            best = loss, penalty
-    model = LogisticRegression(C=best[1], max_iter=5000).fit(x, y)
-    gain = _quantiles(of, x, groups)
-    rounded = {"centre": centre, "scale": scale, "slopes": model.coef_, "biases": model.intercept_, "gain": gain}
-    return {"features": names, "classes": model.classes_.tolist(),
-            **{name: np.round(values, 4).tolist() for name, values in rounded.items()}}  # fmt: skip
+    x = np.clip((x - centre) / scale, -FARTHEST, FARTHEST)
+    groups = np.array([look.case.source for look in of])
+    if min(y.sum(), (~y).sum()) < FEWEST_TO_LEARN or len(set(groups)) < FOLDS:
+        odds = (y.sum() + 0.5) / ((~y).sum() + 0.5)
+        slopes = np.r_[np.log(odds), np.zeros(len(names))]
+        left_out = np.full(len(y), odds / (1 + odds))
+    else:
+        model = LogisticRegression(C=PENALTY, max_iter=5000, class_weight="balanced" if even else None)
+        left_out = cross_val_predict(model, x, y, cv=GroupKFold(FOLDS), groups=groups, method="predict_proba")[:, 1]
+        model.fit(x, y)
+        slopes = np.r_[model.intercept_, model.coef_[0]]
+    return _stored(names, centre, scale, slopes[None]), left_out
 
 
-def _quantiles(of: list[Look], x: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    gain = np.array([look.gain for look in of])
-    known = np.isfinite(gain)
-    x, target, groups = x[known], np.arcsinh(gain[known] / SHARPEST), groups[known]
+def _stored(names: Sequence[str], centre: np.ndarray, scale: np.ndarray, slopes: np.ndarray) -> dict:
+    numbers = {"centre": centre, "scale": scale, "slopes": slopes}
+    return {"features": list(names), **{name: np.round(values, 4).tolist() for name, values in numbers.items()}}
+
+
+def _quantiles(of: list[Look]) -> dict:
+    of = [look for look in of if np.isfinite(look.gain)]
+    x = matrix(of, list(FALLING))
+    centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-3)
+    x = np.clip((x - centre) / scale, -FARTHEST, FARTHEST)
+    target = np.arcsinh(np.array([look.gain for look in of]) / SHARPEST)
+    groups = np.array([look.case.source for look in of])
     lines, left_out = [], []
     for quantile in QUANTILES:
-        model = QuantileRegressor(quantile=quantile, alpha=0.01, solver="highs")
+        model = QuantileRegressor(quantile=quantile, alpha=0.001, solver="highs")
         left_out.append(cross_val_predict(model, x, target, cv=GroupKFold(FOLDS), groups=groups))
         model.fit(x, target)
         lines.append(np.r_[model.intercept_, model.coef_])
     low, _, high = np.sort(left_out, axis=0)
-    wider = np.quantile(np.maximum(low - target, target - high), QUANTILES[2] - QUANTILES[0])
+    outside = np.maximum(low - target, target - high)[[look.whole for look in of]]
+    wider = float(np.quantile(outside, QUANTILES[2] - QUANTILES[0]))
     print(f"  interval: covers {np.mean((low <= target) & (target <= high)):.3f} left out, widened by {wider:.3f}")
     lines[0][0] -= wider
     lines[2][0] += wider
-    return np.array(lines)
+    return _stored(FALLING, centre, scale, np.array(lines))

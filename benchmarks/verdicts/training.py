@@ -66,7 +66,7 @@ class Setting:
 
 
 def combinations(half: str) -> list[tuple[Source, Architecture, str]]:
-    """Pair each data set with three architectures and optimizers, in turn: what is compiled once serves many settings."""
+    """Pair each data set with architectures and optimizers, in turn: what is compiled once serves many settings."""
     pairs = [(a, OPTIMIZERS[(i + k) % len(OPTIMIZERS)]) for k in range(2) for i, a in enumerate(ARCHITECTURES[half])]
     number = len(SOURCES[half]) * PAIRS_OF_A_SOURCE
     return [(SOURCES[half][i // PAIRS_OF_A_SOURCE], *pairs[(5 * i) % len(pairs)]) for i in range(number)]
@@ -154,9 +154,7 @@ def corpus(out: Path, number: int, seconds: float) -> None:
         number: Trainings wanted in each half.
         seconds: After which no other training begins.
     """
-    # Each program serves many settings: compiled at once in the way that pays in the end.
-    Program.choose = lambda self, model, num_steps, *, alone=False: XLA  # type: ignore[method-assign]
-    PROGRAMS.most = len(HALVES) * max(len(combinations(half)) for half in HALVES)
+    compile_once()
     start = time.perf_counter()
     records = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     with out.open("a") as file:
@@ -197,6 +195,12 @@ def _trained(setting: Setting) -> dict:
     shown = {"loss": loss[:n], "val_loss": val_loss[:n], "later_loss": rest[0], "later_val_loss": rest[1]}
     return {"truth": came, "chance": chance, "least": least, "given": run.chance is not None,
             **{name: [float(v) for v in values] for name, values in shown.items()}}  # fmt: skip
+
+
+def compile_once() -> None:
+    """Have each program serve many settings: kept, and compiled at once in the way that pays in the end."""
+    Program.choose = lambda self, model, num_steps, *, alone=False: XLA  # type: ignore[method-assign]
+    PROGRAMS.most = len(HALVES) * max(len(combinations(half)) for half in HALVES)
 
 
 def yardsticks_of(setting: Setting) -> tuple[float, float]:

@@ -16,6 +16,12 @@ from recipes.diagnosis.forecast import extrapolated
 LEAST_RANGE = 0.25  # of the way from chance to a perfect model
 SHARPEST = 0.02  # of R: below, a change is taken linearly, above by its logarithm
 TINY = 1e-12
+MATTERS = 0.05  # of R: a rise or a fall that counts
+ROSE = 0.10  # of the range of the training loss: a rise of it that counts
+LEARNT = 0.01  # of the way from chance to a perfect model: less is no better than chance
+BY_HEART = 0.5  # of that way: what the training loss has gone where rows are known by heart
+STATES = ("converged", "overfitting", "worse_than_chance", "memorised_noise", "diverging")
+BEYOND_NOISE = 1.5  # times the scatter of single epochs: a rise of medians that is none of them
 WINDOWS = (0.5, 0.2, 0.1)  # shares of the epochs, up to the last, over which falls are measured
 
 
@@ -29,9 +35,11 @@ class Course:
         span: The range R, in the unit of the loss.
         best: Lowest smoothed value of the watched curve.
         best_at: Its place.
-        end: Level at the end, of the watched curve.
+        end: Level at the end, of the watched curve: over a tenth of the epochs.
+        last: Level of half of these, which is nearer to the last epoch.
         noise: Scatter from epoch to epoch, of the watched curve.
         end_loss: Level of the training loss at the end.
+        last_loss: Likewise.
         best_loss: Lowest smoothed value of the training loss.
         at_best_loss: Smoothed training loss where the watched curve was best.
         noise_loss: Scatter of the training loss.
@@ -44,8 +52,10 @@ class Course:
     best: float
     best_at: int
     end: float
+    last: float
     noise: float
     end_loss: float
+    last_loss: float
     best_loss: float
     at_best_loss: float
     noise_loss: float
@@ -54,7 +64,7 @@ class Course:
     @property
     def rise(self) -> float:
         """How far the watched curve ended above its best."""
-        return self.end - self.best
+        return min(self.end, self.last) - self.best
 
     @property
     def remains(self) -> float:
@@ -79,8 +89,8 @@ def course_of(curves: Curves, chance: float | None, least: float) -> Course:
         "epochs": math.log10(n),
         "noise": _log(noise / span),
         "noise of training": _log(noise_loss / span),
-        "rise": _sharp((end - best) / span),
-        "rise in noise": math.log1p(max(end - best, 0.0) / (noise + 1e-3 * span)),
+        "rise": _sharp((min(end, float(smooth[-1])) - best) / span),
+        "rise in noise": math.log1p(max(min(end, float(smooth[-1])) - best, 0.0) / (noise + 1e-3 * span)),
         "place of the best": (best_at + 1) / n,
         "level": (end - least) / whole,
         "best level": (best - least) / whole,
@@ -88,7 +98,8 @@ def course_of(curves: Curves, chance: float | None, least: float) -> Course:
         "room of training": _log((end_of(loss) - least) / whole),
         "gap": _sharp((end - end_of(loss)) / span),
         "begun": _sharp((float(smooth[0]) - best) / span),
-        "rise of training": _sharp((end_of(loss) - float(smooth_loss.min())) / span),
+        "rise of training": _sharp((min(end_of(loss), float(smooth_loss[-1])) - float(smooth_loss.min())) / span),
+        "chance is known": float(chance is not None),
     }
     for name, curve, scatter in (("", watched, noise), (" of training", loss, noise_loss)):
         for window in WINDOWS:
@@ -103,12 +114,41 @@ def course_of(curves: Curves, chance: float | None, least: float) -> Course:
         features[f"to come in the end{name}"] = _sharp((_at(curve, n) - extrapolated(curve, 4)) / span)
     rough = float(np.std(watched[-max(5, n // 5) :] - smooth[-max(5, n // 5) :]))
     features["roughness"] = _log(rough / span)
-    features = {name: float(np.clip(value, -12.0, 12.0)) for name, value in features.items()}
-    return Course(
-        top=top, least=least, span=span, best=best, best_at=best_at, end=end, noise=noise, end_loss=end_of(loss),
+    course = Course(
+        top=top, least=least, span=span, best=best, best_at=best_at, end=end, last=float(smooth[-1]), noise=noise,
+        end_loss=end_of(loss), last_loss=float(smooth_loss[-1]),
         best_loss=float(smooth_loss.min()), at_best_loss=float(smooth_loss[best_at]), noise_loss=noise_loss,
         features=features,
     )  # fmt: skip
+    for name, value in features.items():
+        features[name] = float(np.clip(np.nan_to_num(value), -12.0, 12.0))
+    return course
+
+
+def state_of(course: Course, *, validated: bool, chance_known: bool) -> str:
+    """Name what the curve is by now, were nothing to happen any more.
+
+    Args:
+        course: What was measured.
+        validated: Whether the watched curve is that of other rows.
+        chance_known: Whether `course.top` is a constant guess; else nothing can be called no better.
+    """
+    rise_of_training = min(course.end_loss, course.last_loss) - course.best_loss
+    if _rise_of_training(course) > ROSE and rise_of_training > BEYOND_NOISE * course.noise_loss:
+        return "diverging"
+    enough = course.top - LEARNT * (course.top - course.least)
+    by_heart = validated and course.remains < BY_HEART and course.end >= enough
+    if by_heart and course.best > course.top - MATTERS * course.span:
+        return "memorised_noise"
+    rises = course.rise > max(MATTERS * course.span, course.noise)
+    if validated and rises and course.end_loss < course.at_best_loss:
+        return "overfitting"
+    return "worse_than_chance" if chance_known and course.best >= enough else "converged"
+
+
+def _rise_of_training(course: Course) -> float:
+    span = max(course.top - course.best_loss, LEAST_RANGE * (course.top - course.least), course.span)
+    return (min(course.end_loss, course.last_loss) - course.best_loss) / span
 
 
 def _sharp(change: float) -> float:

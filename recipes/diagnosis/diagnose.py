@@ -2,11 +2,13 @@
 
 The lecture's advice: the loss should fall smoothly and be flat at the end. Not flat: still learning. Flat while the
 validation loss rises: overfitting. A validation loss below the training loss is no mistake. The way is: `curves` reads,
-`course` measures, `verdicts` weighs, `rules` puts the verdict into words, `remarks` adds what stands beside it.
+`course` measures, `verdicts` decides, `rules` puts the verdict into words, `remarks` adds what stands beside it.
 """
 
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
@@ -15,7 +17,7 @@ from recipes.diagnosis import mends, remarks, rules
 from recipes.diagnosis.course import course_of
 from recipes.diagnosis.curves import FEWEST_EPOCHS, Curves, read_curves
 from recipes.diagnosis.facts import Facts, facts_of
-from recipes.diagnosis.verdicts import Seen, judge, learnt, possible
+from recipes.diagnosis.verdicts import Seen, judge, learnt
 
 REGIMES = (None, "grokking")
 
@@ -81,8 +83,9 @@ def diagnose(
         return broken
     if len(curves.loss) < FEWEST_EPOCHS:
         return _of_few_epochs(curves, chance, least, facts)
-    seen = Seen(curves, course_of(curves, chance, least), chance, least, facts, regime)
-    return _in_order(_verdict(seen, spread), _remarks(seen))
+    with np.errstate(all="ignore"):  # losses of 1e300 overflow where they are squared, and are judged all the same
+        seen = Seen(curves, course_of(curves, chance, least), chance, least, facts, regime)
+        return _in_order(_verdict(seen, spread), _remarks(seen))
 
 
 def _verdict(seen: Seen, spread: float | None) -> list[Finding]:
@@ -95,7 +98,7 @@ def _verdict(seen: Seen, spread: float | None) -> list[Finding]:
     findings = [replace(rules.DOMINANT[verdict.rule](seen), confidence=verdict.confidence)]
     if collapsed:
         return collapsed + [finding for finding in findings if finding.rule == "still_learning"]
-    if verdict.rule == "memorised_noise" and "overfitting" in possible(seen):
+    if verdict.rule == "memorised_noise" and seen.course.rise > 0:
         findings.append(rules.overfitting(seen))
     if seen.at_chance and verdict.rule != "worse_than_chance":
         findings.append(rules.worse_than_chance(seen, still=verdict.rule == "still_learning"))
@@ -117,7 +120,9 @@ def _remarks(seen: Seen) -> list[Finding]:
 def _in_order(verdict: list[Finding], beside: list[Finding]) -> list[Finding]:
     """Put the verdict first, and nothing beside it that is more severe."""
     headline = verdict[0]
-    if any(finding.rule in ("diverging", "worse_than_chance") for finding in verdict):
+    if headline.rule == "diverging":
+        beside = []
+    elif any(finding.rule == "worse_than_chance" for finding in verdict):
         beside = [finding for finding in beside if finding.rule == "rate_too_high"]
     rest = [*verdict[1:], *beside]
     rank = SEVERITIES.index(headline.severity)

@@ -28,12 +28,13 @@ class Mend:
 
 def slower(facts: Facts | None, factor: float) -> Mend:
     """Lower the learning rate."""
-    return Mend(_rate_words("lower", facts, 1 / factor), rate=1 / factor)
+    return Mend(_rate_words("lower", facts, 1 / factor), rate=1 / factor, keep_best=True)
 
 
 def faster(facts: Facts | None, factor: float) -> Mend:
     """Raise the learning rate."""
-    return Mend(_rate_words("raise", facts, factor), rate=factor)
+    text = f"{_rate_words('raise', facts, factor)}, keeping the best (patience=...)"
+    return Mend(text, rate=factor, keep_best=True)
 
 
 def _rate_words(verb: str, facts: Facts | None, factor: float) -> str:

@@ -16,7 +16,8 @@ FEWEST_OF_A_PLATEAU = 5
 BEGUN, DROPPED = 0.05, 0.5  # of the whole fall: where it begins, and where it is a drop
 STRAIGHT = 0.75  # fall over the second half against that over the first, of a curve that has hardly begun
 HARDLY = 0.3  # of the way from the beginning to a perfect model
-ROUGH = 0.05  # scatter of the training loss in units of R, of a rate too high
+ROUGH = 0.15  # scatter of the training loss in units of R, of a rate too high
+LEFT = 0.1  # of the way to a perfect model, that smaller steps might still go
 LATE = 2.0  # times as long as it took to learn the rows by heart: when generalising is late
 
 
@@ -117,9 +118,9 @@ def rate_too_high(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
     """Find a training loss that scatters at a level from which smaller steps would lead down."""
     course, curves = seen.course, seen.curves
     scatter = noise_of(curves.loss[-2 * curves.tail :]) / course.span
-    if scatter < ROUGH or course.remains < ROUGH:
+    if scatter < ROUGH or course.remains < LEFT:
         return [], None
-    factor = mends.LARGE_STEP if scatter > 3 * ROUGH or course.end_loss > course.top else mends.SMALL_STEP
+    factor = mends.LARGE_STEP if scatter > 2 * ROUGH or course.end_loss > course.top else mends.SMALL_STEP
     mend = mends.slower(seen.facts, factor)
     message = (
         f"loss scatters by {scatter:.0%} of all that there is to gain and goes down no further: the steps are too "

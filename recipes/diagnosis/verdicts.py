@@ -1,22 +1,25 @@
-"""The verdict: which of the possible ones weighs most, and how sure that is.
+"""The verdict: what the curve is by now, whether that lasts, and how sure that is.
 
-What a curve does not show at all is no verdict, whatever the weights say: overfitting needs a rise beyond the noise,
-divergence a training loss that rises, memorised noise a training loss that fell. Between those that are left the
-weights decide, learnt from runs whose further course is known.
+What it is by now is a matter of definition, the same by which the corpus of `benchmarks/verdicts` says what came true.
+Whether a flat curve will fall on, and how often a state lasts, is learnt from runs whose further course is known.
 """
 
 from dataclasses import dataclass
 
-from recipes.diagnosis.course import Course
+import numpy as np
+
+from recipes.diagnosis.course import BY_HEART, Course, state_of
 from recipes.diagnosis.curves import Curves
 from recipes.diagnosis.facts import Facts
-from recipes.diagnosis.weights import TRAINING_ALONE, WITH_CHANCE, WITHOUT_CHANCE, weights_for
+from recipes.diagnosis.weights import SHARPEST, TRAINING_ALONE, WITH_CHANCE, WITHOUT_CHANCE, weights_for
 
 SIGMAS = 3.0  # a change must exceed its noise this many times
 BETTER_THAN_CHANCE = 0.01  # share of the way from the constant guess to a perfect model that counts as learnt
-BY_HEART = 0.5  # of that way: what the training loss has gone where rows are known by heart
-RISE = 0.02  # of R: a rise of either curve that may be a verdict
-FALL = 0.005  # of R: a fall that may be one
+FALL = 0.01  # of R: a curve that fell less over the second half of its epochs is not still learning
+CERTAINLY = 2.0  # standard errors of a difference of medians
+FEWEST_HALVED = 8  # epochs, from which halves of a half have several values
+STEEP = 0.025  # of R: a fall over the last fifth that makes a loss above chance one that has not arrived
+STEADY = 5.0  # standard errors of that fall
 FEWEST_WEIGHED = 10  # epochs of the shortest runs that the weights have seen: below, no confidence is given
 
 
@@ -81,31 +84,36 @@ def learnt(chance: float, least: float) -> float:
     return chance - BETTER_THAN_CHANCE * (chance - least)
 
 
-def possible(seen: Seen) -> set[str]:
-    """Name the verdicts that the curves allow at all."""
-    course, rules = seen.course, {"still_learning", "converged"}
-    falls = [course.features[name] for name in course.features if name.startswith(("fall over 0", "fall to T/1"))]
-    if max(falls) <= FALL:
-        rules.discard("still_learning")
-    rises = course.rise > max(SIGMAS / 2 * course.noise, RISE * course.span)
-    learns = course.end_loss <= course.at_best_loss + SIGMAS * course.noise_loss
-    if seen.curves.val_loss is not None and rises and learns:
-        rules.add("overfitting")
-    if course.end_loss - course.best_loss > max(SIGMAS * course.noise_loss, RISE * course.span):
-        rules.add("diverging")
-    if seen.by_heart:
-        rules.add("memorised_noise")
-    if seen.at_chance:
-        rules.add("worse_than_chance")
-        rules.discard("converged")
-    return rules
-
-
 def judge(seen: Seen) -> Verdict:
-    """Weigh the verdicts that are possible."""
-    shares = weights_for(seen.mode).probabilities(seen.course.features)
-    allowed = {rule: share for rule, share in shares.items() if rule in possible(seen)}
-    rule = max(allowed, key=lambda name: allowed[name])
-    confidence = allowed[rule] / max(sum(allowed.values()), 1e-9)
-    long_enough = len(seen.curves.loss) >= FEWEST_WEIGHED
-    return Verdict(rule, round(confidence, 2) if long_enough else None)
+    """Say what the curve is by now, and whether it lasts: a flat curve may be still learning."""
+    weights, features = weights_for(seen.mode), seen.course.features
+    validated, known = seen.curves.val_loss is not None, seen.chance is not None
+    state = state_of(seen.course, validated=validated, chance_known=known)
+    share = weights.probability(state, features) if state in weights.lasts else None  # which no run has shown
+    if state == "worse_than_chance" and _steep(seen):
+        state, share = "still_learning", weights.probability("converged", features)
+    elif state == "converged" and share is not None:
+        still = share >= weights.still and _falls(seen)
+        state, share = ("still_learning", share) if still else ("converged", 1 - share)
+    if state == "converged" and seen.at_chance:
+        state = "worse_than_chance"
+    is_measured = share is not None and len(seen.curves.loss) >= FEWEST_WEIGHED
+    return Verdict(state, round(share, 2) if share is not None and is_measured else None)
+
+
+def _steep(seen: Seen) -> bool:
+    """Is the watched curve on its way, though it has not come below chance?"""
+    features = seen.course.features
+    fall, certainty = np.sinh(features["fall over 0.2"]) * SHARPEST, np.sinh(features["certainty"])
+    return bool(fall > STEEP and certainty > STEADY)
+
+
+def _falls(seen: Seen) -> bool:
+    """Did either curve fall over the second half of the epochs, beyond its noise?"""
+    course, n = seen.course, len(seen.curves.loss)
+    for curve, noise in ((seen.curves.watched, course.noise), (seen.curves.loss, course.noise_loss)):
+        parts = np.array_split(curve[n // 2 :], 2) if n > FEWEST_HALVED else (curve[n // 2 : n // 2 + 2], curve[-2:])
+        fall = float(np.median(parts[0]) - np.median(parts[1]))
+        if fall > max(FALL / 2 * course.span, CERTAINLY * noise * 1.25 * np.sqrt(2 / len(parts[1]))):
+            return True
+    return False
