@@ -98,7 +98,7 @@ class TestBesideTheVerdict:
         assert found["rate_too_low"].fix == "raise learning_rate (by 10), keeping the best (patience=...)"
 
     def test_a_rate_too_high_says_how_much(self):
-        curves = {"loss": noisy(np.full(60, 0.4), 0.08, 0), "val_loss": noisy(np.full(60, 0.42), 0.08, 1)}
+        curves = {"loss": noisy(np.full(60, 0.5), 0.15, 0), "val_loss": noisy(np.full(60, 0.5), 0.15, 1)}
         found = {finding.rule: finding for finding in diagnose(curves, chance=CHANCE)}
         assert found["rate_too_high"].fix.startswith("lower learning_rate (by ")
         assert "rate_too_high" not in self.rules(history("converged", 60), chance=CHANCE)

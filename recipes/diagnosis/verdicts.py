@@ -16,6 +16,7 @@ from recipes.diagnosis.weights import SHARPEST, TRAINING_ALONE, WITH_CHANCE, WIT
 SIGMAS = 3.0  # a change must exceed its noise this many times
 BETTER_THAN_CHANCE = 0.01  # share of the way from the constant guess to a perfect model that counts as learnt
 FALL = 0.01  # of R: a curve that fell less over the second half of its epochs is not still learning
+SURELY = 0.5  # probability of still learning from which no fall need be seen
 CERTAINLY = 2.0  # standard errors of a difference of medians
 FEWEST_HALVED = 8  # epochs, from which halves of a half have several values
 STEEP = 0.025  # of R: a fall over the last fifth that makes a loss above chance one that has not arrived
@@ -93,7 +94,7 @@ def judge(seen: Seen) -> Verdict:
     if state == "worse_than_chance" and _steep(seen):
         state, share = "still_learning", weights.probability("converged", features)
     elif state == "converged" and share is not None:
-        still = share >= weights.still and _falls(seen)
+        still = share >= SURELY or (share >= weights.still and _falls(seen))
         state, share = ("still_learning", share) if still else ("converged", 1 - share)
     if state == "converged" and seen.at_chance:
         state = "worse_than_chance"
