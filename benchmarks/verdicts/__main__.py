@@ -27,6 +27,7 @@ def main() -> None:
     command.add_argument("--seconds", type=float, default=900)
     command.add_argument("--half", default="scoring", choices=("development", "scoring"))
     command.add_argument("--only", default="", help="rules whose names begin so")
+    commands.add_parser("gallery")
     options = parser.parse_args()
     if options.command == "train":
         from training import corpus
@@ -45,6 +46,10 @@ def main() -> None:
         from advice import advise
 
         advise(options.out, options.seconds, options.half, options.only)
+    elif options.command == "gallery":
+        from gallery import gallery
+
+        gallery()
     elif options.command == "score":
         from score import report
 

@@ -1,8 +1,8 @@
 """Learn what each verdict weighs, from the development half alone.
 
-What a curve is by now is defined, not learnt. Learnt are, for each such state, the odds that it lasts: logistic models on
-a few features of `recipes.diagnosis.course`, judged by leaving out data sets; and what more epochs bring: three linear
-quantiles, widened until eight of ten left-out values lie within.
+What a curve is by now is defined, not learnt. Learnt are, for each such state, the odds that it lasts: logistic models
+on a few features of `recipes.diagnosis.course`, judged by leaving out data sets; and what more epochs bring: three
+linear quantiles, widened until eight of ten left-out values lie within.
 """
 
 import json

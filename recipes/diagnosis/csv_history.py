@@ -42,8 +42,10 @@ def read_history(path: str | os.PathLike[str], *, separator: str = ",") -> dict[
             "CSVLogger writes them."
         )
     rows = [row for row in rows[1:] if row and row != rows[0]]  # a run that went on may write its header again
-    history = {name: [_number(row, header.index(name), path, i) for i, row in enumerate(rows, start=2)]
-               for name in ("loss", "val_loss") if name in header}  # fmt: skip
+    history = {}
+    for name in ("loss", "val_loss"):
+        if name in header:
+            history[name] = [_number(row, header.index(name), path, i) for i, row in enumerate(rows, start=2)]
     if "val_loss" in header and all(_text(row, header.index("val_loss")) in MISSING for row in rows):
         del history["val_loss"]
     return history

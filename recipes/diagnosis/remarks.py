@@ -18,6 +18,7 @@ STRAIGHT = 0.75  # fall over the second half against that over the first, of a c
 HARDLY = 0.3  # of the way from the beginning to a perfect model
 ROUGH = 0.15  # scatter of the training loss in units of R, of a rate too high
 LEFT = 0.1  # of the way to a perfect model, that smaller steps might still go
+HELPS = 0.7  # how often the other rate was better, on the development half (`benchmarks/verdicts advice`)
 LATE = 2.0  # times as long as it took to learn the rows by heart: when generalising is late
 
 
@@ -111,7 +112,8 @@ def rate_too_low(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
         f"loss falls evenly and has gone {way:.0%} of the way from {begun:.4g} to a perfect model in {n:,} epochs: the "
         f"steps are too small, by a factor of {factor:g} or more."
     )
-    return [Finding("rate_too_low", "warning", message, mend.text, epochs=(1, seen.curves.last_epoch))], mend
+    epochs = (1, seen.curves.last_epoch)
+    return [Finding("rate_too_low", "warning", message, mend.text, epochs=epochs, confidence=HELPS)], mend
 
 
 def rate_too_high(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
@@ -126,7 +128,7 @@ def rate_too_high(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
         f"loss scatters by {scatter:.0%} of all that there is to gain and goes down no further: the steps are too "
         f"large, by a factor of {factor:g} or so."
     )
-    return [Finding("rate_too_high", "warning", message, mend.text, epochs=curves.tail_epochs)], mend
+    return [Finding("rate_too_high", "warning", message, mend.text, epochs=curves.tail_epochs, confidence=HELPS)], mend
 
 
 def _fall(part: np.ndarray) -> float:
