@@ -14,12 +14,13 @@ MOSTLY_BELOW = 0.8  # of the last epochs
 PLATEAU = 0.2  # of the epochs, before anything fell
 FEWEST_OF_A_PLATEAU = 5
 BEGUN, DROPPED = 0.05, 0.5  # of the whole fall: where it begins, and where it is a drop
+STANDS_OUT = 10.0  # times the scatter of single epochs: a fall that is a drop
 STRAIGHT = 0.75  # fall over the second half against that over the first, of a curve that has hardly begun
 HARDLY = 0.3  # of the way from the beginning to a perfect model
 ROUGH = 0.15  # scatter of the training loss in units of R, of a rate too high
 LEFT = 0.1  # of the way to a perfect model, that smaller steps might still go
 HELPS = 0.7  # how often the other rate was better, on the development half (`benchmarks/verdicts advice`)
-LATE = 2.0  # times as long as it took to learn the rows by heart: when generalising is late
+LATE = 1.5  # times as long as it took to learn the rows by heart: when generalising is late
 
 
 def jumps(seen: Seen) -> list[Finding]:
@@ -62,7 +63,7 @@ def plateau_then_drop(seen: Seen) -> list[Finding]:
     smooth = smoothed(curves.watched)
     start = float(np.median(smooth[: max(3, len(smooth) // 20)]))
     fall = start - float(smooth.min())
-    if fall <= DROPPED * (start - seen.course.least) * BEGUN:
+    if fall <= max(BEGUN * (start - seen.course.least), STANDS_OUT * seen.course.noise):
         return []
     begins = int(np.argmax(smooth < start - BEGUN * fall))
     drops = int(np.argmax(smooth < start - DROPPED * fall))
@@ -84,10 +85,13 @@ def grokked(seen: Seen) -> list[Finding]:
     half_way = course.top - (course.top - course.least) / 2
     known = smoothed(curves.loss) < half_way
     late = smoothed(curves.watched) >= learnt(course.top, course.least)
-    if not known.any() or not late.any() or course.end > half_way:
+    arrived = float(np.median(curves.watched[-3:]))  # a run may stop as soon as it has
+    if not known.any() or not late.any() or arrived > half_way:
         return []
     by_heart, rule = int(np.argmax(known)), len(late) - int(np.argmax(late[::-1]))
     if rule < LATE * (by_heart + 1) or rule - by_heart < FEWEST_OF_A_PLATEAU:
+        return []
+    if curves.watched[by_heart:rule].max() < curves.watched[: by_heart + 1].max():  # it was falling all the time
         return []
     message = (
         f"the training rows were known by heart in epoch {curves.epoch(by_heart)}, and validation fell below chance "
@@ -117,7 +121,7 @@ def rate_too_low(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
 
 
 def rate_too_high(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
-    """Find a training loss that scatters at a level from which smaller steps would lead down."""
+    """Find a training loss that scatters widely, above what smaller steps would lead to."""
     course, curves = seen.course, seen.curves
     scatter = noise_of(curves.loss[-2 * curves.tail :]) / course.span
     if scatter < ROUGH or course.remains < LEFT:
@@ -125,8 +129,8 @@ def rate_too_high(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
     factor = mends.LARGE_STEP if scatter > 2 * ROUGH or course.end_loss > course.top else mends.SMALL_STEP
     mend = mends.slower(seen.facts, factor)
     message = (
-        f"loss scatters by {scatter:.0%} of all that there is to gain and goes down no further: the steps are too "
-        f"large, by a factor of {factor:g} or so."
+        f"loss scatters by {scatter:.0%} of all that there is to gain from epoch to epoch: the steps are too large, "
+        f"by a factor of {factor:g} or so."
     )
     return [Finding("rate_too_high", "warning", message, mend.text, epochs=curves.tail_epochs, confidence=HELPS)], mend
 
