@@ -42,7 +42,7 @@ def read_history(path: str | os.PathLike[str], *, separator: str = ",") -> dict[
             "CSVLogger writes them."
         )
     rows = [row for row in rows[1:] if row and row != rows[0]]  # a run that went on may write its header again
-    history = {}
+    history: dict[str, list[float]] = {}
     for name in ("loss", "val_loss"):
         if name in header:
             history[name] = [_number(row, header.index(name), path, i) for i, row in enumerate(rows, start=2)]
