@@ -1,4 +1,4 @@
-"""Do the verdicts come true? The stored trainings on which no number of `diagnose` was chosen, judged again.
+"""Do the verdicts come true? The stored trainings that `diagnose` has not learnt from, judged again.
 
 Made by `python benchmarks/verdicts train` and `pack`; the bounds are what was reached, with a little room for a change
 of the last digits. `docs/diagnose.md` has the whole tables.

@@ -1,4 +1,4 @@
-"""The tables of `docs/diagnose.md`: verdicts against what came true, on the half that no number was chosen on."""
+"""The tables of `docs/diagnose.md`: verdicts against what came true, on the half that nothing was learnt from."""
 
 from collections.abc import Sequence
 

@@ -55,7 +55,7 @@ def diagnose(
         `worse_than_chance`, `memorised_noise`, `memorised`, `posterior_collapse`, `overfitting`, `still_learning`,
         `converged`, `too_short`; beside them `rate_too_high`, `rate_too_low`, `jumps`, `validation_below_training`,
         `plateau_then_drop`, `grokked`. The `confidence` of a verdict is how often it comes true where it is that sure,
-        measured on trainings that no number in here was chosen on; 1 is for what is read off the curve.
+        measured on trainings that it has not learnt from; 1 is for what is read off the curve.
 
     Raises:
         ValueError: for a history without `"loss"`, or with curves of different lengths.
