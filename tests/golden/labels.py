@@ -455,3 +455,28 @@ def missing_target_of_an_autoencoder():
     model = Sequential([Input((4,)), Dense(3, "tanh"), Dense(4)])
     model.compile("adam", "mse")
     return model, x, y
+
+
+# --- metrics and weights of classes --------------------------------------------------------------------------------
+
+
+@program(fit="raises")
+def recall_of_numbered_classes():
+    """A metric that reads one-hot rows, beside a loss that reads the number of the class."""
+    x, y = classes(3)
+    model = Sequential([Input((4,)), Dense(8, "relu"), Dense(3, "softmax")])
+    watched = ["recall"]  # wrong: error unfit_metric
+    # right: watched = ["accuracy"]
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=watched)
+    return model, x, y
+
+
+@program()
+def weight_of_a_class_that_is_not_there():
+    """Classes numbered from 0, weights from 1: the last one is never applied."""
+    x, y = classes(3)
+    model = Sequential([Input((4,)), Dense(8, "relu"), Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    options = {"class_weight": {1: 1.0, 2: 2.0, 3: 3.0}}  # wrong: error|warning class_weight
+    # right: options = {"class_weight": {0: 1.0, 1: 2.0, 2: 3.0}}
+    return model, x, y, options
