@@ -20,7 +20,7 @@ from cheatsheet.finding import Finding, by_severity
 from cheatsheet.modelgraph import flat_layers, read
 from cheatsheet.modelspec import LayerSpec, ModelSpec, OutputSpec, describe_model, name_of
 from cheatsheet.rules import RULES, findings_of, independent
-from cheatsheet.table import OF_NUMBERS, OF_ONE_CLASS, TABLE
+from cheatsheet.table import JUDGED, OF_NUMBERS, OF_ONE_CLASS, TABLE
 from cheatsheet.targets import infer_task
 
 # What a change is worth: the fewest and smallest that leave nothing wrong are made. Another row than the cheatsheet's
@@ -123,25 +123,26 @@ def _parts(y: Any) -> tuple[Part, ...]:
 
 
 def _best(spec: ModelSpec, output: OutputSpec, part: Part) -> _Change:
-    """Find the least change of an output that leaves nothing wrong with its head.
+    """Find the least change of an output that leaves nothing wrong with its head, or at least no error.
 
     Raises:
         ValueError: where there is none.
     """
     numbered = _numbered(part)
     rows = _rows_for(part, output)
-    tried: list[tuple[float, int, _Change]] = []
+    tried: list[tuple[bool, float, int, _Change]] = []
     for change in _candidates(output, part, numbered is not None, rows):
         target = numbered if change.numbered and numbered is not None else part
-        if not _wrong(spec, output, change.output, target):
-            tried.append((_cost(output, change, rows), len(tried), change))
+        wrong = _wrong(spec, output, change.output, target)
+        if not any(finding.severity == "error" for finding in wrong):
+            tried.append((bool(wrong), _cost(output, change, rows), len(tried), change))
     if not tried:
         wrong = _wrong(spec, output, output, part)
         raise ValueError(
             "No change of the last activation, the width, the loss or the labels mends this: "
             + " ".join(map(str, wrong))
         )
-    return min(tried)[2]
+    return min(tried)[-1]
 
 
 def _wrong(spec: ModelSpec, old: OutputSpec, new: OutputSpec, part: Part) -> list[Finding]:
@@ -150,10 +151,8 @@ def _wrong(spec: ModelSpec, old: OutputSpec, new: OutputSpec, part: Part) -> lis
     data = DataSpec(y=(replace(part, name=new.name, index=0) if len(outputs) > 1 else part,))
     found = [finding for rule in _OF_THE_HEAD for finding in RULES[rule](alone, data)]
     return [
-        finding
-        for finding in found
-        if finding.severity != "info" and finding.output in (None, name_of(new, alone))
-    ]  # fmt: skip
+        finding for finding in found if finding.severity != "info" and finding.output in (None, name_of(new, alone))
+    ]
 
 
 def _rows_for(part: Part, output: OutputSpec) -> list[tuple[str, str]]:
@@ -177,7 +176,11 @@ def _candidates(
     of_rows = (part.array.shape[-1],) if part.array.ndim > 1 and part.array.shape[-1] > 1 else ()
     classes = (1, len(part.labels[0])) if can_be_numbered else (1,)
     activations = dict.fromkeys([output.activation, *(activation for activation, _ in rows)])
+    if output.activation is None:  # somebody's own, which nobody else can judge
+        activations = dict.fromkeys([None])
     losses = dict.fromkeys([(output.loss, output.from_logits), *((loss, False) for _, loss in rows)])
+    if output.is_own_loss or output.loss not in JUDGED:
+        losses = dict.fromkeys([(output.loss, output.from_logits)])
     if output.from_logits:
         losses[(output.loss, False)] = None
     widths = dict.fromkeys([output.width, *of_rows, *classes])
@@ -185,9 +188,7 @@ def _candidates(
         activations, losses, widths, (False, True) if can_be_numbered else (False,)
     ):
         shape = None if output.shape is None else (*output.shape[:-1], width)
-        new = replace(
-            output, activation=activation, loss=loss, from_logits=from_logits, width=width, shape=shape
-        )  # fmt: skip
+        new = replace(output, activation=activation, loss=loss, from_logits=from_logits, width=width, shape=shape)
         yield _Change(new, numbered)
 
 
@@ -253,9 +254,7 @@ def _undoubled(spec: ModelSpec) -> tuple[dict[str, str], ModelSpec]:
             before = spec.before(before[0])
         if len(before) == 1 and finding.severity == "error":
             doubled[before[0].name] = "linear"
-    layers = tuple(
-        replace(layer, activation=doubled.get(layer.name, layer.activation)) for layer in spec.layers
-    )  # fmt: skip
+    layers = tuple(replace(layer, activation=doubled.get(layer.name, layer.activation)) for layer in spec.layers)
     return doubled, replace(spec, layers=layers)
 
 
@@ -341,9 +340,7 @@ def _compile(copy: Any, model: Any, spec: ModelSpec, losses: Mapping[str | None,
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     given = asked.get("loss")
     if isinstance(given, Mapping):
-        loss: Any = {
-            key: _loss(value, losses.get(_key_of(spec, str(key)))) for key, value in given.items()
-        }  # fmt: skip
+        loss: Any = {key: _loss(value, losses.get(_key_of(spec, str(key)))) for key, value in given.items()}
     elif isinstance(given, list | tuple):
         names = [output.name for output in spec.outputs]
         loss = [_loss(value, losses.get(name)) for value, name in zip(given, names, strict=True)]
@@ -357,9 +354,7 @@ def _compile(copy: Any, model: Any, spec: ModelSpec, losses: Mapping[str | None,
     others = {
         key: asked[key] for key in ("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile") if key in asked
     }
-    copy.compile(
-        optimizer=optimizer, loss=loss, **{key: _own(value) for key, value in metrics.items()}, **others
-    )  # fmt: skip
+    copy.compile(optimizer=optimizer, loss=loss, **{key: _own(value) for key, value in metrics.items()}, **others)
 
 
 def _key_of(spec: ModelSpec, key: str) -> str | None:

@@ -252,7 +252,7 @@ OF_MARGINS = {"hinge", "squared_hinge", "categorical_hinge"}
 # Every loss that the rules can judge.
 JUDGED = OF_NUMBERS | OF_ONE_CLASS | OF_YES_OR_NO | OF_MARGINS | {"kl_divergence"}
 # Those whose target and output must have one shape once the labels are encoded.
-COMPARES_SHAPES = (OF_NUMBERS - {"pinball"}) | {"binary_crossentropy", "categorical_crossentropy", "kl_divergence"}
+COMPARES_SHAPES = (JUDGED | {"cosine_similarity"}) - {"pinball", "sparse_categorical_crossentropy"}
 # Those that give one value for each step or pixel: they take the last axis of the output together, and no other.
 BY_LAST_AXIS = JUDGED - {"pinball"}
 # Metrics of Keras that compare y with the outputs value by value or by the largest of each row: they read one-hot rows,

@@ -10,11 +10,11 @@ from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
 from cheatsheet.rules.data import fits
 from cheatsheet.rules.heads import MARKS, judged_outputs
-from cheatsheet.table import COMPARES_SHAPES, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
+from cheatsheet.table import COMPARES_SHAPES, OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import SUM_TOLERANCE
 
 # The other crossentropies refuse shapes that differ.
-_STRETCHING = (COMPARES_SHAPES & OF_NUMBERS) | {"kl_divergence"}
+_STRETCHING = (COMPARES_SHAPES & OF_NUMBERS) | OF_MARGINS | {"kl_divergence"}
 _BY_FIT = " (recipes.fit does it itself)"
 
 
@@ -164,7 +164,7 @@ def text_labels(model: ModelSpec, data: DataSpec) -> list[Finding]:
 def _of_other_shape(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSpec, Part]]:
     """The outputs and targets that should have one shape and do not."""
     for output, part in pair(model.outputs, data.y):
-        compared = output.loss in COMPARES_SHAPES or output.loss == "pinball"
+        compared = output.loss in COMPARES_SHAPES or output.loss == "pinball" or _has_other_steps(output, part)
         is_known = output.shape is not None or output.width is not None
         if model.has_own_step or not compared or not is_known or part.array.dtype.kind == "U":
             continue
@@ -172,11 +172,20 @@ def _of_other_shape(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSp
             yield output, part
 
 
+def _has_other_steps(output: OutputSpec, part: Part) -> bool:
+    """Say whether numbered classes are there for other steps or pixels than the output judges."""
+    if output.loss != "sparse_categorical_crossentropy" or output.shape is None or output.is_own_loss:
+        return False
+    if output.loss_options.get("axis", -1) != -1 or part.array.ndim == len(output.shape):
+        return False  # label_encoding
+    return not fits(part.array.shape, output.shape[:-1])
+
+
 def _expected(output: OutputSpec, target: np.ndarray) -> tuple[int | None, ...]:
     if output.loss == "pinball":
         return (None, 1)  # every quantile is compared with the same value
     if output.shape is not None:
-        return output.shape
+        return output.shape[:-1] if output.loss == "sparse_categorical_crossentropy" else output.shape
     return (*(None,) * max(target.ndim - 1, 1), output.width)  # not built yet: its last axis alone is known
 
 
