@@ -5,7 +5,6 @@ tried on the plain description, where nothing is built, and the least change tha
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -17,15 +16,15 @@ from cheatsheet.common.arrays import as_array
 from cheatsheet.common.words import show_values
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding, by_severity
-from cheatsheet.modelgraph import flat_layers, read
+from cheatsheet.modelcopy import copied
 from cheatsheet.modelspec import LayerSpec, ModelSpec, OutputSpec, describe_model, name_of
 from cheatsheet.rules import RULES, findings_of, independent
-from cheatsheet.table import JUDGED, OF_NUMBERS, OF_ONE_CLASS, TABLE
+from cheatsheet.table import JUDGED, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO, TABLE
 from cheatsheet.targets import infer_task
 
 # What a change is worth: the fewest and smallest that leave nothing wrong are made. Another row than the cheatsheet's
 # for this y costs more than one change, and a new width, which throws trained weights away, more than all others.
-_COST = {"activation": 1.0, "loss": 1.0, "labels": 1.0, "width": 3.0, "off the cheatsheet": 1.5}
+_COST = {"activation": 1.0, "loss": 1.1, "labels": 1.0, "width": 3.0, "off the cheatsheet": 1.5}
 _OF_THE_HEAD = (
     "softmax_over_one", "softmax_for_several_labels", "softmax_with_binary_crossentropy",
     "sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence", "fewer_outputs_than_classes",
@@ -33,6 +32,10 @@ _OF_THE_HEAD = (
     "stretched_target", "logits_taken_for_probabilities", "activation_outside_loss", "fractional_labels", "label_range",
     "loss_domain", "unreachable_target", "probabilities_taken_for_logits", "loss_for_numbers", "text_labels",
 )  # fmt: skip
+
+
+# Warnings that a change of the head mends; what others say is a matter of what one wants.
+_WARNINGS = ("loss_for_numbers", "probabilities_taken_for_logits", "activation_outside_loss")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Fixed:
     changes: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [*self.changes] or ["nothing had to be changed"]
+        nothing = "nothing could be changed" if self.remaining else "nothing had to be changed"
+        lines = [*self.changes] or [nothing]
         return "\n".join([*lines, *(f"mended: {finding}" for finding in self.findings), *map(str, self.remaining)])
 
 
@@ -100,7 +104,12 @@ def fix(model: Any, y: Any) -> Fixed:
     mended, spec_to_be = _undoubled(spec)
     for output, part in pair([output for output in spec_to_be.outputs if output.loss is not None], parts):
         changes[output.made_by or output.layer or output.name or ""] = (output, part, _best(spec_to_be, output, part))
-    copy, words = _copied(model, spec, changes, mended)
+    heads = {name: (output, change.output) for name, (output, _, change) in changes.items()}
+    copy, words = copied(model, spec, heads, mended)
+    for output, _, change in changes.values():
+        if change.numbered:
+            where = f"output {output.name!r}: " if len(spec.outputs) > 1 else ""
+            words.append(f"{where}labels numbered from 0 in sorted order")
     transform = _transform({id(part): change.numbered for _, part, change in changes.values()}, parts, y)
     after = DataSpec(y=_parts(transform(y)))
     remaining = by_severity(independent(findings_of(describe_model(copy), after, RULES)))
@@ -115,8 +124,13 @@ _DOUBLED = "doubled_activation"
 def _parts(y: Any) -> tuple[Part, ...]:
     if isinstance(y, Mapping):
         return tuple(Part(as_array(value, f"y[{name!r}]"), str(name), i) for i, (name, value) in enumerate(y.items()))
-    arrays = y if isinstance(y, tuple) else (y,)
+    arrays = y if _is_several(y) else (y,)
     return tuple(Part(as_array(array, "y"), None, i) for i, array in enumerate(arrays))
+
+
+def _is_several(y: Any) -> bool:
+    """Say whether this is an array for each of several outputs, as Keras takes them."""
+    return isinstance(y, tuple) or (isinstance(y, list) and bool(y) and all(hasattr(part, "shape") for part in y))
 
 
 # --- what to change -----------------------------------------------------------------------------------------------
@@ -128,7 +142,9 @@ def _best(spec: ModelSpec, output: OutputSpec, part: Part) -> _Change:
     Raises:
         ValueError: where there is none.
     """
-    numbered = _numbered(part)
+    if not _wrong(spec, output, output, part):
+        return _Change(output, numbered=False)
+    numbered = _numbered(part, output)
     rows = _rows_for(part, output)
     tried: list[tuple[bool, float, int, _Change]] = []
     for change in _candidates(output, part, numbered is not None, rows):
@@ -151,13 +167,19 @@ def _wrong(spec: ModelSpec, old: OutputSpec, new: OutputSpec, part: Part) -> lis
     data = DataSpec(y=(replace(part, name=new.name, index=0) if len(outputs) > 1 else part,))
     found = [finding for rule in _OF_THE_HEAD for finding in RULES[rule](alone, data)]
     return [
-        finding for finding in found if finding.severity != "info" and finding.output in (None, name_of(new, alone))
+        finding
+        for finding in found
+        if (finding.severity == "error" or (finding.severity == "warning" and finding.rule in _WARNINGS))
+        and finding.output in (None, name_of(new, alone))
     ]
 
 
 def _rows_for(part: Part, output: OutputSpec) -> list[tuple[str, str]]:
     """List the activations and losses that the cheatsheet has for this y, the first being its first choice."""
-    if part.array.ndim == 1 or part.array.ndim == 2:
+    numbers = output.loss in OF_NUMBERS and output.activation != "softmax" and part.is_number
+    if numbers and part.is_one_per_row and part.labels[0].tolist() != [0, 1]:
+        task = "regression"  # who compares numbers means numbers
+    elif part.array.ndim == 1 or part.array.ndim == 2:
         try:
             task = infer_task(part.array).task
         except ValueError:
@@ -183,6 +205,8 @@ def _candidates(
         losses = dict.fromkeys([(output.loss, output.from_logits)])
     if output.from_logits:
         losses[(output.loss, False)] = None
+    if output.activation == "softmax" and (output.width or 1) > 1 and part.is_one_per_row:
+        losses[("sparse_categorical_crossentropy", False)] = None
     widths = dict.fromkeys([output.width, *of_rows, *classes])
     for activation, (loss, from_logits), width, numbered in product(
         activations, losses, widths, (False, True) if can_be_numbered else (False,)
@@ -204,9 +228,11 @@ def _cost(old: OutputSpec, change: _Change, rows: list[tuple[str, str]]) -> floa
     return sum(_COST[name] for name, is_so in changed.items() if is_so)
 
 
-def _numbered(part: Part) -> Part | None:
-    """Number labels from 0 in sorted order; `None` for what holds no labels, one for each row."""
+def _numbered(part: Part, output: OutputSpec) -> Part | None:
+    """Number labels from 0 in sorted order; `None` for what holds no labels, one for each row, or a yes and no."""
     array = part.array
+    if output.loss in OF_YES_OR_NO and part.is_whole and len(part.labels[0]) == 2:
+        return replace(part, array=_positions(array, part.labels[0]))
     if not part.is_one_per_row or not (array.dtype.kind == "U" or part.is_whole):
         return None
     if array.dtype.kind != "U":
@@ -239,8 +265,9 @@ def _transform(numbered: Mapping[int, bool], parts: tuple[Part, ...], y: Any) ->
     if isinstance(y, Mapping):
         by_name = dict(zip(map(str, y), classes, strict=True))
         return lambda value: {name: one(part, by_name.get(str(name))) for name, part in value.items()}
-    if isinstance(y, tuple):
-        return lambda value: tuple(one(part, known) for part, known in zip(value, classes, strict=True))
+    if _is_several(y):
+        several = type(y)
+        return lambda value: several(one(part, known) for part, known in zip(value, classes, strict=True))
     return lambda value: one(value, classes[0])
 
 
@@ -256,137 +283,3 @@ def _undoubled(spec: ModelSpec) -> tuple[dict[str, str], ModelSpec]:
             doubled[before[0].name] = "linear"
     layers = tuple(replace(layer, activation=doubled.get(layer.name, layer.activation)) for layer in spec.layers)
     return doubled, replace(spec, layers=layers)
-
-
-# --- the copy -----------------------------------------------------------------------------------------------------
-
-
-def _copied(
-    model: Any, spec: ModelSpec, changes: Mapping[str, tuple[OutputSpec, Part, _Change]], activations: dict[str, str]
-) -> tuple[Any, list[str]]:
-    """Make the copy with these changes; return it and what was changed, in words."""
-    units: dict[str, int] = {}
-    words = [f"layer {name!r}: activation linear, for another one follows" for name in activations]
-    losses = {}
-    for name, (old, _, change) in changes.items():
-        new = change.output
-        where = f"output {old.name!r}: " if len(spec.outputs) > 1 else ""
-        if new.activation != old.activation:
-            activations = {**activations, name: str(new.activation)}
-            words.append(f"{where}last activation {old.activation} -> {new.activation}")
-        if new.width != old.width:
-            units[_with_units(spec, name)] = int(new.width or 1)
-            words.append(f"{where}{old.width} -> {new.width} outputs")
-        if (new.loss, new.from_logits) != (old.loss, old.from_logits):
-            losses[old.name] = new
-            flag = " (no longer from_logits)" if old.from_logits and not new.from_logits else ""
-            words.append(f"{where}loss {old.loss} -> {new.loss}{flag}")
-        if change.numbered:
-            words.append(f"{where}labels numbered from 0 in sorted order")
-    try:
-        config = deepcopy(model.get_config())
-        for name in {*activations, *units}:
-            _set(config, name.split("/"), activations.get(name), units.get(name))
-        copy = type(model).from_config(config)
-    except Exception as error:
-        raise ValueError(
-            f"The model cannot be copied: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}. "
-            f"Give {spec.kind} a get_config and from_config, or mend it by hand: {'; '.join(words)}."
-        ) from error
-    for old_layer, new_layer in zip(flat_layers(model), flat_layers(copy), strict=True):
-        theirs, ours = old_layer.get_weights(), new_layer.get_weights()
-        if theirs and [array.shape for array in theirs] == [array.shape for array in ours]:
-            new_layer.set_weights(theirs)
-        new_layer.trainable = old_layer.trainable
-    _compile(copy, model, spec, losses)
-    return copy, words
-
-
-def _with_units(spec: ModelSpec, name: str) -> str:
-    """Name the layer whose units are the width of this output: itself, or the one before an activation."""
-    layer = spec.layer(name)
-    while layer is not None and "units" not in layer.settings:
-        before = spec.before(layer)
-        layer = before[0] if len(before) == 1 else None
-    if layer is None:
-        raise ValueError(f"Layer {name!r} has no units that could be changed. Mend the width by hand.")
-    return layer.name
-
-
-def _set(config: dict[str, Any], path: list[str], activation: str | None, units: int | None) -> None:
-    """Change a layer's activation and units in the configuration of a model."""
-    for saved in config.get("layers", ()):
-        inner = saved.get("config", {})
-        if (inner.get("name") or saved.get("name")) != path[0]:
-            continue
-        if len(path) > 1:
-            _set(inner, path[1:], activation, units)
-            return
-        if units is not None:
-            inner["units"] = units
-        if activation is not None and "activation" in inner:
-            inner["activation"] = activation
-        elif activation is not None:  # Softmax, Sigmoid, ReLU and kin
-            saved.update(class_name="Activation", module="keras.layers", registered_name=None)
-            saved["config"] = {key: inner[key] for key in ("name", "trainable", "dtype") if key in inner}
-            saved["config"]["activation"] = activation
-        return
-    raise ValueError(f"its configuration has no layer {path[0]!r}")
-
-
-def _compile(copy: Any, model: Any, spec: ModelSpec, losses: Mapping[str | None, OutputSpec]) -> None:
-    """Compile the copy as the model is, but for these losses, with an optimizer and metrics of its own."""
-    asked = dict(read(read(model, "_compile_config"), "config") or {})
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    given = asked.get("loss")
-    if isinstance(given, Mapping):
-        loss: Any = {key: _loss(value, losses.get(_key_of(spec, str(key)))) for key, value in given.items()}
-    elif isinstance(given, list | tuple):
-        names = [output.name for output in spec.outputs]
-        loss = [_loss(value, losses.get(name)) for value, name in zip(given, names, strict=True)]
-    else:
-        loss = _loss(given, next(iter(losses.values()), None))
-    metrics = {
-        key: asked[key] if not losses else _metrics(asked[key])
-        for key in ("metrics", "weighted_metrics")
-        if asked.get(key)
-    }
-    others = {
-        key: asked[key] for key in ("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile") if key in asked
-    }
-    copy.compile(optimizer=optimizer, loss=loss, **{key: _own(value) for key, value in metrics.items()}, **others)
-
-
-def _key_of(spec: ModelSpec, key: str) -> str | None:
-    return next((output.name for output in spec.outputs if key in (output.name, output.layer)), key)
-
-
-def _loss(given: Any, changed: OutputSpec | None) -> Any:
-    """Give the loss that the copy is compiled with: the same, the same with other flags, or another one by its name."""
-    if changed is None:
-        return _own(given)
-    is_same = hasattr(given, "get_config") and getattr(given, "name", None) == changed.loss
-    if is_same and not isinstance(given, str):
-        return type(given).from_config({**given.get_config(), "from_logits": bool(changed.from_logits)})
-    return changed.loss
-
-
-def _metrics(given: Any) -> Any:
-    """Leave names of metrics, which Keras reads anew for the new loss; an object for the old labels has to go."""
-    if isinstance(given, Mapping):
-        return {key: _metrics(value) for key, value in given.items()}
-    if isinstance(given, list | tuple):
-        kept = [_metrics(value) for value in given]
-        return [value for value in kept if value is not None]
-    return given if isinstance(given, str) else None
-
-
-def _own(given: Any) -> Any:
-    """Copy losses and metrics, which have state and belong to one model."""
-    if isinstance(given, Mapping):
-        return {key: _own(value) for key, value in given.items()}
-    if isinstance(given, list | tuple):
-        return [_own(value) for value in given]
-    if hasattr(given, "get_config") and not isinstance(given, str):
-        return type(given).from_config(given.get_config())
-    return given

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 # Layers and operations that move values or pass them on, so that what they are given is what they give.
 _PASS_ON = {"Reshape", "Permute", "Flatten", "Identity", "Squeeze", "ExpandDims", "Transpose",
             "Cropping1D", "Cropping2D", "Cropping3D"}  # fmt: skip
@@ -159,10 +161,20 @@ def _spec(layer: Any, name: str, after: tuple[str, ...] | None) -> LayerSpec:
     shape = (_built(layer) or {}).get("input_shape")
     if isinstance(shape, list | tuple) and shape and isinstance(shape[-1], int):
         settings["input_width"] = shape[-1]
+    if type(layer).__name__ == "Normalization" and _is_unadapted(layer):
+        settings |= {"scale": 1.0, "offset": 0.0}
     is_trainable = read(layer, "trainable") is not False
     return LayerSpec(
         name, type(layer).__name__, activation_of(layer), _home_of(type(layer)), after, is_trainable, settings
     )
+
+
+def _is_unadapted(layer: Any) -> bool:
+    """Say whether a Normalization still has the mean 0 and the variance 1 that it is made with."""
+    try:
+        return not np.asarray(layer.mean).any() and bool((np.asarray(layer.variance) == 1).all())
+    except Exception:  # not built, or in a file, which does not say
+        return False
 
 
 def _built(layer: Any) -> dict[str, Any] | None:

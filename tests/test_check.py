@@ -128,6 +128,49 @@ def test_class_weights_must_be_of_classes_that_are_there():
     assert errors(dense(1, None, "mse"), X, X[:, 0], class_weight={0: 1.0}) == ["class_weight"]
 
 
+def test_words_that_an_embedding_has_no_row_for():
+    model = keras.Sequential([keras.layers.Embedding(10, 4), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    words = RNG.integers(0, 10, (60, 5))
+    assert rules(model, words, CLASSES % 2) == []
+    assert errors(model, words + 1, CLASSES % 2) == ["embedding_range"]
+    assert errors(model, words / 3, CLASSES % 2) == ["embedding_range"]
+
+
+def test_a_normalization_that_was_not_adapted_scales_nothing():
+    scale = keras.layers.Normalization()
+    model = keras.Sequential([keras.Input((4,)), scale, keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    far = X * 100 + 500
+    assert rules(model, far, X[:, 0]) == ["unscaled_x"]
+    scale.adapt(far)
+    assert rules(model, far, X[:, 0]) == []
+
+
+def test_channels_first_images_are_turned_not_reshaped():
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    (finding,) = cheatsheet.check(model, RNG.normal(size=(60, 3, 8, 8)), X[:, 0])
+    assert finding.fix == "move the channels to the end: np.moveaxis(x, 1, -1)"
+
+
+@pytest.mark.parametrize("low", [-3.0, 0.0])
+def test_the_mend_for_values_beyond_a_sigmoid_mends(low):
+    y = low + 10 * RNG.random((60, 4))
+    model = dense(4, "sigmoid", "binary_crossentropy")
+    (finding,) = cheatsheet.check(model, X, y)
+    mended = (y - y.min()) / (y.max() - y.min()) if low < 0 else y / y.max()
+    assert ("y.min()" in finding.fix) == (low < 0)
+    assert rules(model, X, mended) == []
+
+
+def test_accuracy_asked_of_classes_under_squares_says_that_classes_are_meant():
+    found = cheatsheet.check(dense(1, None, "mse", metrics=["accuracy"]), X, CLASSES)
+    assert [finding.rule for finding in found] == ["loss_for_numbers"]
+    assert "Dense(3, activation='softmax')" in found[0].fix
+    assert rules(dense(1, None, "mse"), X, CLASSES) == []
+
+
 def test_what_makes_its_own_batches_is_not_read():
     def batches():
         raise AssertionError("it was read")

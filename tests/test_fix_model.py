@@ -141,6 +141,66 @@ def test_a_doubled_softmax_becomes_one():
     assert [finding.rule for finding in fixed.findings] == ["doubled_activation"]
 
 
+@pytest.mark.parametrize(
+    ("head", "y"),
+    [
+        ((1, "sigmoid", keras.losses.BinaryFocalCrossentropy(gamma=3.0)), CLASSES > 1),
+        ((1, None, "log_cosh"), X[:, 0]),
+        ((1, "exponential", "poisson"), np.arange(90) % 7),
+        ((1, "softplus", "mean_squared_logarithmic_error"), np.abs(X[:, 0])),
+        ((1, "tanh", "mse"), np.tanh(X[:, 0])),
+        ((1, None, "hinge"), np.where(CLASSES > 1, 1, -1)),
+        ((3, None, "cosine_similarity"), X[:, :3]),
+        ((1, None, lambda y, p: keras.ops.mean(keras.ops.square(y - p), axis=-1)), X[:, 0]),
+        ((1, None, "mean_absolute_percentage_error"), np.arange(90) % 7),  # zeros: a warning, and no class
+    ],
+)
+def test_where_nothing_is_wrong_nothing_is_changed(head, y):
+    fixed = cheatsheet.fix(dense(*head), y)
+    assert fixed.changes == ()
+    assert fixed.transform(y) is y
+
+
+def test_two_softmax_nodes_under_binary_crossentropy_learn():
+    fixed = cheatsheet.fix(dense(2, "softmax", "binary_crossentropy"), CLASSES > 1)
+    assert head_of(fixed) == (2, "softmax", "sparse_categorical_crossentropy")
+    fixed.model.fit(X, fixed.transform(CLASSES > 1), epochs=40, verbose=0)
+    assert (fixed.model.predict(X, verbose=0).argmax(axis=1) == (CLASSES > 1)).mean() > 0.9
+
+
+def test_a_mask_of_255_becomes_a_yes():
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    y = 255 * RNG.integers(0, 2, (20, 4, 4, 1))
+    fixed = cheatsheet.fix(model, y)
+    assert head_of(fixed) == (1, "sigmoid", "binary_crossentropy")
+    assert np.array_equal(fixed.transform(y), y // 255)
+
+
+def test_metrics_are_kept_but_those_of_other_labels():
+    watched = [keras.metrics.F1Score(name="f1"), "accuracy", keras.metrics.AUC(name="auc")]
+    model = dense(3, "softmax", "categorical_crossentropy", metrics=watched)
+    fixed = cheatsheet.fix(model, CLASSES)
+    assert {change for change in fixed.changes if "metric" in change} == {
+        "metric 'f1_score' left out: it reads other labels", "metric 'auc' left out: it reads other labels"
+    }  # fmt: skip
+    assert fixed.remaining == []
+    assert "accuracy" in fixed.model.fit(X, CLASSES, verbose=0).history
+    kept = cheatsheet.fix(dense(3, None, "categorical_crossentropy", metrics=watched), ONE_HOT)
+    assert {"f1", "accuracy", "auc"} < {*kept.model.fit(X, ONE_HOT, verbose=0).history}
+
+
+def test_targets_in_a_list():
+    inputs = keras.Input((4,))
+    ends = [keras.layers.Dense(1, "softmax", name="a")(inputs), keras.layers.Dense(1, name="b")(inputs)]
+    model = keras.Model(inputs, ends)
+    model.compile("adam", ["binary_crossentropy", "mse"])
+    y = [CLASSES > 1, X[:, 0]]
+    fixed = cheatsheet.fix(model, y)
+    assert fixed.changes == ("output 'a': last activation softmax -> sigmoid",)
+    fixed.model.fit(X, fixed.transform(y), verbose=0)
+
+
 def test_a_right_model_is_copied_as_it_is():
     model = dense(3, "softmax", "sparse_categorical_crossentropy")
     fixed = cheatsheet.fix(model, CLASSES)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "cheatsheet": [
         "finding", "common", "table", "targets", "head", "chance", "modelgraph", "modelfile", "modelspec",
-        "dataspec", "rules", "check", "fix", "__main__",
+        "dataspec", "rules", "check", "modelcopy", "fix", "__main__",
     ],
     "recipes": [
         "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",

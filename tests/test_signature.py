@@ -24,6 +24,17 @@ def run():
     return fit(build_model(x=TABLE, y=Y, seed=0), TABLE, Y, epochs=20, verbose=0)
 
 
+def test_a_row_taken_out_of_a_table_is_refused_with_what_keeps_its_columns():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(40, 3)), columns=["a", "b", "c"])
+    y = (table["a"] > 0).astype(int)
+    run = fit(build_model(x=table, y=y, seed=0), table, y, verbose=0)
+    turned = table[["c", "b", "a"]]
+    with pytest.raises(DataError, match=r"one row of a table.*iloc\[\[i\]\]"):
+        run.predict(turned.iloc[3])
+    np.testing.assert_allclose(run.predict(turned.iloc[[3]]), run.predict(table)[[3]], rtol=1e-5)
+
+
 def test_it_says_what_came(run):
     assert run.signature == Signature(
         (InputPart(None, (3,), "float32", ("temperature", "wind", "rain")),),

@@ -48,7 +48,7 @@ from cheatsheet.rules.layers import (
     nothing_trainable,
 )
 from cheatsheet.rules.quantities import accuracy_of_numbers, counts_by_squares, loss_domain, skewed_target, unscaled_y
-from cheatsheet.rules.rows import class_weight, imbalance, not_finite, ordered_rows, unscaled_x
+from cheatsheet.rules.rows import class_weight, embedding_range, imbalance, not_finite, ordered_rows, unscaled_x
 
 Rule = Callable[[ModelSpec, DataSpec], list[Finding]]
 
@@ -58,6 +58,7 @@ RULES: dict[str, Rule] = {
         other_parts,
         input_shape,
         unequal_rows,
+        embedding_range,
         text_labels,
         not_finite,
         softmax_over_one,
@@ -130,8 +131,8 @@ ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unsc
           "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits",
           "look_alike_labels", "single_row_class")  # fmt: skip
 # Without which nothing can be trained, whatever one says.
-NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "target_shape", "weight_shape", "unfit_metric",
-                 *READING)  # fmt: skip
+NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range", "target_shape", "weight_shape",
+                 "unfit_metric", *READING)  # fmt: skip
 
 # What `fit` asks; what `predict` asks of x alone; what `evaluate` need not know, for it is about training.
 GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)

@@ -48,13 +48,21 @@ def input_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 "input_shape",
                 "error",
                 f"The rows of {called('x', part, data.x)} have shape {shape[1:]}, but the model takes {expected[1:]}.",
-                "pass one row as np.reshape(x, (1, -1))"
-                if shape == (expected[-1], 1)
-                else "build the model with x=x, or reshape x",
+                _reshaping(shape, expected),
                 where=data.where,
             )
         )
     return findings
+
+
+def _reshaping(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> str:
+    if shape == (expected[-1], 1):
+        return "pass one row as np.reshape(x, (1, -1)), or one of a table as table.iloc[[i]]"
+    if len(shape) > 2 and (*shape[2:], shape[1]) == expected[1:]:
+        return "move the channels to the end: np.moveaxis(x, 1, -1)"
+    if len(shape) > 2 and (shape[-1], *shape[1:-1]) == expected[1:]:
+        return "move the channels to the front: np.moveaxis(x, -1, 1)"
+    return "build the model with x=x, or reshape x"
 
 
 def unequal_rows(model: ModelSpec, data: DataSpec) -> list[Finding]:

@@ -8,6 +8,7 @@ from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
 from cheatsheet.table import JUDGED, OF_MARGINS, OF_NUMBERED, OF_NUMBERS, OF_ONE_CLASS, OF_ROWS, OF_YES_OR_NO
+from cheatsheet.targets import MOST_CLASSES_WITH_GAPS
 
 # What a last activation can give: the ends of its range, the lower one found where it has a minimum.
 RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "softsign": (-1, 1),
@@ -125,7 +126,9 @@ def softmax_with_binary_crossentropy(model: ModelSpec, data: DataSpec) -> list[F
             "binary_crossentropy judges every node as a yes or no of its own, so Keras trains "
             f"{output.width} sigmoids, and predict() gives the softmax of what they have learnt."
         )
-        fix = "use loss='categorical_crossentropy' for one class a row, or activation='sigmoid' for several"
+        numbered = part is not None and part.is_number and part.is_one_per_row
+        one_class = "sparse_categorical_crossentropy" if numbered else "categorical_crossentropy"
+        fix = f"use loss='{one_class}' for one class a row, or activation='sigmoid' for several"
         severity = "error" if part is not None else "warning"
         found.append(_at_head("softmax_with_binary_crossentropy", severity, message, fix, model, output, data))
     return found
@@ -303,7 +306,8 @@ def unreachable_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
         margin = 1e-6 * max(1.0, abs(least), abs(largest))
         if (low - margin <= least and largest <= high + margin) or not part.is_finite:
             continue
-        scale = f"scale y (divide by {largest:g})" if least >= 0 else "scale y"
+        ends = "0 .. 1" if high == math.inf else f"{low:g} .. {high:g}"
+        scale = f"divide y by {largest:g}" if least >= 0 else f"bring y to {ends} by its least and largest value"
         message = f"The last layer's {name} gives values {_span(name)}, but y runs from {least:g} to {largest:g}."
         fix = f"{scale}, or build the model with activation='linear'"
         found.append(_at_head("unreachable_target", "error", message, fix, model, output, data))
@@ -318,11 +322,18 @@ def loss_for_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         severity = "warning"
         if part.is_one_per_row and (output.values_per_row or 1) == 1:
-            if not part.is_whole or part.labels[0].tolist() != [0, 1]:
+            if not part.is_whole:
                 continue
-            what, fix = "y holds 0 and 1", "activation='sigmoid' with loss='binary_crossentropy'"
-            if output.activation in _SIGMOIDS:
-                severity = "info"  # the Brier score: proper, if slower
+            labels, by_accuracy = part.labels[0], {"accuracy", "acc"} & {name.lower() for name in output.metrics}
+            if labels.tolist() == [0, 1]:
+                what, fix = "y holds 0 and 1", "activation='sigmoid' with loss='binary_crossentropy'"
+                if output.activation in _SIGMOIDS:
+                    severity = "info"  # the Brier score: proper, if slower
+            elif by_accuracy and len(labels) <= MOST_CLASSES_WITH_GAPS:
+                what = f"y holds {len(labels)} different whole numbers, and accuracy is asked for"
+                fix = f"Dense({len(labels)}, activation='softmax') with loss='sparse_categorical_crossentropy'"
+            else:
+                continue
         elif part.array.ndim == 2 and rows_of(output, part) == "one_hot":
             what, fix = "y holds one-hot rows", "activation='softmax' with loss='categorical_crossentropy'"
         else:

@@ -95,7 +95,7 @@ def _strange_labels(output: OutputSpec, part: Part) -> tuple[str, str] | None:
         )
         marks = [label for label in labels if label in MARKS]
         rest = [label for label in labels if label not in MARKS]
-        if marks and (not rest or (rest[0] >= 0 and (width is None or rest[-1] < width))):
+        if marks and len(rest) > 1 and (rest[0] >= 0 and (width is None or rest[-1] < width)):
             return message, f"if {marks[0]:g} stands for no class, use the loss with ignore_class={marks[0]:g}"
         if first == 1 and (width is None or last == width):
             return message, "use y - 1" + _BY_FIT
@@ -109,7 +109,8 @@ def _strange_labels(output: OutputSpec, part: Part) -> tuple[str, str] | None:
             return f"{message}: -1 counts as a gain without end.", "use (y + 1) / 2, or tanh with hinge" + _BY_FIT
         if two:
             return f"{message}.", f"use (y == {high:g}).astype(float)" + _BY_FIT
-        return f"{message}.", f"divide by {high:g}, or use loss='mean_squared_error' without a last activation"
+        to_unit = f"divide by {high:g}" if low >= 0 else "use (y - y.min()) / (y.max() - y.min())"
+        return f"{message}.", f"{to_unit}, or use loss='mean_squared_error' without a last activation"
     if loss in OF_ONE_CLASS:
         single = part.is_whole and (part.array.ndim == 1 or part.array.shape[-1] == 1)  # label_encoding
         if single or (low >= -SUM_TOLERANCE and high <= 1 + SUM_TOLERANCE):
@@ -218,6 +219,8 @@ def _differs(rule: str, output: OutputSpec, part: Part, name: str | None, where:
             f"y has {values} a row (shape {shape}), but the model has {outputs}. Expected the same number{stretched}."
         )
         fix = "build the model with y=y, or mend y's shape"
+        if output.activation == "softmax" and part.is_one_per_row and part.is_whole:
+            fix = "use loss='sparse_categorical_crossentropy', which reads the number of one class a row"
     else:
         message = (
             f"The rows of y have shape {shape[1:]}, but the model gives {expected[1:]}. Expected the same{stretched}."

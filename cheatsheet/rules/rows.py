@@ -106,7 +106,9 @@ def _first_layers(model: ModelSpec, taken: InputSpec | None) -> tuple[list[Layer
         reads_input = (not layer.after and layer.kind != "InputLayer") or bool(reached & {*(layer.after or ())})
         if not reads_input:
             continue
-        rescales = layer.kind == "Rescaling" and {"scale", "offset"} <= {*layer.settings}  # not one for each column
+        rescales = layer.kind in ("Rescaling", "Normalization") and {"scale", "offset"} <= {
+            *layer.settings
+        }  # not one for each column
         if rescales:
             scale, offset = layer.settings["scale"] * scale, layer.settings["offset"] + layer.settings["scale"] * offset
         is_passed_on = layer.kind in _KEEPS_SCALE or (layer.kind == "Activation" and layer.activation == "linear")
@@ -119,6 +121,29 @@ def _first_layers(model: ModelSpec, taken: InputSpec | None) -> tuple[list[Layer
 
 def _minds_scale(layer: LayerSpec) -> bool:
     return layer.is_keras and weighted(layer) and layer.kind not in _TAKES_ANY_SCALE
+
+
+def embedding_range(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find numbers of words that an Embedding has no row for: an error on a CPU, zeros on a GPU."""
+    found = []
+    for taken, part in pair(model.inputs, data.x) if model.inputs else _sole_input(model, data):
+        first, scale, offset = _first_layers(model, taken)
+        sizes = [layer.settings["input_dim"] for layer in first if layer.kind == "Embedding" and layer.is_keras]
+        if not sizes or len(sizes) < len(first) or (scale, offset) != (1.0, 0.0) or not part.is_number:
+            continue
+        if not part.is_finite or (part.low >= 0 and part.high < min(sizes) and part.array.dtype.kind != "f"):
+            continue
+        name = called("x", part, data.x)
+        if part.low < 0 or part.high >= min(sizes):
+            message = f"{name} runs from {part.low:g} to {part.high:g}, but the Embedding has rows for 0 .. "
+            message += f"{min(sizes) - 1}."
+            fix = f"use Embedding(input_dim={int(part.high) + 1}, ...), or number the words from 0"
+            found.append(Finding("embedding_range", "error", message, fix, where=data.where))
+        elif not part.is_whole:
+            message = f"{name} holds fractions, and the Embedding takes their whole part for the number of a word."
+            fix = "pass whole numbers; for quantities use Dense"
+            found.append(Finding("embedding_range", "error", message, fix, where=data.where))
+    return found
 
 
 def ordered_rows(model: ModelSpec, data: DataSpec) -> list[Finding]:
