@@ -15,6 +15,7 @@ from recipes.plots.evaluation import (
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
+from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
@@ -22,6 +23,8 @@ __all__ = [
     "plot_anomaly",
     "plot_calibration",
     "plot_class_errors",
+    "plot_clustering",
+    "plot_clusters",
     "plot_confusion",
     "plot_curves",
     "plot_embedding",
@@ -31,6 +34,7 @@ __all__ = [
     "plot_history",
     "plot_hyperparameter",
     "plot_latent",
+    "plot_lines",
     "plot_mistakes",
     "plot_path",
     "plot_perceptron",
@@ -42,5 +46,6 @@ __all__ = [
     "plot_timeline",
     "plot_trials",
     "plot_truth_table",
+    "plot_variances",
     "plot_walk",
 ]
