@@ -15,6 +15,7 @@ from recipes.plots.evaluation import (
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
+from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
@@ -33,9 +34,11 @@ __all__ = [
     "plot_grokking",
     "plot_history",
     "plot_hyperparameter",
+    "plot_hyperparameters",
     "plot_latent",
     "plot_lines",
     "plot_mistakes",
+    "plot_parameters",
     "plot_path",
     "plot_perceptron",
     "plot_predictions",
