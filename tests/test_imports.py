@@ -17,7 +17,7 @@ ORDER = {
     ],
     "recipes": [
         "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
-        "training", "grokking", "tuning", "plots", "cli", "__main__",
+        "training", "grokking", "tuning", "lecture", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
 # The same for the rooms within a room; the modules beside them may be on either side.

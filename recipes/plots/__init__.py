@@ -15,20 +15,32 @@ from recipes.plots.evaluation import (
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
+from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
+from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
+from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
 __all__ = [
     "plot_anomaly",
     "plot_calibration",
     "plot_class_errors",
+    "plot_clustering",
+    "plot_clusters",
     "plot_confusion",
     "plot_curves",
     "plot_embedding",
+    "plot_errors",
     "plot_evaluation",
     "plot_grokking",
     "plot_history",
     "plot_hyperparameter",
+    "plot_hyperparameters",
     "plot_latent",
+    "plot_lines",
+    "plot_mistakes",
+    "plot_parameters",
+    "plot_path",
+    "plot_perceptron",
     "plot_predictions",
     "plot_recall",
     "plot_reconstructions",
@@ -36,5 +48,7 @@ __all__ = [
     "plot_search",
     "plot_timeline",
     "plot_trials",
+    "plot_truth_table",
+    "plot_variances",
     "plot_walk",
 ]

@@ -1,0 +1,45 @@
+"""How many parameters, and which hyperparameters? The lecture's network of 35, layer by layer, and what was chosen.
+
+Expected: 3·4 + 4 = 16, 4·3 + 3 = 15 and 3·1 + 1 = 4 make 35 parameters, which training moves. What was chosen
+beforehand stands beside, in the slides' two colours: green for the architecture, red for the training. About 15 s.
+Your own network: `--model FILE.keras`. Reference: the lecture's slides on counting parameters and hyperparameters.
+"""
+
+import argparse
+from pathlib import Path
+
+from recipes import build_model
+from recipes.lecture.parameters import count_parameters, hyperparameters
+from recipes.plots import plot_hyperparameters, plot_parameters
+from recipes.plots.style import new_figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the same: nothing is trained")
+    parser.add_argument("--model", type=Path, help="a model of one's own, a .keras file from somebody trusted")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
+    options = parser.parse_args()
+
+    if options.model:
+        import keras
+
+        model = keras.saving.load_model(options.model)
+    else:
+        model = build_model("binary", input_shape=(3,), units=(4, 3), dropout=0.1)
+    counted, chosen = count_parameters(model), hyperparameters(model)
+    print(counted, chosen, sep="\n\n")
+
+    rows = max(len(counted.layers), len(chosen.choices))
+    figure = new_figure((14, 1.2 + 0.3 * rows))
+    axes = figure.subplots(1, 2, width_ratios=(1, 1.2))
+    plot_parameters(counted, axes[0])
+    plot_hyperparameters(chosen, axes[1])
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "parameters.png"
+    figure.savefig(path, dpi=150)
+    print(f"figure: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Does a perceptron find the line, and after how many mistakes? Rosenblatt's rule beside a sigmoid's gradient on iris.
+
+Expected: between setosa and versicolor (sepals) a line exists, and Rosenblatt's rule ends on one after 1,451 mistakes,
+of the 22,134 that (R/γ)² allows; the gradient gets all but one row within 20 epochs. Between versicolor and virginica
+(petals) there is none: the rule makes mistakes for ever and its line jumps, the gradient settles at 7 of 100 rows.
+About 15 s, most of it importing Keras. Your own data: `--csv FILE --columns A B --label CLASS`, and `--classes X Y`
+where there are more than two.
+Reference: F. Rosenblatt (1958), The perceptron, Psychological Review 65; A. Novikoff (1962) for the bound.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from recipes import load_data
+from recipes.lecture.perceptron import learn_perceptron
+from recipes.plots import plot_errors, plot_mistakes, plot_path
+from recipes.plots.style import new_figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the epochs")
+    parser.add_argument("--csv", type=Path, help="a table of one's own, in the place of iris")
+    parser.add_argument("--columns", nargs=2, metavar=("A", "B"), help="its two columns of numbers")
+    parser.add_argument("--label", help="its column of classes")
+    parser.add_argument("--classes", nargs=2, metavar=("X", "Y"), help="which two classes of several")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
+    options = parser.parse_args()
+
+    problems = [read_csv(options)] if options.csv else iris()
+    figure = new_figure((13, 4.2 * len(problems)))
+    for problem, axes in zip(problems, figure.subplots(len(problems), 4, squeeze=False), strict=True):
+        rosenblatt = learn_perceptron(**problem, epochs=10 if options.quick else 1000)
+        gradient = learn_perceptron(**problem, epochs=100 if options.quick else 10_000, rule="gradient")
+        print(rosenblatt, gradient, sep="\n\n", end="\n\n")
+        plot_path(rosenblatt, axes[0], title="Rosenblatt's rule")
+        plot_path(gradient, axes[1], title="a sigmoid's gradient")
+        plot_mistakes(rosenblatt, axes[2])
+        plot_errors({"Rosenblatt": rosenblatt, "gradient": gradient}, axes[3])
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "perceptron.png"
+    figure.savefig(path, dpi=150)
+    print(f"figure: {path}")
+
+
+def iris() -> list[dict]:
+    """Two species with a line between them, and two without."""
+    data = load_data("iris")
+    names = [name.replace("(", "[").replace(")", "]") for name in data.feature_names]
+    species = np.array(data.class_names)[data.y]
+    pairs = ((0, 1), ("setosa", "versicolor")), ((2, 3), ("versicolor", "virginica"))
+    return [{"x": data.x, "y": species, "columns": c, "classes": k, "names": [names[i] for i in c]} for c, k in pairs]
+
+
+def read_csv(options: argparse.Namespace) -> dict:
+    """Two columns and the classes of the user's table."""
+    with options.csv.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    x = np.array([[float(row[column]) for column in options.columns] for row in rows])
+    y = np.array([row[options.label] for row in rows])
+    return {"x": x, "y": y, "classes": options.classes, "names": options.columns}
+
+
+if __name__ == "__main__":
+    main()

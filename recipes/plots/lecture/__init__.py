@@ -1,0 +1,1 @@
+"""The figures of `recipes.lecture`, one module for each of its subjects; start with `separation.py`."""
