@@ -57,7 +57,7 @@ def input_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
 
 def _reshaping(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> str:
     if shape == (expected[-1], 1):
-        return "pass one row as np.reshape(x, (1, -1)), or one of a table as table.iloc[[i]]"
+        return "pass one row as np.reshape(x, (1, -1))"
     if len(shape) > 2 and (*shape[2:], shape[1]) == expected[1:]:
         return "move the channels to the end: np.moveaxis(x, 1, -1)"
     if len(shape) > 2 and (shape[-1], *shape[1:-1]) == expected[1:]:
