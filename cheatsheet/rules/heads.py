@@ -307,7 +307,8 @@ def unreachable_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
         if (low - margin <= least and largest <= high + margin) or not part.is_finite:
             continue
         ends = "0 .. 1" if high == math.inf else f"{low:g} .. {high:g}"
-        scale = f"scale y (divide by {largest:g})" if least >= 0 else f"bring y to {ends} by its least and largest value"
+        by_ends = f"bring y to {ends} by its least and largest value"
+        scale = f"scale y (divide by {largest:g})" if least >= 0 else by_ends
         message = f"The last layer's {name} gives values {_span(name)}, but y runs from {least:g} to {largest:g}."
         fix = f"{scale}, or build the model with activation='linear'"
         found.append(_at_head("unreachable_target", "error", message, fix, model, output, data))
