@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -95,7 +96,8 @@ class ModelSpec:
         kind: `"Sequential"`, `"Functional"`, or the name of a user's class.
         inputs: In Keras' order; empty where not known, as for a model that is not built or computes in its own way.
         outputs: In Keras' order; where not known, one for each loss, with a loss alone.
-        layers: Every layer and operation that is no model itself, in the order of the models' lists.
+        layers: Every layer and operation that is no model itself, in the order of the models' lists; empty where not
+            asked for.
         has_own_step: Whether its class brings its own `train_step` or `compute_loss`, so that nobody knows what the
             loss compares with what.
         optimizer: Name of the optimizer's class; `None` where the model is not compiled.
@@ -106,14 +108,18 @@ class ModelSpec:
     kind: str
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
-    layers: tuple[LayerSpec, ...]
+    layers: tuple[LayerSpec, ...] = ()
     has_own_step: bool = False
     optimizer: str | None = None
     learning_rate: float | None = None
 
     def layer(self, name: str | None) -> LayerSpec | None:
         """Find the layer of this name; `None` where there is none."""
-        return next((layer for layer in self.layers if layer.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str | None, LayerSpec]:
+        return {layer.name: layer for layer in reversed(self.layers)}  # the first of a name, as in a list
 
     def before(self, layer: LayerSpec) -> list[LayerSpec]:
         """List the layers that a layer reads from; none where that is not known."""
@@ -141,21 +147,31 @@ def describe_model(model: Any) -> ModelSpec:
     """
     if isinstance(model, str | os.PathLike):
         model = open_model(model)
+    optimizer = read(model, "optimizer")
+    return replace(
+        describe_ends(model),
+        layers=tuple(layer_specs(model)),
+        optimizer=None if optimizer is None else type(optimizer).__name__,
+        learning_rate=_learning_rate(optimizer),
+    )
+
+
+def describe_ends(model: Any) -> ModelSpec:
+    """Describe a live model's inputs and outputs alone, without what lies between them and its optimizer.
+
+    A tenth of the work: reading the optimizer's rate fetches it from the device. `predict` asks for no more each time.
+    """
     is_plain = is_of_the_frameworks(getattr(type(model), "call", None))  # a user's own `call` may do anything
     outputs = _outputs(model) or _outputs_to_be(model)
     if not is_plain:
         outputs = tuple(OutputSpec(output.name) for output in outputs)
     own = [name for name in ("train_step", "compute_loss") if hasattr(type(model), name)]
-    optimizer = read(model, "optimizer")
     return ModelSpec(
         name=str(read(model, "name") or ""),
         kind=type(model).__name__,
         inputs=_inputs(model),
         outputs=_with_metrics(_with_losses(outputs, read(model, "loss")), model),
-        layers=tuple(layer_specs(model)),
         has_own_step=any(not is_of_the_frameworks(getattr(type(model), name)) for name in own),
-        optimizer=None if optimizer is None else type(optimizer).__name__,
-        learning_rate=_learning_rate(optimizer),
     )
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cheatsheet import Finding
-from cheatsheet.modelspec import describe_model
+from cheatsheet.modelspec import describe_ends
 from recipes.diagnosis.diagnose import diagnose
 from recipes.plots.style import CHAINS, CHANCE, CURVES, LETTER, POINTS, TRAIN, VALIDATION, VERDICT, new_ax
 
@@ -65,7 +65,7 @@ def plot_history(
 def _is_of_counts(history: Any) -> bool:
     """Is this a run of the Poisson loss, whose least value is that of foretelling every count, as no rate can?"""
     model = getattr(history, "model", None)
-    return model is not None and any(output.loss == "poisson" for output in describe_model(model).outputs)
+    return model is not None and any(output.loss == "poisson" for output in describe_ends(model).outputs)
 
 
 def _write_verdict(ax: Axes, finding: Finding) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from cheatsheet.dataspec import end_called
-from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
+from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_ends, name_of
 from cheatsheet.table import OF_NUMBERS
 from recipes.losses import Pinball
 from recipes.training.data.checks import require_inputs
@@ -43,7 +43,7 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
     """
     if is_stream(x):
         return model.predict(x, verbose=0)
-    inputs = require_inputs(describe_model(model), x, like or expected_of(model))
+    inputs = require_inputs(describe_ends(model), x, like or expected_of(model))
     engine, _ = choose("auto", model, inputs)
     return engine.predict(model, inputs, batch_size)
 
@@ -82,7 +82,7 @@ def evaluate(
     engine, _ = choose("auto", model, data.arrays)
     numbers = dict(engine.evaluate(model, data, batch_size))
     unweighted = [] if data.sample_weight is None else _unweighted(model, numbers)
-    spec = describe_model(model)
+    spec = describe_ends(model)
     reports: dict[str | None, Report] = {}
     if not spec.has_own_step:
         outputs = engine.predict(model, data.x, PREDICT_ROWS)

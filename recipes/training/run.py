@@ -10,7 +10,7 @@ import numpy as np
 
 from cheatsheet import Finding
 from cheatsheet.common.words import count, digits, show_values
-from cheatsheet.modelspec import describe_model
+from cheatsheet.modelspec import describe_ends
 from recipes.running.show import as_html
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
@@ -74,7 +74,7 @@ class Run:
         classes = self.classes
         if not isinstance(classes, tuple) or len(classes) != 2:
             return None
-        return classes[1] if describe_model(self.model).outputs[0].width == 1 else None
+        return classes[1] if describe_ends(self.model).outputs[0].width == 1 else None
 
     @property
     def verdict(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cheatsheet.chance import chance_loss, least_loss
 from cheatsheet.dataspec import end_called
-from cheatsheet.modelspec import describe_model, loss_options
+from cheatsheet.modelspec import describe_ends, loss_options
 from cheatsheet.table import TABLE
 
 MOST_YARDSTICK_VALUES = 1_000_000  # of the target that chance is estimated from; the rest changes its fourth digit
@@ -16,7 +16,7 @@ MOST_YARDSTICK_VALUES = 1_000_000  # of the target that chance is estimated from
 
 def loss_name(model: keras.Model) -> str | None:
     """Return Keras' full name of the loss of a model with one output; `None` for several outputs, or no loss."""
-    outputs = describe_model(model).outputs
+    outputs = describe_ends(model).outputs
     return outputs[0].loss if len(outputs) == 1 else None
 
 
@@ -27,7 +27,7 @@ def middle_of(model: keras.Model, name: str | None = None) -> float:
         model: A compiled model.
         name: Of one of several outputs.
     """
-    outputs = describe_model(model).outputs
+    outputs = describe_ends(model).outputs
     output = (end_called(name, outputs) if name else None) or outputs[0]
     return 0.0 if output.from_logits or output.loss in ("hinge", "squared_hinge") else 0.5
 
