@@ -17,8 +17,9 @@ from cheatsheet.common.words import show_values
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.modelcopy import copied
-from cheatsheet.modelspec import LayerSpec, ModelSpec, OutputSpec, describe_model, name_of
+from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
 from cheatsheet.rules import RULES, findings_of, independent
+from cheatsheet.rules.layers import doubled
 from cheatsheet.table import JUDGED, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO, TABLE
 from cheatsheet.targets import infer_task
 
@@ -98,7 +99,9 @@ def fix(model: Any, y: Any) -> Fixed:
     parts = _parts(y)
     data = DataSpec(y=parts)
     before = [
-        finding for finding in independent(findings_of(spec, data, RULES)) if finding.rule in (*_OF_THE_HEAD, _DOUBLED)
+        finding
+        for finding in independent(findings_of(spec, data, RULES))
+        if finding.rule in (*_OF_THE_HEAD, "doubled_activation")
     ]
     changes = {}
     mended, spec_to_be = _undoubled(spec)
@@ -116,9 +119,6 @@ def fix(model: Any, y: Any) -> Fixed:
     left = {(finding.rule, finding.output) for finding in remaining}
     findings = [finding for finding in by_severity(before) if (finding.rule, finding.output) not in left]
     return Fixed(copy, transform, findings, remaining, tuple(words))
-
-
-_DOUBLED = "doubled_activation"
 
 
 def _parts(y: Any) -> tuple[Part, ...]:
@@ -273,13 +273,6 @@ def _transform(numbered: Mapping[int, bool], parts: tuple[Part, ...], y: Any) ->
 
 def _undoubled(spec: ModelSpec) -> tuple[dict[str, str], ModelSpec]:
     """Find the activations that another one follows, and describe the model without them."""
-    doubled = {}
-    for finding in RULES[_DOUBLED](spec, DataSpec()):
-        layer = next((layer for layer in spec.layers if finding.where == f"layer {layer.name!r}"), None)
-        before: list[LayerSpec] = [] if layer is None else spec.before(layer)
-        while len(before) == 1 and before[0].activation is None:
-            before = spec.before(before[0])
-        if len(before) == 1 and finding.severity == "error":
-            doubled[before[0].name] = "linear"
-    layers = tuple(replace(layer, activation=doubled.get(layer.name, layer.activation)) for layer in spec.layers)
-    return doubled, replace(spec, layers=layers)
+    linear = {first.name: "linear" for first, _, severity in doubled(spec) if severity == "error"}
+    layers = tuple(replace(layer, activation=linear.get(layer.name, layer.activation)) for layer in spec.layers)
+    return linear, replace(spec, layers=layers)

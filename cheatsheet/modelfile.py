@@ -13,11 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from cheatsheet.modelgraph import KEEP_WIDTH
+
 CONFIG = "config.json"  # inside the archive; Keras' name
 MOST_BYTES = 64 * 2**20  # of the configuration; that of a network of a thousand layers has 2 MB
 MOST_DEPTH = 60  # of models within models
-_KEEPS_SHAPE = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Dropout", "Rescaling", "Identity",
-                "BatchNormalization", "LayerNormalization", "Normalization"}  # fmt: skip
 
 
 def open_model(path: str | os.PathLike[str]) -> Any:
@@ -146,7 +146,7 @@ def _shape_given(saved: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[i
     shape = built.get("input_shape") if isinstance(built, Mapping) else None
     if not isinstance(shape, list) or not all(size is None or isinstance(size, int) for size in shape):
         return None
-    if saved["class_name"] in _KEEPS_SHAPE:
+    if saved["class_name"] in KEEP_WIDTH:
         return tuple(shape)
     inner = config.get("layer")
     if saved["class_name"] == "TimeDistributed" and isinstance(inner, Mapping):
@@ -169,7 +169,7 @@ def _fill(model: Any, config: Mapping[str, Any], depth: int) -> None:
             tensor = model.inputs[0]
             for layer in model.layers:
                 layer._inbound_nodes = [SimpleNamespace(input_tensors=[tensor])]
-                shape_kept = getattr(tensor, "shape", None) if type(layer).__name__ in _KEEPS_SHAPE else None
+                shape_kept = getattr(tensor, "shape", None) if type(layer).__name__ in KEEP_WIDTH else None
                 tensor = _tensor(layer, 0, 0, shape_kept)
             model.outputs = [tensor]
             model.input, model.output = model.inputs[0], tensor
@@ -195,7 +195,7 @@ def _ends(structure: Any, by_name: Mapping[str, Any]) -> Any:
         name, call, place = structure
         layer = by_name[name]
         before = layer._inbound_nodes[call].input_tensors if layer._inbound_nodes else []
-        kept = before[0].shape if before and type(layer).__name__ in _KEEPS_SHAPE else None
+        kept = before[0].shape if before and type(layer).__name__ in KEEP_WIDTH else None
         return _tensor(layer, call, place, kept)
     return [_ends(part, by_name) for part in structure]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 # Layers and operations that move values or pass them on, so that what they are given is what they give.
-_PASS_ON = {"Reshape", "Permute", "Flatten", "Identity", "Squeeze", "ExpandDims", "Transpose",
+PASS_ON = {"Reshape", "Permute", "Flatten", "Identity", "Squeeze", "ExpandDims", "Transpose",
             "Cropping1D", "Cropping2D", "Cropping3D"}  # fmt: skip
 # Layers that keep the last axis as wide as it was.
-_KEEP_WIDTH = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Dropout", "GaussianNoise", "Rescaling",
+KEEP_WIDTH = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Dropout", "GaussianNoise", "Rescaling",
                "Normalization", "BatchNormalization", "LayerNormalization", "Identity"}  # fmt: skip
 # Layers and operations of keras.ops that are an activation by themselves.
 _ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh",
@@ -218,7 +218,7 @@ def _passes_on(layer: Any) -> bool:
     if not is_of_the_frameworks(type(layer)):
         return False
     kind = type(layer).__name__
-    return kind in _PASS_ON or (kind == "Activation" and activation_of(layer) == "linear")
+    return kind in PASS_ON or (kind == "Activation" and activation_of(layer) == "linear")
 
 
 def activation_of(layer: Any) -> str | None:
@@ -244,6 +244,6 @@ def width_to_be(layers: Sequence[Any]) -> int | None:
         units = read(layer, "units")
         if isinstance(units, int):
             return units
-        if type(layer).__name__ not in _KEEP_WIDTH:
+        if type(layer).__name__ not in KEEP_WIDTH:
             return None
     return None

@@ -1,13 +1,13 @@
 """Mistakes in the last layer: its activation and its width against the loss and the target that it shall reach."""
 
 import math
-from collections.abc import Iterator
 
 from cheatsheet.common.words import count
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
-from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
-from cheatsheet.table import JUDGED, OF_MARGINS, OF_NUMBERED, OF_NUMBERS, OF_ONE_CLASS, OF_ROWS, OF_YES_OR_NO
+from cheatsheet.modelspec import ModelSpec, OutputSpec
+from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, rows_of
+from cheatsheet.table import OF_MARGINS, OF_NUMBERED, OF_NUMBERS, OF_ONE_CLASS, OF_ROWS, OF_YES_OR_NO
 from cheatsheet.targets import MOST_CLASSES_WITH_GAPS
 
 # What a last activation can give: the ends of its range, the lower one found where it has a minimum.
@@ -15,7 +15,6 @@ RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": 
           "hard_tanh": (-1, 1), "relu": (0, math.inf), "relu6": (0, 6), "softplus": (0, math.inf),
           "exponential": (0, math.inf), "elu": (-1, math.inf), "selu": (-1.7582, math.inf),
           "silu": (-0.2785, math.inf), "gelu": (-0.17, math.inf), "mish": (-0.3089, math.inf)}  # fmt: skip
-MARKS = (-1, -100, 255)  # that people give to rows or pixels of no class
 _PROBABILITIES = {"sigmoid", "hard_sigmoid", "softmax"}
 _SIGMOIDS = {"sigmoid", "hard_sigmoid"}
 # Activations whose values are all positive, as a rate must be; relu's 0 Keras keeps off the logarithm.
@@ -23,29 +22,6 @@ _RATES = {"softplus", "exponential", "relu", "relu6", *_PROBABILITIES}
 _OF_PROBABILITIES = OF_ONE_CLASS | OF_YES_OR_NO
 _OTHERS = {"leaky_relu", "linear", "log_softmax", "log_sigmoid", "celu", "squareplus", "hard_silu", "glu",
            "tanh_shrink", "soft_shrink", "hard_shrink", "threshold", "sparse_plus", "sparse_sigmoid"}  # fmt: skip
-
-
-def judged_outputs(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSpec, Part | None]]:
-    """Give each output whose loss is known for what it is, with the target for it where there is one."""
-    if model.has_own_step:
-        return
-    targets = {id(output): part for output, part in pair(_with_loss(model), data.y)} | {
-        id(output): part for output, part in pair(model.outputs, data.y)
-    }
-    for output in model.outputs:
-        if output.loss in JUDGED and not output.is_own_loss:
-            yield output, targets.get(id(output))
-
-
-def rows_of(output: OutputSpec, part: Part) -> str | None:
-    """Say what the values for the nodes of an output are together, as `Part.rows_of`; `None` where y has labels."""
-    if output.loss == "sparse_categorical_crossentropy" or part.array.shape[-1:] != (output.width,):
-        return None
-    return part.rows_of
-
-
-def _with_loss(model: ModelSpec) -> list[OutputSpec]:
-    return [output for output in model.outputs if output.loss is not None]
 
 
 def softmax_over_one(model: ModelSpec, data: DataSpec) -> list[Finding]:
@@ -64,7 +40,7 @@ def softmax_over_one(model: ModelSpec, data: DataSpec) -> list[Finding]:
             )
         else:
             fix = "use Dense(1, activation='sigmoid') with loss='binary_crossentropy'"
-        found.append(_at_head("softmax_over_one", "error", message, fix, model, output, data))
+        found.append(at_output("softmax_over_one", "error", message, fix, model, output, data))
     return found
 
 
@@ -97,7 +73,7 @@ def fewer_outputs_than_classes(model: ModelSpec, data: DataSpec) -> list[Finding
         )
         if len(classes) == 2:  # under one softmax node
             fix = "use Dense(1, activation='sigmoid') with loss='binary_crossentropy'"
-        found.append(_at_head("fewer_outputs_than_classes", "error", message, fix, model, output, data))
+        found.append(at_output("fewer_outputs_than_classes", "error", message, fix, model, output, data))
     return found
 
 
@@ -130,7 +106,7 @@ def softmax_with_binary_crossentropy(model: ModelSpec, data: DataSpec) -> list[F
         one_class = "sparse_categorical_crossentropy" if numbered else "categorical_crossentropy"
         fix = f"use loss='{one_class}' for one class a row, or activation='sigmoid' for several"
         severity = "error" if part is not None else "warning"
-        found.append(_at_head("softmax_with_binary_crossentropy", severity, message, fix, model, output, data))
+        found.append(at_output("softmax_with_binary_crossentropy", severity, message, fix, model, output, data))
     return found
 
 
@@ -155,7 +131,7 @@ def sigmoid_with_categorical_crossentropy(model: ModelSpec, data: DataSpec) -> l
             )
             fix = "use activation='softmax'"
         severity = "error" if part is not None or output.width == 1 else "warning"
-        found.append(_at_head("sigmoid_with_categorical_crossentropy", severity, message, fix, model, output, data))
+        found.append(at_output("sigmoid_with_categorical_crossentropy", severity, message, fix, model, output, data))
     return found
 
 
@@ -170,7 +146,7 @@ def sigmoid_with_kl_divergence(model: ModelSpec, data: DataSpec) -> list[Finding
             "to 0, without the right answer."
         )
         fix = "use activation='softmax'"
-        found.append(_at_head("sigmoid_with_kl_divergence", "error", message, fix, model, output, data))
+        found.append(at_output("sigmoid_with_kl_divergence", "error", message, fix, model, output, data))
     return found
 
 
@@ -187,7 +163,7 @@ def softmax_for_several_labels(model: ModelSpec, data: DataSpec) -> list[Finding
             "class a row."
         )
         fix = "use activation='sigmoid' with loss='binary_crossentropy': each label is its own yes or no"
-        found.append(_at_head("softmax_for_several_labels", "error", message, fix, model, output, data))
+        found.append(at_output("softmax_for_several_labels", "error", message, fix, model, output, data))
     return found
 
 
@@ -200,7 +176,7 @@ def logits_taken_for_probabilities(model: ModelSpec, data: DataSpec) -> list[Fin
         message = f"The last layer has no activation, but {output.loss} expects probabilities and cuts off the rest."
         own = _activation_for(output, part)
         fix = f"use activation='{own}', or the loss with from_logits=True"
-        found.append(_at_head("logits_taken_for_probabilities", "error", message, fix, model, output, data))
+        found.append(at_output("logits_taken_for_probabilities", "error", message, fix, model, output, data))
     return found
 
 
@@ -222,7 +198,7 @@ def probabilities_taken_for_logits(model: ModelSpec, data: DataSpec) -> list[Fin
             "back the one where it can see it, with a warning; elsewhere it is applied twice."
         )
         fix = "leave out from_logits=True, or the last activation"
-        found.append(_at_head("probabilities_taken_for_logits", "warning", message, fix, model, output, data))
+        found.append(at_output("probabilities_taken_for_logits", "warning", message, fix, model, output, data))
     return found
 
 
@@ -256,7 +232,7 @@ def activation_outside_loss(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message = f"{loss} pushes past -1 and +1, but {name} gives values {_span(name)}: every sign is +."
             fix = "use activation='tanh', or none"
         if message:
-            found.append(_at_head("activation_outside_loss", severity, message, fix, model, output, data))
+            found.append(at_output("activation_outside_loss", severity, message, fix, model, output, data))
     return found
 
 
@@ -289,9 +265,7 @@ def unfit_metric(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         for name in sorted(strange.intersection(output.metrics)):
             message = f"The metric {name!r} reads {reads}, but {output.loss} takes {takes} (y: {part.array.shape})."
-            findings.append(
-                Finding("unfit_metric", "error", message, fix, where=data.where, output=name_of(output, model))
-            )
+            findings.append(at_output("unfit_metric", "error", message, fix, model, output, data))
     return findings
 
 
@@ -311,7 +285,7 @@ def unreachable_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
         scale = f"scale y (divide by {largest:g})" if least >= 0 else by_ends
         message = f"The last layer's {name} gives values {_span(name)}, but y runs from {least:g} to {largest:g}."
         fix = f"{scale}, or build the model with activation='linear'"
-        found.append(_at_head("unreachable_target", "error", message, fix, model, output, data))
+        found.append(at_output("unreachable_target", "error", message, fix, model, output, data))
     return found
 
 
@@ -340,11 +314,5 @@ def loss_for_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
         else:
             continue
         message = f"{what}: classes, which {output.loss} takes for quantities; a sure mistake costs it no more than 1."
-        found.append(_at_head("loss_for_numbers", severity, message, f"use {fix}", model, output, data))
+        found.append(at_output("loss_for_numbers", severity, message, f"use {fix}", model, output, data))
     return found
-
-
-def _at_head(
-    rule: str, severity: str, message: str, fix: str, model: ModelSpec, output: OutputSpec, data: DataSpec
-) -> Finding:
-    return Finding(rule, severity, message, fix, where=data.where, output=name_of(output, model))

@@ -7,9 +7,9 @@ import numpy as np
 from cheatsheet.common.words import count, show_values
 from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
-from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
+from cheatsheet.modelspec import ModelSpec, OutputSpec
 from cheatsheet.rules.data import fits
-from cheatsheet.rules.heads import MARKS, judged_outputs
+from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs
 from cheatsheet.table import COMPARES_SHAPES, OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import SUM_TOLERANCE
 
@@ -21,7 +21,7 @@ _BY_FIT = " (recipes.fit does it itself)"
 def target_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find targets that cannot be compared with the output: their shapes differ, and none stretches over the other."""
     return [
-        _differs("target_shape", output, part, name_of(output, model), data.where)
+        _differs("target_shape", output, part, model, data)
         for output, part in _of_other_shape(model, data)
         if not _stretches(output, part.array)
     ]
@@ -30,7 +30,7 @@ def target_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
 def stretched_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find targets that Keras would stretch silently: 1 value compared with each of many, or many with 1."""
     return [
-        _differs("stretched_target", output, part, name_of(output, model), data.where)
+        _differs("stretched_target", output, part, model, data)
         for output, part in _of_other_shape(model, data)
         if _stretches(output, part.array)
     ]
@@ -57,8 +57,7 @@ def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 continue
             message = f"y holds labels as numbers, but {output.loss} expects one-hot rows, shape (n, {output.width})."
             fix = "use loss='sparse_categorical_crossentropy', or keras.utils.to_categorical(y)" + _BY_FIT
-        name = name_of(output, model)
-        found.append(Finding("label_encoding", "error", message, fix, where=data.where, output=name))
+        found.append(at_output("label_encoding", "error", message, fix, model, output, data))
     return found
 
 
@@ -71,8 +70,7 @@ def label_range(model: ModelSpec, data: DataSpec) -> list[Finding]:
         told = _strange_labels(output, part)
         if told is not None:
             message, fix = told
-            name = name_of(output, model)
-            found.append(Finding("label_range", "error", message, fix, where=data.where, output=name))
+            found.append(at_output("label_range", "error", message, fix, model, output, data))
     return found
 
 
@@ -136,8 +134,7 @@ def fractional_labels(model: ModelSpec, data: DataSpec) -> list[Finding]:
             f"y holds fractions ({part.low:.4g} .. {part.high:.4g}), and Keras takes the whole part for the label."
         )
         fix = "do not scale labels; for quantities use Dense(1) with loss='mean_squared_error'"
-        name = name_of(output, model)
-        found.append(Finding("fractional_labels", "error", message, fix, where=data.where, output=name))
+        found.append(at_output("fractional_labels", "error", message, fix, model, output, data))
     return found
 
 
@@ -207,7 +204,7 @@ def _stretches(output: OutputSpec, target: np.ndarray) -> bool:
     )
 
 
-def _differs(rule: str, output: OutputSpec, part: Part, name: str | None, where: str) -> Finding:
+def _differs(rule: str, output: OutputSpec, part: Part, model: ModelSpec, data: DataSpec) -> Finding:
     shape, expected = part.array.shape, _expected(output, part.array)
     stretched = "; Keras would stretch one over the other silently" if rule == "stretched_target" else ""
     if output.loss == "pinball":
@@ -228,4 +225,4 @@ def _differs(rule: str, output: OutputSpec, part: Part, name: str | None, where:
         sizes = ", ".join(str(size) for size in expected[1:])
         same = output.values_per_row == int(np.prod(shape[1:]))
         fix = f"use y.reshape(-1, {sizes}), or mend the model" if same else "resize y, or mend the model"
-    return Finding(rule, "error", message, fix, where=where, output=name)
+    return at_output(rule, "error", message, fix, model, output, data)

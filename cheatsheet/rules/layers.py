@@ -1,14 +1,15 @@
 """Mistakes inside the network: layers that add nothing, activations applied twice, weights that never move."""
 
+from collections.abc import Iterator
+
 from cheatsheet.common.words import count
 from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
+from cheatsheet.modelgraph import PASS_ON
 from cheatsheet.modelspec import LayerSpec, ModelSpec
 from cheatsheet.table import JUDGED
 
-# Layers that move values or pass them on.
-MOVING = {"Reshape", "Permute", "Flatten", "Identity", "Squeeze", "ExpandDims", "Transpose", "RepeatVector",
-          "Cropping1D", "Cropping2D", "Cropping3D"}  # fmt: skip
+MOVING = PASS_ON | {"RepeatVector"}
 _DENSE = {"Dense", "EinsumDense"}
 _CONVOLUTIONS = {f"{kind}{axes}D{way}" for kind in ("Conv", "DepthwiseConv", "SeparableConv") for axes in (1, 2, 3)
                  for way in ("", "Transpose")}  # fmt: skip
@@ -27,6 +28,7 @@ _LINEAR = MOVING | {
 _BETWEEN = MOVING | {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise"}
 # Layers that are an activation and nothing else.
 _PURE = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Sigmoid", "Tanh", "Relu"}
+_OF_PROBABILITIES = {"softmax", "sigmoid", "hard_sigmoid"}
 _CONSTANT = {"Zeros", "Ones", "Constant"}
 _DROPOUTS = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout", "AlphaDropout"}
 MOST_DROPPED = 0.8  # share; Srivastava et al. (2014) drop 0.2 of the inputs, 0.5 of hidden units
@@ -94,52 +96,58 @@ def _idle_before(layer: LayerSpec, model: ModelSpec) -> LayerSpec | None:
     """Find a layer without activation straight before another of its kind that is at least as wide as what it joins."""
     if layer.kind not in ("Dense", "Conv1D", "Conv2D", "Conv3D"):
         return None
-    before = model.before(layer)
-    while len(before) == 1 and before[0].kind in _BETWEEN - {"Reshape", "Permute", "Transpose"}:
-        before = model.before(before[0])
-    if len(before) != 1 or before[0].kind != layer.kind or not _is_linear(before[0]) or not before[0].is_keras:
+    idle = _sole_before(layer, model, _BETWEEN - {"Reshape", "Permute", "Transpose"})
+    if idle is None or idle.kind != layer.kind or not _is_linear(idle):
         return None
-    readers = [other for other in model.layers if before[0].name in (other.after or ())]
-    if len(readers) > 1:
+    if sum(idle.name in (other.after or ()) for other in model.layers) > 1:
         return None
-    idle = before[0]
     width, given, taken = (
         idle.settings.get("units", idle.settings.get("filters")),
         layer.settings.get("units", layer.settings.get("filters")),
         idle.settings.get("input_width"),
-    )  # fmt: skip
+    )
     if width is None or given is None:
         return None
     return idle if width >= given and (taken is None or width >= min(taken, given)) else None
 
 
+def _sole_before(layer: LayerSpec, model: ModelSpec, passing: set[str]) -> LayerSpec | None:
+    """Find the one layer that a layer reads from, behind those of the kinds that pass values on."""
+    before = model.before(layer)
+    while len(before) == 1 and before[0].kind in passing:
+        before = model.before(before[0])
+    return before[0] if len(before) == 1 else None
+
+
 def doubled_activation(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find an activation applied to the values of another one: a softmax of probabilities is nearly flat."""
     found = []
+    for first, second, severity in doubled(model):
+        applied = second.activation or second.kind
+        message = f"Layer {second.name!r} applies {applied} to what the {first.activation} of {first.name!r} gives."
+        if severity == "error":
+            message += " The largest probability that comes of it is near that of a guess."
+        fix = f"leave activation={first.activation!r} out of {first.name!r}"
+        found.append(Finding("doubled_activation", severity, message, fix, where=f"layer {second.name!r}"))
+    return found
+
+
+def doubled(model: ModelSpec) -> Iterator[tuple[LayerSpec, LayerSpec, str]]:
+    """Give each layer whose activation another one follows, that other one, and how severe it is."""
     for layer in model.layers:
         if layer.kind not in _PURE or (layer.kind == "Activation" and layer.activation in (None, "linear")):
             continue
-        before = model.before(layer)
-        while len(before) == 1 and before[0].kind in _BETWEEN:
-            before = model.before(before[0])
-        if len(before) != 1:
+        before = _sole_before(layer, model, _BETWEEN)
+        if before is None or before.activation in (None, "linear"):
             continue
-        first, second = before[0].activation, layer.activation or layer.kind
-        computes = before[0].kind in _DENSE | _CONVOLUTIONS | _PURE | {"TimeDistributed"}
-        if first in (None, "linear") or not computes:
+        if before.kind not in _DENSE | _CONVOLUTIONS | _PURE | {"TimeDistributed"}:
             continue
+        first, second = before.activation, layer.activation or layer.kind
         if first == second and first in ("relu", "relu6"):
             continue  # twice is once
-        if first in ("softmax", "sigmoid", "hard_sigmoid") and second in ("relu", "leaky_relu", "ReLU"):
+        if first in _OF_PROBABILITIES and second in ("relu", "leaky_relu", "ReLU"):
             continue  # probabilities pass it unchanged
-        of_probabilities = second in ("softmax", "sigmoid", "hard_sigmoid")
-        severity = "error" if of_probabilities and first in ("softmax", "sigmoid", "hard_sigmoid") else "warning"
-        message = f"Layer {layer.name!r} applies {second} to what the {first} of {before[0].name!r} gives."
-        if severity == "error":
-            message += " The largest probability that comes of it is near that of a guess."
-        fix = f"leave activation={first!r} out of {before[0].name!r}"
-        found.append(Finding("doubled_activation", severity, message, fix, where=f"layer {layer.name!r}"))
-    return found
+        yield before, layer, "error" if {first, second} <= _OF_PROBABILITIES else "warning"
 
 
 def constant_initializer(model: ModelSpec, data: DataSpec) -> list[Finding]:

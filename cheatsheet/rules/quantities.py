@@ -6,8 +6,8 @@ import numpy as np
 
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
-from cheatsheet.modelspec import ModelSpec, name_of
-from cheatsheet.rules.heads import judged_outputs, rows_of
+from cheatsheet.modelspec import ModelSpec
+from cheatsheet.rules.outputs import at_output, judged_outputs, rows_of
 from cheatsheet.table import OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import MOST_CLASSES_WITH_GAPS, SKEWED, is_whole, look_like_counts
 
@@ -59,9 +59,7 @@ def loss_domain(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message += "divides by 1e-7 there."
             fix = "use loss='mean_absolute_error'; 'poisson' with activation='softplus' for counts"
         if message:
-            found.append(
-                Finding("loss_domain", severity, message, fix, where=data.where, output=name_of(output, model))
-            )
+            found.append(at_output("loss_domain", severity, message, fix, model, output, data))
     return found
 
 
@@ -91,8 +89,7 @@ def counts_by_squares(model: ModelSpec, data: DataSpec) -> list[Finding]:
             f"{taken}."
         )
         fix = "if they are counts, use loss='poisson' with activation='softplus' (build_model(y=y) does)"
-        name = name_of(output, model)
-        found.append(Finding("counts_by_squares", "info", message, fix, where=data.where, output=name))
+        found.append(at_output("counts_by_squares", "info", message, fix, model, output, data))
     return found
 
 
@@ -114,7 +111,7 @@ def skewed_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
             "the largest alone."
         )
         fix = "if ratios count rather than differences, use loss='mean_squared_logarithmic_error'"
-        found.append(Finding("skewed_target", "info", message, fix, where=data.where, output=name_of(output, model)))
+        found.append(at_output("skewed_target", "info", message, fix, model, output, data))
     return found
 
 
@@ -132,7 +129,7 @@ def unscaled_y(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         message = f"y is of order {size:.2g}, and the outputs of a new network of order 1: the way there takes long."
         fix = "scale y, (y - y.mean()) / y.std(), and invert it behind predict; build_model(x=x, y=y) does it inside"
-        found.append(Finding("unscaled_y", "warning", message, fix, where=data.where, output=name_of(output, model)))
+        found.append(at_output("unscaled_y", "warning", message, fix, model, output, data))
     return found
 
 
@@ -157,8 +154,7 @@ def accuracy_of_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         message = f"{asked[0]!r} counts how often an output equals y, and y holds numbers: it stays near 0."
         fix = "use metrics=['mean_absolute_error']"
-        name = name_of(output, model)
-        found.append(Finding("accuracy_of_numbers", "warning", message, fix, where=data.where, output=name))
+        found.append(at_output("accuracy_of_numbers", "warning", message, fix, model, output, data))
     return found
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from cheatsheet.common.words import count, show_values
 from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
-from cheatsheet.modelspec import InputSpec, LayerSpec, ModelSpec, OutputSpec, name_of
-from cheatsheet.rules.heads import judged_outputs, rows_of
+from cheatsheet.modelspec import InputSpec, LayerSpec, ModelSpec, OutputSpec
 from cheatsheet.rules.layers import MOVING, weighted
+from cheatsheet.rules.outputs import at_output, judged_outputs, rows_of
 from cheatsheet.table import OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 
 # Root mean square of a column beyond which a network that starts from Glorot's weights is saturated or slow, and below
@@ -160,8 +160,7 @@ def ordered_rows(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         severity, message = told
         fix = "shuffle first: order = np.random.permutation(len(x)); x, y = x[order], y[order] (recipes.fit does it)"
-        name = name_of(output, model)
-        found.append(Finding("ordered_rows", severity, message, fix, where=data.where, output=name))
+        found.append(at_output("ordered_rows", severity, message, fix, model, output, data))
     return found
 
 
@@ -232,7 +231,7 @@ def imbalance(model: ModelSpec, data: DataSpec) -> list[Finding]:
             f"one is right in {common:.0%}."
         )
         fix = "watch AUC or balanced accuracy, or pass class_weight (recipes.fit takes class_weight='balanced')"
-        found.append(Finding("imbalance", "info", message, fix, where=data.where, output=name_of(output, model)))
+        found.append(at_output("imbalance", "info", message, fix, model, output, data))
     return found
 
 
