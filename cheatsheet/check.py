@@ -1,7 +1,6 @@
 """Is this model right for this y? Every rule at once, without training a step."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.arrays import as_array
-from cheatsheet.dataspec import DataSpec, Part, pair
+from cheatsheet.dataspec import DataSpec, Part, items_given, pair
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.modelspec import ModelSpec, describe_model
 from cheatsheet.rules import RULES, findings_of, independent
@@ -89,12 +88,7 @@ def _parts(tree: Any, name: str, found: list[Finding]) -> tuple[Part, ...]:
         message = f"Not judged: {name}, a {kind}, which makes its own batches and may be read but once."
         found.append(Finding("not_judged", "info", message, "pass some of its rows as arrays"))
         return ()
-    if isinstance(tree, Mapping):
-        items: list[tuple[str | None, Any]] = [(str(key), value) for key, value in tree.items()]
-    elif isinstance(tree, tuple) or (isinstance(tree, list) and tree and np.ndim(tree[0]) > 0 and _are_arrays(tree)):
-        items = [(None, value) for value in tree]
-    else:
-        items = [(None, tree)]
+    items = items_given(tree)
     parts = []
     for i, (key, value) in enumerate(items):
         label = name if len(items) == 1 and key is None else f"{name}[{key if key is not None else i!r}]"
@@ -116,10 +110,6 @@ def _has_missing(value: Any) -> bool:
         return any(item is None for item in np.asarray(value, dtype=object).ravel())
     except ValueError:  # rows of different lengths
         return False
-
-
-def _are_arrays(parts: list[Any]) -> bool:
-    return all(hasattr(part, "shape") for part in parts)
 
 
 def _as_keras_takes(spec: ModelSpec, data: DataSpec) -> DataSpec:

@@ -127,6 +127,20 @@ def parts_of(tree: Any) -> tuple[Part, ...]:
     return tuple(Part(array, None, i) for i, array in enumerate(arrays))
 
 
+def is_several(tree: Any) -> bool:
+    """Say whether a tuple or a list is an array for each of several ends, rather than the values of one."""
+    if isinstance(tree, tuple):
+        return True
+    return isinstance(tree, list) and bool(tree) and all(np.ndim(part) > 0 and hasattr(part, "shape") for part in tree)
+
+
+def items_given(tree: Any) -> list[tuple[str | None, Any]]:
+    """Take what Keras' `fit` is given apart, unread: the name and the value of each part; no name but in a dict."""
+    if isinstance(tree, Mapping):
+        return [(str(name), value) for name, value in tree.items()]
+    return [(None, value) for value in (tree if is_several(tree) else (tree,))]
+
+
 def called(what: str, part: Part, parts: Sequence[Part]) -> str:
     """Return how a user writes this part: `x` alone, `x['left']` or `x[0]` among several."""
     if part.name is not None:

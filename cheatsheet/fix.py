@@ -14,7 +14,7 @@ import numpy as np
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.words import show_values
-from cheatsheet.dataspec import DataSpec, Part, pair
+from cheatsheet.dataspec import DataSpec, Part, is_several, items_given, pair
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.modelcopy import copied
 from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
@@ -122,15 +122,8 @@ def fix(model: Any, y: Any) -> Fixed:
 
 
 def _parts(y: Any) -> tuple[Part, ...]:
-    if isinstance(y, Mapping):
-        return tuple(Part(as_array(value, f"y[{name!r}]"), str(name), i) for i, (name, value) in enumerate(y.items()))
-    arrays = y if _is_several(y) else (y,)
-    return tuple(Part(as_array(array, "y"), None, i) for i, array in enumerate(arrays))
-
-
-def _is_several(y: Any) -> bool:
-    """Say whether this is an array for each of several outputs, as Keras takes them."""
-    return isinstance(y, tuple) or (isinstance(y, list) and bool(y) and all(hasattr(part, "shape") for part in y))
+    items = enumerate(items_given(y))
+    return tuple(Part(as_array(value, "y" if name is None else f"y[{name!r}]"), name, i) for i, (name, value) in items)
 
 
 # --- what to change -----------------------------------------------------------------------------------------------
@@ -265,7 +258,7 @@ def _transform(numbered: Mapping[int, bool], parts: tuple[Part, ...], y: Any) ->
     if isinstance(y, Mapping):
         by_name = dict(zip(map(str, y), classes, strict=True))
         return lambda value: {name: one(part, by_name.get(str(name))) for name, part in value.items()}
-    if _is_several(y):
+    if is_several(y):
         several = type(y)
         return lambda value: several(one(part, known) for part, known in zip(value, classes, strict=True))
     return lambda value: one(value, classes[0])

@@ -6,7 +6,7 @@ from typing import Any
 
 from cheatsheet.modelgraph import flat_layers, read
 from cheatsheet.modelspec import ModelSpec, OutputSpec, metric_names
-from cheatsheet.table import OF_NUMBERED, OF_ONE_CLASS, OF_ROWS
+from cheatsheet.table import unfit_metrics
 
 
 def copied(
@@ -108,7 +108,7 @@ def _compile(copy: Any, model: Any, spec: ModelSpec, losses: Mapping[str | None,
         loss = [_loss(value, losses.get(name)) for value, name in zip(given, names, strict=True)]
     else:
         loss = _loss(given, next(iter(losses.values()), None))
-    unfit = set().union(*(_unfit(output.loss) for output in losses.values()))
+    unfit = set().union(*(unfit_metrics(output.loss) for output in losses.values()))
     metrics = {key: _fit_metrics(asked[key], unfit) for key in ("metrics", "weighted_metrics") if asked.get(key)}
     others = {
         key: asked[key] for key in ("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile") if key in asked
@@ -129,13 +129,6 @@ def _loss(given: Any, changed: OutputSpec | None) -> Any:
     if is_same and not isinstance(given, str):
         return type(given).from_config({**given.get_config(), "from_logits": bool(changed.from_logits)})
     return changed.loss
-
-
-def _unfit(loss: str | None) -> set[str]:
-    """Name the metrics that read another kind of labels than this loss."""
-    if loss == "sparse_categorical_crossentropy":
-        return OF_ROWS
-    return OF_NUMBERED if loss in OF_ONE_CLASS else set()
 
 
 def _fit_metrics(given: Any, unfit: set[str]) -> Any:

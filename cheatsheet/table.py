@@ -268,6 +268,13 @@ OF_ROWS = {
 OF_NUMBERED = {"sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "sparse_categorical_crossentropy"}
 
 
+def unfit_metrics(loss: str | None) -> set[str]:
+    """Name the metrics that read another kind of labels than this loss takes: rows for numbers, or numbers for rows."""
+    if loss == "sparse_categorical_crossentropy":
+        return OF_ROWS
+    return OF_NUMBERED if loss in ("categorical_crossentropy", "kl_divergence") else set()
+
+
 def canonical_metric(name: str) -> str:
     """Give the name of one of the metrics above, from its class's name or a short one; others come back unchanged.
 

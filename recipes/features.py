@@ -100,13 +100,7 @@ def in_order(x: Any, columns: tuple[Any, ...] | None, name: str) -> Any:
     Raises:
         DataError: for columns that are missing or new, and for one row of a table taken out as a column.
     """
-    index = getattr(x, "index", None)
-    if (
-        columns
-        and hasattr(x, "to_frame")
-        and not callable(index)
-        and {*columns} == {*(index if index is not None else ())}
-    ):
+    if columns and hasattr(x, "to_frame") and {*columns} == {*getattr(x, "index", ())}:
         message = f"{name} is one row of a table, taken out as a Series whose index are the columns."
         raise DataError([Finding("input_shape", "error", message, "pass table.iloc[[i]], which stays a table")])
     names = columns_of(x)

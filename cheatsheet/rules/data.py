@@ -146,15 +146,23 @@ def negative_weight(model: ModelSpec, data: DataSpec) -> list[Finding]:
     return findings
 
 
+def as_compared(
+    shape: tuple[int, ...], expected: tuple[int | None, ...]
+) -> tuple[tuple[int, ...], tuple[int | None, ...]]:
+    """Drop the last axis of size 1 that one of the two has more than the other, as Keras does."""
+    if len(shape) == len(expected) + 1 and shape[-1] == 1:
+        return shape[:-1], expected
+    if len(shape) == len(expected) - 1 and expected[-1] == 1:
+        return shape, expected[:-1]
+    return shape, expected
+
+
 def fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     """Say whether an array has the axes that a model's end has; `None` stands for any size, the rows are not compared.
 
     A last axis of size 1 may be missing on one side, as Keras itself adds and takes it away.
     """
-    if len(shape) == len(expected) + 1 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) == len(expected) - 1 and expected[-1] == 1:
-        shape = (*shape, 1)
+    shape, expected = as_compared(shape, expected)
     return len(shape) == len(expected) and all(
         size is None or size == mine for mine, size in zip(shape[1:], expected[1:], strict=True)
     )

@@ -7,7 +7,7 @@ from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec
 from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, rows_of
-from cheatsheet.table import OF_MARGINS, OF_NUMBERED, OF_NUMBERS, OF_ONE_CLASS, OF_ROWS, OF_YES_OR_NO
+from cheatsheet.table import OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO, unfit_metrics
 from cheatsheet.targets import MOST_CLASSES_WITH_GAPS
 
 # What a last activation can give: the ends of its range, the lower one found where it has a minimum.
@@ -253,17 +253,15 @@ def unfit_metric(model: ModelSpec, data: DataSpec) -> list[Finding]:
         if model.has_own_step or (output.width or 0) < 2:
             continue
         if output.loss == "sparse_categorical_crossentropy":
-            strange, reads, takes = OF_ROWS, "one-hot rows", "the number of one class a row"
+            reads, takes = "one-hot rows", "the number of one class a row"
             fix = (
                 "compile with loss='categorical_crossentropy', for which fit makes rows of labels, or leave the metric "
                 "out: run.evaluate gives recall and precision by class, and AUC"
             )
-        elif output.loss in ("categorical_crossentropy", "kl_divergence"):
-            strange, reads, takes = OF_NUMBERED, "the number of one class a row", "one-hot rows"
-            fix = "leave 'sparse' out of its name: both kinds of accuracy are the same number"
         else:
-            continue
-        for name in sorted(strange.intersection(output.metrics)):
+            reads, takes = "the number of one class a row", "one-hot rows"
+            fix = "leave 'sparse' out of its name: both kinds of accuracy are the same number"
+        for name in sorted(unfit_metrics(output.loss).intersection(output.metrics)):
             message = f"The metric {name!r} reads {reads}, but {output.loss} takes {takes} (y: {part.array.shape})."
             findings.append(at_output("unfit_metric", "error", message, fix, model, output, data))
     return findings

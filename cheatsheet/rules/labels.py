@@ -8,7 +8,7 @@ from cheatsheet.common.words import count, show_values
 from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec
-from cheatsheet.rules.data import fits
+from cheatsheet.rules.data import as_compared, fits
 from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs
 from cheatsheet.table import COMPARES_SHAPES, OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import SUM_TOLERANCE
@@ -189,11 +189,7 @@ def _expected(output: OutputSpec, target: np.ndarray) -> tuple[int | None, ...]:
 
 def _stretches(output: OutputSpec, target: np.ndarray) -> bool:
     """Say whether the loss compares the two all the same: losses of numbers do, where NumPy's broadcasting would."""
-    expected, given = _expected(output, target), target.shape
-    if len(expected) == len(given) + 1 and expected[-1] == 1:  # Keras drops it
-        expected = expected[:-1]
-    elif len(given) == len(expected) + 1 and given[-1] == 1:
-        given = given[:-1]
+    given, expected = as_compared(target.shape, _expected(output, target))
     return (
         output.loss in _STRETCHING
         and len(expected) == len(given)

@@ -9,7 +9,7 @@ from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import DataError, Finding, unfit_target
 from cheatsheet.modelspec import OutputSpec
-from cheatsheet.table import OF_NUMBERS
+from cheatsheet.table import OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import (
     ROWS_PER_CLASS,
     in_unit_interval,
@@ -22,8 +22,7 @@ from cheatsheet.targets import (
 from recipes.features import as_features, as_float32, in_order
 from recipes.training.signature import Classes
 
-_OF_CLASSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
-               "kl_divergence")  # fmt: skip
+_OF_CLASSES = OF_ONE_CLASS | {"kl_divergence"}
 
 
 class UnknownLabels(DataError):
@@ -74,7 +73,7 @@ def encode_target(y: Any, output: OutputSpec, classes: Classes | None = None) ->
     loss = output.loss or ""
     if output.loss_options.get("axis", -1) != -1:
         return as_features(y, "y"), None
-    if loss in ("binary_crossentropy", "binary_focal_crossentropy"):
+    if loss in OF_YES_OR_NO:
         return _for_binary(y, output, classes)
     if loss in ("hinge", "squared_hinge"):
         return _two_labels(y, loss, (-1, 1), classes)
@@ -196,7 +195,7 @@ def _for_classes(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[n
     names = None if _steps_of(output) else class_columns(y)
     if names and classes and all(isinstance(label, str) for label in classes):
         y = in_order(y, classes, "y")
-    encode = _as_indices if output.loss == _OF_CLASSES[0] else _as_rows
+    encode = _as_indices if output.loss == "sparse_categorical_crossentropy" else _as_rows
     target, found = encode(y, output, classes)
     if names and classes is None and found == tuple(range(len(names))):
         found = names
