@@ -18,6 +18,7 @@ from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
+from recipes.plots.page import save_page
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "plot_truth_table",
     "plot_variances",
     "plot_walk",
+    "save_page",
 ]
