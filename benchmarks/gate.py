@@ -23,7 +23,7 @@ from recipes import build_model, fit
 from recipes.training.data.prepare import prepare
 
 NUM_ROWS, NUM_COLUMNS, REPEATS = 10**6, 30, 5
-SHOWN = 8
+SHOWN = 12
 
 
 def main() -> None:

@@ -188,6 +188,30 @@ def test_no_copy_of_a_table_is_made_on_the_way():
         assert peak < 1.1 * features.nbytes
 
 
+def test_a_long_table_of_many_kinds_of_columns_is_its_numbers():
+    rng, rows = np.random.default_rng(0), 9_001  # more than are written at once
+    kinds = ("float64", "float32", "int64", "bool", "Float64", "Int32", "boolean", "object", "str")
+    clean = rng.integers(0, 2, size=(rows, 40))
+    table = pd.DataFrame({f"c{i}": pd.Series(clean[:, i]).astype(kinds[i % len(kinds)]) for i in range(40)})
+    with pytest.warns(UserWarning, match=r"numbers stored as text in 4 columns: 'c8', 'c17', 'c26', 'c35'\."):
+        np.testing.assert_array_equal(as_features(table), clean)
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e6, 1e8, -1e8, 1e12])
+def test_only_columns_that_float32_merges_are_refused(offset):
+    rng = np.random.default_rng(0)
+    for rows in (2, 10, 1000):
+        for spread in 10.0 ** rng.uniform(-3, 8, size=40):
+            column = offset + spread * rng.choice([rng.normal(size=rows), np.arange(rows) == 0, np.zeros(rows)])
+            lost = np.ptp(column) > 0 and column.std() < 16 * np.finfo(np.float32).eps * abs(column).max()
+            x = np.column_stack([np.arange(rows), column])
+            if lost:
+                with pytest.raises(DataError, match=r"column 1 of x varies by .*, which float32 cannot resolve"):
+                    as_features(x)
+            else:
+                as_features(x)
+
+
 class TestColumns:
     def test_of_polars_are_known_and_put_in_order(self):
         table = pl.DataFrame({"b": [1.0], "a": [2.0]})

@@ -12,6 +12,7 @@ _NUMBER = re.compile(r"\s*[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0
 _COMMAS = re.compile(r"\s*[+-]?[0-9]*,?[0-9]+([eE][+-]?[0-9]+)?\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?\s*")
 _TRUTH = {"true", "false"}
+_AT_ONCE = 100_000  # texts that are looked at together, and from which it is judged what the others mean
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 _MAY_BE_NAN = (float, np.floating, Decimal)
 
@@ -49,7 +50,7 @@ def read_column(column: Any) -> np.ndarray:
     """
     if isinstance(column.dtype, np.dtype):
         return read_values(np.asarray(column))
-    if getattr(column.dtype, "kind", "O") in "mM":
+    if getattr(column.dtype, "kind", "O") in "mM" or type(column.dtype).__name__ == "PeriodDtype":
         raise Unreadable("dates", str(column.dtype))
     missing = np.flatnonzero(np.asarray(column.isna() if hasattr(column, "isna") else column.is_null()))
     plain = getattr(column.dtype, "numpy_dtype", None)  # of pandas' nullable and Arrow columns
@@ -98,22 +99,24 @@ def numbers_in_text(array: np.ndarray) -> np.ndarray | None:
     >>> numbers_in_text(np.array(["1", "007"])) is numbers_in_text(np.array(["1", "1,000"])) is None
     True
     """
-    if all(_NUMBER.fullmatch(text) for text in array.ravel().tolist()):
-        return array.astype(np.float64)
-    return None
+    flat = array.ravel()
+    for start in range(0, len(flat), _AT_ONCE):
+        if not all(map(_NUMBER.fullmatch, flat[start : start + _AT_ONCE].tolist())):
+            return None
+    return array.astype(np.float64)
 
 
 def mend_of_text(array: np.ndarray, name: str) -> tuple[str, str] | None:
     """Say of text that means numbers or truth values what it is, and how to read it, whatever container it is in.
 
     Args:
-        array: The text.
+        array: The text, whose first 100,000 values are looked at.
         name: What to call it in the expression.
 
     Returns:
         `None` for other text.
     """
-    texts = array.ravel().tolist()
+    texts = array.ravel()[:_AT_ONCE].tolist()
     first, text = texts[0].strip().lower(), f"np.asarray({name}, str)"  # which most text ends at
     if first in _TRUTH and {word.strip().lower() for word in texts} <= _TRUTH:
         return "'True' and 'False' as text", f"Read it by np.char.lower({text}) == 'true'."

@@ -43,6 +43,11 @@ def _dtypes(table: Any) -> list[Any]:
     return [str(kind) for kind in table.schema.types] if _is_arrow(table) else list(table.dtypes)
 
 
+def _is_plain(dtype: Any) -> bool:
+    """Is this one of NumPy's own types of numbers?"""
+    return isinstance(dtype, np.dtype) and dtype.kind in "buif"
+
+
 def columns_of(x: Any) -> tuple[Any, ...] | None:
     """Return the names of a table's columns; `None` for an array, and for columns that are only counted."""
     if not is_table(x):
@@ -76,7 +81,7 @@ def number_columns(table: Any, name: str) -> Iterator[tuple[int, np.ndarray]]:
         name: What to call it.
 
     Yields:
-        The place of each column that holds finite numbers, and these, `(n,)`; NumPy's own are not copied.
+        The place of each column that holds finite numbers, and these, `(n,)`; NumPy's own come last and are not copied.
 
     Raises:
         DataError: after the last one, naming every column that holds something else.
@@ -84,7 +89,11 @@ def number_columns(table: Any, name: str) -> Iterator[tuple[int, np.ndarray]]:
     _require_rows(table, name)
     faults: Faults = {}
     from_text: list[str] = []
-    for i, label in enumerate(map(str, names_in(table))):
+    labels, plain = list(map(str, names_in(table))), [_is_plain(dtype) for dtype in _dtypes(table)]
+    for i in sorted(range(len(labels)), key=plain.__getitem__):  # those last that cannot hold anything but numbers
+        if plain[i] and any(why not in ("missing", "infinite") for why in faults):
+            break  # nothing graver comes
+        label = labels[i]
         try:
             column = _flat(_column(table, i))
             if column.dtype.kind == "U":
@@ -96,6 +105,7 @@ def number_columns(table: Any, name: str) -> Iterator[tuple[int, np.ndarray]]:
             _add(faults, label, error)
             continue
         yield i, column
+    faults = {why: dict(sorted(found.items(), key=lambda item: labels.index(item[0]))) for why, found in faults.items()}
     _raise_faults(faults, name, "number")
     if from_text:
         columns = f"{count(len(from_text), 'column')}: {_few([repr(label) for label in from_text])}"
