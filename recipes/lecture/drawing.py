@@ -302,7 +302,7 @@ def _drawn(part: Part, column: int, most_nodes: int) -> DrawnLayer:
     if look == "nodes" and (part.is_folded or most_nodes == 0):
         look = "box"  # what is within has nodes of its own; or nobody knows what they are joined with
     if look == "nodes":
-        shown = _shown(int(size or 0), most_nodes)
+        shown = nodes_shown(int(size or 0), most_nodes)
     what = []
     if shape is not None:
         what = [count(int(size), "node")] if size is not None and len(shape) == 1 else [_product(shape)]
@@ -322,7 +322,7 @@ def _drawn(part: Part, column: int, most_nodes: int) -> DrawnLayer:
     )
 
 
-def _shown(size: int, most: int) -> tuple[int, ...]:
+def nodes_shown(size: int, most: int) -> tuple[int, ...]:
     """Choose the nodes that are drawn: all, or the first and the last ones around the dots, which take a place."""
     if size <= most:
         return tuple(range(size))

@@ -15,6 +15,7 @@ from recipes.plots.evaluation import (
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
+from recipes.plots.lecture.backpropagation import plot_backpropagation, plot_backward, plot_forward
 from recipes.plots.lecture.choices import plot_choices, plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.drawing import plot_network
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
@@ -24,6 +25,8 @@ from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, 
 
 __all__ = [
     "plot_anomaly",
+    "plot_backpropagation",
+    "plot_backward",
     "plot_calibration",
     "plot_choices",
     "plot_class_errors",
@@ -34,6 +37,7 @@ __all__ = [
     "plot_embedding",
     "plot_errors",
     "plot_evaluation",
+    "plot_forward",
     "plot_grokking",
     "plot_history",
     "plot_hyperparameter",
