@@ -4,6 +4,7 @@
 there a line at all? `lines.py` and `clusters.py` ask which is best, and by which measure; `parameters.py` counts what
 any network learns and lists what was chosen for it, and `drawing.py` says how it is drawn (`calls.py` reads it,
 `fold.py` makes it short, `layout.py` finds the places). `backpropagation.py` follows the chain rule by hand (`chain.py`
-has its links, `dense.py` reads the network). Their figures are in `recipes.plots`; each slide has a script in
+has its links, `dense.py` reads the network), and `landscape.py` looks at the loss around any trained model
+(`directions.py` says whereto). Their figures are in `recipes.plots`; each slide has a script in
 `examples/`.
 """

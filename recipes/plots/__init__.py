@@ -19,6 +19,7 @@ from recipes.plots.lecture.backpropagation import plot_backpropagation, plot_bac
 from recipes.plots.lecture.choices import plot_choices, plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.drawing import plot_network
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
+from recipes.plots.lecture.landscape import plot_landscape
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.page import save_page
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
@@ -42,6 +43,7 @@ __all__ = [
     "plot_history",
     "plot_hyperparameter",
     "plot_hyperparameters",
+    "plot_landscape",
     "plot_latent",
     "plot_lines",
     "plot_mistakes",
