@@ -1,7 +1,8 @@
 """How many parameters, and which hyperparameters? The lecture's network of 35, layer by layer, and what was chosen.
 
-Expected: 3·4 + 4 = 16, 4·3 + 3 = 15 and 3·1 + 1 = 4 make 35 parameters, which training moves. What was chosen
-beforehand stands beside, in the slides' two colours: green for the architecture, red for the training. About 15 s.
+Expected: 3·4 + 4 = 16, 4·3 + 3 = 15 and 3·1 + 1 = 4 make 35 parameters, which training moves; above, the network that
+they are lines and nodes of. What was chosen beforehand stands beside, in the slides' two colours: green for the
+architecture, red for the training. About 15 s.
 Your own network: `--model FILE.keras`. Reference: the lecture's slides on counting parameters and hyperparameters.
 """
 
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from recipes import build_model
 from recipes.lecture.parameters import count_parameters, hyperparameters
-from recipes.plots import plot_hyperparameters, plot_parameters
+from recipes.plots import plot_hyperparameters, plot_network, plot_parameters
 from recipes.plots.style import new_figure
 
 
@@ -30,11 +31,12 @@ def main() -> None:
     counted, chosen = count_parameters(model), hyperparameters(model)
     print(counted, chosen, sep="\n\n")
 
-    rows = max(len(counted.layers), len(chosen.choices))
-    figure = new_figure((14, 1.2 + 0.3 * rows))
-    axes = figure.subplots(1, 2, width_ratios=(1, 1.2))
-    plot_parameters(counted, axes[0])
-    plot_hyperparameters(chosen, axes[1])
+    rows = max(len(counted.layers), min(len(chosen.choices), 40))
+    figure = new_figure((14, 5.2 + 0.3 * rows))
+    axes = figure.subplot_mosaic("NN;PH", width_ratios=(1, 1.2), height_ratios=(4, 1.2 + 0.3 * rows))
+    plot_network(model, axes["N"])
+    plot_parameters(counted, axes["P"])
+    plot_hyperparameters(chosen, axes["H"])
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "parameters.png"
     figure.savefig(path, dpi=150)

@@ -29,6 +29,7 @@ ATTRIBUTES = {
     ),
     "Sequential": ("_functional",),
     "Functional": ("_layers",),
+    "CompileLoss": ("_user_loss", "_user_loss_weights"),
     "CompileMetrics": ("_user_metrics", "_user_weighted_metrics"),
     "Optimizer": ("_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"),
     "Adam": ("_momentums", "_velocities"),

@@ -10,7 +10,8 @@ from keras import layers
 from matplotlib.colors import to_rgb
 
 from recipes import build_autoencoder, build_model
-from recipes.lecture.parameters import COLOURS, count_parameters, hyperparameters
+from recipes.lecture.layers import COLOURS
+from recipes.lecture.parameters import count_parameters, hyperparameters
 from recipes.plots import plot_hyperparameters, plot_parameters
 
 
@@ -177,7 +178,15 @@ class TestHyperparameters:
         texts = [text.get_text() for text in ax.texts]
         assert {"architecture", "training", "hidden_1", "binary_crossentropy"} <= {*texts}
         assert COLOURS["training"][0] in chosen._repr_html_()
-        assert len(chosen.plot().axes) == 1
+
+    def test_its_figure_has_the_network_above_the_table(self, slide):
+        network, table = hyperparameters(slide).plot().axes
+        nodes = [patch for patch in network.patches if str(patch.get_gid()).startswith("node")]
+        assert len(nodes) == 3 + 4 + 3 + 1
+        words = {text.get_text(): text for text in network.texts}
+        assert to_rgb(words["relu"].get_color()) == to_rgb(COLOURS["architecture"][0])
+        assert words["dropout 0.1"].get_bbox_patch().get_facecolor()[:3] == to_rgb(COLOURS["training"][0])
+        assert "binary_crossentropy" in [text.get_text() for text in table.texts]
 
     def test_of_a_deep_network_the_table_says_what_it_leaves_out(self):
         model = keras.Sequential([keras.Input((2,)), *[layers.Dense(2, "relu", name=f"d{i}") for i in range(12)]])

@@ -32,6 +32,7 @@ def subjects(folder):
         "KerasTensor": model.outputs[0],
         "Sequential": model,
         "Functional": model._functional,
+        "CompileLoss": model._compile_loss,
         "CompileMetrics": model._compile_metrics,
         "Optimizer": model.optimizer,
         "Adam": model.optimizer,

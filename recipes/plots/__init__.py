@@ -15,15 +15,21 @@ from recipes.plots.evaluation import (
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
-from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
+from recipes.plots.lecture.backpropagation import plot_backpropagation, plot_backward, plot_forward
+from recipes.plots.lecture.choices import plot_choices, plot_hyperparameters, plot_parameters
+from recipes.plots.lecture.drawing import plot_network
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
+from recipes.plots.lecture.landscape import plot_landscape
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.page import save_page
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
 __all__ = [
     "plot_anomaly",
+    "plot_backpropagation",
+    "plot_backward",
     "plot_calibration",
+    "plot_choices",
     "plot_class_errors",
     "plot_clustering",
     "plot_clusters",
@@ -32,13 +38,16 @@ __all__ = [
     "plot_embedding",
     "plot_errors",
     "plot_evaluation",
+    "plot_forward",
     "plot_grokking",
     "plot_history",
     "plot_hyperparameter",
     "plot_hyperparameters",
+    "plot_landscape",
     "plot_latent",
     "plot_lines",
     "plot_mistakes",
+    "plot_network",
     "plot_parameters",
     "plot_path",
     "plot_perceptron",

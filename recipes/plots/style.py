@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -36,3 +37,17 @@ def new_figure(size: tuple[float, float]) -> Figure:
 def new_ax(size: tuple[float, float]) -> Axes:
     """Make an Axes on such a figure of its own."""
     return new_figure(size).add_subplot()
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Give the width and height of an Axes in inches, or what a layout that is still to come will leave it, nearly."""
+    figure, whole, spec = ax.figure, ax.get_figure(root=True), ax.get_subplotspec()
+    width, height = figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
+    if spec is not None and whole is not None and whole.get_layout_engine() is not None:
+        grid = spec.get_gridspec()
+        columns, rows = np.array(grid.get_width_ratios()), np.array(grid.get_height_ratios())
+        share = columns[spec.colspan].sum() / columns.sum(), rows[spec.rowspan].sum() / rows.sum()
+    else:
+        box = ax.get_position()
+        share = box.width, box.height
+    return width * share[0], height * share[1]

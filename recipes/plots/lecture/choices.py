@@ -4,10 +4,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from cheatsheet.common.words import count
-from recipes.lecture.parameters import COLOURS, GROUPS, WHOLE
-from recipes.plots.style import LETTER, LINE, POINTS, TRAIN, new_ax
+from recipes.lecture.layers import COLOURS
+from recipes.lecture.parameters import GROUPS, WHOLE
+from recipes.plots.lecture.drawing import plot_network
+from recipes.plots.lecture.geometry import geometry_of
+from recipes.plots.style import LETTER, LINE, POINTS, TRAIN, new_ax, new_figure
 
 ROW = 0.3  # inches, of a bar or of a line of the table
 MOST_ROWS = 40  # of either; what is left out is counted
@@ -51,15 +55,8 @@ def plot_hyperparameters(chosen: Any, ax: Axes | None = None) -> Axes:
         chosen: What `hyperparameters` returns.
         ax: Where to draw; a new figure without it.
     """
-    rows: list[Any] = []
-    for group in GROUPS:
-        choices = chosen[group]
-        rows += [(group, choice) for choice in choices[: MOST_ROWS // 2]]
-        if len(choices) > MOST_ROWS // 2:
-            rows.append((group, f"{len(choices) - MOST_ROWS // 2:,} more"))
-    texts = [(_where(row), *(("", row) if isinstance(row, str) else (row.name, row.value))) for _, row in rows]
-    columns = (GROUPS, *zip(*texts, strict=True))
-    group_width, *widths = (LETTER * (2 + max(map(len, column))) for column in columns)
+    rows, texts, widths = _table_of(chosen)
+    group_width, *widths = widths
     ax = ax or new_ax((group_width + sum(widths), ROW * (len(rows) + 1)))
     total = group_width + sum(widths)
     starts = np.cumsum([0, group_width, *widths])[:4] / total
@@ -77,6 +74,36 @@ def plot_hyperparameters(chosen: Any, ax: Axes | None = None) -> Axes:
     ax.set_axis_off()
     ax.set_title("hyperparameters", loc="left", fontsize=POINTS)
     return ax
+
+
+def plot_choices(chosen: Any) -> Figure:
+    """Draw a network above the table of what was chosen for it; return the Figure.
+
+    Args:
+        chosen: What `hyperparameters` returns.
+    """
+    rows, _, widths = _table_of(chosen)
+    size, table = geometry_of(chosen.drawing).size, (sum(widths), ROW * (len(rows) + 1))
+    width = max(size[0], table[0])
+    figure = new_figure((width + 0.2, size[1] + table[1] + 0.9))
+    upper, lower = figure.subplots(2, 1, height_ratios=(size[1], table[1]))
+    plot_network(chosen.drawing, upper)
+    plot_hyperparameters(chosen, lower)
+    lower.set_xlim(0, width / table[0])  # as wide as its words need
+    return figure
+
+
+def _table_of(chosen: Any) -> tuple[list[Any], list[tuple[str, str, str]], list[float]]:
+    """Choose the rows of the table; return them with their words, and the inches that each column needs."""
+    rows: list[Any] = []
+    for group in GROUPS:
+        choices = chosen[group]
+        rows += [(group, choice) for choice in choices[: MOST_ROWS // 2]]
+        if len(choices) > MOST_ROWS // 2:
+            rows.append((group, f"{len(choices) - MOST_ROWS // 2:,} more"))
+    texts = [(_where(row), *(("", row) if isinstance(row, str) else (row.name, row.value))) for _, row in rows]
+    columns = (GROUPS, *zip(*texts, strict=True))
+    return rows, texts, [LETTER * (2 + max(map(len, column))) for column in columns]
 
 
 def _where(row: Any) -> str:
