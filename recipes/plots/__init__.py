@@ -16,6 +16,7 @@ from recipes.plots.evaluation import (
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
+from recipes.plots.lecture.convolution import plot_cells, plot_convolution
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.page import save_page
@@ -24,10 +25,12 @@ from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, 
 __all__ = [
     "plot_anomaly",
     "plot_calibration",
+    "plot_cells",
     "plot_class_errors",
     "plot_clustering",
     "plot_clusters",
     "plot_confusion",
+    "plot_convolution",
     "plot_curves",
     "plot_embedding",
     "plot_errors",
