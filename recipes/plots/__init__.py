@@ -18,6 +18,7 @@ from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.convolution import plot_cells, plot_convolution
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
+from recipes.plots.lecture.inside import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.page import save_page
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
@@ -35,14 +36,18 @@ __all__ = [
     "plot_embedding",
     "plot_errors",
     "plot_evaluation",
+    "plot_feature_maps",
     "plot_grokking",
     "plot_history",
     "plot_hyperparameter",
     "plot_hyperparameters",
+    "plot_kernels",
     "plot_latent",
     "plot_lines",
     "plot_mistakes",
+    "plot_occlusion",
     "plot_parameters",
+    "plot_patches",
     "plot_path",
     "plot_perceptron",
     "plot_predictions",
