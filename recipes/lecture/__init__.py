@@ -2,6 +2,7 @@
 
 `neuron.py` (threshold and gates) and `perceptron.py` (Rosenblatt's rule beside the gradient) stand on `separate.py`: is
 there a line at all? `lines.py` and `clusters.py` ask which is best, and by which measure; `parameters.py`
-counts what any network learns and lists what was chosen for it. Their figures are in `recipes.plots`; each slide has a
-script in `examples/`.
+counts what any network learns and lists what was chosen for it. `convolution.py` shows a convolution window by window;
+`inside.py`, `field.py`, `occlusion.py` and `dream.py` look into any trained CNN, through `reach.py`. Their figures are
+in `recipes.plots`; each slide has a script in `examples/`.
 """

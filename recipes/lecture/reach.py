@@ -11,6 +11,7 @@ from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.modelgraph import read
 
 BATCH = 64  # images that go through a model at once: 40 MB of photographs of 224×224
+OVERSHOOT = 0.01  # of a range, by which resizing takes an image beyond it
 MOST_NAMES = 8  # that an error lists
 
 
@@ -122,7 +123,7 @@ def range_of(values: np.ndarray) -> tuple[float, float]:
     """Guess the range of an image's units: 0 to 1, -1 to 1, 0 to 255, or from its lowest to its highest value."""
     low, high = float(values.min()), float(values.max())
     for least, most in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):
-        if least <= low and high <= most:
+        if least - OVERSHOOT * most <= low and high <= most + OVERSHOOT * most:
             return least, most
     return low, high
 

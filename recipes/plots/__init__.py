@@ -17,6 +17,7 @@ from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.convolution import plot_cells, plot_convolution
+from recipes.plots.lecture.dream import plot_dream, plot_dream_activations
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.inside import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
@@ -33,6 +34,8 @@ __all__ = [
     "plot_confusion",
     "plot_convolution",
     "plot_curves",
+    "plot_dream",
+    "plot_dream_activations",
     "plot_embedding",
     "plot_errors",
     "plot_evaluation",
