@@ -1,8 +1,8 @@
 """What has a CNN learnt to see? Deep Dream: an image is changed until the network's units fire, and the image shows it.
 
 Expected: a small CNN learns 32x32 tiles of two photographs, then sees dark branches on blue all over the flower: a unit
-of its last layer, 3.1 on the photograph, ends at 10.65, and noise of the same energy leaves it at 0. (Of `conv_3`: 0.32,
-1.75 and 0.08.) About 25 s, 8 of them the dream.
+of its last layer, 3.08 on the photograph, ends at 10.65, and noise of the same energy leaves it at 0. (A unit of
+`conv_3`: 0.32, 1.75 and 0.08.) About 25 s, 8 of them the dream.
 Your own: `--model FILE.keras --image FILE.png` (or .npy), `--layers NAME ...`, `--units 3 7`; .npy is taken as it is,
 any other from 0 to 1, from 0 to 255 with `--bytes`. `--imagenet InceptionV3` takes the network of the first dreams,
 where its weights are on this machine or can be downloaded.

@@ -25,7 +25,7 @@ IMAGE.flags.writeable = KERNEL.flags.writeable = False
 
 PADDINGS = ("valid", "same")
 MOST_TERMS = 9  # of a sum that is written out: a kernel of 3×3
-MOST_FRAMES = 150  # of a page: 5 MB, and a minute to watch
+MOST_FRAMES = 150  # of a page: 6 MB, and a minute to watch
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ class ExcitingPatches:
         layer: The unit's layer.
         unit: Which of its units, from 0.
         num_images: Of how many images.
-        patches: The strongest first; fewer than asked where the unit is idle elsewhere.
+        patches: The strongest first; fewer than asked where no more lie apart.
     """
 
     layer: str

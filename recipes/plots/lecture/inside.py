@@ -66,7 +66,8 @@ def plot_feature_maps(maps: Any, ax: Axes | None = None) -> Axes:
         rows.append([_stretched(layer.values[..., unit]) for unit in strongest])
         notes.append([str(unit) for unit in strongest])
     names = [f"{layer.layer}\n{'×'.join(map(str, layer.values.shape))}" for layer in layers]
-    ax = ax or new_ax((1.8 + TILE * max(map(len, rows)), 1.3 * TILE * len(rows)))
+    width = max(sum(tile.shape[1] / tile.shape[0] for tile in row) for row in rows)
+    ax = ax or new_ax((1.4 + 1.05 * TILE * width, 0.3 + 1.3 * TILE * len(rows)))
     draw_rows(ax, rows, ["image", *names], notes)
     if len(layers) < len(maps.layers):
         ax.set_title(f"{len(layers)} of {len(maps.layers)} layers", loc="left", fontsize=POINTS)
