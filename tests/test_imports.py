@@ -30,7 +30,12 @@ HOMES = {
     "matplotlib": ("recipes.plots",),
     "keras_tuner": ("recipes.tuning",),
     "grpc": ("recipes.tuning.work",),
-    "tensorflow": ("recipes.training.engines.tensorflow", "recipes.grokking.step", "recipes.tuning.tensorboard"),
+    "tensorflow": (
+        "recipes.training.engines.tensorflow",
+        "recipes.grokking.step",
+        "recipes.tuning.tensorboard",
+        "recipes.lecture.gradient",
+    ),
 }
 
 

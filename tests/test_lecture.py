@@ -5,11 +5,7 @@ import numpy as np
 import pytest
 
 from recipes import build_model
-
-IMAGE = np.array(
-    [[-1, -1, -1, -1, -1], [-1, 1, -1, 1, -1], [-1, -1, 1, -1, -1], [-1, 1, -1, 1, -1], [-1, -1, -1, -1, -1]]
-)
-KERNEL = np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+from recipes.lecture.convolution import IMAGE, KERNEL
 
 
 def test_convolution_relu_and_pooling():

@@ -7,4 +7,8 @@ any network learns and lists what was chosen for it, and `drawing.py` says how i
 has its links, `dense.py` reads the network), and `landscape.py` looks at the loss around any trained model
 (`directions.py` says whereto). Their figures are in `recipes.plots`; each slide has a script in
 `examples/`.
+there a line at all? `lines.py` and `clusters.py` ask which is best, and by which measure; `parameters.py`
+counts what any network learns and lists what was chosen for it. `convolution.py` shows a convolution window by window;
+`inside.py`, `field.py`, `occlusion.py` and `dream.py` look into any trained CNN, through `reach.py`. Their figures are
+in `recipes.plots`; each slide has a script in `examples/`.
 """

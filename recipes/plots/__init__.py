@@ -17,8 +17,11 @@ from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.backpropagation import plot_backpropagation, plot_backward, plot_forward
 from recipes.plots.lecture.choices import plot_choices, plot_hyperparameters, plot_parameters
+from recipes.plots.lecture.convolution import plot_cells, plot_convolution
 from recipes.plots.lecture.drawing import plot_network
+from recipes.plots.lecture.dream import plot_dream, plot_dream_activations
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
+from recipes.plots.lecture.inside import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
 from recipes.plots.lecture.landscape import plot_landscape
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.page import save_page
@@ -29,26 +32,34 @@ __all__ = [
     "plot_backpropagation",
     "plot_backward",
     "plot_calibration",
+    "plot_cells",
     "plot_choices",
     "plot_class_errors",
     "plot_clustering",
     "plot_clusters",
     "plot_confusion",
+    "plot_convolution",
     "plot_curves",
+    "plot_dream",
+    "plot_dream_activations",
     "plot_embedding",
     "plot_errors",
     "plot_evaluation",
+    "plot_feature_maps",
     "plot_forward",
     "plot_grokking",
     "plot_history",
     "plot_hyperparameter",
     "plot_hyperparameters",
+    "plot_kernels",
     "plot_landscape",
     "plot_latent",
     "plot_lines",
     "plot_mistakes",
     "plot_network",
+    "plot_occlusion",
     "plot_parameters",
+    "plot_patches",
     "plot_path",
     "plot_perceptron",
     "plot_predictions",
