@@ -1,7 +1,7 @@
 """The lecture's slides as recipes to run, see and change: on its own examples, and on one's own data and models.
 
 `neuron.py` (threshold and gates) and `perceptron.py` (Rosenblatt's rule beside the gradient) stand on `separate.py`: is
-there a line at all? `lines.py` and `clusters.py` ask which is best, and by which measure; `parameters.py`
-counts what any network learns and lists what was chosen for it. Their figures are in `recipes.plots`; each slide has a
-script in `examples/`.
+there a line at all? `lines.py` and `clusters.py` ask which is best, and by which measure; `descent.py` goes down to the
+best line with Keras' optimizers; `parameters.py` counts what any network learns and lists what was chosen for it. Their
+figures are in `recipes.plots`; each slide has a script in `examples/`.
 """

@@ -16,6 +16,7 @@ from recipes.plots.evaluation import (
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
+from recipes.plots.lecture.descent import plot_descent, plot_descent_lines, plot_descent_losses, plot_surface
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.page import save_page
@@ -29,6 +30,9 @@ __all__ = [
     "plot_clusters",
     "plot_confusion",
     "plot_curves",
+    "plot_descent",
+    "plot_descent_lines",
+    "plot_descent_losses",
     "plot_embedding",
     "plot_errors",
     "plot_evaluation",
@@ -47,6 +51,7 @@ __all__ = [
     "plot_reconstructions",
     "plot_runs",
     "plot_search",
+    "plot_surface",
     "plot_timeline",
     "plot_trials",
     "plot_truth_table",
