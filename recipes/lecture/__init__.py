@@ -2,6 +2,7 @@
 
 `neuron.py` (threshold and gates) and `perceptron.py` (Rosenblatt's rule beside the gradient) stand on `separate.py`: is
 there a line at all? `lines.py` and `clusters.py` ask which is best, and by which measure; `descent.py` goes down to the
-best line with Keras' optimizers; `occam.py` asks how large a model should be; `parameters.py` counts what any network
-learns and lists what was chosen for it. Their figures are in `recipes.plots`; each slide has a script in `examples/`.
+best line with Keras' optimizers; `occam.py` asks how large a model should be, `batches.py` how many rows a step should
+have; `parameters.py` counts what any network learns and lists what was chosen for it. Their figures are in
+`recipes.plots`; each slide has a script in `examples/`.
 """

@@ -19,12 +19,13 @@ from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.descent import plot_descent, plot_descent_lines, plot_descent_losses, plot_surface
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
-from recipes.plots.lecture.sizes import plot_occam
+from recipes.plots.lecture.sizes import plot_batch_sizes, plot_occam
 from recipes.plots.page import save_page
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
 __all__ = [
     "plot_anomaly",
+    "plot_batch_sizes",
     "plot_calibration",
     "plot_class_errors",
     "plot_clustering",

@@ -6,10 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from recipes.lecture.occam import SIZES
-from recipes.plots.style import CHANCE, CURVES, LINE, POINTS, TRAIN, VALIDATION, new_ax
+from recipes.plots.style import CHANCE, CURVES, LINE, MIRRORED, POINTS, TRAIN, VALIDATION, new_ax
 
 MANY, WIDE = 10.0, 30.0  # parameters, and losses, that span more than this factor are drawn on a log axis
 TALLEST = 1e4  # times the best validation loss: what is above leaves the picture, or the rest would be a line
+# Of the learning rates, from the lowest: line style, marker, colour.
+RATE_STYLES = ((":", "o", TRAIN), ("--", "s", VALIDATION), ("-", "^", "black"), ("-.", "D", MIRRORED))
 LOWEST = 30.0  # times below the best validation loss: a training loss of 0 likewise
 
 
@@ -59,3 +61,28 @@ def _limit_heights(occam: Any, ax: Axes) -> None:
     if best > 0 and means.max() > WIDE * max(means.min(), best / LOWEST):
         ax.set_yscale("log", nonpositive="clip")
         ax.set_ylim(max(means.min() / 1.5, best / LOWEST), min(means.max() * 2, best * TALLEST))
+
+
+def plot_batch_sizes(sizes: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
+    """Show what was reached with each batch size, a line for each learning rate; bars are standard errors.
+
+    Args:
+        sizes: What `compare_batch_sizes` returns.
+        ax: Where to draw; a new figure without it.
+        title: Above the axes; what is held constant is said there without it.
+    """
+    ax = ax or new_ax(CURVES)
+    for i, (rate, means, errors) in enumerate(zip(sizes.learning_rates, sizes.means, sizes.errors, strict=True)):
+        style, marker, colour = RATE_STYLES[i % len(RATE_STYLES)]
+        ax.errorbar(np.array(sizes.batch_sizes), means, errors, linestyle=style, marker=marker, color=colour,
+                    markersize=5, linewidth=1.5, capsize=2.5, label=f"rate {rate:g}")  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xticks(sizes.batch_sizes, [f"{size:,}" for size in sizes.batch_sizes])
+    ax.minorticks_off()
+    ax.set(xlabel="batch size", ylabel=f"validation {sizes.metric.replace('_', ' ')}")
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.45, -0.15), ncols=3, fontsize=POINTS)
+    steps = f"{max(sizes.steps):,} to {min(sizes.steps):,} steps" if sizes.held == "epochs" else ""
+    ax.set_title(title or f"{sizes.budget:,} {sizes.held} for all" + (f" ({steps})" if steps else ""), loc="left",
+                 fontsize=POINTS)  # fmt: skip
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
