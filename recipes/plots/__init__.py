@@ -18,6 +18,7 @@ from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.descent import plot_descent, plot_descent_lines, plot_descent_losses, plot_surface
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
+from recipes.plots.lecture.misread import plot_misread
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.lecture.sizes import plot_batch_sizes, plot_occam
 from recipes.plots.page import save_page
@@ -44,6 +45,7 @@ __all__ = [
     "plot_hyperparameters",
     "plot_latent",
     "plot_lines",
+    "plot_misread",
     "plot_mistakes",
     "plot_occam",
     "plot_parameters",
