@@ -83,7 +83,7 @@ def test_it_says_which_rate_each_size_wants(made):
         "Mend: more learning_rates to that side.",
     ]
     assert repr(made) == "<BatchSizes accuracy at 5 epochs each: 8 trainings>"
-    assert "batch size 50" in made._repr_html_()
+    assert "0.8 with rate 1" in made._repr_html_()
     assert made.plot().axes
 
 
@@ -135,3 +135,18 @@ def test_the_example_takes_a_csv(tmp_path, monkeypatch, capsys):
 def test_refusals(digits, arguments, message):
     with refused(message):
         compare_batch_sizes(*digits, **arguments)
+
+
+@pytest.mark.slow
+def test_what_the_example_says():
+    data = load_data("digits")
+    x = data.x.reshape(len(data.x), -1)
+    epochs, steps = (compare_batch_sizes(x, data.y, **budget) for budget in ({"epochs": 20}, {"steps": 720}))
+    assert (epochs.steps, set(steps.steps)) == ((3_600, 900, 240, 60), {720})
+    assert epochs.means[0, 0] > 0.95
+    assert epochs.means[0, -1] < 0.4  # the lowest rate: 60 steps do not get it there
+    assert np.ptp(steps.means[0]) < 0.02
+    for found in (epochs, steps):
+        assert found.best_rates[-1] == 1.0
+        assert found.means[2, :2].max() < 0.5
+        assert found.means.max(axis=0).min() > 0.95

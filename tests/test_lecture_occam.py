@@ -145,6 +145,20 @@ class TestRule:
         assert max(size.size for size in found.sizes if size.mean <= found.limit) == 6
         assert found.sizes[-1].mean / found.simplest.mean == pytest.approx(34, abs=0.5)
 
+    @pytest.mark.slow
+    def test_what_the_example_says_of_ten_columns_and_of_digits(self):
+        data, digits = load_data("diabetes"), load_data("digits")
+        found = occam(data.x, data.y, by="units", sizes=(0, 1, 16), seeds=5)
+        assert found.simplest.size == 0
+        assert found.sizes[-1].mean > 1.3 * found.sizes[0].mean
+        images = digits.x.reshape(len(digits.x), -1)
+        found = occam(images, digits.y, by="units", sizes=(0, 64), seeds=5, epochs=30)
+        assert found.simplest.size == 64
+        some = np.random.default_rng(0).permutation(len(images))[:400]
+        found = occam(images[some], np.eye(10)[digits.y[some]], by="features", sizes=(50, 100, 280, 3000), seeds=5)
+        assert found.peak.size == 280
+        assert found.sizes[-1].mean < 0.5 * min(found.sizes[0].mean, found.sizes[1].mean)
+
 
 class TestFigure:
     def test_it_draws_means_bars_the_limit_and_the_simplest(self, waves):
@@ -177,7 +191,9 @@ class TestFigure:
         ]
         assert repr(found) == "<Occam degree 1 to 3: best 2, simplest 2>"
         assert "1.05 ± 0.1" in found._repr_html_()
-        assert found.plot().axes
+        assert found.plot().axes[0].get_title(loc="left") == "degree 2 is best, none simpler is as good"
+        alike = Occam("degree", sized(1.05, 1.0, spread=0.1), "mean_squared_error", 9, 1)
+        assert plot_occam(alike).get_title(loc="left") == "degree 2 is best, 1 is as good"
 
 
 class TestUsersOwn:

@@ -61,7 +61,7 @@ class TestLayers:
         x = np.kron(digits.x[:80], np.ones((1, 2, 2, 1), np.float32))  # 16x16
         model = build_model(x=x, y=digits.y[:80], body="lenet", seed=0)
         assert check(model, x, digits.y[:80]) == []
-        run = fit(model, x, digits.y[:80], epochs=8, verbose=0)
+        run = fit(model, x, digits.y[:80], epochs=4, verbose=0)
         assert run.history["loss"][-1] < run.history["loss"][0]
         model.save(tmp_path / "lenet.keras")
         again = keras.saving.load_model(tmp_path / "lenet.keras")
@@ -140,3 +140,13 @@ def test_the_example_takes_images_of_ones_own(tmp_path, monkeypatch, capsys, rng
     said = capsys.readouterr().out
     assert f"{61_706 - 7 * 85:,} parameters, 10 epochs" in said  # three classes in the place of ten
     assert (tmp_path / "figures/lenet.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "least"), [("LeNet-5", 0.99), ("modern", 0.994)])
+def test_what_the_example_says_of_mnist(name, least, mnist_folder):
+    """After the last epoch, of the median seed."""
+    example = runpy.run_path(str(ROOT / "examples/lenet.py"))
+    data = load_data("mnist", folder=mnist_folder)
+    _, predicted, _ = example["train"](name, example["EPOCHS"][name], 0, (data.x, data.y, data.x_test))
+    assert np.mean(predicted == data.y_test) >= least

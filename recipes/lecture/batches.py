@@ -107,7 +107,9 @@ class BatchSizes:
         return "\n".join([*lines, *map(str, self.findings)])
 
     def _repr_html_(self) -> str:
-        facts = {f"batch size {s:,}": f"{m.max():.4g}" for s, m in zip(self.batch_sizes, self.means.T, strict=True)}
+        places = [self.learning_rates.index(rate) for rate in self.best_rates]
+        best = zip(self.batch_sizes, self.best_rates, self.means.T[range(len(places)), places], strict=True)
+        facts = {f"batch size {size:,}": f"{value:.4g} with rate {rate:g}" for size, rate, value in best}
         return as_html(f"{self.metric} at {self.budget:,} {self.held}", facts, self.findings)
 
 

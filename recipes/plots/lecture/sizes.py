@@ -36,6 +36,7 @@ def plot_occam(occam: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
     ax.axhline(occam.limit, color=CHANCE, linestyle=":", linewidth=1.2, gid="limit",
                label="best and one standard error")  # fmt: skip
     simplest = occam.simplest
+    other = "none simpler is as good" if simplest is occam.best else f"{simplest.size:,} is as good"
     ax.plot(simplest.parameters, simplest.mean, "*", color="black", markersize=15, markeredgecolor="white", zorder=5,
             gid="simplest", label=f"simplest as good: {occam.by} {simplest.size:,}")  # fmt: skip
     numbers = occam.rows * occam.outputs
@@ -47,9 +48,7 @@ def plot_occam(occam: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
     _limit_heights(occam, ax)
     ax.set(xlabel=f"parameters, by {SIZES[occam.by][0]}", ylabel=occam.loss.replace("_", " "))
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.45, -0.15), ncols=2, fontsize=POINTS)
-    ax.set_title(
-        title or f"{occam.by} {occam.best.size:,} is best, {simplest.size:,} as good", loc="left", fontsize=POINTS
-    )
+    ax.set_title(title or f"{occam.by} {occam.best.size:,} is best, {other}", loc="left", fontsize=POINTS)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 
