@@ -52,14 +52,15 @@ def main() -> None:
     path = options.out / "perceptron.png"
     figure.savefig(path, dpi=150)
     print(f"figure: {path}")
-    page = save_page(options.out / "perceptron.html", "What each mistake teaches a perceptron", frames_of(first),
-                     text="The line after each mistake of Rosenblatt's rule, the lines before it in grey.")  # fmt: skip
+    frames = frames_of(first, 5 if options.quick else MOST_FRAMES)
+    text = "The line after each mistake of Rosenblatt's rule, the lines before it in grey."
+    page = save_page(options.out / "perceptron.html", "What each mistake teaches a perceptron", frames, text=text)
     print(f"page: {page}")
 
 
-def frames_of(run: PerceptronRun) -> Iterator[tuple[Any, str]]:
+def frames_of(run: PerceptronRun, most: int) -> Iterator[tuple[Any, str]]:
     """Draw the line after each mistake, of many those whose numbers grow alike: the first ones turn it most."""
-    numbers = np.unique(np.round(np.geomspace(1, run.num_mistakes + 1, MOST_FRAMES)).astype(int)) - 1
+    numbers = np.unique(np.round(np.geomspace(1, run.num_mistakes + 1, most)).astype(int)) - 1
     rows = np.column_stack([run.points.x, np.ones(len(run.points.x))])
     for number in numbers.tolist():
         weights = run.path[number]
