@@ -1,6 +1,11 @@
 """How many digits do LeNet-5 and a modern small network misread? Both trained on MNIST within minutes on two cores.
 
-EXPECTED
+Expected on MNIST's 10,000 test images after the last epoch, seeds 0, 1, 2: LeNet-5 with the paper's tanh and averages
+(61,706 parameters) 0.9915, 0.9928, 0.9925, the median being 0.9925, in 103 to 166 s each (109 to 121 s of processor) on
+two cores that others used as well; the modern one (98,442) 0.9953, 0.9948, 0.9954, the median 0.9953, in 267 to 284 s
+(208 to 216 s). Both see each image shifted by up to two pixels, for 20 epochs. What was chosen was chosen on 10,000 of
+the training images, seed 0: there LeNet-5 had 0.9875 without shifts, 0.9893 with one pixel, 0.9920 with two, and 0.9927
+with ReLU and max pooling. Six minutes; `--seeds 0 1 2` for all. Your own images: `--npz FILE`.
 Reference: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998), Proceedings of the IEEE 86, section II.
 """
 

@@ -145,7 +145,6 @@ def test_the_example_takes_images_of_ones_own(tmp_path, monkeypatch, capsys, rng
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), [("LeNet-5", 0.99), ("modern", 0.994)])
 def test_what_the_example_says_of_mnist(name, least, mnist_folder):
-    """After the last epoch, of the median seed."""
     example = runpy.run_path(str(ROOT / "examples/lenet.py"))
     data = load_data("mnist", folder=mnist_folder)
     _, predicted, _ = example["train"](name, example["EPOCHS"][name], 0, (data.x, data.y, data.x_test))
