@@ -3,21 +3,26 @@
 Expected: between setosa and versicolor (sepals) a line exists, and Rosenblatt's rule ends on one after 1,451 mistakes,
 of the 22,134 that (R/γ)² allows; the gradient gets all but one row within 20 epochs. Between versicolor and virginica
 (petals) there is none: the rule makes mistakes for ever and its line jumps, the gradient settles at 7 of 100 rows.
-About 15 s, most of it importing Keras. Your own data: `--csv FILE --columns A B --label CLASS`, and `--classes X Y`
-where there are more than two.
+`perceptron.html` shows with a slider how each mistake turns the line. About 20 s, most of it importing Keras.
+Your own data: `--csv FILE --columns A B --label CLASS`, and `--classes X Y` where there are more than two.
 Reference: F. Rosenblatt (1958), The perceptron, Psychological Review 65; A. Novikoff (1962) for the bound.
 """
 
 import argparse
 import csv
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.perceptron import learn_perceptron
-from recipes.plots import plot_errors, plot_mistakes, plot_path
-from recipes.plots.style import new_figure
+from recipes.lecture.perceptron import PerceptronRun, learn_perceptron
+from recipes.plots import plot_errors, plot_mistakes, plot_path, save_page
+from recipes.plots.style import CURVES, new_figure
+
+MOST_FRAMES = 40
 
 
 def main() -> None:
@@ -32,8 +37,10 @@ def main() -> None:
 
     problems = [read_csv(options)] if options.csv else iris()
     figure = new_figure((13, 4.2 * len(problems)))
+    first = None
     for problem, axes in zip(problems, figure.subplots(len(problems), 4, squeeze=False), strict=True):
         rosenblatt = learn_perceptron(**problem, epochs=10 if options.quick else 1000)
+        first = first or rosenblatt
         gradient = learn_perceptron(**problem, epochs=100 if options.quick else 10_000, rule="gradient")
         print(rosenblatt, gradient, sep="\n\n", end="\n\n")
         plot_path(rosenblatt, axes[0], title="Rosenblatt's rule")
@@ -45,6 +52,23 @@ def main() -> None:
     path = options.out / "perceptron.png"
     figure.savefig(path, dpi=150)
     print(f"figure: {path}")
+    frames = frames_of(first, 5 if options.quick else MOST_FRAMES)
+    text = "The line after each mistake of Rosenblatt's rule, the lines before it in grey."
+    page = save_page(options.out / "perceptron.html", "What each mistake teaches a perceptron", frames, text=text)
+    print(f"page: {page}")
+
+
+def frames_of(run: PerceptronRun, most: int) -> Iterator[tuple[Any, str]]:
+    """Draw the line after each mistake, of many those whose numbers grow alike: the first ones turn it most."""
+    numbers = np.unique(np.round(np.geomspace(1, run.num_mistakes + 1, most)).astype(int)) - 1
+    rows = np.column_stack([run.points.x, np.ones(len(run.points.x))])
+    for number in numbers.tolist():
+        weights = run.path[number]
+        wrong = int(((rows @ weights > 0) != run.points.is_second).sum())
+        so_far = replace(run, path=run.path[: number + 1], best=weights)
+        figure = new_figure(CURVES)
+        plot_path(so_far, figure.add_subplot(), title=f"{wrong} of {len(rows):,} rows on the wrong side")
+        yield figure, f"mistake {number:,} of {run.num_mistakes:,}: {wrong} of {len(rows):,} rows on the wrong side"
 
 
 def iris() -> list[dict]:

@@ -19,7 +19,7 @@ from cheatsheet.finding import unfit_target
 from cheatsheet.head import QUANTILES, Head, decided
 from cheatsheet.rules.data import require_same_rows
 from cheatsheet.table import canonical_loss
-from recipes.bodies import BODIES
+from recipes.bodies import BODIES, OF_IMAGES
 from recipes.features import (
     as_features,
     in_order,
@@ -71,8 +71,9 @@ def build_model(
         y: Training target, for task, width, loss and scale; likewise.
         input_shape: Shape of one example, such as `(28, 28, 1)`, where there is no `x`.
         num_classes: Number of classes or labels, where there is no `y`.
-        body: `"mlp"`, `"cnn"` for images, `"sequence"` for `(n, steps, features)`, or a function that returns a list of
-            Keras layers. Without it an MLP, before which images and sequences are flattened, and a line says so.
+        body: `"mlp"`, `"cnn"` or `"lenet"` for images, `"sequence"` for `(n, steps, features)`, or a function that
+            returns a list of Keras layers. Without it an MLP, before which images and sequences are flattened, and a
+            line says so.
         loss: Name of another loss of the task's, or a Keras loss.
         activation: Another last activation; `"lecture"` is the slide's, to the letter.
         quantiles: The quantiles of `task="quantile"`.
@@ -226,15 +227,22 @@ def _body_maker(body: Body, options: dict[str, Any], shape: tuple[int, ...] | No
     dropout = options.get("dropout", 0.0)
     if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout is a fraction, 0 <= dropout < 1. Received: dropout={options['dropout']!r}.")
-    if body == "cnn" and shape is not None:
+    if body in OF_IMAGES and shape is not None:
         if len(shape) == 2 and shape[1] <= MOST_FEATURES:
             raise ValueError(
-                f"body='cnn' expects images, but examples of shape {shape} look like {shape[0]} steps of "
+                f"body={body!r} expects images, but examples of shape {shape} look like {shape[0]} steps of "
                 f"{count(shape[1], 'feature')}. Use body='sequence'; for images say x[..., None]."
             )
         image = shape if len(shape) != 2 else (*shape, 1)  # grey ones get their channel axis in the model
-        require_image(image, "body='cnn'", "use body='mlp', or reshape x")
-        _require_halvable(shape, len(options.get("filters", known["filters"].default)))
+        require_image(image, f"body={body!r}", "use body='mlp', or reshape x")
+        if body == "cnn":
+            _require_halvable(shape, len(options.get("filters", known["filters"].default)))
+        elif min(shape[:2]) < (least := 16 if options.get("padding") == "valid" else 12):
+            raise ValueError(  # smaller ones leave nothing for S4 to pool
+                f"body='lenet' expects images of {least}x{least} pixels at least. Received: {shape[0]}x{shape[1]}. "
+                f"Use body='cnn', or enlarge x: np.kron(x, np.ones((1, {-(-least // min(shape[:2]))}, "
+                f"{-(-least // min(shape[:2]))}, 1)))."
+            )
     if body == "sequence" and shape is not None and len(shape) != 2:
         fix = "For images use body='cnn'" if len(shape) == 3 else "Use x[..., None] for one feature, or body='mlp'"
         raise ValueError(f"body='sequence' expects (n, steps, features), but one example has shape {shape}. {fix}.")
@@ -268,7 +276,7 @@ def _require_halvable(shape: tuple[int, ...], num_blocks: int) -> None:
 def _input_layers(shape: tuple[int, ...], features: np.ndarray | None, body: Body) -> list[keras.Layer]:
     """Make what comes before the body: the channel axis of grey images, and the scale of the data."""
     layers: list[keras.Layer] = []
-    if body == "cnn" and len(shape) == 2:
+    if body in OF_IMAGES and len(shape) == 2:
         layers.append(keras.layers.Reshape((*shape, 1), name="add_channel", dtype=full_precision()))
         features = None if features is None else features[..., None]
     if features is not None:  # one scale for each index of the last axis: a table's column, an image's channel

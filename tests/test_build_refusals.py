@@ -65,7 +65,7 @@ def test_data_in_the_place_of_the_task():
         ),
         (
             {"task": "binary", "body": "cn"},
-            "Unknown body. Received: body='cn'. Expected one of mlp, cnn, sequence. Did you mean 'cnn'?",
+            "Unknown body. Received: body='cn'. Expected one of mlp, cnn, lenet, sequence. Did you mean 'cnn'?",
         ),
         (
             {"task": "binary", "units": 64},

@@ -286,6 +286,7 @@ class TestUsersData:
         runpy.run_path(str(ROOT / "examples/perceptron.py"), run_name="__main__")
         assert "down or up from a and b, 4 rows" in capsys.readouterr().out
         assert (tmp_path / "figures/perceptron.png").is_file()
+        assert "mistake 1 of " in (tmp_path / "figures/perceptron.html").read_text()
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -18,12 +18,15 @@ from recipes.plots.history import plot_history, plot_runs
 from recipes.plots.lecture.backpropagation import plot_backpropagation, plot_backward, plot_forward
 from recipes.plots.lecture.choices import plot_choices, plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.convolution import plot_cells, plot_convolution
+from recipes.plots.lecture.descent import plot_descent, plot_descent_lines, plot_descent_losses, plot_surface
 from recipes.plots.lecture.drawing import plot_network
 from recipes.plots.lecture.dream import plot_dream, plot_dream_activations
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.inside import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
 from recipes.plots.lecture.landscape import plot_landscape
+from recipes.plots.lecture.misread import plot_misread
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
+from recipes.plots.lecture.sizes import plot_batch_sizes, plot_occam
 from recipes.plots.page import save_page
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
@@ -31,6 +34,7 @@ __all__ = [
     "plot_anomaly",
     "plot_backpropagation",
     "plot_backward",
+    "plot_batch_sizes",
     "plot_calibration",
     "plot_cells",
     "plot_choices",
@@ -40,6 +44,9 @@ __all__ = [
     "plot_confusion",
     "plot_convolution",
     "plot_curves",
+    "plot_descent",
+    "plot_descent_lines",
+    "plot_descent_losses",
     "plot_dream",
     "plot_dream_activations",
     "plot_embedding",
@@ -55,8 +62,10 @@ __all__ = [
     "plot_landscape",
     "plot_latent",
     "plot_lines",
+    "plot_misread",
     "plot_mistakes",
     "plot_network",
+    "plot_occam",
     "plot_occlusion",
     "plot_parameters",
     "plot_patches",
@@ -67,6 +76,7 @@ __all__ = [
     "plot_reconstructions",
     "plot_runs",
     "plot_search",
+    "plot_surface",
     "plot_timeline",
     "plot_trials",
     "plot_truth_table",
