@@ -14,7 +14,7 @@ from recipes.plots.evaluation import (
     plot_recall,
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
-from recipes.plots.history import plot_history, plot_runs
+from recipes.plots.history import plot_history, plot_runs, plot_spread
 from recipes.plots.lecture.choices import plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
@@ -47,6 +47,7 @@ __all__ = [
     "plot_reconstructions",
     "plot_runs",
     "plot_search",
+    "plot_spread",
     "plot_timeline",
     "plot_trials",
     "plot_truth_table",
