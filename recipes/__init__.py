@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from recipes.grokking.result import GrokRun as GrokRun
     from recipes.running.programs import clear_programs as clear_programs
     from recipes.training.audit import audit as audit
+    from recipes.training.cross_validate import cross_validate as cross_validate
     from recipes.training.fit import fit as fit
+    from recipes.training.fit_many import fit_many as fit_many
     from recipes.training.run import Run as Run
+    from recipes.training.runs import Runs as Runs
     from recipes.training.save import load as load
     from recipes.tuning.record.folder import OtherSearchError as OtherSearchError
     from recipes.tuning.search import Search as Search
@@ -29,13 +32,16 @@ _HOME = {
     "GrokRun": "grokking.result",
     "OtherSearchError": "tuning.record.folder",
     "Run": "training.run",
+    "Runs": "training.runs",
     "Search": "tuning.search",
     "audit": "training.audit",
     "build_autoencoder": "autoencoder.build",
     "build_model": "build",
     "clear_programs": "running.programs",
+    "cross_validate": "training.cross_validate",
     "diagnose": "diagnosis.diagnose",
     "fit": "training.fit",
+    "fit_many": "training.fit_many",
     "grok": "grokking.grok",
     "load": "training.save",
     "load_data": "datasets",

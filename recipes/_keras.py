@@ -29,10 +29,14 @@ ATTRIBUTES = {
     ),
     "Sequential": ("_functional",),
     "Functional": ("_layers",),
-    "CompileLoss": ("_user_loss", "_user_loss_weights"),
-    "CompileMetrics": ("_user_metrics", "_user_weighted_metrics"),
+    "CompileLoss": ("_flat_losses", "_user_loss", "_user_loss_weights"),
+    "CompileMetrics": ("_user_metrics", "_user_weighted_metrics", "_flat_metrics", "_flat_weighted_metrics"),
+    "MeanMetricWrapper": ("_fn", "_fn_kwargs"),
     "Optimizer": ("_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"),
     "Adam": ("_momentums", "_velocities"),
+    "RMSprop": ("_velocities", "_momentums", "_average_gradients"),
+    "Adagrad": ("_accumulators",),
+    "Adadelta": ("_accumulated_grads", "_accumulated_delta_vars"),
     "LossFunctionWrapper": ("_fn_kwargs",),  # from_logits and kin
     "SpatialDropout1D": ("_get_noise_shape",),
     "Callback": ("on_batch_end._is_default",),  # a hook that does nothing

@@ -131,8 +131,8 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "DataError", "GrokRun", "OtherSearchError", "Run", "Search", "audit", "build_autoencoder", "build_model",
-        "clear_programs", "diagnose", "fit", "grok", "load", "load_data", "tune",
+        "DataError", "GrokRun", "OtherSearchError", "Run", "Runs", "Search", "audit", "build_autoencoder",
+        "build_model", "clear_programs", "cross_validate", "diagnose", "fit", "fit_many", "grok", "load", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

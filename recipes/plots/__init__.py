@@ -14,7 +14,7 @@ from recipes.plots.evaluation import (
     plot_recall,
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
-from recipes.plots.history import plot_history, plot_runs
+from recipes.plots.history import plot_history, plot_runs, plot_spread
 from recipes.plots.lecture.backpropagation import plot_backpropagation, plot_backward, plot_forward
 from recipes.plots.lecture.choices import plot_choices, plot_hyperparameters, plot_parameters
 from recipes.plots.lecture.convolution import plot_cells, plot_convolution
@@ -76,6 +76,7 @@ __all__ = [
     "plot_reconstructions",
     "plot_runs",
     "plot_search",
+    "plot_spread",
     "plot_surface",
     "plot_timeline",
     "plot_trials",

@@ -78,6 +78,38 @@ def _write_verdict(ax: Axes, finding: Finding) -> None:
     ax.set_title("\n".join(textwrap.wrap(text, letters)), loc="left", fontsize=POINTS, color=colour)
 
 
+def plot_spread(runs: Any, ax: Axes | None = None) -> Axes:
+    """Show what many networks have in common: the median of their curves, and the band that holds half of them.
+
+    The curves themselves are drawn faintly behind, and the verdict on the median stands above.
+
+    Args:
+        runs: A `Runs`.
+        ax: Where to draw; a new figure without it.
+    """
+    ax = ax or new_ax(CURVES)
+    drawn: list[float] = []
+    for name, colour, style, label in (("loss", TRAIN, "-", "training"), ("val_loss", VALIDATION, "--", "validation")):
+        values = runs.history.get(name)
+        if values is None:
+            continue
+        epochs = np.arange(1, values.shape[1] + 1)
+        low, middle, high = np.nanpercentile(values, [25, 50, 75], axis=0)
+        ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=max(0.08, 1 / len(values)), linestyle=style)
+        ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(epochs, middle, style, color=colour, label=f"{label}, median of {len(values)}")
+        drawn += [value for value in values.ravel() if math.isfinite(value)]
+    if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
+        ax.set_yscale("log")
+    ax.set(xlabel="epoch", ylabel="loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+    if runs.findings:
+        _write_verdict(ax, runs.findings[0])
+    return ax
+
+
 def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curve: str = "val_loss") -> Axes:
     """Show how several runs compare, and what the verdict on each was.
 

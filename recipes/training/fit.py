@@ -18,7 +18,7 @@ from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream, pass_on
-from recipes.training.engines.engine import EngineUsed, Job, Plan, stopping_after
+from recipes.training.engines.engine import EngineUsed, Job, Outcome, Plan, stopping_after
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
@@ -220,6 +220,26 @@ def train_as_planned(
         finally:
             if line is not None:
                 line.close()
+    taken = resume.first_steps if resume else steps_before
+    seconds = time.perf_counter() - start + (resume.seconds if resume else 0.0)
+    return judged(Job(model, data, plan), outcome, EngineUsed(chosen.name, outcome.how, why), seconds=seconds,
+                  steps=steps_of(model) - taken, interrupted=interrupt.requested)  # fmt: skip
+
+
+def judged(
+    job: Job, outcome: Outcome, engine: EngineUsed, *, seconds: float, steps: int, interrupted: bool = False
+) -> Run:
+    """Make a `Run` of what has become of a job: its history as plain numbers, and what `diagnose` says of it.
+
+    Args:
+        job: What was asked for; its model is trained, and gets the signature of its data.
+        outcome: What the engine said.
+        engine: Which it was.
+        seconds: From call to return.
+        steps: Batches that were trained on.
+        interrupted: Whether Ctrl-C ended it.
+    """
+    model, data, plan = job.model, job.data, job.plan
     remember(model, data.signature)
     history = {name: [_plain(value) for value in values] for name, values in outcome.history.items()}
     spread = _spread(model, data, history) if data.reconstructs else None
@@ -234,17 +254,17 @@ def train_as_planned(
         model=model,
         history=history,
         findings=[*findings, *data.findings],  # the verdict on the curve is the headline
-        engine=EngineUsed(chosen.name, outcome.how, why),
+        engine=engine,
         seed=plan.seed,
-        seconds=time.perf_counter() - start + (resume.seconds if resume else 0.0),
-        steps=steps_of(model) - (resume.first_steps if resume else steps_before),
+        seconds=seconds,
+        steps=steps,
         steps_per_second=outcome.steps_per_second,
         signature=data.signature,
         chance=data.chance,
         least=data.least,
         spread=spread,
         kept=best,
-        interrupted=interrupt.requested,
+        interrupted=interrupted,
     )
 
 

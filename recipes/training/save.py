@@ -60,7 +60,7 @@ def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -
 
 
 def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Read what `Run.save` wrote, or a `.keras` file; either may come from anywhere.
+    """Read what `Run.save` or `Runs.save` wrote, or a `.keras` file; either may come from anywhere.
 
     Files are judged before Keras sees them: only layers and kin of Keras, of this package, registered in this process
     or named in `custom_objects` are allowed, in bounded numbers and sizes, and no file runs code. A pickle can be
@@ -71,8 +71,8 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
         custom_objects: Classes and functions of your own in the model, by their names.
 
     Returns:
-        The `Run`, whose model predicts to the bit what it did and trains on where it stopped; of a file the
-        `keras.Model`.
+        The `Run`, whose model predicts to the bit what it did and trains on where it stopped; of many the `Runs`; of a
+        file the `keras.Model`.
 
     Raises:
         FileNotFoundError: where nothing is there.
@@ -82,6 +82,13 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
     path = as_path(path, "load reads the folder of a saved run, or a .keras file. Name it: load('wards').")
     if not path.is_dir():
         return read_model(path, custom_objects)
+    from recipes.training.save_many import holds_runs, load_all
+
+    return load_all(path, custom_objects) if holds_runs(path) else load_run(path, custom_objects)
+
+
+def load_run(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Run:
+    """Read the folder of one saved run; see `load`."""
     facts = _read_facts(path)
     contents = {}
     for name in (MODEL, HISTORY):

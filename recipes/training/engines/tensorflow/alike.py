@@ -105,6 +105,52 @@ def identity_but_widths(model: keras.Sequential, widths: Sequence[int]) -> str |
     return walk.digest()
 
 
+_TOLD: dict[str, bool] = {}
+
+
+def is_told_by_its_configuration(model: keras.Sequential, build: Callable[[keras.Model], None]) -> bool:
+    """Say whether everything that tracing can read of a model is in its configuration, but for widths and numbers.
+
+    A twin is made from the configuration and written down as the model is: what was set on a layer, an optimizer or a
+    class afterwards makes the two differ. It is made once for all models that are written down alike.
+
+    Args:
+        model: A built and compiled `Sequential`.
+        build: Creates every variable of the twin.
+    """
+    digest = _but_numbers(model)
+    if digest is None or not is_known_throughout(model):
+        return False
+    if digest not in _TOLD:
+        twin = keras.Sequential.from_config(with_seeds(model.get_config()))
+        twin.compile_from_config(model.get_compile_config())
+        build(twin)
+        _TOLD[digest] = _but_numbers(twin) == digest
+    return _TOLD[digest]
+
+
+def _but_numbers(model: keras.Sequential) -> str | None:
+    """Make a text that is equal for models that differ in numbers, widths of `Dense` and rates of dropout alone."""
+    functional = model._functional
+    if functional is not None and [*functional.layers] != [*functional._layers]:
+        return None
+    kinds = (keras.layers.Dense, keras.layers.Dropout)
+    walk = Walk(names=_reads_names(model), model=model, free=[one for one in model.layers if type(one) in kinds])
+    try:
+        walk.model(model)
+        walk.value([*model.layers])
+    except (Unknown, RecursionError):
+        return None
+    return walk.digest()
+
+
+def with_seeds(config: Any) -> Any:
+    """Put a seed into the configuration wherever Keras would draw one from Python's global generator."""
+    if isinstance(config, dict):
+        return {name: 0 if name == "seed" and value is None else with_seeds(value) for name, value in config.items()}
+    return [with_seeds(item) for item in config] if isinstance(config, list) else config
+
+
 def _of_dropout(layer: keras.layers.Dropout) -> list[str]:
     """Write down everything of a dropout layer but its rate and what has been made of it by calling it."""
     walk = Walk(names=False, free=[layer])

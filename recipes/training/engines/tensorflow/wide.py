@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from recipes.training.engines.tensorflow.alike import identity_but_widths, is_known_throughout
+from recipes.training.engines.tensorflow.alike import identity_but_widths, is_known_throughout, with_seeds
 from recipes.training.engines.tensorflow.state import lifted, state_of, values_of
 
 LEAST_WIDTH = 128  # of the program's hidden layers; wider ones are rounded up to powers of two
@@ -71,7 +71,7 @@ def lent(
 
 def widened(model: keras.Model, config: dict[str, Any]) -> keras.Sequential:
     """Make the wider network, compiled as this one is; its own numbers mean nothing."""
-    made = keras.Sequential.from_config(_with_seeds(config))
+    made = keras.Sequential.from_config(with_seeds(config))
     made.compile_from_config(model.get_compile_config())
     return made
 
@@ -85,13 +85,6 @@ def wide_key(model: keras.Model, config: dict[str, Any]) -> str | None:
         if layer["class_name"] == "Dense"
     }
     return identity_but_widths(model, [widths[name] for name in names[:-1]])
-
-
-def _with_seeds(config: Any) -> Any:
-    """Put a seed into the configuration wherever Keras would draw one from Python's global generator."""
-    if isinstance(config, dict):
-        return {name: 0 if name == "seed" and value is None else _with_seeds(value) for name, value in config.items()}
-    return [_with_seeds(item) for item in config] if isinstance(config, list) else config
 
 
 class Wide:

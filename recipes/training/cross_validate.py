@@ -1,0 +1,273 @@
+"""Scores on rows that a network has not seen, fold by fold, at the price of little more than one training."""
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from cheatsheet.common.arguments import require_whole
+from cheatsheet.common.arrays import as_array
+from cheatsheet.common.tables import is_table
+from cheatsheet.common.words import count, digits
+from recipes.build import build_model
+from recipes.running.show import as_html
+from recipes.training.data.prepare import prepare
+from recipes.training.engines.description import LIFTED
+from recipes.training.engines.engine import Job, Plan
+from recipes.training.fit_many import train_jobs
+from recipes.training.runs import Runs, standard_error
+
+Build = str | Callable[..., keras.Model]
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What came out of the folds.
+
+    Attributes:
+        scores: Each quantity on the rows that were held out, `(folds,)`; of repeats one behind the other.
+        predictions: Outputs for each row by the network that had not seen it `(n, units)`, the mean over repeats; NaN
+            for rows that no fold held out.
+        folds: The rows that trained and those that were held out, of each fold.
+        runs: The trainings.
+    """
+
+    scores: dict[str, np.ndarray]
+    predictions: np.ndarray = field(repr=False)
+    folds: tuple[tuple[np.ndarray, np.ndarray], ...] = field(repr=False)
+    runs: Runs = field(repr=False)
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Each score's mean over the folds."""
+        return {name: float(values.mean()) for name, values in self.scores.items()}
+
+    @property
+    def standard_error(self) -> dict[str, float]:
+        """The standard error of each mean, as if folds were independent; since they share rows it is rather too small.
+
+        Y. Bengio and Y. Grandvalet (2004), No unbiased estimator of the variance of K-fold cross-validation, JMLR 5.
+        """
+        return {name: standard_error(values) for name, values in self.scores.items()}
+
+    def __str__(self) -> str:
+        lines = [f"{count(len(self.folds), 'fold')} in {self.runs.seconds:.1f} s; {self.runs.how}"]
+        lines += [
+            f"{name}: {digits(self.mean[name])} ± {digits(self.standard_error[name])} (by fold: "
+            f"{', '.join(map(digits, values))})"
+            for name, values in self.scores.items()
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<CrossValidation of {count(len(self.folds), 'fold')}, loss {digits(self.mean['loss'])}>"
+
+    def _repr_html_(self) -> str:
+        facts = {name: f"{digits(self.mean[name])} ± {digits(self.standard_error[name])}" for name in self.scores}
+        return as_html(f"Cross-validation, {count(len(self.folds), 'fold')}", facts)
+
+
+def cross_validate(
+    build: Build,
+    x: Any,
+    y: Any,
+    *,
+    cv: Any = 5,
+    repeats: int = 1,
+    groups: Any = None,
+    epochs: int = 1,
+    batch_size: int = 32,
+    patience: int | None = None,
+    validation_split: float = 0.0,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    seed: int = 0,
+    verbose: str | int = "auto",
+    engine: str = "auto",
+    **options: Any,
+) -> CrossValidation:
+    """Train a network on each fold's rows and score it on the rest; the folds train at once.
+
+    Nothing of the held-out rows reaches the training: scale, classes and class weights are found on each fold's own
+    rows, and early stopping, where it is asked for, watches a part of these.
+
+    Args:
+        build: A task of the cheatsheet, such as `"binary"`, for `build_model`; or a function that is called with the
+            training rows of a fold, `build(x, y)`, or with nothing, `build()`, and gives a compiled model.
+        x: Inputs `(n, ...)`, an array or a table.
+        y: Targets `(n,)` or `(n, k)`.
+        cv: Number of folds, shuffled by the seed, and for classes stratified; or a splitter of scikit-learn; or a list
+            of (training rows, held-out rows).
+        repeats: So many times, each with other folds and other weights.
+        groups: Of each row, `(n,)`: rows of a group stay together (`GroupKFold`, or the splitter's own way).
+        epochs: As for `fit`, like the next.
+        batch_size: Rows a step.
+        patience: Epochs without a lower loss on `validation_split` of the training rows.
+        validation_split: Share of each fold's training rows to watch.
+        sample_weight: Of each row; held-out rows are not weighted.
+        class_weight: As for `fit`, found on the training rows.
+        seed: Of folds, weights and order.
+        verbose: 0 is silent.
+        engine: As for `fit_many`.
+        **options: For `build_model`, such as `units=(64, 32)`.
+
+    Returns:
+        `CrossValidation`: `scores` of each fold, `mean`, `standard_error`, `predictions` out of fold, `runs`.
+
+    Raises:
+        ValueError: for fewer rows than folds; for `patience` without `validation_split`; for a function that gives a
+            model which holds constants of other rows than it was called with.
+        DataError: as `fit`.
+    """
+    start = time.perf_counter()
+    require_whole("repeats", repeats, 1)
+    require_whole("epochs", epochs, 1)
+    require_whole("batch_size", batch_size, 1)
+    require_whole("seed", seed, 0)
+    if patience is not None:
+        require_whole("patience", patience, 1)
+        if not validation_split:
+            raise ValueError(
+                f"patience={patience} needs rows to watch, and those held out must not be seen. "
+                "Pass validation_split=0.2, a share of each fold's training rows."
+            )
+    if options and not isinstance(build, str):
+        raise TypeError(f"{', '.join(options)}: options are for build_model, and build is a function.")
+    target = as_array(y, "y")
+    if len(target) != _num_rows(x):
+        raise ValueError(f"x has {_num_rows(x):,} rows and y has {len(target):,}. Expected one target for each row.")
+    folds = _folds(cv, target, groups, repeats, seed)
+    jobs, held_rows = [], []
+    with_x = takes_rows(build)
+    for i, (rows, held) in enumerate(folds):
+        x_rows, y_rows = rows_of(x, rows), rows_of(y, rows)
+        model = _built(build, x_rows, y_rows, seed + i, with_x, options)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        data = prepare(model, x_rows, y_rows, sample_weight=weight, class_weight=class_weight, seed=seed + i,
+                       validation_split=validation_split)  # fmt: skip
+        jobs.append(Job(model, data, Plan(epochs, batch_size, True, seed + i, patience=patience)))
+        held_rows.append(held)
+    if not with_x:
+        _require_no_constants([job.model for job in jobs])
+    runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start)
+    scores, sums, times = [], None, np.zeros(len(target))
+    for run, held in zip(runs, held_rows, strict=True):
+        x_held, y_held = rows_of(x, held), rows_of(y, held)
+        scores.append(run.evaluate(x_held, y_held))
+        outputs = np.asarray(run.predict(x_held), dtype=np.float64)
+        sums = np.zeros((len(target), *outputs.shape[1:])) if sums is None else sums
+        sums[held] += outputs
+        times[held] += 1
+    assert sums is not None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        predictions = sums / times.reshape(-1, *[1] * (sums.ndim - 1))
+    names = [name for name in scores[0] if all(np.ndim(score.get(name, ())) == 0 and name in score for score in scores)]
+    by_name = {name: np.array([float(score[name]) for score in scores]) for name in names}
+    return CrossValidation(by_name, predictions, tuple(folds), Runs(runs.runs, runs.how, time.perf_counter() - start))
+
+
+def rows_of(values: Any, rows: np.ndarray) -> Any:
+    """Take these rows of an array, a list, a table or a sparse matrix, in the container that it came in."""
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    if is_table(values):
+        return values.take(rows) if hasattr(values, "take") else values[rows]
+    if hasattr(values, "tocsr"):
+        return values.tocsr()[rows]
+    if isinstance(values, list | tuple):
+        return [values[i] for i in rows]
+    return values[rows]
+
+
+def takes_rows(build: Build) -> bool:
+    """Say whether a builder is given the training rows of its fold."""
+    if isinstance(build, str):
+        return True
+    if isinstance(build, keras.Model):
+        raise TypeError(
+            "build is a model, which has one set of weights, and may know the scale of rows that are held out. "
+            "Pass a function that makes it: build=lambda x, y: build_model(..., x=x, y=y)."
+        )
+    if not callable(build):
+        raise TypeError(f"build is a task such as 'binary', or a function. Received: {build!r}.")
+    needed = [p for p in inspect.signature(build).parameters.values()
+              if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]  # fmt: skip
+    if len(needed) not in (0, 2):
+        raise TypeError(f"build takes (x, y) or nothing. Received a function of {count(len(needed), 'argument')}.")
+    return len(needed) == 2
+
+
+def _built(build: Build, x: Any, y: Any, seed: int, with_rows: bool, options: dict[str, Any]) -> keras.Model:
+    if isinstance(build, str):
+        return build_model(build, x=x, y=y, seed=seed, **options)
+    model = build(x, y) if with_rows else build()
+    if not isinstance(model, keras.Model) or not model.compiled:
+        raise TypeError(f"build must give a compiled Keras model. Received: {type(model).__name__}.")
+    return model
+
+
+def _require_no_constants(models: Sequence[keras.Model]) -> None:
+    """Refuse models that were made without their fold's rows and hold constants of data all the same.
+
+    Raises:
+        ValueError: naming the layer.
+    """
+    for model in models:
+        for layer in model._flatten_layers(include_self=False):
+            names = LIFTED.get(type(layer).__name__, ())
+            if type(layer).__name__ == "Normalization" and any(
+                getattr(layer, name, None) is not None for name in names
+            ):
+                raise ValueError(
+                    f"The layer {layer.name!r} holds the mean and variance of data, and build() was given no rows: "
+                    "they are of rows that are held out, too. Take the training rows, build(x, y), and adapt it to x."
+                )
+
+
+def _folds(cv: Any, y: np.ndarray, groups: Any, repeats: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for repeat in range(repeats):
+        if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
+            require_whole("cv", cv, 2)
+            if len(y) < cv:
+                raise ValueError(f"cv={cv} folds of {count(len(y), 'row')} leave some without a row.")
+            options = {"n_splits": int(cv), "shuffle": True, "random_state": seed + repeat}
+            if groups is not None:
+                splitter = GroupKFold(**options)
+            else:
+                splitter = StratifiedKFold(**options) if _is_of_classes(y, int(cv)) else KFold(**options)
+        else:
+            splitter = cv
+        if hasattr(splitter, "get_n_splits"):
+            parts = splitter.split(np.zeros((len(y), 1)), y, groups)
+        elif isinstance(splitter, list | tuple):
+            parts = splitter
+        else:
+            raise TypeError(
+                f"cv is a number of folds, a splitter of scikit-learn, or a list of (training rows, held-out rows). "
+                f"Received: {cv!r}."
+            )
+        for rows, held in parts:
+            found.append((np.asarray(rows), np.asarray(held)))
+    for rows, held in found:
+        if len(np.intersect1d(rows, held)):
+            raise ValueError("A fold trains on rows that it holds out.")
+    return found
+
+
+def _is_of_classes(y: np.ndarray, num_folds: int) -> bool:
+    """Are these classes, with at least one row of each for every fold?"""
+    if y.ndim > 1 or (y.dtype.kind == "f" and not (y == np.rint(y)).all()):
+        return False
+    counts = np.unique(y, return_counts=True)[1]
+    return len(counts) < len(y) / 2 and int(counts.min()) >= num_folds
+
+
+def _num_rows(x: Any) -> int:
+    return x.shape[0] if hasattr(x, "shape") else len(x)

@@ -1,0 +1,286 @@
+"""A Keras model as a plain value: all that a stacked program is made from, so that equal values make equal programs."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from recipes.training.engines.many.layers import LAYERS
+from recipes.training.engines.many.optimizers import OPTIMIZERS
+
+PRECISIONS = ("float32", "float64")
+_NOT_READ = ("name", "dtype", "seed", "trainable")  # of a layer's configuration, by a step
+_REGULARIZERS = ("L1", "L2", "L1L2")
+
+
+class Unsuited(Exception):
+    """What keeps a model from being stacked, in words."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One layer of a network.
+
+    Attributes:
+        kind: Its class, a key of `LAYERS`.
+        settings: What a step reads of its configuration, by name.
+        shapes: Of its trainable variables, in their order.
+        statistics: Shapes of the others, which training changes too.
+        constants: Shapes of its constants, such as the mean of a `Normalization`.
+        penalized: Which of the trainable variables have a regularizer.
+        decayed: Which of them the optimizer's decay reaches.
+        draws: Whether it draws random numbers.
+    """
+
+    kind: str
+    settings: tuple[tuple[str, Any], ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
+    statistics: tuple[tuple[int, ...], ...] = ()
+    constants: tuple[tuple[int, ...], ...] = ()
+    penalized: tuple[bool, ...] = ()
+    decayed: tuple[bool, ...] = ()
+    draws: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A loss or a metric: a function of truth and prediction that gives a number for each row.
+
+    Attributes:
+        name: In the history.
+        function: Of Keras or this package.
+        options: Its keyword arguments.
+        weighted: Whether sample weights count.
+        root: Whether the square root of the mean is shown.
+        precision: In which Keras computes it; `None` for that of the network.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    options: tuple[tuple[str, Any], ...] = ()
+    weighted: bool = False
+    root: bool = False
+    precision: str | None = None
+
+    def values(self, truth: Any, prediction: Any) -> Any:
+        """Give the value of each row."""
+        precision = self.precision or prediction.dtype
+        # As Keras' losses do, for which a tensor of that precision is still the one that remembers its logits.
+        prediction = keras.ops.convert_to_tensor(prediction, precision)
+        return self.function(keras.ops.convert_to_tensor(truth, precision), prediction, **dict(self.options))
+
+
+@dataclass(frozen=True)
+class Network:
+    """What K networks have in common, hidden widths included.
+
+    Attributes:
+        parts: Its layers, in order.
+        precision: `"float32"` or `"float64"`.
+        loss: What is minimised.
+        metrics: What is watched besides.
+        optimizer: A key of `OPTIMIZERS`.
+        flags: What of the optimizer decides which operations there are.
+    """
+
+    parts: tuple[Part, ...]
+    precision: str
+    loss: Measured
+    metrics: tuple[Measured, ...]
+    optimizer: str
+    flags: tuple[tuple[str, Any], ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The quantities that a program gives for each epoch, without those of the validation."""
+        return ["loss", *(metric.name for metric in self.metrics)]
+
+
+def read(model: keras.Model) -> Network:
+    """Read a built and compiled model.
+
+    Raises:
+        Unsuited: for anything that a stacked program does not compute as Keras does.
+    """
+    if type(model) is not keras.Sequential:
+        raise Unsuited(f"it is a {type(model).__name__}, and Sequential models alone are stacked")
+    policies = {layer.dtype_policy.name for layer in model.layers}
+    if len(policies) > 1 or not policies <= {*PRECISIONS}:
+        raise Unsuited(f"its layers compute in {' and '.join(sorted(policies))}")
+    decayed = _decayed(model)
+    parts = tuple(_part(layer, decayed) for layer in model.layers)
+    if not any(part.shapes for part in parts):
+        raise Unsuited("it has nothing to train")
+    loss, metrics = _measures(model)
+    kind = type(model.optimizer).__name__
+    if any(part.kind == "Embedding" for part in parts) and kind != "SGD":
+        raise Unsuited(f"Keras' {kind} squares an embedding's gradient before it adds up what one word has in a batch")
+    if kind not in OPTIMIZERS or type(model.optimizer).__module__.split(".")[0] != "keras":
+        raise Unsuited(f"its optimizer is {kind}, and {', '.join(OPTIMIZERS)} are stacked")
+    return Network(parts, policies.pop(), loss, metrics, kind, _flags(model.optimizer))
+
+
+def as_wide_as(networks: list[Network]) -> Network | None:
+    """Find the network of the largest widths, in which all of these train; `None` where they differ in more."""
+    first = networks[0]
+    if all(network == first for network in networks[1:]):
+        return first
+    if any(shapeless(network) != shapeless(first) for network in networks[1:]):
+        return None
+    if not all(LAYERS[part.kind].takes_zeros(dict(part.settings)) for part in first.parts[:-1]):
+        return None
+    ends = {(_widths(network)[0], _widths(network)[-1]) for network in networks}
+    if len(ends) > 1:
+        return None
+    parts = []
+    for same in zip(*(network.parts for network in networks), strict=True):
+        if any(part.statistics or part.constants for part in same) and len({*same}) > 1:
+            return None
+        shapes = [
+            tuple(np.max(shapes, axis=0).tolist()) for shapes in zip(*(part.shapes for part in same), strict=True)
+        ]
+        parts.append(replace(same[0], shapes=tuple(shapes)))
+    return replace(first, parts=tuple(parts))
+
+
+def shapeless(network: Network) -> Network:
+    """Leave the widths out."""
+    return replace(network, parts=tuple(replace(part, shapes=((),) * len(part.shapes)) for part in network.parts))
+
+
+def _widths(network: Network) -> list[int]:
+    """List what comes in and what goes out of the layers with weights."""
+    first, *_ = kernels = [part.shapes[0] for part in network.parts if part.shapes]
+    return [first[0], *(shape[-1] for shape in kernels)]
+
+
+def _part(layer: keras.Layer, decayed: Mapping[int, bool]) -> Part:
+    kind = LAYERS.get(type(layer).__name__)
+    if kind is None or not type(layer).__module__.startswith("keras.src."):
+        raise Unsuited(f"it has a layer of class {type(layer).__name__}")
+    settings = _settings(layer, kind.reads)
+    variables = layer.trainable_variables
+    asked = [name for name in kind.switches if name is None or dict(settings)[name]]
+    if len(variables) != len(asked) or (kind.statistics and not layer.trainable):
+        raise Unsuited(f"the layer {layer.name!r} is frozen")
+    for variable in variables:
+        if variable.constraint is not None:
+            raise Unsuited(f"the weights of {layer.name!r} have a constraint")
+    return Part(
+        type(layer).__name__,
+        settings,
+        shapes=tuple(tuple(variable.shape) for variable in variables),
+        statistics=tuple(tuple(variable.shape) for variable in statistics_of(layer)),
+        constants=tuple(np.shape(getattr(layer, name)) for name in kind.constants),
+        penalized=tuple(_is_penalized(variable, layer) for variable in variables),
+        decayed=tuple(decayed[id(variable)] for variable in variables),
+        draws=bool(seeds_of(layer)),
+    )
+
+
+def statistics_of(layer: keras.Layer) -> list[keras.Variable]:
+    """List the variables of a layer that training changes without a gradient."""
+    return layer.non_trainable_variables if LAYERS[type(layer).__name__].statistics else []
+
+
+def seeds_of(layer: keras.Layer) -> list[keras.Variable]:
+    """List the states of a layer's random numbers; none where its rate is 0."""
+    return layer.non_trainable_variables if LAYERS[type(layer).__name__].draws else []
+
+
+def _settings(layer: keras.Layer, reads: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+    """Take from a layer's configuration what its step reads; what no step reads must be as it is by default."""
+    usual = {
+        name: parameter.default
+        for base in reversed(type(layer).__mro__[:-1])
+        if "__init__" in vars(base)
+        for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items()
+    }
+    found = []
+    for name, value in layer.get_config().items():
+        if name == "data_format" and value != "channels_last":
+            raise Unsuited(f"the layer {layer.name!r} has data_format={value!r}")
+        if name == "axis" and value not in (-1, [-1], (-1,)):
+            raise Unsuited(f"the layer {layer.name!r} has axis={value!r}")
+        if name in reads:
+            if not isinstance(value, str | int | float | bool | type(None) | list | tuple):
+                raise Unsuited(f"the layer {layer.name!r} has {name}={value!r}")
+            found.append((name, tuple(value) if isinstance(value, list) else value))
+        elif name in _NOT_READ or name.endswith("_initializer") or name in LAYERS[type(layer).__name__].numbers:
+            continue
+        elif name.endswith("_regularizer") and name != "activity_regularizer":
+            continue  # read off the variable
+        elif value is not None and value != usual.get(name, False):  # a switch of an older version is off
+            raise Unsuited(f"the layer {layer.name!r} has {name}={value!r}")
+    return tuple(found)
+
+
+def _is_penalized(variable: keras.Variable, layer: keras.Layer) -> bool:
+    regularizer = variable.regularizer
+    if regularizer is None:
+        return False
+    if type(regularizer).__name__ not in _REGULARIZERS or not type(regularizer).__module__.startswith("keras.src."):
+        raise Unsuited(f"{layer.name!r} has a regularizer of class {type(regularizer).__name__}")
+    return True
+
+
+def _decayed(model: keras.Model) -> dict[int, bool]:
+    optimizer = model.optimizer
+    has_decay = getattr(optimizer, "weight_decay", None) is not None
+    return {id(v): has_decay and bool(optimizer._use_weight_decay(v)) for v in model.trainable_variables}
+
+
+def _measures(model: keras.Model) -> tuple[Measured, tuple[Measured, ...]]:
+    losses: Sequence[Any] = model._compile_loss._flat_losses if model._compile_loss is not None else ()
+    if len(losses) != 1:
+        raise Unsuited("it has no loss, or several")
+    loss = losses[0].loss
+    if losses[0].loss_weights is not None:
+        raise Unsuited("its loss has a weight")
+    function = getattr(loss, "fn", None)
+    if function is None or loss.reduction not in ("sum_over_batch_size", "mean"):
+        raise Unsuited(f"its loss is a {type(loss).__name__} with the reduction {loss.reduction!r}")
+    measured = Measured("loss", function, _options(loss._fn_kwargs), weighted=True, precision=loss.dtype)
+    compiled = model._compile_metrics
+    metrics: list[Measured] = []
+    if compiled is not None and compiled.built:
+        for held, weighted in ((compiled._flat_metrics, False), (compiled._flat_weighted_metrics, True)):
+            for metric in (
+                metric for group in held if group is not None for metric in getattr(group, "metrics", [group])
+            ):
+                metrics.append(_metric(metric, weighted))
+    if len({"loss", *(metric.name for metric in metrics)}) <= len(metrics):
+        raise Unsuited("two of its metrics have one name")
+    return measured, tuple(metrics)
+
+
+def _metric(metric: keras.metrics.Metric, weighted: bool) -> Measured:
+    root = type(metric) is keras.metrics.RootMeanSquaredError
+    if root:
+        return Measured(metric.name, keras.metrics.mean_squared_error, (), weighted, root=True)
+    function = getattr(metric, "_fn", None)
+    if not isinstance(metric, keras.metrics.MeanMetricWrapper) or function is None:
+        raise Unsuited(f"the metric {metric.name!r} is no mean over the rows")
+    update = type(metric).update_state
+    if update is not keras.metrics.MeanMetricWrapper.update_state:
+        raise Unsuited(f"the metric {metric.name!r} has its own way to be updated")
+    return Measured(metric.name, function, _options(metric._fn_kwargs), weighted)
+
+
+def _options(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    if not all(isinstance(value, str | int | float | bool | type(None)) for value in options.values()):
+        raise Unsuited(f"its loss or a metric has the options {dict(options)}")
+    return tuple(sorted(options.items()))
+
+
+def _flags(optimizer: Any) -> tuple[tuple[str, Any], ...]:
+    for name in ("use_ema", "gradient_accumulation_steps", "loss_scale_factor", "amsgrad"):
+        if getattr(optimizer, name, None):
+            raise Unsuited(f"its optimizer has {name}={getattr(optimizer, name)!r}")
+    clips = [name for name in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(optimizer, name, None)]
+    flags: dict[str, Any] = {"clip": clips[0] if clips else None}
+    flags |= {name: bool(getattr(optimizer, name)) for name in OPTIMIZERS[type(optimizer).__name__].flags}
+    return tuple(flags.items())

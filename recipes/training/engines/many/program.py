@@ -1,0 +1,301 @@
+"""What is compiled for K networks: blocks of epochs, each of steps and a validation, and who has come to an end.
+
+Everything is an argument and a result; no variable is read or written. So a program belongs to no model, and one for
+equal `Plan`s of networks is the same program, whatever it was made for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recipes.training.engines.many.layers import LAYERS, Held
+from recipes.training.engines.many.network import Measured, Network
+from recipes.training.engines.many.optimizers import OPTIMIZERS, clipped
+from recipes.training.engines.many.stack import shapes_of
+from recipes.training.engines.tensorflow.steps import Compiled
+
+MOST_ROWS_AT_ONCE = 1_024  # of a validation, for each network
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All that decides which operations a program has, so that programs of equal ones are equal.
+
+    Attributes:
+        network: What the networks have in common.
+        num_networks: K; `None` for any, which only the plain graph can.
+        batch_size: Rows a step.
+        num_steps: Steps an epoch of the network with most.
+        num_held: Validation rows of the network with most; 0 for no validation.
+        ragged: Whether some batches are not full.
+        uneven: Whether some networks have fewer steps an epoch.
+        filled: Whether some networks are narrower.
+        weighted: Whether the rows of the training have weights, and those of the validation.
+        ends: Whether networks end before the last epoch, or keep the weights of another.
+        schedules: Whether the rate is another in each step.
+    """
+
+    network: Network
+    num_networks: int | None
+    batch_size: int
+    num_steps: int
+    num_held: int
+    ragged: bool
+    uneven: bool
+    filled: bool
+    weighted: tuple[bool, bool]
+    ends: bool
+    schedules: bool
+
+
+def compiled(shape: Shape, arguments: Any, jit_compile: bool) -> Compiled:
+    """Compile a program for arguments like these: see `Block.__call__`."""
+    specs = [_spec(tensor, shape) for tensor in tf.nest.flatten(arguments)]
+    block = Block(shape)
+
+    def run(*tensors: Any) -> list[Any]:
+        return tf.nest.flatten(block(tf.nest.pack_sequence_as(arguments, tensors)))
+
+    return Compiled(run, specs, (), jit_compile=jit_compile)
+
+
+def _spec(tensor: Any, shape: Shape) -> tf.TensorSpec:
+    sizes = list(tensor.shape)
+    return tf.TensorSpec(sizes, tensor.dtype)
+
+
+class Block:
+    """A function that runs some epochs for all networks."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape, self.network = shape, shape.network
+        self.sizes = [int(np.prod(one)) for one in shapes_of(self.network)]
+        self.rule = OPTIMIZERS[self.network.optimizer]
+        self.flags = dict(self.network.flags)
+        self.penalized = [flag for part in self.network.parts for flag in part.penalized]
+        self.decayed = [flag for part in self.network.parts for flag in part.decayed]
+
+    def __call__(self, a: dict[str, Any]) -> dict[str, Any]:
+        """Run `a["count"]` epochs from the epoch `a["epoch"]` on.
+
+        Args:
+            a: `now` and, with `ends`, `best` and `final`: weights, moments, statistics, words, steps of each network;
+                `x`, `y`, `weight` of all rows there are, and `held_x`, ... of those of the validation;
+                `order`: `(epochs, K, steps * batch)` of training; `held`: `(K, rows)` of validation;
+                `num_rows`, `num_held`: `(K,)`; `rates`: `(epochs * steps, K)` or `(1, K)`;
+                `numbers`: of the optimizers; `constants`, `dropout`, `penalties`, `own`: see `stack.py`;
+                with `ends`, `epochs`, `patience`, `lowest`, `waited`, `ended`, `length`, `kept`: `(K,)`.
+
+        Returns:
+            What of this has changed, and `logs` `(epochs, K, quantities)`.
+        """
+        state = {name: a[name] for name in ("now", "best", "final", "lowest", "waited", "ended", "length", "kept")
+                 if name in a}  # fmt: skip
+        epochs = a["order"].shape[0]
+        quantities = len(self.network.names) * (2 if self.shape.num_held else 1)
+        logs = tf.TensorArray(self.network.precision, epochs, element_shape=(self.shape.num_networks, quantities))
+        structure = state
+
+        def epoch(i: Any, flat: list[Any], logs: Any) -> Any:
+            state = tf.nest.pack_sequence_as(structure, flat)
+            now, values = self._train(a, state["now"], i)
+            if self.shape.num_held:
+                values = tf.concat([values, self._validate(a, now)], axis=1)
+            state = {**state, "now": now}
+            if self.shape.ends:
+                state = self._end(a, state, a["epoch"] + i, values)
+            return i + 1, tf.nest.flatten(state), logs.write(i, values)
+
+        _, flat, logs = tf.while_loop(
+            lambda i, *_: i < a["count"], epoch, (tf.constant(0), tf.nest.flatten(state), logs)
+        )
+        return {**tf.nest.pack_sequence_as(structure, flat), "logs": logs.stack()}
+
+    # --- an epoch -------------------------------------------------------------------------------------------------
+
+    def _train(self, a: dict[str, Any], now: dict[str, Any], epoch: Any) -> tuple[dict[str, Any], Any]:
+        order, size = a["order"][epoch], self.shape.batch_size
+        totals = tf.zeros((tf.shape(order)[0], 1 + self._num_sums), self.network.precision)
+
+        def step(i: Any, flat: list[Any], totals: Any) -> Any:
+            now_then = tf.nest.pack_sequence_as(now, flat)
+            rows = tf.slice(order, [0, i * size], [-1, size])
+            rows.set_shape((self.shape.num_networks, size))
+            live = None
+            if self.shape.ragged:
+                live = i * size + tf.range(size)[None, :] < a["num_rows"][:, None]
+            rate = a["rates"][epoch * self.shape.num_steps + i] if self.shape.schedules else a["rates"][0]
+            changed, sums = self._step(a, now_then, rows, live, rate[:, None])
+            return i + 1, tf.nest.flatten(changed), totals + sums
+
+        steps = tf.constant(self.shape.num_steps)
+        _, flat, totals = tf.while_loop(lambda i, *_: i < steps, step, (tf.constant(0), tf.nest.flatten(now), totals))
+        return tf.nest.pack_sequence_as(now, flat), self._means(totals)
+
+    def _step(
+        self, a: dict[str, Any], now: dict[str, Any], rows: Any, live: Any, rate: Any
+    ) -> tuple[dict[str, Any], Any]:
+        """Take one step of each network on its own rows `(K, B)`."""
+        x, y = tf.gather(a["x"], rows), tf.gather(a["y"], rows)
+        weight = tf.gather(a["weight"], rows) if self.shape.weighted[0] else None
+        with tf.GradientTape() as tape:
+            tape.watch(now["weights"])
+            prediction, statistics = self._forward(a, now, x, live, training=True)
+            loss, sums = self._measure(a, now["weights"], y, prediction, weight, live)
+            total = tf.reduce_sum(loss)
+        gradient = tape.gradient(total, now["weights"])
+        if self.shape.filled:
+            gradient *= a["own"]
+        numbers = {**a["numbers"], "rate": rate, "step": tf.cast(now["steps"] + 1, self.network.precision)[:, None]}
+        clip = self.flags["clip"]
+        gradient = clipped(gradient, clip, numbers.get(clip), self.sizes)
+        weights = now["weights"]
+        if any(self.decayed):
+            weights -= weights * numbers["weight_decay"] * rate * self._by_variable(self.decayed)
+        change, moments = self.rule.update(gradient, now["moments"], numbers, self.flags)
+        words = now["words"] + tf.constant([0, 1], now["words"].dtype) if now["words"].shape[1] else now["words"]
+        after = {"weights": weights + change, "moments": moments, "statistics": statistics, "words": words,
+                 "steps": now["steps"] + 1}  # fmt: skip
+        if self.shape.uneven:  # a network whose epoch is over stays as it is
+            assert live is not None
+            after = _where(live[:, 0], after, now)
+        return after, sums
+
+    def _validate(self, a: dict[str, Any], now: dict[str, Any]) -> Any:
+        held = a["held"]
+        size = min(self.shape.num_held, MOST_ROWS_AT_ONCE)
+        totals = tf.zeros((tf.shape(held)[0], 1 + self._num_sums), self.network.precision)
+
+        def some(start: Any, totals: Any) -> Any:
+            first = tf.minimum(start, self.shape.num_held - size)  # the last part overlaps the one before
+            rows = tf.slice(held, [0, first], [-1, size])
+            rows.set_shape((self.shape.num_networks, size))
+            place = first + tf.range(size)[None, :]
+            live = tf.logical_and(place >= start, place < a["num_held"][:, None])
+            x, y = tf.gather(a["held_x"], rows), tf.gather(a["held_y"], rows)
+            weight = tf.gather(a["held_weight"], rows) if self.shape.weighted[1] else None
+            prediction, _ = self._forward(a, now, x, None, training=False)
+            _, sums = self._measure(a, now["weights"], y, prediction, weight, live)
+            return start + size, totals + sums
+
+        end = tf.constant(self.shape.num_held)
+        return self._means(tf.while_loop(lambda start, _: start < end, some, (tf.constant(0), totals))[1])
+
+    def _end(self, a: dict[str, Any], state: dict[str, Any], epoch: Any, values: Any) -> dict[str, Any]:
+        """Note which networks this epoch was the last of, as `patience.py` would, and which was their best."""
+        running = tf.logical_not(state["ended"])
+        watched = values[:, len(self.network.names)] if self.shape.num_held else values[:, 0]
+        better = tf.logical_and(running, watched < state["lowest"])
+        waited = tf.where(better, 0, state["waited"] + tf.cast(running, tf.int32))
+        over = tf.logical_and(running, tf.logical_or(waited >= a["patience"], epoch + 1 >= a["epochs"]))
+        return {
+            **state,
+            "lowest": tf.where(better, watched, state["lowest"]),
+            "waited": waited,
+            "ended": tf.logical_or(state["ended"], over),
+            "length": tf.where(over, epoch + 1, state["length"]),
+            "kept": tf.where(better, epoch + 1, state["kept"]),
+            "best": _where(better, {name: state["now"][name] for name in state["best"]}, state["best"]),
+            "final": _where(over, state["now"], state["final"]),
+        }
+
+    # --- a network ------------------------------------------------------------------------------------------------
+
+    def _variables(self, weights: Any) -> list[Any]:
+        parts = tf.split(weights, self.sizes, axis=1)
+        return [
+            tf.reshape(part, (-1 if self.shape.num_networks is None else self.shape.num_networks, *shape))
+            for part, shape in zip(parts, shapes_of(self.network), strict=True)
+        ]
+
+    def _forward(
+        self, a: dict[str, Any], now: dict[str, Any], x: Any, live: Any, *, training: bool
+    ) -> tuple[Any, list[Any]]:
+        variables, constants = iter(self._variables(now["weights"])), iter(a["constants"])
+        statistics, after, drawn = iter(now["statistics"]), [], 0
+        for part in self.network.parts:
+            held = Held(
+                [next(variables) for _ in part.shapes],
+                [next(statistics) for _ in part.statistics],
+                [next(constants) for _ in part.constants],
+                live=live,
+                training=training,
+            )
+            if part.draws:
+                held.rate, held.words = a["dropout"][:, drawn], tf.unstack(now["words"][:, drawn], axis=1)
+                drawn += 1
+            x = LAYERS[part.kind].call(x, dict(part.settings), held)
+            after += held.statistics
+        return x, after
+
+    def _measure(
+        self, a: dict[str, Any], weights: Any, y: Any, prediction: Any, weight: Any, live: Any
+    ) -> tuple[Any, Any]:
+        """Compute each network's loss `(K,)`, and what its means are made from `(K, 1 + sums)`: the rows first."""
+        precision = self.network.precision
+        if len(y.shape) == len(prediction.shape) - 1 and prediction.shape[-1] == 1:
+            y = y[..., None]
+        real = tf.ones(tf.shape(prediction)[:2], precision) if live is None else tf.cast(live, precision)
+        number = tf.reduce_sum(real, axis=1)
+        weight = None if weight is None else tf.cast(weight, precision)
+        losses = self._by_row(self.network.loss, y, prediction)  # in the precision of Keras' loss, as is their mean
+        if weight is not None:
+            losses *= tf.cast(weight, losses.dtype)
+        loss = tf.math.divide_no_nan(_sum(losses, real), tf.cast(number, losses.dtype))
+        loss = tf.cast(loss, precision) + self._penalty(a, weights)
+        sums = [number, loss * number]
+        for metric in self.network.metrics:
+            values = tf.cast(self._by_row(metric, y, prediction), precision)
+            if metric.weighted and weight is not None:
+                sums += [_sum(values * weight, real), _sum(weight, real)]
+            else:
+                sums += [_sum(values, real), number]
+        return loss, tf.stack(sums, axis=1)
+
+    def _by_row(self, measured: Measured, y: Any, prediction: Any) -> Any:
+        values = measured.values(y, prediction)
+        axes = [*range(2, len(values.shape))]
+        return tf.reduce_mean(values, axis=axes) if axes else values
+
+    def _penalty(self, a: dict[str, Any], weights: Any) -> Any:
+        total = 0.0
+        if any(self.penalized):
+            for i, variable in enumerate(tf.split(weights, self.sizes, axis=1)):
+                if self.penalized[i]:
+                    total += a["penalties"][:, i, 0] * tf.reduce_sum(tf.abs(variable), axis=1)
+                    total += a["penalties"][:, i, 1] * tf.reduce_sum(tf.square(variable), axis=1)
+        return total
+
+    def _by_variable(self, flags: Sequence[bool]) -> Any:
+        return tf.constant(np.repeat(np.array(flags, self.network.precision), self.sizes)[None])
+
+    @property
+    def _num_sums(self) -> int:
+        return 1 + 2 * len(self.network.metrics)
+
+    def _means(self, totals: Any) -> Any:
+        """Turn sums over the rows into the numbers of a history, `(K, quantities)`."""
+        number, loss, *rest = tf.unstack(totals, axis=1)
+        means = [tf.math.divide_no_nan(loss, number)]
+        for metric, top, bottom in zip(self.network.metrics, rest[::2], rest[1::2], strict=True):
+            mean = tf.math.divide_no_nan(top, bottom)
+            means.append(tf.sqrt(mean) if metric.root else mean)
+        return tf.stack(means, axis=1)
+
+
+def _sum(values: Any, real: Any) -> Any:
+    """Sum over the real rows; what stands in the others, be it infinite, counts nothing."""
+    return tf.reduce_sum(tf.where(real > 0, values, tf.zeros((), values.dtype)), axis=1)
+
+
+def _where(which: Any, first: Any, second: Any) -> Any:
+    """Take from each network of two trees the one that `which` says, `(K,)`."""
+
+    def choose(one: Any, other: Any) -> Any:
+        return tf.where(tf.reshape(which, (-1, *[1] * (len(one.shape) - 1))), one, other)
+
+    return tf.nest.map_structure(partial(choose), first, second)

@@ -1,0 +1,304 @@
+"""Train K models that were read as one network: blocks of epochs, until each has come to its end."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from recipes.running.programs import PROGRAMS
+from recipes.training.data.batches import epoch_order
+from recipes.training.engines.engine import Job, Outcome
+from recipes.training.engines.many.network import Network
+from recipes.training.engines.many.program import Shape, compiled
+from recipes.training.engines.many.stack import (
+    Stack,
+    constants_of,
+    dropout_rates,
+    is_filled,
+    optimizer_numbers,
+    penalties,
+    put_back,
+    stacked,
+)
+
+BLOCK_SECONDS = 0.25  # as in the resident engine
+MOST_BLOCK_EPOCHS = 256
+MOST_ORDERS = 4_000_000  # row numbers handed over with one block
+XLA_PAYS_AFTER_STEPS = 1_500
+NEVER = np.int32(2**31 - 1)
+
+
+def train(jobs: Sequence[Job], network: Network) -> list[Outcome]:
+    """Train the models of these jobs in place, all at once; they differ in what `engine.py` allows."""
+    return _Run(jobs, network).train()
+
+
+class _Run:
+    def __init__(self, jobs: Sequence[Job], network: Network) -> None:
+        self.jobs, self.network = jobs, network
+        self.models = [job.model for job in jobs]
+        self.plans = [job.plan for job in jobs]
+        plan = self.plans[0]
+        self.rows, self.held = _Pool(), _Pool()
+        self.starts = np.array([self.rows.put(job.data.x, job.data.y, job.data.sample_weight) for job in jobs])
+        self.num_rows = np.array([job.data.num_rows for job in jobs], np.int32)
+        held_starts, held_sizes = [0] * len(jobs), [0] * len(jobs)
+        for k, job in enumerate(jobs):
+            if job.data.validation is not None:
+                x, y, weight = job.data.validation
+                held_starts[k], held_sizes[k] = self.held.put(x, y, weight), len(y)
+        self.num_held = np.array(held_sizes, np.int32)
+        most = int(self.num_held.max())
+        self.held_rows = np.array(held_starts, np.int32)[:, None] + np.minimum(
+            np.arange(max(most, 1)), np.maximum(self.num_held[:, None] - 1, 0)
+        ).astype(np.int32)
+        self.epochs = np.array([plan.epochs for plan in self.plans], np.int32)
+        self.patience = np.array([NEVER if p.patience is None else p.patience for p in self.plans], np.int32)
+        self.own = is_filled(self.models, network)
+        steps = -(-self.num_rows // plan.batch_size)
+        schedules = any(_schedule(model) is not None for model in self.models)
+        total = int(self.epochs.max()) * int(steps.max())
+        self.way = (
+            "XLA" if total >= XLA_PAYS_AFTER_STEPS and not tf.config.list_logical_devices("GPU") else "plain graph"
+        )
+        self.shape = Shape(
+            network,
+            len(jobs) if self.way == "XLA" else None,
+            plan.batch_size,
+            int(steps.max()),
+            most,
+            ragged=bool((self.num_rows % plan.batch_size).any() or len({*steps}) > 1),
+            uneven=len({*steps}) > 1,
+            filled=self.own is not None,
+            weighted=(self.rows.weight is not None, self.held.weight is not None),
+            ends=bool((self.patience < NEVER).any() or len({*self.epochs}) > 1),
+            schedules=schedules,
+        )
+        width = len(jobs) * self.shape.num_steps * plan.batch_size
+        self.block_epochs = max(1, min(MOST_BLOCK_EPOCHS, int(self.epochs.max()), MOST_ORDERS // width))
+
+    def train(self) -> list[Outcome]:
+        """Run blocks until all networks have ended, and put what has become of them into the models."""
+        stack = stacked(self.models, self.network)
+        state: dict[str, Any] = {"now": vars(stack)}
+        number = len(self.jobs)
+        if self.shape.ends:
+            state |= {
+                "best": {"weights": stack.weights, "statistics": stack.statistics},
+                "final": vars(stack),
+                "lowest": np.full(number, np.inf, self.network.precision),
+                "waited": np.zeros(number, np.int32),
+                "ended": np.zeros(number, bool),
+                "length": np.zeros(number, np.int32),
+                "kept": np.zeros(number, np.int32),
+            }
+        fixed = self._fixed()
+        epoch, logs, count, speed = 0, [], 1, _Speed(self.way)
+        end = int(self.epochs.max())
+        plan = self.plans[0]
+        while epoch < end and not plan.interrupt.requested:
+            count = min(count, end - epoch, self.block_epochs)
+            start = time.perf_counter()
+            arguments = {**state, **fixed, "order": self._orders(epoch, count), "rates": self._rates(epoch),
+                         "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
+            arguments = tf.nest.map_structure(tf.constant, arguments)
+            program, tracing = self._program(arguments)
+            found = tf.nest.pack_sequence_as({**state, "logs": 0}, program(tf.nest.flatten(arguments), ()))
+            block = found.pop("logs").numpy()[:count]
+            state = found
+            logs.append(block)
+            seconds = time.perf_counter() - start
+            speed.add(count * self.shape.num_steps, seconds, tracing)
+            if plan.progress is not None:
+                for i in range(count):
+                    plan.progress.on_epoch_end(epoch + i, self._median(block[i]))
+            epoch += count
+            if self.shape.ends and bool(np.asarray(state["ended"]).all()):
+                break
+            if not tracing:
+                count = max(1, int(BLOCK_SECONDS / (seconds / count)))
+            elif len(logs) == 1:
+                count = min(4, end)
+        return self._finish(state, np.concatenate(logs), epoch, speed)
+
+    def _program(self, arguments: Any) -> tuple[Any, float]:
+        jit = self.way == "XLA"
+        shapes = tuple((tuple(t.shape), t.dtype.name) for t in tf.nest.flatten(arguments))
+        key = ("many", self.shape, shapes, jit)
+        program = PROGRAMS.get(key)
+        if program is not None:
+            return program, 0.0
+        start = time.perf_counter()
+        program = compiled(self.shape, arguments, jit)
+        PROGRAMS.put(key, program)
+        return program, time.perf_counter() - start
+
+    def _fixed(self) -> dict[str, Any]:
+        """List what every block is given alike."""
+        fixed = {
+            "x": self.rows.x, "y": self.rows.y, "num_rows": self.num_rows,
+            "numbers": optimizer_numbers(self.models, self.network),
+            "constants": constants_of(self.models, self.network),
+            "dropout": dropout_rates(self.models, self.network),
+            "penalties": penalties(self.models).astype(self.network.precision),
+        }  # fmt: skip
+        if self.shape.weighted[0]:
+            fixed["weight"] = self.rows.weight
+        if self.shape.filled:
+            fixed["own"] = self.own
+        if self.shape.num_held:
+            fixed |= {"held": self.held_rows, "num_held": self.num_held, "held_x": self.held.x, "held_y": self.held.y}
+            if self.shape.weighted[1]:
+                fixed["held_weight"] = self.held.weight
+        if self.shape.ends:
+            fixed |= {"epochs": self.epochs, "patience": self.patience}
+        return tf.nest.map_structure(tf.constant, fixed)
+
+    def _orders(self, epoch: int, count: int) -> np.ndarray:
+        """Order the rows of each network for each epoch of a block, `(block_epochs, K, steps * batch)`."""
+        width = self.shape.num_steps * self.shape.batch_size
+        orders = np.zeros((self.block_epochs, len(self.jobs), width), np.int32)
+        for i in range(count):
+            known: dict[tuple[int, int, bool], np.ndarray] = {}
+            for k, plan in enumerate(self.plans):
+                rows = int(self.num_rows[k])
+                like = (plan.seed, rows, plan.shuffle)
+                if like not in known:
+                    known[like] = (
+                        epoch_order(plan.seed, epoch + i, rows) if plan.shuffle else np.arange(rows, dtype=np.int32)
+                    )
+                orders[i, k, :rows] = known[like]
+        return orders + self.starts[None, :, None].astype(np.int32)
+
+    def _rates(self, epoch: int) -> np.ndarray:
+        """List the learning rates, of each step of a block `(steps, K)` where one is a schedule, or `(1, K)`."""
+        steps = self.shape.num_steps
+        if not self.shape.schedules:
+            rates = [[float(model.optimizer.learning_rate) for model in self.models]]
+            return np.array(rates, self.network.precision)
+        found = []
+        for k, model in enumerate(self.models):
+            own_steps = -(-int(self.num_rows[k]) // self.shape.batch_size)
+            first = int(model.optimizer.iterations)
+            places = np.arange(self.block_epochs)[:, None] * own_steps + np.minimum(np.arange(steps), own_steps - 1)
+            at = first + epoch * own_steps + places.ravel()
+            schedule = _schedule(model)
+            if schedule is None:
+                found.append(np.full(len(at), float(model.optimizer.learning_rate)))
+            else:
+                found.append(np.array([float(schedule(step)) for step in at.tolist()]))
+        return np.stack(found, axis=1).astype(self.network.precision)
+
+    def _median(self, values: np.ndarray) -> dict[str, float]:
+        return dict(zip(self._names(), np.median(values, axis=0).tolist(), strict=True))
+
+    def _names(self) -> list[str]:
+        names = self.network.names
+        return names + [f"val_{name}" for name in names] if self.shape.num_held else names
+
+    def _finish(self, state: dict[str, Any], logs: np.ndarray, epoch: int, speed: "_Speed") -> list[Outcome]:
+        number = len(self.jobs)
+        now = _as_arrays(state["now"])
+        lengths, kept = np.full(number, epoch), np.zeros(number, int)
+        last = now
+        if self.shape.ends:
+            ended = np.asarray(state["ended"])
+            lengths = np.where(ended, np.asarray(state["length"]), epoch)
+            last = _chosen(ended, _as_arrays(state["final"]), now)
+            patient = (self.patience < NEVER) & (np.asarray(state["kept"]) > 0)
+            kept = np.where(patient & (np.asarray(state["kept"]) < lengths), np.asarray(state["kept"]), 0)
+            best = {name: tf.nest.map_structure(np.asarray, state["best"][name]) for name in state["best"]}
+            last = _chosen(patient, {**last, **best}, last)
+        put_back(Stack(**last), self.models, self.network)
+        outcomes = []
+        how = f"{self.way}, {number} networks at once"
+        for k, model in enumerate(self.models):
+            values = logs[: int(lengths[k]), k]
+            found = {name: values[:, i].tolist() for i, name in enumerate(self._names())}
+            history = dict(sorted(found.items()))  # as Keras has them
+            _tell(model, history)
+            outcomes.append(Outcome(history, how, speed.steps_per_second(), int(kept[k]) or None))
+        return outcomes
+
+
+def _as_arrays(tree: Any) -> dict[str, Any]:
+    return tf.nest.map_structure(np.asarray, tree)
+
+
+def _chosen(which: np.ndarray, first: Any, second: Any) -> Any:
+    def choose(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.where(which.reshape(-1, *[1] * (one.ndim - 1)), one, other)
+
+    return tf.nest.map_structure(choose, first, second)
+
+
+def _tell(model: keras.Model, history: dict[str, list[float]]) -> None:
+    """Leave with the model what Keras' own `fit` leaves."""
+    told = keras.callbacks.History()
+    told.set_model(model)
+    told.on_train_begin()
+    for i in range(len(next(iter(history.values())))):
+        told.on_epoch_end(i, {name: values[i] for name, values in history.items()})
+    model.history = told
+
+
+def _schedule(model: keras.Model) -> Any:
+    rate = model.optimizer._learning_rate
+    return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
+
+
+class _Pool:
+    """The rows of all jobs, each array once, one behind the other."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Any, Any, Any]] = []
+        self.places: dict[tuple[int, int, int], int] = {}
+        self.size = 0
+
+    def put(self, x: Any, y: Any, weight: Any) -> int:
+        """Put these rows in; return where they begin."""
+        key = (id(x), id(y), id(weight))
+        if key not in self.places:
+            self.places[key] = self.size
+            self.parts.append((x, y, weight))
+            self.size += len(y)
+        return self.places[key]
+
+    def _joined(self, i: int) -> Any:
+        arrays = [part[i] for part in self.parts]
+        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+    @property
+    def x(self) -> Any:
+        return self._joined(0)
+
+    @property
+    def y(self) -> Any:
+        return self._joined(1)
+
+    @property
+    def weight(self) -> Any:
+        return None if not self.parts or self.parts[0][2] is None else self._joined(2)
+
+
+class _Speed:
+    """Steps a second of all networks together, of the blocks in which nothing was compiled."""
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+        self.compiled, self.first = [0, 0.0], [0, 0.0]
+
+    def add(self, steps: int, seconds: float, tracing: float) -> None:
+        """Count a block."""
+        total = self.first if tracing else self.compiled
+        total[0] += steps
+        total[1] += seconds - tracing
+
+    def steps_per_second(self) -> float:
+        """Give the steps a second of each network; NaN where nobody can say."""
+        steps, seconds = self.compiled if self.compiled[0] or self.way == "XLA" else self.first
+        return steps / seconds if steps and seconds > 0 else math.nan

@@ -1,0 +1,266 @@
+"""Train many networks at once: error bars over seeds, widths and rates side by side, folds."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
+from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
+from recipes.running.progress import ProgressLine
+from recipes.seeds import seeded
+from recipes.training.data.prepare import TrainingData, prepare
+from recipes.training.data.streams import is_stream
+from recipes.training.engines.engine import EngineUsed, Job, Plan
+from recipes.training.engines.many.engine import NAME, Together, groups, train
+from recipes.training.engines.registry import choose
+from recipes.training.engines.resume import steps_of
+from recipes.training.fit import judged
+from recipes.training.run import Run
+from recipes.training.runs import Runs
+from recipes.training.signature import expected_of
+
+MOST_BYTES = 2**30  # that the networks of one program may take, moments included
+
+
+@known_arguments_only
+def fit_many(
+    models: Sequence[keras.Model] | keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    epochs: int | Sequence[int] = 1,
+    batch_size: int | Sequence[int] = 32,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    patience: int | Sequence[int | None] | None = None,
+    shuffle: bool = True,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, Any] | str | None = None,
+    seed: int | Sequence[int] = 0,
+    verbose: str | int = "auto",
+    engine: str = "auto",
+    refit: bool = False,
+    allow: Sequence[str] = (),
+) -> Runs:
+    """Train many compiled models on the same rows, as `fit` would train each, at the price of a few.
+
+    Networks that are alike but for their numbers, hidden widths, dropout, rates, epochs and seeds are stacked and
+    trained in one program; others go through `fit`'s own engines one after another, and `Runs.how` says which and why.
+    Each model ends as `fit(models[k], x, y, seed=seed[k], ...)` would have left it, up to the rounding of sums that are
+    taken in another order; with dropout, as that run under XLA.
+
+    Args:
+        models: Compiled models, trained in place; or one model with `seeds`.
+        x: As for `fit`; arrays and tables, no streams.
+        y: As for `fit`.
+        seeds: Train so many copies of one model, or one for each of these seeds: with fresh weights, drawn from the
+            seed, and an order of the rows from the seed. All of them are validated on the same rows, those of `seed`.
+            The model itself stays as it is.
+        epochs: Passes over the rows; one number, or one for each model. So are `batch_size`, `patience` and `seed`.
+        batch_size: Rows a step.
+        validation_data: `(x, y)` or `(x, y, sample_weight)`.
+        validation_split: Share of the rows to validate on instead; each `seed` has its own.
+        patience: As for `fit`; a network that has stopped costs nothing more.
+        shuffle: Whether each epoch has a new order.
+        sample_weight: As for `fit`.
+        class_weight: As for `fit`.
+        seed: Of the validation split and the order of the rows.
+        verbose: 0 is silent; anything else shows one line.
+        engine: `"auto"` stacks what can be stacked; the name of one of `fit`'s engines trains one after another in it.
+        refit: As for `fit`.
+        allow: As for `fit`.
+
+    Returns:
+        `Runs`: one `Run` for each model, in order; `best`, `ensemble()`, `plot()`.
+
+    Raises:
+        DataError: for data that do not fit a model, before any is trained.
+        ValueError: for arguments that do not go together.
+        recipes.running.interrupt.Interrupted: after Ctrl-C, with the `Runs` so far in `result`.
+    """
+    start = time.perf_counter()
+    if is_stream(x):
+        raise ValueError(f"fit_many trains on arrays. Received: x is a {type(x).__name__}. Use fit for each model.")
+    if seeds is not None:
+        return _over_seeds(models, x, y, seeds=seeds, epochs=epochs, batch_size=batch_size, start=start,
+                           validation_data=validation_data, validation_split=validation_split, patience=patience,
+                           shuffle=shuffle, sample_weight=sample_weight, class_weight=class_weight, seed=seed,
+                           verbose=verbose, engine=engine, allow=allow)  # fmt: skip
+    models = _as_models(models)
+    each = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "seed": seed}
+    by_name = {name: _each(name, value, len(models)) for name, value in each.items()}
+    settings = [{name: values[k] for name, values in by_name.items()} for k in range(len(models))]
+    if patience is not None and validation_data is None and not validation_split:
+        raise ValueError(
+            f"patience={patience} watches val_loss, and nothing validates. "
+            "Pass validation_split=0.2, or validation_data."
+        )
+    known: dict[Any, TrainingData] = {}
+    jobs = []
+    for model, own in zip(models, settings, strict=True):
+        like = None if refit else expected_of(model)
+        key = (own["seed"] if validation_split else 0, like, _takes(model))
+        if key not in known:
+            known[key] = prepare(
+                model, x, y, sample_weight=sample_weight, class_weight=class_weight, validation_data=validation_data,
+                validation_split=validation_split, seed=own["seed"], like=like, allow=allow,
+            )  # fmt: skip
+        plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]), patience=own["patience"])
+        jobs.append(Job(model, known[key], plan))
+    return train_jobs(jobs, engine=engine, verbose=verbose, start=start)
+
+
+def train_jobs(
+    jobs: Sequence[Job], *, engine: str = "auto", verbose: str | int = 0, start: float | None = None
+) -> Runs:
+    """Train jobs whose data are prepared, those together that can be; what `fit_many` and `cross_validate` stand on."""
+    start = time.perf_counter() if start is None else start
+    found: list[Run | None] = [None] * len(jobs)
+    steps_before = [steps_of(job.model) for job in jobs]
+    with ExitStack() as opened:
+        interrupt = opened.enter_context(Interrupt())
+        for together in _in_budget(groups(jobs), jobs) if engine == "auto" else _alone(jobs):
+            mine = [jobs[i] for i in together.jobs]
+            line = None
+            if verbose:
+                epochs = max(job.plan.epochs for job in mine)
+                line = ProgressLine(epochs=epochs, steps_per_epoch=-(-mine[0].data.num_rows // mine[0].plan.batch_size))
+                line.on_train_begin()
+            mine = [replace(job, plan=replace(job.plan, progress=line, interrupt=interrupt)) for job in mine]
+            begin = time.perf_counter()
+            try:
+                if together.network is not None:
+                    outcomes = train(mine, together.network)
+                    used = [EngineUsed(NAME, outcome.how, "networks that are alike") for outcome in outcomes]
+                else:
+                    chosen, why = choose(engine, mine[0].model, mine[0].data.arrays)
+                    outcomes = chosen.train(mine)
+                    used = [EngineUsed(chosen.name, outcomes[0].how, together.why or why)]
+            finally:
+                if line is not None:
+                    line.close()
+            seconds = time.perf_counter() - begin
+            for i, job, outcome, name in zip(together.jobs, mine, outcomes, used, strict=True):
+                found[i] = judged(job, outcome, name, seconds=seconds, steps=steps_of(job.model) - steps_before[i],
+                                  interrupted=interrupt.requested)  # fmt: skip
+            if interrupt.requested:
+                break
+    runs = tuple(run for run in found if run is not None)
+    result = Runs(runs, _how(runs), time.perf_counter() - start)
+    return interrupted(result, how_to_go_on(f"{count(len(runs), 'network')}", None)) if interrupt.requested else result
+
+
+def _over_seeds(
+    model: Any, x: Any, y: Any, *, seeds: int | Sequence[int], seed: Any, epochs: Any, batch_size: Any, patience: Any,
+    validation_data: Any, validation_split: float, engine: str, verbose: str | int, start: float, shuffle: bool,
+    **options: Any,
+) -> Runs:  # fmt: skip
+    """Train copies of one model with fresh weights, all on the rows of one split."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"seeds= makes copies of one model. Received: models is a {type(model).__name__}. "
+            "Pass the model, or leave seeds out and pass a list of models."
+        )
+    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
+        require_whole("seeds", seeds, 1)
+        seeds = range(int(seeds))
+    drawn: list[int] = [*seeds]  # type: ignore[misc]
+    for own in (*drawn, seed):
+        require_whole("seeds", own, 0)
+    if patience is not None and validation_data is None and not validation_split:
+        raise ValueError(f"patience={patience} watches val_loss, and nothing validates. Pass validation_split=0.2.")
+    data = prepare(model, x, y, validation_data=validation_data, validation_split=validation_split, seed=seed,
+                   like=expected_of(model), **options)  # fmt: skip
+    plan = Plan(epochs, batch_size, shuffle, 0, patience=patience)
+    for name in ("epochs", "batch_size"):
+        require_whole(name, getattr(plan, name), 1)
+    jobs = [Job(fresh(model, own, data), data, replace(plan, seed=own)) for own in drawn]
+    return train_jobs(jobs, engine=engine, verbose=verbose, start=start)
+
+
+def fresh(model: keras.Model, seed: int, data: TrainingData) -> keras.Model:
+    """Make a copy of a compiled model with weights drawn anew from this seed; the model stays as it is.
+
+    Raises:
+        ValueError: for a model that its configuration does not make again.
+    """
+    try:
+        config = _without_seeds(model.get_config())
+        compiled = model.get_compile_config()
+        with seeded(seed):
+            copy = type(model).from_config(config)
+            if not copy.built:
+                copy.build((None, *data.x.shape[1:]))
+        copy.compile_from_config(compiled)
+    except Exception as error:  # whatever the user's classes raise
+        raise ValueError(
+            f"This model cannot be made again from its configuration ({error}). Pass a list of models instead of seeds="
+        ) from error
+    return copy
+
+
+def _without_seeds(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {name: None if name == "seed" else _without_seeds(value) for name, value in config.items()}
+    return [_without_seeds(item) for item in config] if isinstance(config, list) else config
+
+
+def _as_models(models: Any) -> list[keras.Model]:
+    if isinstance(models, keras.Model):
+        raise ValueError("fit_many trains many models. Pass a list of them, or seeds=8 for copies of this one.")
+    models = list(models)
+    if not models:
+        raise ValueError("fit_many received no models. Expected a list of compiled Keras models.")
+    if len({id(model) for model in models}) < len(models):
+        raise ValueError("The same model is in the list twice, and would be trained twice. Pass copies.")
+    return models
+
+
+def _each(name: str, value: Any, number: int) -> list[Any]:
+    """Give each model its own value; one value stands for all."""
+    values = [*value] if isinstance(value, list | tuple | np.ndarray | range) else [value] * number
+    if len(values) != number:
+        raise ValueError(
+            f"{name} has {len(values)} values for {count(number, 'model')}. Expected one, or one for each."
+        )
+    for one in values:
+        if name != "patience" or one is not None:
+            require_whole(name, one, 0 if name == "seed" else 1)
+    return values
+
+
+def _takes(model: keras.Model) -> Any:
+    """Write down what decides how rows are read for a model: its ends and its loss."""
+    from cheatsheet.modelspec import describe_model
+
+    spec = describe_model(model)
+    return repr((spec.inputs, spec.outputs)) if type(model) is keras.Sequential else id(model)
+
+
+def _in_budget(found: Sequence[Together], jobs: Sequence[Job]) -> list[Together]:
+    """Split groups whose weights, moments and best copies would take too much memory."""
+    parts = []
+    for together in found:
+        each = max(jobs[i].model.count_params() for i in together.jobs) * 4 * 8
+        most = max(1, int(MOST_BYTES // max(each, 1)))
+        parts += [replace(together, jobs=together.jobs[i : i + most]) for i in range(0, len(together.jobs), most)]
+    return parts
+
+
+def _alone(jobs: Sequence[Job]) -> list[Together]:
+    return [Together((i,)) for i in range(len(jobs))]
+
+
+def _how(runs: Sequence[Run]) -> str:
+    """Say which engines trained how many of the networks, and why."""
+    numbers: dict[str, int] = {}
+    for run in runs:
+        numbers[str(run.engine)] = numbers.get(str(run.engine), 0) + 1
+    return "; ".join(f"{count(number, 'network')} by {engine}" for engine, number in numbers.items())

@@ -1,0 +1,155 @@
+"""What training many networks gives back: each run by itself, and what they say together."""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from cheatsheet import Finding
+from cheatsheet.common.words import count, digits
+from recipes.diagnosis.diagnose import diagnose
+from recipes.running.show import as_html
+from recipes.training.run import Run
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Several finished runs on one target, which may differ in everything else.
+
+    Attributes:
+        runs: One `Run` each, in the order of the models.
+        how: What was trained together, in words.
+        seconds: Wall time from call to return.
+    """
+
+    runs: tuple[Run, ...] = field(repr=False)
+    how: str
+    seconds: float
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __getitem__(self, which: int) -> Run:
+        return self.runs[which]
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """The curves by name, `(networks, epochs)`; NaN where a network had stopped."""
+        names = dict.fromkeys(name for run in self.runs for name in run.history)
+        longest = max((run.epochs for run in self.runs), default=0)
+        curves = {name: np.full((len(self.runs), longest), np.nan) for name in names}
+        for k, run in enumerate(self.runs):
+            for name, values in run.history.items():
+                curves[name][k, : len(values)] = values
+        return curves
+
+    @property
+    def watched(self) -> str:
+        """The curve that runs are compared by: the validation's loss, or without one the training's."""
+        return "val_loss" if all("val_loss" in run.history for run in self.runs) else "loss"
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """Each quantity at the epoch whose weights the model has, `(networks,)`."""
+        names = [name for name in self.history if all(name in run.history for run in self.runs)]
+        return {
+            name: np.array([run.history[name][(run.kept or run.epochs) - 1] for run in self.runs]) for name in names
+        }
+
+    @property
+    def best(self) -> Run:
+        """The run with the lowest loss on the validation, or without one on the training.
+
+        It was chosen by that number, which is therefore too good for it: judge it on other rows.
+        """
+        watched = self.scores[self.watched]
+        return self.runs[int(np.argmin(np.where(np.isfinite(watched), watched, np.inf)))]
+
+    @property
+    def median(self) -> dict[str, list[float]]:
+        """The median curves over the networks that were still running."""
+        return {name: np.nanmedian(values, axis=0).tolist() for name, values in self.history.items()}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What `diagnose` says of the median curves."""
+        chances = {run.chance for run in self.runs}
+        return diagnose(self.median, chance=chances.pop() if len(chances) == 1 else None, least=self.runs[0].least)
+
+    @property
+    def verdict(self) -> str:
+        """The headline on the median curves, in one sentence."""
+        return str(self.findings[0])
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Return the outputs of every network, `(networks, n, units)`; their mean is what `ensemble()` gives.
+
+        Raises:
+            DataError: for what the models were not trained on.
+        """
+        return np.stack([np.asarray(run.predict(x)) for run in self.runs])
+
+    def ensemble(self) -> keras.Model:
+        """Make one Keras model that averages the networks: probabilities, numbers, quantiles, or margins.
+
+        It is a plain model with copies of their weights, compiled as they are, and saved and loaded as any other. Where
+        the loss takes logits, the probabilities are averaged and given as logits again.
+
+        Raises:
+            ValueError: for networks with several outputs, or whose outputs differ in shape.
+        """
+        from recipes.training.ensemble import ensemble_of
+
+        return ensemble_of([run.model for run in self.runs], self.runs[0].signature)
+
+    def plot(self) -> Any:
+        """Draw the median of the curves and their spread, with the verdict on the median; return the Figure."""
+        from recipes.plots import plot_spread
+
+        return plot_spread(self).figure
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write every run into a folder of its own within this one; `recipes.load(folder)` reads them.
+
+        Raises:
+            FileExistsError: for a folder with other files in it, or with saved runs, unless `overwrite`.
+        """
+        from recipes.training.save_many import save_all
+
+        save_all(self, folder, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        watched = self.scores[self.watched]
+        return f"<Runs of {count(len(self), 'network')}, {self.watched} {_spread(watched)}>"
+
+    def __str__(self) -> str:
+        lines = [f"{count(len(self), 'network')} in {self.seconds:.1f} s", self.how]
+        lines += [f"{name}: {_spread(values)}" for name, values in self.scores.items()]
+        return "\n".join([*lines, *(f"of the median: {finding}" for finding in self.findings)])
+
+    def _repr_html_(self) -> str:
+        facts = {"seconds": f"{self.seconds:.1f}", "trained": self.how}
+        facts |= {name: _spread(values) for name, values in self.scores.items()}
+        return as_html(f"Runs of {count(len(self), 'network')}", facts, self.findings)
+
+
+def _spread(values: np.ndarray) -> str:
+    """Write a median with its quartiles, and how many networks have no number."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return "not finite in any"
+    low, middle, high = np.percentile(finite, [25, 50, 75])
+    lost = f"; not finite in {len(values) - len(finite)}" if len(finite) < len(values) else ""
+    return f"{digits(middle)} (half of them {digits(low)} to {digits(high)}{lost})"
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Compute the standard error of a mean, from the spread of its values; NaN for a single one."""
+    return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan

@@ -1,0 +1,105 @@
+"""What many runs say together, as one model, on disk and on a figure."""
+
+import keras
+import numpy as np
+import pytest
+
+import recipes
+from recipes import Runs, build_model, fit_many, load
+
+ROWS = 80
+rng = np.random.default_rng(0)
+X = rng.normal(size=(ROWS, 4)).astype("float32")
+Y = np.where(X[:, 0] > 0, "ill", "well")
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return fit_many(build_model("binary", x=X, units=(6,)), X, Y, seeds=4, epochs=5, validation_split=0.25, verbose=0)
+
+
+def test_curves_scores_and_the_best(runs):
+    assert runs.history["val_loss"].shape == (4, 5)
+    last = [run.history["val_loss"][-1] for run in runs]
+    np.testing.assert_array_equal(runs.scores["val_loss"], last)
+    assert runs.best is runs[int(np.argmin(last))]
+    np.testing.assert_allclose(runs.median["val_loss"], np.median(runs.history["val_loss"], axis=0))
+    assert "4 networks" in str(runs)
+    assert "val_loss" in repr(runs)
+    assert runs.findings[0].rule in str(runs)
+
+
+def test_of_networks_that_stopped_the_kept_epoch_counts():
+    models = [build_model("binary", x=X, units=(6,), seed=k, learning_rate=0.2) for k in range(3)]
+    runs = fit_many(models, X, Y, epochs=40, patience=[2, 3, None], validation_split=0.25, verbose=0)
+    assert np.isnan(runs.history["loss"][0, -1])
+    for k, run in enumerate(runs):
+        best = (run.kept or run.epochs) - 1
+        assert runs.scores["val_loss"][k] == run.history["val_loss"][best]
+
+
+class TestEnsemble:
+    def test_averages_probabilities_and_lives_by_itself(self, runs, tmp_path):
+        ensemble = runs.ensemble()
+        mean = runs.predict(X).mean(axis=0)
+        np.testing.assert_allclose(ensemble.predict(X, verbose=0), mean, atol=1e-6)
+        before = [w.copy() for w in runs[0].model.get_weights()]
+        ensemble.set_weights([w * 0 for w in ensemble.get_weights()])
+        assert all(np.array_equal(a, b) for a, b in zip(before, runs[0].model.get_weights(), strict=True))
+        ensemble = runs.ensemble()
+        ensemble.save(tmp_path / "e.keras")
+        np.testing.assert_array_equal(
+            keras.saving.load_model(tmp_path / "e.keras").predict(X, verbose=0), ensemble.predict(X, verbose=0)
+        )
+        np.testing.assert_array_equal(load(tmp_path / "e.keras").predict(X, verbose=0), ensemble.predict(X, verbose=0))
+
+    @pytest.mark.parametrize(
+        ("width", "loss"),
+        [
+            (1, keras.losses.BinaryCrossentropy(from_logits=True)),
+            (3, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
+        ],
+    )
+    def test_averages_probabilities_behind_logits(self, width, loss):
+        y = np.digitize(X[:, 0], [0] if width == 1 else [-0.5, 0.5])
+        models = []
+        for k in range(3):
+            keras.utils.set_random_seed(k)
+            models.append(keras.Sequential([keras.Input((4,)), keras.layers.Dense(width)]))
+            models[-1].compile("adam", loss)
+        runs = fit_many(models, X, y, verbose=0)
+        chance = (
+            (lambda z: 1 / (1 + np.exp(-z))) if width == 1 else lambda z: np.exp(z) / np.exp(z).sum(-1, keepdims=True)
+        )
+        mean = chance(runs.predict(X)).mean(axis=0)
+        np.testing.assert_allclose(chance(runs.ensemble().predict(X, verbose=0)), mean, atol=1e-6)
+
+
+def test_saved_and_read_in_any_process(runs, tmp_path):
+    runs.save(tmp_path / "seeds")
+    again = load(tmp_path / "seeds")
+    assert isinstance(again, Runs)
+    assert again.history["loss"].tolist() == runs.history["loss"].tolist()
+    np.testing.assert_array_equal(again.predict(X), runs.predict(X))
+    assert list(again[0].predict_labels(X)) == list(runs[0].predict_labels(X))
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        runs.save(tmp_path / "seeds")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="other files"):
+        runs.save(tmp_path / "other")
+    (tmp_path / "seeds" / "runs.json").write_text("[]")
+    with pytest.raises(recipes.training.judge.UntrustedFileError, match="lists no runs"):
+        load(tmp_path / "seeds")
+
+
+def test_the_figure_shows_the_median_and_the_band_of_half(runs):
+    (ax,) = runs.plot().axes
+    medians = [line for line in ax.lines if "median of 4" in str(line.get_label())]
+    np.testing.assert_allclose(medians[1].get_ydata(), np.median(runs.history["val_loss"], axis=0))
+    assert len(ax.lines) == 2 * (4 + 1)
+    low, high = np.percentile(runs.history["loss"], [25, 75], axis=0)
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(low.min())
+    assert band.max() == pytest.approx(high.max())
+    assert runs.findings[0].rule.replace("_", " ") in ax.get_title(loc="left")
