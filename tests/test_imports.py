@@ -31,6 +31,7 @@ HOMES = {
     "keras_tuner": ("recipes.tuning",),
     "grpc": ("recipes.tuning.work",),
     "tensorflow": (
+        "recipes.training.engines.many",
         "recipes.training.engines.tensorflow",
         "recipes.grokking.step",
         "recipes.tuning.tensorboard",
@@ -132,7 +133,8 @@ def test_public_names_of_recipes_all_load():
 
     assert set(recipes.__all__) == {
         "DataError", "GrokRun", "OtherSearchError", "Run", "Runs", "Search", "audit", "build_autoencoder",
-        "build_model", "clear_programs", "cross_validate", "diagnose", "fit", "fit_many", "grok", "load", "load_data", "tune",
+        "build_model", "clear_programs", "cross_validate", "diagnose", "fit", "fit_many", "grok", "load", "load_data",
+        "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))
