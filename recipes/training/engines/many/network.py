@@ -12,6 +12,7 @@ from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.optimizers import OPTIMIZERS
 
 PRECISIONS = ("float32", "float64")
+WIDTH_STEP = 16  # to multiples of which different widths are filled up, so that few programs serve all of them
 _NOT_READ = ("name", "dtype", "seed", "trainable")  # of a layer's configuration, by a step
 _REGULARIZERS = ("L1", "L2", "L1L2")
 
@@ -139,11 +140,17 @@ def as_wide_as(networks: list[Network]) -> Network | None:
     for same in zip(*(network.parts for network in networks), strict=True):
         if any(part.statistics or part.constants for part in same) and len({*same}) > 1:
             return None
-        shapes = [
-            tuple(np.max(shapes, axis=0).tolist()) for shapes in zip(*(part.shapes for part in same), strict=True)
-        ]
+        shapes = [_wide(shapes) for shapes in zip(*(part.shapes for part in same), strict=True)]
         parts.append(replace(same[0], shapes=tuple(shapes)))
     return replace(first, parts=tuple(parts))
+
+
+def _wide(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Find the shape that holds all of these; where they differ, one that other lists of networks share too."""
+    sizes = []
+    for along in zip(*shapes, strict=True):
+        sizes.append(along[0] if len({*along}) == 1 else -(-max(along) // WIDTH_STEP) * WIDTH_STEP)
+    return tuple(sizes)
 
 
 def shapeless(network: Network) -> Network:

@@ -22,13 +22,16 @@ from recipes.training.engines.many.stack import (
     optimizer_numbers,
     penalties,
     put_back,
+    shapes_of,
     stacked,
 )
 
 BLOCK_SECONDS = 0.25  # as in the resident engine
 MOST_BLOCK_EPOCHS = 256
 MOST_ORDERS = 4_000_000  # row numbers handed over with one block
-XLA_PAYS_AFTER_STEPS = 1_500
+# Some 0.8 s more to compile, against 1 ms less a step of small networks, and 5e-9 s less a step, network and weight of
+# larger ones; measured on two cores, `benchmarks/many.py`.
+XLA_PAYS_AFTER_STEPS, XLA_PAYS_AFTER_UPDATES = 1_500, 100_000_000
 NEVER = np.int32(2**31 - 1)
 
 
@@ -62,9 +65,9 @@ class _Run:
         steps = -(-self.num_rows // plan.batch_size)
         schedules = any(_schedule(model) is not None for model in self.models)
         total = int(self.epochs.max()) * int(steps.max())
-        self.way = (
-            "XLA" if total >= XLA_PAYS_AFTER_STEPS and not tf.config.list_logical_devices("GPU") else "plain graph"
-        )
+        updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
+        pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
+        self.way = "XLA" if pays and not tf.config.list_logical_devices("GPU") else "plain graph"
         self.shape = Shape(
             network,
             len(jobs) if self.way == "XLA" else None,
