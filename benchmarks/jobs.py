@@ -13,6 +13,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from grokking import grok_paper, grok_run
+from many import folds, sixty_four
 from networks import conv_autoencoder, dense_autoencoder, lenet, memory, mlp
 from searches import tune_memory, tune_search
 from training import Result
@@ -57,6 +58,8 @@ JOBS = {
     "dense-autoencoder": dense_autoencoder,
     "conv-autoencoder": conv_autoencoder,
     "lenet": lenet,
+    "many-64": sixty_four,
+    "folds": folds,
     "grok-paper": grok_paper,
     "grok-paper-seeds": lambda way: grok_run("paper", way),
     "grok-lecture-seeds": lambda way: grok_run("lecture", way),

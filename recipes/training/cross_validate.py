@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from recipes.training.data.prepare import prepare
 from recipes.training.engines.description import LIFTED
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.fit_many import train_jobs
+from recipes.training.run import Run
 from recipes.training.runs import Runs, standard_error
 
 Build = str | Callable[..., keras.Model]
@@ -29,7 +30,7 @@ class CrossValidation:
     """What came out of the folds.
 
     Attributes:
-        scores: Each quantity on the rows that were held out, `(folds,)`; of repeats one behind the other.
+        scores: The loss and each metric on the rows that were held out, `(folds,)`; of repeats one behind the other.
         predictions: Outputs for each row by the network that had not seen it `(n, units)`, the mean over repeats; NaN
             for rows that no fold held out.
         folds: The rows that trained and those that were held out, of each fold.
@@ -107,7 +108,7 @@ def cross_validate(
         epochs: As for `fit`, like the next.
         batch_size: Rows a step.
         patience: Epochs without a lower loss on `validation_split` of the training rows.
-        validation_split: Share of each fold's training rows to watch.
+        validation_split: Share of each fold's training rows to watch for `patience`.
         sample_weight: Of each row; held-out rows are not weighted.
         class_weight: As for `fit`, found on the training rows.
         seed: Of folds, weights and order.
@@ -130,7 +131,10 @@ def cross_validate(
     require_whole("seed", seed, 0)
     if patience is not None:
         require_whole("patience", patience, 1)
-        if not validation_split:
+    if (patience is None) != (not validation_split):
+        if patience is None:
+            raise ValueError("validation_split is a share of the training rows for patience=, which is not given.")
+        else:
             raise ValueError(
                 f"patience={patience} needs rows to watch, and those held out must not be seen. "
                 "Pass validation_split=0.2, a share of each fold's training rows."
@@ -141,23 +145,25 @@ def cross_validate(
     if len(target) != _num_rows(x):
         raise ValueError(f"x has {_num_rows(x):,} rows and y has {len(target):,}. Expected one target for each row.")
     folds = _folds(cv, target, groups, repeats, seed)
-    jobs, held_rows = [], []
+    jobs = []
     with_x = takes_rows(build)
     for i, (rows, held) in enumerate(folds):
         x_rows, y_rows = rows_of(x, rows), rows_of(y, rows)
         model = _built(build, x_rows, y_rows, seed + i, with_x, options)
         weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        data = prepare(model, x_rows, y_rows, sample_weight=weight, class_weight=class_weight, seed=seed + i,
-                       validation_split=validation_split)  # fmt: skip
+        # The rows that are held out may be looked at in every epoch, as long as nothing is decided by them.
+        watched: dict[str, Any] = {"validation_data": (rows_of(x, held), rows_of(y, held))}
+        if patience is not None:
+            watched = {"validation_split": validation_split}
+        data = prepare(model, x_rows, y_rows, sample_weight=weight, class_weight=class_weight, seed=seed + i, **watched)
         jobs.append(Job(model, data, Plan(epochs, batch_size, True, seed + i, patience=patience)))
-        held_rows.append(held)
     if not with_x:
         _require_no_constants([job.model for job in jobs])
     runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start)
     scores, sums, times = [], None, np.zeros(len(target))
-    for run, held in zip(runs, held_rows, strict=True):
-        x_held, y_held = rows_of(x, held), rows_of(y, held)
-        scores.append(run.evaluate(x_held, y_held))
+    for run, (_, held) in zip(runs, folds, strict=True):
+        x_held = rows_of(x, held)
+        scores.append(_scores(run, x_held, rows_of(y, held), seen=patience is None))
         outputs = np.asarray(run.predict(x_held), dtype=np.float64)
         sums = np.zeros((len(target), *outputs.shape[1:])) if sums is None else sums
         sums[held] += outputs
@@ -168,6 +174,14 @@ def cross_validate(
     names = [name for name in scores[0] if all(np.ndim(score.get(name, ())) == 0 and name in score for score in scores)]
     by_name = {name: np.array([float(score[name]) for score in scores]) for name in names}
     return CrossValidation(by_name, predictions, tuple(folds), Runs(runs.runs, runs.how, time.perf_counter() - start))
+
+
+def _scores(run: Run, x: Any, y: Any, *, seen: bool) -> Mapping[str, Any]:
+    """Find the loss and the metrics on the rows that were held out: of the last epoch, where these were looked at."""
+    if not seen:
+        found = run.evaluate(x, y)
+        return {name: found[name] for name in run.history if name in found}
+    return {name.removeprefix("val_"): values[-1] for name, values in run.history.items() if name.startswith("val_")}
 
 
 def rows_of(values: Any, rows: np.ndarray) -> Any:
