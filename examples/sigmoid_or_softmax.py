@@ -46,7 +46,8 @@ def measure(name: str, loss: str, activation: str, epochs: int, seed: int) -> tu
     order = np.random.default_rng(seed).permutation(len(data.y))
     test, train = order[: len(order) // 5], order[len(order) // 5 :]
     one_hot = np.eye(len(data.class_names))[data.y]
-    model = build_model("multiclass", x=data.x[train], y=one_hot[train], loss=loss, activation=activation, seed=seed)
+    head = {"loss": loss, "activation": activation}
+    model = build_model("multiclass", x=data.x[train], y=one_hot[train], body="mlp", seed=seed, **head)
     run = fit(model, data.x[train], one_hot[train], epochs=epochs, seed=seed, verbose=0)
     y_pred = model.predict(data.x[test], verbose=0)  # (n, K)
     sums = y_pred.sum(axis=1)
