@@ -40,11 +40,13 @@ class InputSpec:
         name: Its key, where the model takes a dict, or else the name of the input layer.
         shape: `(None, ...)` with `None` for every axis of unknown size, rows included.
         layer: Name of the input layer.
+        takes_text: Whether it is text that it takes, which a layer of the model turns into numbers.
     """
 
     name: str
     shape: Shape
     layer: str
+    takes_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _inputs(model: Any) -> tuple[InputSpec, ...]:
     keys = _keys(read(model, "input"), tensors)
     names = [str(read(maker_of(tensor)[0], "name") or tensor.name) for tensor in tensors]
     return tuple(
-        InputSpec(key or name, tuple(tensor.shape), name)
+        InputSpec(key or name, tuple(tensor.shape), name, str(read(tensor, "dtype")) == "string")
         for key, name, tensor in zip(keys, names, tensors, strict=True)
     )
 

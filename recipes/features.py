@@ -70,6 +70,24 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
     return array[:, None] if array.ndim == 1 else array
 
 
+def as_texts(x: Any, name: str = "x") -> np.ndarray:
+    """Read an input as text, for a model that turns text into numbers itself.
+
+    Returns:
+        Array of objects `(n, ...)`, of which Keras makes its strings; of NumPy's own text it makes none.
+
+    Raises:
+        DataError: for missing values, and for what is no text.
+    """
+    array = as_array(x, name)
+    if array.dtype.kind != "U":
+        raise unreadable(
+            f"{name} holds {array.dtype.name} ({show_values(array.ravel())}), and the model takes text there. "
+            f"Pass the text itself, or np.asarray({name}, str)."
+        )
+    return array.astype(object)
+
+
 def _from_table(table: Any, name: str) -> np.ndarray:
     """Fill one array by a few columns at a time, so that no copy of the whole table is made on the way."""
     array = np.empty(table.shape, integer_dtype(table) or np.float32)

@@ -193,7 +193,8 @@ def _judge_object(thing: dict[str, Any], key: str, known: Mapping[str, Any]) -> 
         raise UntrustedFileError("it describes an object whose class has no name")
     if name in _PLAIN:
         dtype = thing.get("config", {}).get("dtype") if isinstance(thing.get("config"), dict) else None
-        if dtype is not None and not _NUMBERS.fullmatch(str(dtype)):
+        of_text = name == "__keras_tensor__" and dtype == "string"  # which only says what a layer takes
+        if dtype is not None and not of_text and not _NUMBERS.fullmatch(str(dtype)):
             raise UntrustedFileError(f"it holds an array of {str(dtype)[:80]!r}")
         return
     if name == "__lambda__":

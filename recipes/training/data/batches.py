@@ -92,4 +92,9 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return keras.tree.map_structure(lambda array: array[rows], self.arrays)
+        return keras.tree.map_structure(lambda array: _as_keras_takes(array[rows]), self.arrays)
+
+
+def _as_keras_takes(array: np.ndarray) -> Any:
+    """Make a tensor of text, which Keras takes as an array in `fit(x)` but not in a batch."""
+    return keras.ops.convert_to_tensor(array, dtype="string") if array.dtype == object else array

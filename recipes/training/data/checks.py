@@ -15,7 +15,7 @@ from cheatsheet.modelspec import ModelSpec, OutputSpec, Shape
 from cheatsheet.rules import BORNE, OF_INPUTS, allowed, findings_of, independent
 from cheatsheet.rules.data import fits
 from cheatsheet.table import COMPARES_SHAPES
-from recipes.features import as_features, columns_of, in_order
+from recipes.features import as_features, as_texts, columns_of, in_order
 from recipes.training.data.targets import UnknownLabels, doubtful_labels, encode_target, require_numbered
 from recipes.training.data.trees import is_tree, items_of, rebuilt
 from recipes.training.data.weights import over_steps, read_weights, spread_over
@@ -210,7 +210,8 @@ def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple
     if not is_tree(x, spec.inputs):
         before = known[None] if len(known) == 1 and None in known else None
         table = in_order(x, before.columns if before else None, "x")
-        inputs = as_features(table)
+        takes_text = len(spec.inputs) == 1 and spec.inputs[0].takes_text
+        inputs = as_texts(table) if takes_text else as_features(table)
         if len(spec.inputs) == 1:
             inputs = _as_shaped(inputs, spec.inputs[0].shape)
         return inputs, (_input_part(None, inputs, table, before),)
@@ -219,7 +220,8 @@ def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple
         name = str(key) if isinstance(x, Mapping) else None
         before = known.get(name) if name is not None else like.inputs[i] if like and i < len(like.inputs) else None
         table = in_order(given, before.columns if before else None, f"x[{key!r}]")
-        arrays.append(as_features(table, f"x[{key!r}]"))
+        end = end_called(name, spec.inputs) if name is not None else spec.inputs[i] if i < len(spec.inputs) else None
+        arrays.append((as_texts if end and end.takes_text else as_features)(table, f"x[{key!r}]"))
         parts.append(_input_part(name, arrays[-1], table, before))
     return rebuilt(x, arrays), tuple(parts)
 

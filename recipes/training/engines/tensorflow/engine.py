@@ -43,6 +43,8 @@ class Resident:
         for callback in callbacks:
             if acts_on_batches(callback):
                 return f"{type(callback).__name__} acts on batches"
+        if any(getattr(array, "dtype", None) == object for array in keras.tree.flatten(arrays)):
+            return "the model takes text, which model.fit makes tensors of"
         size, free = _num_bytes(arrays), free_memory()
         if size > MEMORY_SHARE * free:
             return f"the data ({size / 1e9:.1f} GB) exceed {MEMORY_SHARE:.0%} of the free memory ({free / 1e9:.1f} GB)"
