@@ -1,4 +1,4 @@
-"""Models that take text, and turn it into numbers themselves: trained by Keras' own loop, in whatever holds the text."""
+"""Models that take text and make numbers of it: trained by Keras' own loop, from whatever holds the text."""
 
 import keras
 import numpy as np

@@ -97,4 +97,4 @@ class ShuffledBatches(keras.utils.PyDataset):
 
 def _as_keras_takes(array: np.ndarray) -> Any:
     """Make a tensor of text, which Keras takes as an array in `fit(x)` but not in a batch."""
-    return keras.ops.convert_to_tensor(array, dtype="string") if array.dtype == object else array
+    return keras.ops.convert_to_tensor(array, dtype="string") if array.dtype.hasobject else array

@@ -43,7 +43,7 @@ class Resident:
         for callback in callbacks:
             if acts_on_batches(callback):
                 return f"{type(callback).__name__} acts on batches"
-        if any(getattr(array, "dtype", None) == object for array in keras.tree.flatten(arrays)):
+        if any(isinstance(array, np.ndarray) and array.dtype.hasobject for array in keras.tree.flatten(arrays)):
             return "the model takes text, which model.fit makes tensors of"
         size, free = _num_bytes(arrays), free_memory()
         if size > MEMORY_SHARE * free:
