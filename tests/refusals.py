@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 from mistakes import NUM_COLUMNS, Case, Given, endless, keras_tuner_objective, of_fit, search, silent_fit
+from refusals_many import MANY
 
 import cheatsheet
 import recipes
@@ -301,7 +302,7 @@ SEARCH = [
 ]  # fmt: skip
 
 
-CASES = [*FIT, *USE, *BUILD, *CHEATSHEET, *SEARCH]
+CASES = [*FIT, *MANY, *USE, *BUILD, *CHEATSHEET, *SEARCH]
 
 
 def said(case: Case, given: Given) -> str:
