@@ -285,6 +285,18 @@ class TestSeeds:
         again = fit_many(model, X, YES_NO, seeds=[0, 1, 2], epochs=3, validation_split=0.2, verbose=0)
         assert [run.history for run in again] == [run.history for run in runs]
 
+    def test_scales_and_frozen_layers_keep_their_numbers(self):
+        scale = keras.layers.Normalization()
+        scale.adapt(100 * X + 7)
+        frozen = keras.layers.Dense(5, "relu", trainable=False)
+        model = keras.Sequential([keras.Input((COLUMNS,)), scale, frozen, keras.layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy")
+        runs = fit_many(model, X, YES_NO, seeds=2, verbose=0)
+        for run in runs:
+            np.testing.assert_array_equal(run.model.layers[0].mean, scale.mean)
+            np.testing.assert_array_equal(run.model.layers[1].get_weights()[0], frozen.get_weights()[0])
+            assert not np.array_equal(run.model.layers[2].get_weights()[0], model.layers[2].get_weights()[0])
+
     def test_python_s_own_numbers_are_left_alone(self):
         import random
 
@@ -294,6 +306,17 @@ class TestSeeds:
         random.seed(1)
         fit_many(model, X, YES_NO, seeds=2, verbose=0)
         assert random.random() == expected
+
+
+def test_each_model_is_judged_and_rows_are_held_once():
+    """Only one of the models lacks a scale for values of some 1e5: it alone is told so."""
+    x = 1e5 * X + 3e5
+    scaled = [build_model("binary", x=x, units=(4 + k,), seed=k) for k in range(2)]
+    plain = keras.Sequential([keras.Input((COLUMNS,)), keras.layers.Dense(1, "sigmoid")])
+    plain.compile("adam", "binary_crossentropy")
+    runs = fit_many([*scaled, plain], x, YES_NO, validation_split=0.2, verbose=0)
+    told = [{finding.rule for finding in run.findings} for run in runs]
+    assert ["unscaled_x" in rules for rules in told] == [False, False, True]
 
 
 class TestRefusals:

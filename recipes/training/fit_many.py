@@ -1,7 +1,8 @@
 """Train many networks at once: error bars over seeds, widths and rates side by side, folds."""
 
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -61,8 +62,8 @@ def fit_many(
         x: As for `fit`; arrays and tables, no streams.
         y: As for `fit`.
         seeds: Train so many copies of one model, or one for each of these seeds: with fresh weights, drawn from the
-            seed, and an order of the rows from the seed. All of them are validated on the same rows, those of `seed`.
-            The model itself stays as it is.
+            seed, and an order of the rows from the seed; layers that are frozen, and scales, keep their numbers. All
+            are validated on the same rows, those of `seed`. The model itself stays as it is.
         epochs: Passes over the rows; one number, or one for each model. So are `batch_size`, `patience` and `seed`.
         batch_size: Rows a step.
         validation_data: `(x, y)` or `(x, y, sample_weight)`.
@@ -106,12 +107,13 @@ def fit_many(
     jobs = []
     for model, own in zip(models, settings, strict=True):
         like = None if refit else expected_of(model)
-        key = (own["seed"] if validation_split else 0, like, _takes(model))
+        key = (own["seed"] if validation_split else 0, like, _looks(model))
         if key not in known:
-            known[key] = prepare(
+            data = prepare(
                 model, x, y, sample_weight=sample_weight, class_weight=class_weight, validation_data=validation_data,
                 validation_split=validation_split, seed=own["seed"], like=like, allow=allow,
             )  # fmt: skip
+            known[key] = _sharing_rows(data, known.values())
         plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]), patience=own["patience"])
         jobs.append(Job(model, known[key], plan))
     return train_jobs(jobs, engine=engine, verbose=verbose, start=start)
@@ -191,6 +193,12 @@ def fresh(model: keras.Model, seed: int, data: TrainingData) -> keras.Model:
     Raises:
         ValueError: for a model that its configuration does not make again.
     """
+    strange = [layer for layer in model._flatten_layers() if hasattr(layer, "adapt") and not _is_scale(layer)]
+    if strange:
+        raise ValueError(
+            f"The layer {strange[0].name!r} was adapted to data, which no configuration tells. Pass a list of models "
+            "instead of seeds=."
+        )
     try:
         config = _without_seeds(model.get_config())
         compiled = model.get_compile_config()
@@ -203,7 +211,18 @@ def fresh(model: keras.Model, seed: int, data: TrainingData) -> keras.Model:
         raise ValueError(
             f"This model cannot be made again from its configuration ({error}). Pass a list of models instead of seeds="
         ) from error
+    for mine, theirs in zip(copy._flatten_layers(include_self=False), model._flatten_layers(include_self=False),
+                            strict=True):  # fmt: skip
+        if _is_scale(theirs) and theirs.built:
+            mine.set_weights(theirs.get_weights())
+            mine.finalize_state()
+        elif not theirs.trainable and theirs.weights:  # a body that was trained elsewhere
+            mine.set_weights(theirs.get_weights())
     return copy
+
+
+def _is_scale(layer: keras.Layer) -> bool:
+    return type(layer) is keras.layers.Normalization
 
 
 def _without_seeds(config: Any) -> Any:
@@ -236,12 +255,27 @@ def _each(name: str, value: Any, number: int) -> list[Any]:
     return values
 
 
-def _takes(model: keras.Model) -> Any:
-    """Write down what decides how rows are read for a model: its ends and its loss."""
+def _looks(model: keras.Model) -> Any:
+    """Write down what decides how rows are read and judged for a model: all of its description, but for names."""
     from cheatsheet.modelspec import describe_model
 
-    spec = describe_model(model)
-    return repr((spec.inputs, spec.outputs)) if type(model) is keras.Sequential else id(model)
+    return re.sub(r"_\d+'", "'", repr(describe_model(model))) if type(model) is keras.Sequential else id(model)
+
+
+def _sharing_rows(data: TrainingData, others: Iterable[TrainingData]) -> TrainingData:
+    """Take the arrays of an earlier model where they are equal, so that K networks do not hold K copies of them."""
+    mine = keras.tree.flatten(data.arrays)
+    for other in others:
+        theirs = keras.tree.flatten(other.arrays)
+        if len(mine) == len(theirs) and all(map(_are_equal, mine, theirs)):
+            return replace(data, x=other.x, y=other.y, sample_weight=other.sample_weight, validation=other.validation)
+    return data
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or (one.dtype == other.dtype and one.shape == other.shape and bool((one == other).all()))
 
 
 def _in_budget(found: Sequence[Together], jobs: Sequence[Job]) -> list[Together]:
