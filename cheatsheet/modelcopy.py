@@ -55,6 +55,8 @@ def copied(
         theirs, ours = old_layer.get_weights(), new_layer.get_weights()
         if theirs and [array.shape for array in theirs] == [array.shape for array in ours]:
             new_layer.set_weights(theirs)
+            if hasattr(new_layer, "finalize_state"):  # Normalization: its constants are made from what it has just got
+                new_layer.finalize_state()
         new_layer.trainable = old_layer.trainable
     words += [f"metric {name!r} left out: it reads other labels" for name in _compile(copy, model, spec, losses)]
     return copy, words

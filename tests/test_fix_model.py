@@ -252,3 +252,13 @@ def test_what_cannot_be_mended_is_refused_with_a_sentence(make, y, error, said):
 def compiled(model):
     model.compile("adam", "sparse_categorical_crossentropy")
     return model
+
+
+def test_a_scale_that_was_adapted_keeps_its_constants():
+    x = 100 * X + 7
+    scale = keras.layers.Normalization()
+    scale.adapt(x)
+    model = keras.Sequential([keras.Input((4,)), scale, keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    copy = cheatsheet.fix(model, CLASSES > 1).model
+    np.testing.assert_array_equal(copy.predict(x, verbose=0), model.predict(x, verbose=0))
