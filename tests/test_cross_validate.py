@@ -23,7 +23,10 @@ def test_each_fold_is_the_run_that_fit_makes_of_its_rows():
         run = fit(model, X[rows], Y[rows], epochs=4, seed=5 + i, verbose=0)
         np.testing.assert_allclose(found.predictions[held], run.predict(X[held]), atol=1e-5)
         assert found.scores["loss"][i] == pytest.approx(run.evaluate(X[held], Y[held])["loss"], abs=1e-5)
-    assert found.standard_error["loss"] == pytest.approx(np.std(found.scores["loss"], ddof=1) / np.sqrt(3))
+    # Nadeau and Bengio (2003): 30 rows held out, 60 trained on
+    assert found.standard_error["loss"] == pytest.approx(
+        np.std(found.scores["loss"], ddof=1) * np.sqrt(1 / 3 + 30 / 60)
+    )
     assert "± " in str(found)
 
 
@@ -73,7 +76,25 @@ def test_containers(container):
     np.testing.assert_allclose(found.predictions, plain.predictions, atol=1e-6)
 
 
+def test_metrics_with_several_values():
+    found = cross_validate("binary", X, Y, cv=3, metrics=["f1_score"], verbose=0)
+    assert found.scores["f1_score"].shape == (3, 1)
+    assert len(found.mean["f1_score"]) == 1
+
+
 class TestRefusals:
+    def test_rows_in_another_order(self):
+        table, y = pd.DataFrame(X), pd.Series(Y).sample(frac=1, random_state=0)
+        with pytest.raises(ValueError, match=r"Use y\.loc\[x\.index\]"):
+            cross_validate("binary", table, y)
+        weight = pd.Series(np.ones(ROWS)).sample(frac=1, random_state=0)
+        with pytest.raises(ValueError, match=r"Use sample_weight\.loc\[x\.index\]"):
+            cross_validate("binary", table, pd.Series(Y), sample_weight=weight)
+
+    def test_a_model_that_is_not_compiled(self):
+        with pytest.raises(ValueError, match=r"not compiled\. Call model\.compile"):
+            cross_validate(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]), X, Y)
+
     def test_a_model_that_knows_all_rows(self):
         model = build_model("binary", x=X, y=Y)
         with pytest.raises(TypeError, match="scale of rows that are held out"):
@@ -101,7 +122,10 @@ class TestRefusals:
             ({"cv": "five"}, "a number of folds"),
             ({"cv": [(np.arange(50), np.arange(40, 60))]}, "trains on rows that it holds out"),
             ({"repeats": 0}, "repeats"),
-            ({"unit": (8,)}, "unit"),
+            ({"unit": (8,)}, "'units'"),
+            ({"n_splits": 3}, "'cv'"),
+            ({"batchsize": 3}, "'batch_size'"),
+            ({"callbacks": []}, "'patience'"),
         ],
     )
     def test_arguments(self, options, message):

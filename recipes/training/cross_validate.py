@@ -1,6 +1,7 @@
 """Scores on rows that a network has not seen, fold by fold, at the price of little more than one training."""
 
 import inspect
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +13,22 @@ import numpy as np
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.tables import is_table
-from cheatsheet.common.words import count, digits
+from cheatsheet.common.words import count, did_you_mean, digits
 from recipes.build import build_model
 from recipes.running.show import as_html
+from recipes.training.data.checks import raise_errors, unaligned_rows
 from recipes.training.data.prepare import prepare
+from recipes.training.data.streams import is_stream
 from recipes.training.engines.description import LIFTED
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.fit_many import train_jobs
 from recipes.training.run import Run
-from recipes.training.runs import Runs, standard_error
+from recipes.training.runs import Runs
 
 Build = str | Callable[..., keras.Model]
+# What others call an argument, or what is asked for in another way.
+_OTHERS_NAMES = {"n_splits": "cv", "folds": "cv", "splits": "cv", "k": "cv", "n_repeats": "repeats",
+                 "scoring": "metrics", "callbacks": "patience", "random_state": "seed", "fit_params": "epochs"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class CrossValidation:
     """What came out of the folds.
 
     Attributes:
-        scores: The loss and each metric on the rows that were held out, `(folds,)`; of repeats one behind the other.
+        scores: The loss and each metric on the rows that were held out, `(folds,)`, or `(folds, values)` of a metric
+            with several; of repeats one behind the other.
         predictions: Outputs for each row by the network that had not seen it `(n, units)`, the mean over repeats; NaN
             for rows that no fold held out.
         folds: The rows that trained and those that were held out, of each fold.
@@ -43,17 +50,24 @@ class CrossValidation:
     runs: Runs = field(repr=False)
 
     @property
-    def mean(self) -> dict[str, float]:
-        """Each score's mean over the folds."""
-        return {name: float(values.mean()) for name, values in self.scores.items()}
+    def mean(self) -> dict[str, Any]:
+        """Each score's mean over the folds; of a metric with several values a list."""
+        return {name: _plain(values.mean(axis=0)) for name, values in self.scores.items()}
 
     @property
-    def standard_error(self) -> dict[str, float]:
-        """The standard error of each mean, as if folds were independent; since they share rows it is rather too small.
+    def standard_error(self) -> dict[str, Any]:
+        """The standard error of each mean, s sqrt(1 / J + n_test / n_train) over J trainings.
 
-        Y. Bengio and Y. Grandvalet (2004), No unbiased estimator of the variance of K-fold cross-validation, JMLR 5.
+        Folds share most of the rows that train them, and repeats all rows, so that s / sqrt(J) would be too small, and
+        would vanish with more repeats. C. Nadeau and Y. Bengio (2003), Inference for the generalization error, Machine
+        Learning 52, equation 9.
         """
-        return {name: standard_error(values) for name, values in self.scores.items()}
+        number = len(self.folds)
+        share = float(np.mean([len(held) / len(rows) for rows, held in self.folds]))
+        if number < 2:
+            return {name: math.nan for name in self.scores}
+        factor = math.sqrt(1 / number + share)
+        return {name: _plain(values.std(axis=0, ddof=1) * factor) for name, values in self.scores.items()}
 
     def __str__(self) -> str:
         lines = [f"{count(len(self.folds), 'fold')} in {self.runs.seconds:.1f} s; {self.runs.how}"]
@@ -139,11 +153,13 @@ def cross_validate(
                 f"patience={patience} needs rows to watch, and those held out must not be seen. "
                 "Pass validation_split=0.2, a share of each fold's training rows."
             )
-    if options and not isinstance(build, str):
-        raise TypeError(f"{', '.join(options)}: options are for build_model, and build is a function.")
+    _require_known(build, options)
+    if is_stream(x):
+        raise ValueError(f"cross_validate needs arrays, to take rows of. Received: x is a {type(x).__name__}.")
     target = as_array(y, "y")
     if len(target) != _num_rows(x):
         raise ValueError(f"x has {_num_rows(x):,} rows and y has {len(target):,}. Expected one target for each row.")
+    raise_errors(unaligned_rows(x, y=y, groups=groups, sample_weight=sample_weight))
     folds = _folds(cv, target, groups, repeats, seed)
     jobs = []
     with_x = takes_rows(build)
@@ -171,9 +187,23 @@ def cross_validate(
     assert sums is not None
     with np.errstate(invalid="ignore", divide="ignore"):
         predictions = sums / times.reshape(-1, *[1] * (sums.ndim - 1))
-    names = [name for name in scores[0] if all(np.ndim(score.get(name, ())) == 0 and name in score for score in scores)]
-    by_name = {name: np.array([float(score[name]) for score in scores]) for name in names}
+    by_name = {name: np.array([score[name] for score in scores], np.float64) for name in scores[0]}
     return CrossValidation(by_name, predictions, tuple(folds), Runs(runs.runs, runs.how, time.perf_counter() - start))
+
+
+def _require_known(build: Build, options: Mapping[str, Any]) -> None:
+    """Answer an argument that nobody has with the one of `cross_validate` that is meant.
+
+    Raises:
+        TypeError: for such arguments, and for options of `build_model` where it is not asked.
+    """
+    known = [*inspect.signature(cross_validate).parameters][:-1]
+    for name in options:
+        meant = _OTHERS_NAMES.get(name)
+        hint = f" Did you mean {meant!r}?" if meant else did_you_mean(name, known)
+        if meant or not isinstance(build, str) or (hint and name not in inspect.signature(build_model).parameters):
+            raise TypeError(f"cross_validate has no argument {name!r}. It takes {', '.join(known)}, and where build is "
+                            f"a task the options of build_model.{hint}")  # fmt: skip
 
 
 def _scores(run: Run, x: Any, y: Any, *, seen: bool) -> Mapping[str, Any]:
@@ -182,6 +212,10 @@ def _scores(run: Run, x: Any, y: Any, *, seen: bool) -> Mapping[str, Any]:
         found = run.evaluate(x, y)
         return {name: found[name] for name in run.history if name in found}
     return {name.removeprefix("val_"): values[-1] for name, values in run.history.items() if name.startswith("val_")}
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if np.ndim(value) else float(value)
 
 
 def rows_of(values: Any, rows: np.ndarray) -> Any:
@@ -219,8 +253,10 @@ def _built(build: Build, x: Any, y: Any, seed: int, with_rows: bool, options: di
     if isinstance(build, str):
         return build_model(build, x=x, y=y, seed=seed, **options)
     model = build(x, y) if with_rows else build()
-    if not isinstance(model, keras.Model) or not model.compiled:
+    if not isinstance(model, keras.Model):
         raise TypeError(f"build must give a compiled Keras model. Received: {type(model).__name__}.")
+    if not model.compiled:
+        raise ValueError("build gave a model that is not compiled. Call model.compile(...) in it.")
     return model
 
 

@@ -1,6 +1,5 @@
 """What training many networks gives back: each run by itself, and what they say together."""
 
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -148,8 +147,3 @@ def _spread(values: np.ndarray) -> str:
     low, middle, high = np.percentile(finite, [25, 50, 75])
     lost = f"; not finite in {len(values) - len(finite)}" if len(finite) < len(values) else ""
     return f"{digits(middle)} (half of them {digits(low)} to {digits(high)}{lost})"
-
-
-def standard_error(values: np.ndarray) -> float:
-    """Compute the standard error of a mean, from the spread of its values; NaN for a single one."""
-    return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
