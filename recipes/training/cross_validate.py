@@ -28,7 +28,7 @@ from recipes.training.runs import Runs
 Build = str | Callable[..., keras.Model]
 # What others call an argument, or what is asked for in another way.
 _OTHERS_NAMES = {"n_splits": "cv", "folds": "cv", "splits": "cv", "k": "cv", "n_repeats": "repeats",
-                 "scoring": "metrics", "callbacks": "patience", "random_state": "seed", "fit_params": "epochs"}  # fmt: skip
+                 "scoring": "metrics", "callbacks": "patience", "random_state": "seed"}  # fmt: skip
 
 
 @dataclass(frozen=True)
