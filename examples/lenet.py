@@ -10,7 +10,6 @@ Reference: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998), Proceedings of 
 """
 
 import argparse
-import resource
 import time
 from pathlib import Path
 
@@ -97,9 +96,9 @@ def train(name: str, epochs: int, seed: int, arrays: tuple) -> tuple:
     classes = int(y.max()) + 1
     model = build_model("multiclass", input_shape=x.shape[1:], num_classes=classes, body=BODIES[name],
                         learning_rate=rate, seed=seed)  # fmt: skip
-    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    start, used = time.perf_counter(), time.process_time()
     run = fit(model, x, y, epochs=epochs, batch_size=BATCH_SIZE, seed=seed, verbose=0)
-    seconds, cpu = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_utime - used
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
     words = f"{model.count_params():,} parameters, {epochs} epochs, {seconds:.0f} s ({cpu:.0f} s of processor)"
     return run, run.predict(x_test).argmax(axis=1), words
 
