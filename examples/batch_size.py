@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.batches import RATES, SIZES, compare_batch_sizes
+from recipes.lecture.training.batches import RATES, SIZES, compare_batch_sizes
 from recipes.plots import plot_batch_sizes
 from recipes.plots.style import new_figure
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.lecture.convolution import IMAGE, KERNEL, convolve
+from recipes.lecture.images.convolution import IMAGE, KERNEL, convolve
 
 
 def main() -> None:

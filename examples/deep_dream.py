@@ -17,8 +17,8 @@ import numpy as np
 
 from recipes import fit, load_data
 from recipes.datasets import cut_tiles
-from recipes.lecture.dream import deep_dream, imagenet_cnn
-from recipes.lecture.reach import input_shape
+from recipes.lecture.images.dream import deep_dream, imagenet_cnn
+from recipes.lecture.images.reach import input_shape
 from recipes.seeds import seeded
 
 TILE, STEP = 32, 8  # pixels

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.descent import descend
+from recipes.lecture.training.descent import descend
 from recipes.plots import plot_descent_losses, plot_surface, save_page
 from recipes.plots.style import new_figure
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from recipes import build_model, fit, load_data
-from recipes.lecture.inside import exciting_patches, feature_maps, kernels
-from recipes.lecture.occlusion import occlusion_map
-from recipes.lecture.reach import input_shape
+from recipes.lecture.images.inside import exciting_patches, feature_maps, kernels
+from recipes.lecture.images.occlusion import occlusion_map
+from recipes.lecture.images.reach import input_shape
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.occam import SIZES, Occam, occam
+from recipes.lecture.models.occam import SIZES, Occam, occam
 from recipes.plots import plot_occam
 from recipes.plots.style import new_figure
 

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from recipes import build_model
-from recipes.lecture.parameters import count_parameters, hyperparameters
+from recipes.lecture.networks.parameters import count_parameters, hyperparameters
 from recipes.plots import plot_hyperparameters, plot_network, plot_parameters
 from recipes.plots.style import new_figure
 

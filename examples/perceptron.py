@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.perceptron import PerceptronRun, learn_perceptron
+from recipes.lecture.neurons.perceptron import PerceptronRun, learn_perceptron
 from recipes.plots import plot_errors, plot_mistakes, plot_path, save_page
 from recipes.plots.style import CURVES, new_figure
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, refused
 
 from cheatsheet.finding import DataError
-from recipes.lecture.convolution import IMAGE, KERNEL, convolve
+from recipes.lecture.images.convolution import IMAGE, KERNEL, convolve
 from recipes.plots import plot_cells, plot_convolution
 
 

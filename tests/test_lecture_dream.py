@@ -11,8 +11,8 @@ from cnns import nested, own, same_state, state_of
 from conftest import ROOT, refused
 from keras import layers
 
-from recipes.lecture.dream import deep_dream, imagenet_cnn
-from recipes.lecture.eye import Eye, smoothed, stretches
+from recipes.lecture.images.dream import deep_dream, imagenet_cnn
+from recipes.lecture.images.eye import Eye, smoothed, stretches
 from recipes.plots import plot_dream_activations
 
 

@@ -13,11 +13,11 @@ from conftest import ROOT, refused
 from keras import layers
 
 from cheatsheet.finding import DataError
-from recipes.lecture.field import receptive_field
-from recipes.lecture.inside import exciting_patches, feature_maps, kernels
-from recipes.lecture.occlusion import occlusion_map
+from recipes.lecture.images.field import receptive_field
+from recipes.lecture.images.inside import exciting_patches, feature_maps, kernels
+from recipes.lecture.images.occlusion import occlusion_map
 from recipes.plots import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
-from recipes.plots.lecture.pictures import as_picture
+from recipes.plots.lecture.images.pictures import as_picture
 
 STEP = np.zeros((8, 8), "float32")
 STEP[:, 5:] = 1  # light from the sixth column on

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, refused
 
 from recipes import build_model, fit, load_data
-from recipes.lecture.occam import Occam, Size, occam, standard_error
+from recipes.lecture.models.occam import Occam, Size, occam, standard_error
 from recipes.plots import plot_occam
 
 

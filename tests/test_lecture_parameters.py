@@ -10,8 +10,9 @@ from keras import layers
 from matplotlib.colors import to_rgb
 
 from recipes import build_autoencoder, build_model
-from recipes.lecture.layers import COLOURS
-from recipes.lecture.parameters import count_parameters, hyperparameters
+from recipes.lecture.networks.drawing import draw_network
+from recipes.lecture.networks.layers import COLOURS, require_model
+from recipes.lecture.networks.parameters import count_parameters, hyperparameters
 from recipes.plots import plot_hyperparameters, plot_parameters
 
 
@@ -48,6 +49,27 @@ class Own(keras.Model):
 
     def call(self, x):
         return self.dense(x)
+
+
+class Wrapped(keras.Model):
+    """A class of one's own that calls one of its parts `model`, as a `Run` does."""
+
+    def __init__(self):
+        super().__init__(name="wrapped")
+        self.model = keras.Sequential([layers.Dense(3, name="inner")])
+        self.last = layers.Dense(1, name="last")
+
+    def call(self, x):
+        return self.last(self.model(x))
+
+
+def test_a_model_that_has_a_part_called_model_is_taken_whole():
+    wrapped = Wrapped()
+    wrapped(np.zeros((1, 2)))
+    assert require_model(wrapped, "test") is wrapped
+    assert require_model(SimpleNamespace(model=wrapped), "test") is wrapped  # as of a Run
+    assert count_parameters(wrapped).total == (2 * 3 + 3) + (3 * 1 + 1)
+    assert draw_network(wrapped).name == "wrapped"
 
 
 class TestParameters:

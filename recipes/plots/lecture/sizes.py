@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from recipes.lecture.occam import SIZES
+from recipes.lecture.models.occam import SIZES
 from recipes.plots.style import CHANCE, CURVES, LINE, MIRRORED, POINTS, TRAIN, VALIDATION, new_ax
 
 MANY, WIDE = 10.0, 30.0  # parameters, and losses, that span more than this factor are drawn on a log axis
@@ -22,7 +22,7 @@ def plot_occam(occam: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
     learn, which least squares then repeats, a line says so.
 
     Args:
-        occam: What `recipes.lecture.occam.occam` returns.
+        occam: What `recipes.lecture.models.occam.occam` returns.
         ax: Where to draw; a new figure without it.
         title: Above the axes.
     """

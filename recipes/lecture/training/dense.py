@@ -10,7 +10,7 @@ from cheatsheet.modelgraph import activation_of, is_of_the_frameworks, read
 from cheatsheet.modelspec import describe_ends
 from cheatsheet.rules.data import require_same_rows
 from recipes.features import as_features
-from recipes.lecture.chain import ACTIVATIONS, FORMULAS, SOFTMAX, SQUASHING, LayerPass, Loss, Scale
+from recipes.lecture.training.chain import ACTIVATIONS, FORMULAS, SOFTMAX, SQUASHING, LayerPass, Loss, Scale
 
 # Layers that pass everything on when the network is not trained.
 PASSING = {"InputLayer", "Flatten", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "Identity"}

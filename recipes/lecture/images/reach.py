@@ -9,6 +9,7 @@ import numpy as np
 from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.modelgraph import read
+from recipes.lecture.networks.layers import require_model
 
 BATCH = 64  # images that go through a model at once: 40 MB of photographs of 224×224
 OVERSHOOT = 0.01  # of a range, by which resizing takes an image beyond it
@@ -26,15 +27,7 @@ def require_cnn(model: Any, function: str) -> Any:
         TypeError: for what is no Keras model.
         ValueError: for one that is not built, takes several inputs, or something else than images.
     """
-    import keras
-
-    if not isinstance(model, keras.Model):
-        model = getattr(model, "model", model)  # a Run's
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"{function} takes a Keras model. Received: {type(model).__name__}. "
-            "Pass the model itself; of a file, keras.saving.load_model(path)."
-        )
+    model = require_model(model, function)
     if not read(model, "built"):
         raise ValueError(
             f"The model {model.name!r} has no weights yet, as it does not know its input. "

@@ -9,7 +9,8 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
-from recipes.lecture.chain import (
+from recipes.lecture.networks.layers import require_model
+from recipes.lecture.training.chain import (
     ACTIVATIONS,
     FORMULAS,
     LOGIT_FORMULAS,
@@ -21,8 +22,7 @@ from recipes.lecture.chain import (
     forward,
     value_of,
 )
-from recipes.lecture.dense import read_layers, read_loss, read_rows, read_targets
-from recipes.lecture.layers import require_model
+from recipes.lecture.training.dense import read_layers, read_loss, read_rows, read_targets
 from recipes.running.show import as_html
 
 MOVE = 1e-5  # of a weight, to measure a slope: a central difference then errs by some 1e-10, of which half is rounding
@@ -233,7 +233,7 @@ def backpropagate(
         if x is None and y is None:
             x, y = ROW_X, ROW_Y
         model = _network_of_the_slide(seed)
-    model = require_model(getattr(model, "model", model), "backpropagate")
+    model = require_model(model, "backpropagate")
     layers, before, scale = read_layers(model)
     loss = read_loss(model, layers[-1].activation, scale)
     if x is None or y is None:

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cheatsheet.common.words import count
-from recipes.lecture.drawing import DrawnLayer, Join, NetworkDrawing, nodes_shown
-from recipes.plots.lecture.drawing import draw_joins, draw_layers, prepare
-from recipes.plots.lecture.geometry import RADIUS, Geometry, geometry_of
+from recipes.lecture.networks.drawing import DrawnLayer, Join, NetworkDrawing, nodes_shown
+from recipes.plots.lecture.networks.drawing import draw_joins, draw_layers, prepare
+from recipes.plots.lecture.networks.geometry import RADIUS, Geometry, geometry_of
 from recipes.plots.style import POINTS, TEXT, TRAIN, VALIDATION, new_figure
 
 COLUMN, PITCH = 2.9, 0.92  # inches: room for the numbers on the lines, and above and below the nodes

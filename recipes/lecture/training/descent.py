@@ -10,7 +10,7 @@ import numpy as np
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.finding import Finding
-from recipes.lecture.lines import LOSSES, Line, Lines, fit_lines
+from recipes.lecture.models.lines import LOSSES, Line, Lines, fit_lines
 from recipes.running.show import as_html
 
 MSE = "mean_squared_error"

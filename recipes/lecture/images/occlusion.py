@@ -10,7 +10,7 @@ from cheatsheet.common.arguments import is_whole, known_arguments_only, require_
 from cheatsheet.common.words import count
 from cheatsheet.modelgraph import read
 from cheatsheet.modelspec import describe_model
-from recipes.lecture.reach import BATCH, read_image, require_cnn, run
+from recipes.lecture.images.reach import BATCH, read_image, require_cnn, run
 from recipes.running.show import as_html
 
 PATCH_SHARE = 4  # of the shorter side: a patch hides a quarter of it, about as in the paper's figure 7

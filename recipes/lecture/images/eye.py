@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from recipes.lecture.gradient import with_gradient
-from recipes.lecture.reach import has_any_size, places_of, run
+from recipes.lecture.images.gradient import with_gradient
+from recipes.lecture.images.reach import has_any_size, places_of, run
 
 PIXELS_AT_ONCE = 2**18  # of the tiles that go through the model together: that of one of 512×512
 NUM_NOISES = 8  # that are averaged: their activations differ by a few per cent

@@ -12,8 +12,8 @@ import numpy as np
 from cheatsheet.common.arguments import is_whole, known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from cheatsheet.modelgraph import read
-from recipes.lecture.field import Field, fields_of
-from recipes.lecture.reach import (
+from recipes.lecture.images.field import Field, fields_of
+from recipes.lecture.images.reach import (
     MOST_NAMES,
     find_layers,
     maps_of,

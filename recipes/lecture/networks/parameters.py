@@ -9,8 +9,8 @@ from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from cheatsheet.modelgraph import activation_of, read
 from cheatsheet.modelspec import describe_model
-from recipes.lecture.drawing import NetworkDrawing, draw_network
-from recipes.lecture.layers import (
+from recipes.lecture.networks.drawing import NetworkDrawing, draw_network
+from recipes.lecture.networks.layers import (
     COLOURS,
     LayerCount,
     count_of,
@@ -130,7 +130,7 @@ def count_parameters(model: Any) -> ParameterCount:
     3·1 + 1 = 4, in all 35: a weight for each pair of nodes, and a bias for each node.
 
     Args:
-        model: Any Keras model that is built, nested, frozen or of a class of one's own.
+        model: Any Keras model that is built, nested, frozen or of a class of one's own; or a `Run`.
 
     Raises:
         TypeError: for what is no Keras model.
@@ -165,7 +165,7 @@ def hyperparameters(model: Any, *, epochs: int | None = None, batch_size: int | 
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if value is not None:
             require_whole(name, value, 1)
-    model = require_model(getattr(model, "model", model), "hyperparameters")
+    model = require_model(model, "hyperparameters")
     leaves = [
         (name, layer)
         for name, layer in leaves_of(model)

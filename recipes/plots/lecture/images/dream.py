@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recipes.plots.lecture.pictures import as_picture
+from recipes.plots.lecture.images.pictures import as_picture
 from recipes.plots.style import LETTER, LINE, POINTS, TRAIN, VALIDATION, new_ax, new_figure
 
 HEIGHT = 3.4  # inches
@@ -18,7 +18,7 @@ def plot_dream(dream: Any) -> Figure:
     """Draw an image before and after, and the activations; return the Figure.
 
     Args:
-        dream: What `recipes.lecture.dream.deep_dream` returns.
+        dream: What `recipes.lecture.images.dream.deep_dream` returns.
     """
     width = HEIGHT * dream.before.shape[1] / dream.before.shape[0]
     figure = new_figure((2 * width + BARS, HEIGHT + 0.4))
@@ -35,7 +35,7 @@ def plot_dream_activations(dream: Any, ax: Axes | None = None) -> Axes:
     """Show the chosen units' activation before, with noise of the same energy, and after.
 
     Args:
-        dream: What `recipes.lecture.dream.deep_dream` returns.
+        dream: What `recipes.lecture.images.dream.deep_dream` returns.
         ax: Where to draw; a new figure without it.
     """
     ax = ax or new_ax((BARS, HEIGHT))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from recipes.lecture.reach import range_of
+from recipes.lecture.images.reach import range_of
 from recipes.plots.style import POINTS, TEXT
 
 GAP = 0.08  # between tiles, of a tile's side

@@ -10,9 +10,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path
 
-from recipes.lecture.drawing import NetworkDrawing, draw_network
-from recipes.lecture.layers import COLOURS
-from recipes.plots.lecture.geometry import (
+from recipes.lecture.networks.drawing import NetworkDrawing, draw_network
+from recipes.lecture.networks.layers import COLOURS
+from recipes.plots.lecture.networks.geometry import (
     BOX,
     COLUMN,
     LETTERS,

@@ -12,7 +12,7 @@ from cheatsheet.common.arrays import as_array
 from cheatsheet.common.words import count
 from cheatsheet.finding import Finding
 from recipes.features import as_features
-from recipes.lecture.occam import standard_error
+from recipes.lecture.models.occam import standard_error
 from recipes.running.show import as_html
 
 SIZES = (8, 32, 128, 512)

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cheatsheet.common.words import count
-from recipes.lecture.layers import COLOURS
-from recipes.lecture.parameters import GROUPS, WHOLE
-from recipes.plots.lecture.drawing import plot_network
-from recipes.plots.lecture.geometry import geometry_of
+from recipes.lecture.networks.layers import COLOURS
+from recipes.lecture.networks.parameters import GROUPS, WHOLE
+from recipes.plots.lecture.networks.drawing import plot_network
+from recipes.plots.lecture.networks.geometry import geometry_of
 from recipes.plots.style import LETTER, LINE, POINTS, TRAIN, new_ax, new_figure
 
 ROW = 0.3  # inches, of a bar or of a line of the table

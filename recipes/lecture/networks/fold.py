@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cheatsheet.common.words import count
-from recipes.lecture.calls import Shape
-from recipes.lecture.layers import LayerCount
+from recipes.lecture.networks.calls import Shape
+from recipes.lecture.networks.layers import LayerCount
 
 MOST_IN_COLUMN = 5  # things above each other
 MOST_KINDS = 3  # that are named of what is folded

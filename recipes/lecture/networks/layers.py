@@ -49,17 +49,19 @@ class LayerCount:
 
 
 def require_model(model: Any, function: str) -> Any:
-    """Refuse what is no Keras model.
+    """Refuse what is no Keras model; give the model, also of a `Run`.
 
     Args:
         model: What was given.
         function: What to call the function that was given it.
 
     Raises:
-        TypeError: saying so.
+        TypeError: for what is neither.
     """
     import keras
 
+    if not isinstance(model, keras.Model):  # a model of one's own class may have a `model`, too
+        model = getattr(model, "model", model)
     if not isinstance(model, keras.Model):
         raise TypeError(
             f"{function} takes a Keras model. Received: {type(model).__name__}. "

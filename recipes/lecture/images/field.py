@@ -10,8 +10,8 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.modelgraph import is_of_the_frameworks, read
-from recipes.lecture.gradient import with_gradient
-from recipes.lecture.reach import (
+from recipes.lecture.images.gradient import with_gradient
+from recipes.lecture.images.reach import (
     as_maps,
     find_layers,
     has_any_size,

@@ -11,8 +11,8 @@ from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.finding import Finding
 from recipes.features import as_features
-from recipes.lecture.points import Points, read_points
-from recipes.lecture.separate import Separation, separate
+from recipes.lecture.neurons.points import Points, read_points
+from recipes.lecture.neurons.separate import Separation, separate
 from recipes.running.show import as_html
 
 RULES = {"rosenblatt": "Rosenblatt's rule", "gradient": "a sigmoid's gradient"}
@@ -95,7 +95,7 @@ class PerceptronRun:
         """Build the Keras model with these weights: a `ThresholdNeuron`, or a `Dense` node with a sigmoid."""
         import keras
 
-        from recipes.lecture.neuron import ThresholdNeuron
+        from recipes.lecture.neurons.neuron import ThresholdNeuron
 
         if self.rule == "rosenblatt":
             return keras.Sequential([keras.Input((2,)), ThresholdNeuron(self.weights[:2].tolist(), -self.weights[2])])

@@ -13,8 +13,8 @@ from cheatsheet.common.arguments import is_whole, known_arguments_only, require_
 from cheatsheet.common.arrays import as_array, require_finite
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.modelgraph import read
-from recipes.lecture.eye import Eye, most_telling_unit, noise_activation, resized, smoothed, stretches
-from recipes.lecture.reach import (
+from recipes.lecture.images.eye import Eye, most_telling_unit, noise_activation, resized, smoothed, stretches
+from recipes.lecture.images.reach import (
     OVERSHOOT,
     as_maps,
     find_layers,

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from cheatsheet.common.words import did_you_mean, show_values
-from recipes.lecture.separate import boolean_inputs, separate
+from recipes.lecture.neurons.separate import boolean_inputs, separate
 
 MOST_INPUTS = 12  # of a truth table, which has 4,096 rows then
 # Signs of the inputs and the threshold; the lecture asks for those of AND and OR.
@@ -34,7 +34,7 @@ class ThresholdNeuron(keras.layers.Layer):
         input_weights: One for each input: +1 excites, -1 inhibits.
         threshold: What the sum has to reach.
 
-    A model saved with it loads after `import recipes.lecture.neuron`, which registers it with Keras.
+    A model saved with it loads after `import recipes.lecture.neurons.neuron`, which registers it with Keras.
 
     References:
         McCulloch and Pitts (1943), A logical calculus of the ideas immanent in nervous activity.

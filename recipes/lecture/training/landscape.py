@@ -10,8 +10,8 @@ from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from cheatsheet.modelgraph import read
 from cheatsheet.modelspec import describe_ends
-from recipes.lecture.directions import Direction, path_directions, random_directions
-from recipes.lecture.layers import require_model
+from recipes.lecture.networks.layers import require_model
+from recipes.lecture.training.directions import Direction, path_directions, random_directions
 from recipes.running.show import as_html
 
 BATCH = 1024  # rows at once: enough to keep two cores busy, and small enough for pictures
@@ -163,7 +163,7 @@ def loss_landscape(
     require_whole("seed", seed, 0)
     if not 0 < span < float("inf"):
         raise ValueError(f"span must be above 0. Received: span={span!r}. Leave it out.")
-    model = require_model(getattr(model, "model", model), "loss_landscape")
+    model = require_model(model, "loss_landscape")
     _require_trained(model, loss)
     data = examples(model, x, y, expected_of(model))
     variables = model.trainable_variables

@@ -8,8 +8,8 @@ from textwrap import wrap
 
 import numpy as np
 
-from recipes.lecture.drawing import DrawnLayer, NetworkDrawing
-from recipes.lecture.layout import place
+from recipes.lecture.networks.drawing import DrawnLayer, NetworkDrawing
+from recipes.lecture.networks.layout import place
 
 COLUMN = 1.75  # from column to column
 RADIUS = 0.13  # of a node

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from recipes.lecture.reach import range_of
-from recipes.plots.lecture.pictures import as_picture, draw_rows
+from recipes.lecture.images.reach import range_of
+from recipes.plots.lecture.images.pictures import as_picture, draw_rows
 from recipes.plots.style import POINTS, VALIDATION, new_ax, new_figure
 
 TILE = 0.75  # inches, of a picture among many
@@ -24,7 +24,7 @@ def plot_kernels(kernels: Any, ax: Axes | None = None) -> Axes:
     Over three channels they are colours. Over any other number above one each column is a unit, each row a channel.
 
     Args:
-        kernels: What `recipes.lecture.inside.kernels` returns.
+        kernels: What `recipes.lecture.images.inside.kernels` returns.
         ax: Where to draw; a new figure without it.
     """
     values = kernels.values
@@ -55,7 +55,7 @@ def plot_feature_maps(maps: Any, ax: Axes | None = None) -> Axes:
     """Show what each layer makes of an image, a row each: the maps of the largest mean, each on its own scale.
 
     Args:
-        maps: What `recipes.lecture.inside.feature_maps` returns.
+        maps: What `recipes.lecture.images.inside.feature_maps` returns.
         ax: Where to draw; a new figure without it.
     """
     chosen = np.unique(np.linspace(0, len(maps.layers) - 1, MOST_LAYERS).round().astype(int))
@@ -83,7 +83,7 @@ def plot_patches(patches: Any, ax: Axes | None = None) -> Axes:
     """Show the parts of images that excite a unit most, the strongest first, each with the unit's activation below.
 
     Args:
-        patches: What `recipes.lecture.inside.exciting_patches` returns.
+        patches: What `recipes.lecture.images.inside.exciting_patches` returns.
         ax: Where to draw; a new figure without it.
     """
     found = patches.patches
@@ -116,7 +116,7 @@ def plot_occlusion(occlusion: Any) -> Figure:
     """Draw an image, and how far the class' probability falls where it is hidden; return the Figure.
 
     Args:
-        occlusion: What `recipes.lecture.occlusion.occlusion_map` returns.
+        occlusion: What `recipes.lecture.images.occlusion.occlusion_map` returns.
     """
     height, width = occlusion.image.shape[:2]
     figure = new_figure((7.4, 0.6 + 3.0 * height / width))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cheatsheet.modelgraph import is_of_the_frameworks, maker_of, read
-from recipes.lecture.layers import leaves_of
+from recipes.lecture.networks.layers import leaves_of
 
 Shape = tuple[int | None, ...]
 Sources = tuple[int, ...]

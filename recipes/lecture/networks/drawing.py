@@ -10,9 +10,9 @@ import numpy as np
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from cheatsheet.modelgraph import KEEP_WIDTH, PASS_ON, activation_of, is_of_the_frameworks, read
-from recipes.lecture.calls import Call, Shape, calls_of
-from recipes.lecture.fold import Part, columns_of, fold
-from recipes.lecture.layers import LayerCount, count_of, inner_of, nodes_of, require_model, restraints_of
+from recipes.lecture.networks.calls import Call, Shape, calls_of
+from recipes.lecture.networks.fold import Part, columns_of, fold
+from recipes.lecture.networks.layers import LayerCount, count_of, inner_of, nodes_of, require_model, restraints_of
 
 # Layers that are told below the one before them, and get no column: they keep its numbers, or their place and size.
 EDGES = {
@@ -157,7 +157,7 @@ def draw_network(model: Any, *, most_nodes: int = 8, most_columns: int = 12) -> 
     """
     require_whole("most_nodes", most_nodes, 3)  # the first, the dots and the last
     require_whole("most_columns", most_columns, 4)  # input, first, the rest, output
-    model = require_model(getattr(model, "model", model), "draw_network")
+    model = require_model(model, "draw_network")
     calls = calls_of(model)
     seen: set[int] = set()
     parts = [_part_of(call, calls.calls, seen) for call in calls.calls]
