@@ -15,7 +15,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from recipes import build_model, fit, load_data
 from recipes.bodies.cnn import cnn
@@ -27,6 +27,7 @@ from recipes.plots.style import POINTS, TRAIN, VALIDATION, new_figure
 SHIFT = 2 / 28  # two pixels to each side, of the 28
 # Chosen on the last 10,000 training images, held out: `--validate` does that again.
 EPOCHS = {"LeNet-5": 20, "modern": 20}
+KEYS = ("x_train", "y_train", "x_test", "y_test")
 RATE, BATCH_SIZE = 2e-3, 128  # Adam, falling to 0 along a cosine
 
 
@@ -79,6 +80,9 @@ def main() -> None:
         plot_misread(x_test, y_test, predicted, ax)
         ax.set_title(f"{name}, seed {seed}: {accuracy:.2%}\n{ax.get_title(loc='left')}", loc="left", fontsize=POINTS)
     loss.set(yscale="log", xlabel="epoch", ylabel="training loss, of shifted images")
+    loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    loss.yaxis.set_major_formatter("{x:g}")
+    loss.yaxis.set_minor_locator(NullLocator())
     loss.xaxis.set_major_locator(MaxNLocator(integer=True))
     loss.legend(frameon=False)
     loss.spines[["top", "right"]].set_visible(False)
@@ -107,7 +111,11 @@ def arrays(options: argparse.Namespace) -> tuple[np.ndarray, ...]:
     """Training and test images: MNIST, one's own, or the small digits where MNIST is not at hand."""
     if options.npz:
         with np.load(options.npz) as file:
-            x, y, x_test, y_test = (file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+            if missing := {*KEYS} - {*file}:
+                raise SystemExit(f"{options.npz} has no {', '.join(sorted(missing))}. Expected {', '.join(KEYS)}.")
+            x, y, x_test, y_test = (file[key] for key in KEYS)
+        if {part.shape[1:] for part in (x, x_test)} - {(28, 28), (28, 28, 1)}:
+            raise SystemExit(f"{options.npz} has images of {x.shape[1:]}. Expected 28 by 28 pixels, grey.")
         x, x_test = (part.reshape(len(part), 28, 28, 1).astype(np.float32) / x.max() for part in (x, x_test))
         return x, y, x_test, y_test
     try:

@@ -294,7 +294,7 @@ class TestOcclusion:
         np.testing.assert_array_equal(heat.images[0].get_array(), found.by_pixel)
         (frame,) = image.patches
         assert frame.get_xy() == (found.worst[1] - 0.5, found.worst[0] - 0.5)
-        assert image.get_title(loc="left") == "class 1: probability 0.9526"
+        assert image.get_title(loc="left") == "class 1: probability 0.9526,\n0.5 without what is framed"
 
 
 class TestNothingIsTouched:

@@ -25,7 +25,8 @@ IMAGE.flags.writeable = KERNEL.flags.writeable = False
 
 PADDINGS = ("valid", "same")
 MOST_TERMS = 9  # of a sum that is written out: a kernel of 3×3
-MOST_FRAMES = 150  # of a page: 6 MB, and a minute to watch
+# Of a page: a minute to watch and 2 MB; fewer where they are photographs, of which each takes 40 kB.
+MOST_FRAMES, MOST_PHOTOGRAPHS, LARGE = 150, 36, 32
 
 
 @dataclass(frozen=True)
@@ -165,14 +166,16 @@ class Convolution:
         """Write an HTML page whose slider moves the window, then takes the ReLU and the pools.
 
         Args:
-            path: The file, which is replaced. Of more than 150 steps it shows 150, spread evenly.
+            path: The file, which is replaced. Of more than 150 steps it shows 150, spread evenly; of an image of more
+                than 32 pixels a side 36.
 
         Returns:
             The path.
         """
         from recipes.plots import save_page
 
-        steps = np.unique(np.linspace(0, self.num_steps - 1, MOST_FRAMES).astype(int)).tolist()
+        most = MOST_PHOTOGRAPHS if max(self.image.shape) > LARGE else MOST_FRAMES
+        steps = np.unique(np.linspace(0, self.num_steps - 1, most).astype(int)).tolist()
         text = (
             f"The kernel moves over the image of {_size(self.image)}: each time its {self.kernel.size} weights are "
             "multiplied with the pixels below, and the products' sum is one value of the feature map."

@@ -107,10 +107,10 @@ class Dream:
         return f"{units} of {_list(self.layers)}"
 
     def _how_far(self) -> str:
-        times = f"{self.gain:.1f} times noise's" if np.isfinite(self.gain) else "noise's is 0"
+        times = f", {self.gain:.1f} times that" if np.isfinite(self.gain) else ""
         return (
-            f"activation {self.activation_before:.4g} before, {self.activation_after:.4g} after, "
-            f"{self.activation_noise:.4g} of noise of the same energy ({times})"
+            f"activation {self.activation_before:.4g} before, {self.activation_noise:.4g} with noise of the same "
+            f"energy, {self.activation_after:.4g} after{times}"
         )
 
 

@@ -55,7 +55,8 @@ def plot_cells(
     ax.spines[:].set_color(FAINT)
     if window is not None:
         top, left, height, width = window
-        frame = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=VALIDATION, linewidth=3)
+        frame = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=VALIDATION,
+                          linewidth=3 if max(rows, columns) <= MOST_SIDE else 1.5)  # fmt: skip
         frame.set(gid="window", clip_on=False)
         ax.add_patch(frame)
     ax.set_title(title, loc="left", fontsize=POINTS)

@@ -44,9 +44,11 @@ def plot_dream_activations(dream: Any, ax: Axes | None = None) -> Axes:
     bars = ax.bar(("before", "noise", "dream"), values, 0.6, color=colours, edgecolor="white")
     for bar, hatch, value in zip(bars, hatches, values, strict=True):
         bar.set_hatch(hatch)
-        ax.annotate(f"{value:.3g}", (bar.get_x() + bar.get_width() / 2, value), (0, 3), textcoords="offset points",
-                    ha="center", fontsize=POINTS)  # fmt: skip
-    times = f"{dream.gain:.1f} times that of noise" if np.isfinite(dream.gain) else "and of noise none"
+        away, edge = (-3, "top") if value < 0 else (3, "bottom")
+        ax.annotate(f"{value:.3g}", (bar.get_x() + bar.get_width() / 2, value), (0, away), textcoords="offset points",
+                    ha="center", va=edge, fontsize=POINTS)  # fmt: skip
+    times = f"{dream.gain:.1f} times that of noise" if np.isfinite(dream.gain) else "noise does not excite them"
+    ax.axhline(0, color="black", linewidth=0.8)
     ax.set_title(times, loc="left", fontsize=POINTS)
     ax.set_ylabel("mean activation of the units", fontsize=POINTS)
     ax.margins(y=0.12)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from recipes.lecture.images.reach import range_of
 from recipes.plots.lecture.images.pictures import as_picture, draw_rows
@@ -69,8 +70,9 @@ def plot_feature_maps(maps: Any, ax: Axes | None = None) -> Axes:
     width = max(sum(tile.shape[1] / tile.shape[0] for tile in row) for row in rows)
     ax = ax or new_ax((1.4 + 1.05 * TILE * width, 0.3 + 1.3 * TILE * len(rows)))
     draw_rows(ax, rows, ["image", *names], notes)
-    if len(layers) < len(maps.layers):
-        ax.set_title(f"{len(layers)} of {len(maps.layers)} layers", loc="left", fontsize=POINTS)
+    of = f"{len(layers)} of {len(maps.layers)} layers; " if len(layers) < len(maps.layers) else ""
+    ax.set_title(f"{of}of each layer the strongest units, by number, from black to white each on its own scale",
+                 loc="left", fontsize=POINTS)  # fmt: skip
     return ax
 
 
@@ -119,19 +121,23 @@ def plot_occlusion(occlusion: Any) -> Figure:
         occlusion: What `recipes.lecture.images.occlusion.occlusion_map` returns.
     """
     height, width = occlusion.image.shape[:2]
-    figure = new_figure((7.4, 0.6 + 3.0 * height / width))
+    figure = new_figure((7.4, 0.8 + 3.0 * height / width))
     left, right = figure.subplots(1, 2)
     left.imshow(as_picture(occlusion.image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     top, first = occlusion.worst
     frame = Rectangle((first - 0.5, top - 0.5), occlusion.patch, occlusion.patch, fill=False, edgecolor=VALIDATION,
-                      linewidth=2, gid="worst")  # fmt: skip
+                      linewidth=2, gid="worst", path_effects=[withStroke(linewidth=4, foreground="white")])  # fmt: skip
     left.add_patch(frame)
-    left.set_title(f"class {occlusion.target}: {occlusion.quantity} {occlusion.value:.4g}", loc="left", fontsize=POINTS)
+    without = occlusion.value - occlusion.falls.max()
+    left.set_title(
+        f"class {occlusion.target}: {occlusion.quantity} {occlusion.value:.4g},\n{without:.4g} without what is framed",
+        loc="left", fontsize=POINTS,
+    )  # fmt: skip
     drawn = right.imshow(occlusion.by_pixel, cmap="cividis", interpolation="nearest")
     bar = figure.colorbar(drawn, ax=right, shrink=0.8)
     bar.set_label(f"fall of the {occlusion.quantity}", fontsize=POINTS)
     right.set_title(
-        f"hidden: {occlusion.patch}×{occlusion.patch} pixels; at most {occlusion.falls.max():.3g} (framed)",
+        f"hidden square by square of {occlusion.patch}×{occlusion.patch};\neach pixel: mean of its squares",
         loc="left", fontsize=POINTS,
     )  # fmt: skip
     for ax in (left, right):

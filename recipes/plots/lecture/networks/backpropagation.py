@@ -58,7 +58,8 @@ def plot_forward(result: Any, ax: Axes | None = None, *, row: int = 0) -> Axes:
         below = [f"z {_short(z)}{b}" for z, b in zip(layer.z[row], bias, strict=True)]
         _write(ax, geometry, points, i, [f"a {_short(value)}" for value in layer.a[row]], below)
     wanted = ", ".join(_short(value) for value in result.y[row][:MOST_NODES])
-    _title(ax, f"forward: z = W · a(before) + b, a = f(z); wanted y = {wanted}; {result.loss.name} {result.value:.4g}")
+    loss = f"{result.loss.name} {result.value:.4g}"
+    _title(ax, drawing, f"forward: z = W · a(before) + b, a = f(z); wanted y = {wanted}; {loss}")
     return ax
 
 
@@ -84,6 +85,7 @@ def plot_backward(result: Any, ax: Axes | None = None, *, row: int = 0) -> Axes:
     bias = ", dL/db = δ" if len(result.x) == 1 else ", dL/db = Σ δ"
     _title(
         ax,
+        drawing,
         f"backward: δ = dL/da · f'(z), dL/dW = a(before) · δ{of}{bias}; "
         f"a step of {result.learning_rate:g}: loss {result.value:.4g} to {result.after:.4g}",
     )
@@ -151,7 +153,9 @@ def _write(
                     color=TEXT, zorder=5, gid=f"below {i} {number}")  # fmt: skip
 
 
-def _title(ax: Axes, text: str) -> None:
+def _title(ax: Axes, drawing: NetworkDrawing, text: str) -> None:
+    if any(len(join.pairs) > MOST_ON_LINES for join in drawing.joins):
+        text += f"\nwithout numbers where more than {MOST_ON_LINES} lines lie between two layers"
     ax.set_title(text, loc="left", fontsize=POINTS)
 
 
