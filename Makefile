@@ -7,10 +7,13 @@ READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export MPLBACKEND ?= Agg
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo lecture test test-all lint bench clean
 
 demo: $(READY)  ## the autoencoder example: a verdict and a figure, offline
 	$(PYTHON) examples/autoencoder.py
+
+lecture: $(READY)  ## the figure of every slide, with a page of them all
+	$(PYTHON) examples/lecture.py --out figures/lecture
 
 test: $(READY)  ## everything but the slow claims
 	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"

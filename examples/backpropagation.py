@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from recipes import build_model
-from recipes.lecture.backpropagation import ROW_X, ROW_Y, backpropagate
+from recipes.lecture.training.backpropagation import ROW_X, ROW_Y, backpropagate
 from recipes.plots import plot_backpropagation, save_page
 
 STEPS = 10

@@ -9,13 +9,13 @@ Reference: P. Goyal et al. (2017), arXiv 1706.02677; C. Shallue et al. (2019), a
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.batches import RATES, SIZES, compare_batch_sizes
+from recipes.lecture.own import read_labels, read_numbers
+from recipes.lecture.training.batches import RATES, SIZES, compare_batch_sizes
 from recipes.plots import plot_batch_sizes
 from recipes.plots.style import new_figure
 
@@ -30,6 +30,8 @@ def main() -> None:
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options = parser.parse_args()
+    if options.csv and not (options.columns and options.label):
+        parser.error("--csv goes with --columns A B ... and --label CLASS")
 
     x, y = read_csv(options) if options.csv else digits()
     grid = {"batch_sizes": options.sizes, "learning_rates": options.rates}
@@ -55,10 +57,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Columns and classes of the user's table."""
-    with options.csv.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    x = np.array([[float(row[column]) for column in options.columns] for row in rows])
-    return x, np.array([row[options.label] for row in rows])
+    return read_numbers(options.csv, options.columns), read_labels(options.csv, options.label)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ import numpy as np
 
 from recipes import fit, load_data
 from recipes.datasets import cut_tiles
-from recipes.lecture.dream import deep_dream, imagenet_cnn
-from recipes.lecture.reach import input_shape
+from recipes.lecture.images.dream import deep_dream, imagenet_cnn
+from recipes.lecture.images.reach import input_shape
+from recipes.lecture.own import read_picture
 from recipes.seeds import seeded
 
 TILE, STEP = 32, 8  # pixels
@@ -48,7 +49,8 @@ def main() -> None:
         model, layers = train(photographs, options.quick), layers or ["conv_4"]
     image = photographs[1]
     if options.image:
-        image = read_picture(options.image, model, 255 if options.bytes else 1)
+        shape = (None, None, input_shape(model)[2])  # a dream may be larger than what the network takes
+        image = read_picture(options.image, shape, white=255 if options.bytes else 1)
     dream = deep_dream(model, image, layers, units=options.units, seed=options.seed)
     print(dream)
 
@@ -92,14 +94,6 @@ def train(photographs: np.ndarray, quick: bool) -> keras.Model:
     run = fit(model, x, y, epochs=1 if quick else 8, batch_size=64, seed=0, verbose=0)
     print(f"{len(x):,} tiles, {len(parts) + 1} classes, accuracy {run.history['accuracy'][-1]:.2f}", end="\n\n")
     return model
-
-
-def read_picture(path: Path, model: keras.Model, white: float) -> np.ndarray:
-    """Read an image with as many channels as the model takes."""
-    if path.suffix == ".npy":
-        return np.load(path)
-    mode = "grayscale" if input_shape(model)[2] == 1 else "rgb"
-    return np.asarray(keras.utils.img_to_array(keras.utils.load_img(path, color_mode=mode))) * (white / 255)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ Reference: B. Polyak (1964); J. Duchi et al. (2011); M. Zeiler (2012), arXiv 121
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.descent import descend
+from recipes.lecture.own import read_numbers
+from recipes.lecture.training.descent import descend
 from recipes.plots import plot_descent_losses, plot_surface, save_page
 from recipes.plots.style import new_figure
 
@@ -30,6 +30,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figures; replaces old ones")
     options = parser.parse_args()
+    if options.csv and not options.columns:
+        parser.error("--csv goes with --columns X Y")
 
     x, y, names = read_csv(options.csv, options.columns) if options.csv else iris()
     settings = {"loss": options.loss, "steps": 10 if options.quick else options.steps}
@@ -61,9 +63,7 @@ def iris() -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
 
 def read_csv(path: Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
     """Two columns of the user's table."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    x, y = (np.array([float(row[column]) for row in rows]) for column in columns)
+    x, y = read_numbers(path, columns).T
     return x, y, (columns[0], columns[1])
 
 

@@ -11,12 +11,11 @@ Reference: M. Zeiler and R. Fergus (2014), Visualizing and understanding convolu
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from recipes import build_model, fit, load_data
-from recipes.lecture.inside import exciting_patches, feature_maps, kernels
-from recipes.lecture.occlusion import occlusion_map
-from recipes.lecture.reach import input_shape
+from recipes.lecture.images.inside import exciting_patches, feature_maps, kernels
+from recipes.lecture.images.occlusion import occlusion_map
+from recipes.lecture.images.reach import input_shape
+from recipes.lecture.own import read_picture
 
 
 def main() -> None:
@@ -36,13 +35,14 @@ def main() -> None:
         if not options.image:
             parser.error("--model goes with --image")
         model = keras.saving.load_model(options.model, compile=False)
-        images = read_picture(options.image, model, 255 if options.bytes else 1)[None]
+        images = read_picture(options.image, input_shape(model), white=255 if options.bytes else 1)[None]
     else:
         model, images = train(options.quick)
 
     first, maps = kernels(model), feature_maps(model, images[0])
     hidden = occlusion_map(model, images[0])
-    layer = options.layer or [name.layer for name in maps.layers if "Conv" in name.kind][:2][-1]
+    found = [one.layer for one in maps.layers if "Conv" in one.kind] or [one.layer for one in maps.layers]
+    layer = options.layer or found[:2][-1]
     unit = int(maps[layer].mean(axis=(0, 1)).argmax()) if options.unit is None else options.unit
     patches = exciting_patches(model, images, layer, unit, count=20)
     print(first, maps, patches, hidden, sep="\n\n")
@@ -66,19 +66,6 @@ def train(quick: bool):
     run = fit(model, x, y, epochs=2 if quick else 4, batch_size=64, validation_split=0.1, seed=0, verbose=0)
     print(run, end="\n\n")
     return model, data.x[-1_000:]
-
-
-def read_picture(path: Path, model, white: float) -> np.ndarray:
-    """Read an image as the model takes it."""
-    if path.suffix == ".npy":
-        return np.load(path)
-    import keras
-
-    height, width, channels = input_shape(model)
-    size = None if height is None or width is None else (height, width)
-    mode = "grayscale" if channels == 1 else "rgb"
-    picture = keras.utils.load_img(path, color_mode=mode, target_size=size)
-    return np.asarray(keras.utils.img_to_array(picture)) * (white / 255)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from recipes import build_model, fit, load_data
-from recipes.lecture.landscape import loss_landscape
+from recipes.lecture.training.landscape import loss_landscape
 from recipes.plots import plot_landscape
 from recipes.plots.style import new_figure
 

@@ -10,13 +10,12 @@ Reference: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998), Proceedings of 
 """
 
 import argparse
-import resource
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from recipes import build_model, fit, load_data
 from recipes.bodies.cnn import cnn
@@ -28,6 +27,7 @@ from recipes.plots.style import POINTS, TRAIN, VALIDATION, new_figure
 SHIFT = 2 / 28  # two pixels to each side, of the 28
 # Chosen on the last 10,000 training images, held out: `--validate` does that again.
 EPOCHS = {"LeNet-5": 20, "modern": 20}
+KEYS = ("x_train", "y_train", "x_test", "y_test")
 RATE, BATCH_SIZE = 2e-3, 128  # Adam, falling to 0 along a cosine
 
 
@@ -80,6 +80,9 @@ def main() -> None:
         plot_misread(x_test, y_test, predicted, ax)
         ax.set_title(f"{name}, seed {seed}: {accuracy:.2%}\n{ax.get_title(loc='left')}", loc="left", fontsize=POINTS)
     loss.set(yscale="log", xlabel="epoch", ylabel="training loss, of shifted images")
+    loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    loss.yaxis.set_major_formatter("{x:g}")
+    loss.yaxis.set_minor_locator(NullLocator())
     loss.xaxis.set_major_locator(MaxNLocator(integer=True))
     loss.legend(frameon=False)
     loss.spines[["top", "right"]].set_visible(False)
@@ -97,9 +100,9 @@ def train(name: str, epochs: int, seed: int, arrays: tuple) -> tuple:
     classes = int(y.max()) + 1
     model = build_model("multiclass", input_shape=x.shape[1:], num_classes=classes, body=BODIES[name],
                         learning_rate=rate, seed=seed)  # fmt: skip
-    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    start, used = time.perf_counter(), time.process_time()
     run = fit(model, x, y, epochs=epochs, batch_size=BATCH_SIZE, seed=seed, verbose=0)
-    seconds, cpu = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_utime - used
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
     words = f"{model.count_params():,} parameters, {epochs} epochs, {seconds:.0f} s ({cpu:.0f} s of processor)"
     return run, run.predict(x_test).argmax(axis=1), words
 
@@ -108,7 +111,11 @@ def arrays(options: argparse.Namespace) -> tuple[np.ndarray, ...]:
     """Training and test images: MNIST, one's own, or the small digits where MNIST is not at hand."""
     if options.npz:
         with np.load(options.npz) as file:
-            x, y, x_test, y_test = (file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+            if missing := {*KEYS} - {*file}:
+                raise SystemExit(f"{options.npz} has no {', '.join(sorted(missing))}. Expected {', '.join(KEYS)}.")
+            x, y, x_test, y_test = (file[key] for key in KEYS)
+        if {part.shape[1:] for part in (x, x_test)} - {(28, 28), (28, 28, 1)}:
+            raise SystemExit(f"{options.npz} has images of {x.shape[1:]}. Expected 28 by 28 pixels, grey.")
         x, x_test = (part.reshape(len(part), 28, 28, 1).astype(np.float32) / x.max() for part in (x, x_test))
         return x, y, x_test, y_test
     try:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.lecture.neuron import XOR, fires, gate
-from recipes.lecture.separate import boolean_inputs, separate
+from recipes.lecture.neurons.neuron import XOR, fires, gate
+from recipes.lecture.neurons.separate import boolean_inputs, separate
 from recipes.plots import plot_truth_table
 from recipes.plots.style import new_figure
 

@@ -11,13 +11,13 @@ Reference: L. Breiman et al. (1984), Classification and Regression Trees, sectio
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.occam import SIZES, Occam, occam
+from recipes.lecture.models.occam import SIZES, Occam, occam
+from recipes.lecture.own import read_numbers
 from recipes.plots import plot_occam
 from recipes.plots.style import new_figure
 
@@ -35,6 +35,8 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options = parser.parse_args()
+    if options.csv and not (options.columns and options.target):
+        parser.error("--csv goes with --columns A B ... and --target Y")
 
     panels = of_csv(options) if options.csv else of_lecture(options.quick)
     rows = (len(panels) + 1) // 2
@@ -76,10 +78,7 @@ def of_lecture(quick: bool) -> dict[str, Occam]:
 
 def of_csv(options: argparse.Namespace) -> dict[str, Occam]:
     """The user's table, by each of what he named."""
-    with options.csv.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    x = np.array([[float(row[column]) for column in options.columns] for row in rows])
-    y = np.array([float(row[options.target]) for row in rows])
+    x, y = read_numbers(options.csv, options.columns), read_numbers(options.csv, [options.target])[:, 0]
     settings = {"seeds": 2, "sizes": (1, 2)} if options.quick else {}
     names = " and ".join(options.columns)
     return {f"{options.target} from {names}: {by}": occam(x, y, by=by, **settings) for by in options.by}

@@ -10,9 +10,8 @@ import argparse
 from pathlib import Path
 
 from recipes import build_model
-from recipes.lecture.parameters import count_parameters, hyperparameters
-from recipes.plots import plot_hyperparameters, plot_network, plot_parameters
-from recipes.plots.style import new_figure
+from recipes.lecture.networks.parameters import count_parameters, hyperparameters
+from recipes.plots import plot_choices
 
 
 def main() -> None:
@@ -31,15 +30,9 @@ def main() -> None:
     counted, chosen = count_parameters(model), hyperparameters(model)
     print(counted, chosen, sep="\n\n")
 
-    rows = max(len(counted.layers), min(len(chosen.choices), 40))
-    figure = new_figure((14, 5.2 + 0.3 * rows))
-    axes = figure.subplot_mosaic("NN;PH", width_ratios=(1, 1.2), height_ratios=(4, 1.2 + 0.3 * rows))
-    plot_network(model, axes["N"])
-    plot_parameters(counted, axes["P"])
-    plot_hyperparameters(chosen, axes["H"])
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "parameters.png"
-    figure.savefig(path, dpi=150)
+    plot_choices(chosen, counted).savefig(path, dpi=150)
     print(f"figure: {path}")
 
 

@@ -9,7 +9,6 @@ Reference: F. Rosenblatt (1958), The perceptron, Psychological Review 65; A. Nov
 """
 
 import argparse
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.perceptron import PerceptronRun, learn_perceptron
+from recipes.lecture.neurons.perceptron import PerceptronRun, learn_perceptron
+from recipes.lecture.own import read_labels, read_numbers
 from recipes.plots import plot_errors, plot_mistakes, plot_path, save_page
 from recipes.plots.style import CURVES, new_figure
 
@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--classes", nargs=2, metavar=("X", "Y"), help="which two classes of several")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure; replaces an old one")
     options = parser.parse_args()
+    if options.csv and not (options.columns and options.label):
+        parser.error("--csv goes with --columns A B and --label CLASS")
 
     problems = [read_csv(options)] if options.csv else iris()
     figure = new_figure((13, 4.2 * len(problems)))
@@ -82,10 +84,7 @@ def iris() -> list[dict]:
 
 def read_csv(options: argparse.Namespace) -> dict:
     """Two columns and the classes of the user's table."""
-    with options.csv.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    x = np.array([[float(row[column]) for column in options.columns] for row in rows])
-    y = np.array([row[options.label] for row in rows])
+    x, y = read_numbers(options.csv, options.columns), read_labels(options.csv, options.label)
     return {"x": x, "y": y, "classes": options.classes, "names": options.columns}
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from recipes import load_data
-from recipes.lecture.clusters import cluster
-from recipes.lecture.lines import fit_lines
+from recipes.lecture.models.clusters import cluster
+from recipes.lecture.models.lines import fit_lines
 from recipes.plots import plot_clusters, plot_lines, plot_variances
 from recipes.plots.style import new_figure
 

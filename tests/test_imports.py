@@ -24,6 +24,8 @@ ORDER = {
 ORDER_WITHIN = {
     "recipes.training": ["data", "engines"],
     "recipes.tuning": ["record", "oracles", "work"],
+    "recipes.lecture": ["models", "neurons", "networks", "training", "images"],
+    "recipes.plots.lecture": ["networks", "images"],
 }
 # The one home of each heavy import.
 HOMES = {
@@ -35,7 +37,7 @@ HOMES = {
         "recipes.training.engines.tensorflow",
         "recipes.grokking.step",
         "recipes.tuning.tensorboard",
-        "recipes.lecture.gradient",
+        "recipes.lecture.images.gradient",
     ),
 }
 

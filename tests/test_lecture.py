@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from recipes import build_model
-from recipes.lecture.convolution import IMAGE, KERNEL
+from recipes.lecture.images.convolution import IMAGE, KERNEL
 
 
 def test_convolution_relu_and_pooling():

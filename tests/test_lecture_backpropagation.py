@@ -11,7 +11,7 @@ from conftest import ROOT, refused
 from keras import layers
 
 from recipes import build_model
-from recipes.lecture.backpropagation import backpropagate
+from recipes.lecture.training.backpropagation import backpropagate
 from recipes.plots import plot_backpropagation, plot_backward, plot_forward
 
 LOSSES = {

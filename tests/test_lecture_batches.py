@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, refused
 
 from recipes import build_model, fit, load_data
-from recipes.lecture.batches import BatchSizes, compare_batch_sizes
+from recipes.lecture.training.batches import BatchSizes, compare_batch_sizes
 from recipes.plots import plot_batch_sizes
 
 

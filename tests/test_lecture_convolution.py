@@ -11,8 +11,9 @@ import pytest
 from conftest import ROOT, refused
 
 from cheatsheet.finding import DataError
-from recipes.lecture.convolution import IMAGE, KERNEL, convolve
+from recipes.lecture.images.convolution import IMAGE, KERNEL, convolve
 from recipes.plots import plot_cells, plot_convolution
+from recipes.plots.style import new_figure
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +170,18 @@ class TestFigures:
         frames = json.loads(re.search(r'<script id="frames"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
         assert [caption for _, caption in frames] == [small.caption(step) for step in range(5)]
         assert len({picture for picture, _ in frames}) == 5
+
+    @pytest.mark.parametrize(("side", "frames"), [(14, 150), (40, 36)])
+    def test_a_page_of_many_steps_shows_some_of_them(self, side, frames, tmp_path, monkeypatch):
+        result = convolve(np.eye(side), KERNEL)
+        figure = new_figure((0.2, 0.2))  # the frames themselves are looked at above
+        monkeypatch.setattr(type(result), "plot", lambda self, step: figure)
+        page = result.save_page(tmp_path / "a.html").read_text()
+        shown = json.loads(re.search(r'<script id="frames"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+        assert len(shown) == frames
+        assert shown[0][1] == result.caption(0)
+        assert shown[-1][1] == result.caption(result.num_steps - 1)
+        assert f"Of its {result.num_steps:,} steps {frames} are shown." in page
 
     def test_the_example_takes_an_image_and_a_kernel(self, tmp_path, monkeypatch, capsys):
         np.save(tmp_path / "mine.npy", np.eye(4))

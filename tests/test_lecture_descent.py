@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, refused
 
 from recipes import load_data
-from recipes.lecture.descent import BY_CURVATURE, OPTIMIZERS, descend, gradient
+from recipes.lecture.training.descent import BY_CURVATURE, OPTIMIZERS, descend, gradient
 from recipes.plots import plot_descent_losses, plot_surface, save_page
 
 LOSSES = ("mean_squared_error", "mean_absolute_error")

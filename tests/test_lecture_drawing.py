@@ -11,10 +11,10 @@ from keras import layers
 from matplotlib.colors import to_hex
 
 from recipes import build_autoencoder, build_model
-from recipes.lecture.calls import calls_of
-from recipes.lecture.drawing import draw_network
-from recipes.lecture.layers import COLOURS
-from recipes.lecture.layout import place
+from recipes.lecture.networks.calls import calls_of
+from recipes.lecture.networks.drawing import draw_network
+from recipes.lecture.networks.layers import COLOURS
+from recipes.lecture.networks.layout import place
 from recipes.plots import plot_network
 from recipes.plots.style import TRAIN, VALIDATION, new_figure
 

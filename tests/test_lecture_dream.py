@@ -11,8 +11,8 @@ from cnns import nested, own, same_state, state_of
 from conftest import ROOT, refused
 from keras import layers
 
-from recipes.lecture.dream import deep_dream, imagenet_cnn
-from recipes.lecture.eye import Eye, smoothed, stretches
+from recipes.lecture.images.dream import deep_dream, imagenet_cnn
+from recipes.lecture.images.eye import Eye, smoothed, stretches
 from recipes.plots import plot_dream_activations
 
 
@@ -249,7 +249,7 @@ class TestFigure:
         np.testing.assert_allclose(after.images[0].get_array(), dream.after, atol=1e-6)
         heights = [bar.get_height() for bar in bars.patches]
         assert heights == [dream.activation_before, dream.activation_noise, dream.activation_after]
-        assert bars.get_title(loc="left") in (f"{dream.gain:.1f} times that of noise", "and of noise none")
+        assert bars.get_title(loc="left") in (f"{dream.gain:.1f} times that of noise", "noise does not excite them")
         assert plot_dream_activations(dream).get_ylabel() == "mean activation of the units"
 
     def test_of_five_channels_in_grey(self):

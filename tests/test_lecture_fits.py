@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from conftest import refused
 
-from recipes.lecture.clusters import cluster
-from recipes.lecture.lines import fit_lines
+from recipes.lecture.models.clusters import cluster
+from recipes.lecture.models.lines import fit_lines
 from recipes.plots import plot_clusters, plot_lines, plot_variances
 
 L2, L1 = "mean_squared_error", "mean_absolute_error"

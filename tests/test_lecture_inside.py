@@ -13,11 +13,11 @@ from conftest import ROOT, refused
 from keras import layers
 
 from cheatsheet.finding import DataError
-from recipes.lecture.field import receptive_field
-from recipes.lecture.inside import exciting_patches, feature_maps, kernels
-from recipes.lecture.occlusion import occlusion_map
+from recipes.lecture.images.field import receptive_field
+from recipes.lecture.images.inside import exciting_patches, feature_maps, kernels
+from recipes.lecture.images.occlusion import occlusion_map
 from recipes.plots import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
-from recipes.plots.lecture.pictures import as_picture
+from recipes.plots.lecture.images.pictures import as_picture
 
 STEP = np.zeros((8, 8), "float32")
 STEP[:, 5:] = 1  # light from the sixth column on
@@ -294,7 +294,7 @@ class TestOcclusion:
         np.testing.assert_array_equal(heat.images[0].get_array(), found.by_pixel)
         (frame,) = image.patches
         assert frame.get_xy() == (found.worst[1] - 0.5, found.worst[0] - 0.5)
-        assert image.get_title(loc="left") == "class 1: probability 0.9526"
+        assert image.get_title(loc="left") == "class 1: probability 0.9526,\n0.5 without what is framed"
 
 
 class TestNothingIsTouched:

@@ -11,9 +11,9 @@ from conftest import ROOT, refused
 from keras import layers
 
 from recipes import build_model, fit
-from recipes.lecture import landscape as module
-from recipes.lecture.directions import random_directions
-from recipes.lecture.landscape import loss_landscape
+from recipes.lecture.training import landscape as module
+from recipes.lecture.training.directions import random_directions
+from recipes.lecture.training.landscape import loss_landscape
 from recipes.plots import plot_landscape
 
 

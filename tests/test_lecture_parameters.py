@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 from conftest import refused
 from keras import layers
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from recipes import build_autoencoder, build_model
-from recipes.lecture.layers import COLOURS
-from recipes.lecture.parameters import count_parameters, hyperparameters
-from recipes.plots import plot_hyperparameters, plot_parameters
+from recipes.lecture.networks.drawing import draw_network
+from recipes.lecture.networks.layers import COLOURS, require_model
+from recipes.lecture.networks.parameters import count_parameters, hyperparameters
+from recipes.plots import plot_choices, plot_hyperparameters, plot_parameters
+from recipes.plots.style import POINTS, new_figure
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,27 @@ class Own(keras.Model):
 
     def call(self, x):
         return self.dense(x)
+
+
+class Wrapped(keras.Model):
+    """A class of one's own that calls one of its parts `model`, as a `Run` does."""
+
+    def __init__(self):
+        super().__init__(name="wrapped")
+        self.model = keras.Sequential([layers.Dense(3, name="inner")])
+        self.last = layers.Dense(1, name="last")
+
+    def call(self, x):
+        return self.last(self.model(x))
+
+
+def test_a_model_that_has_a_part_called_model_is_taken_whole():
+    wrapped = Wrapped()
+    wrapped(np.zeros((1, 2)))
+    assert require_model(wrapped, "test") is wrapped
+    assert require_model(SimpleNamespace(model=wrapped), "test") is wrapped  # as of a Run
+    assert count_parameters(wrapped).total == (2 * 3 + 3) + (3 * 1 + 1)
+    assert draw_network(wrapped).name == "wrapped"
 
 
 class TestParameters:
@@ -192,3 +217,35 @@ class TestHyperparameters:
         model = keras.Sequential([keras.Input((2,)), *[layers.Dense(2, "relu", name=f"d{i}") for i in range(12)]])
         ax = plot_hyperparameters(hyperparameters(model))
         assert "17 more" in [text.get_text() for text in ax.texts]  # of 37 rows of architecture, 20 are shown
+
+    @pytest.mark.parametrize("counts", [True, False])
+    def test_no_words_lie_on_others_however_long_the_names_are(self, branched, counts):
+        figure = plot_choices(hyperparameters(branched), count_parameters(branched) if counts else None)
+        assert_no_overlap(figure, figure.axes[-1].texts)
+        if counts:
+            bars = figure.axes[1]
+            legend = bars.get_legend()
+            assert [bar.get_width() for bar in bars.containers[0]] == [layer.trainable for layer in
+                                                                      count_parameters(branched).layers]  # fmt: skip
+            assert_no_overlap(figure, [*bars.texts, bars.xaxis.label, *bars.get_yticklabels(), legend])
+
+    def test_in_narrow_axes_the_letters_get_smaller(self, branched):
+        figure = new_figure((5, 8))
+        ax = plot_hyperparameters(hyperparameters(branched), figure.add_subplot())
+        assert_no_overlap(figure, ax.texts)
+        assert ax.texts[0].get_fontsize() < POINTS
+
+
+def assert_no_overlap(figure, artists):
+    """All of them lie within the figure, and none on another."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    boxes = [
+        artist.get_window_extent(renderer) for artist in artists if not isinstance(artist, Text) or artist.get_text()
+    ]
+    assert len(boxes) > 3
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert not [other for other in boxes[:i] if box.overlaps(other)]

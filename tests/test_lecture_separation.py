@@ -11,9 +11,9 @@ import pytest
 from conftest import ROOT, refused
 
 from recipes import load_data
-from recipes.lecture.neuron import XOR, ThresholdNeuron, fires, gate, neuron_for
-from recipes.lecture.perceptron import learn_perceptron
-from recipes.lecture.separate import boolean_inputs, separate
+from recipes.lecture.neurons.neuron import XOR, ThresholdNeuron, fires, gate, neuron_for
+from recipes.lecture.neurons.perceptron import learn_perceptron
+from recipes.lecture.neurons.separate import boolean_inputs, separate
 from recipes.plots import plot_errors, plot_mistakes, plot_path, plot_truth_table
 
 INPUTS = boolean_inputs(2)

@@ -1,13 +1,17 @@
 """A page with a slider holds all it shows."""
 
 import base64
+import io
 import json
 import re
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
 
 from recipes.plots import save_page
-from recipes.plots.style import SMALL, new_figure
+from recipes.plots.style import MIRRORED, SMALL, TRAIN, VALIDATION, new_figure
 
 
 def frame(number, caption):
@@ -30,6 +34,22 @@ def test_every_frame_is_in_the_page_with_its_caption_and_nothing_is_fetched(tmp_
     assert "look at &lt;the line&gt;" in page
     assert "http" not in page
     assert 'max="2" value="1"' in page
+
+
+def test_a_frame_is_small_and_keeps_its_colours_and_its_white(tmp_path):
+    figure = new_figure((12, 4))
+    for i, ax in enumerate(figure.subplots(1, 3)):
+        ax.set_title("letters, whose edges have many shades of grey")
+        ax.plot(range(9), color=(TRAIN, VALIDATION, MIRRORED)[i], linewidth=2)
+    page = save_page(tmp_path / "a.html", "A", [(figure, "")]).read_text()
+    source = re.search(r'<img id="frame" src="data:image/png;base64,([^"]*)"', page)[1]
+    assert len(source) < 40_000
+    picture = Image.open(io.BytesIO(base64.b64decode(source))).convert("RGB")
+    assert picture.getpixel((0, 0)) == (255, 255, 255)
+    seen = np.array([colour for _, colour in picture.getcolors()])
+    for colour in (TRAIN, VALIDATION, MIRRORED):
+        away = np.abs(seen - 255 * np.array(to_rgb(colour))).max(axis=1).min()
+        assert away < 6  # of 255
 
 
 def test_a_page_without_frames_is_refused_and_writes_nothing(tmp_path):

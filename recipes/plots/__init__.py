@@ -15,16 +15,16 @@ from recipes.plots.evaluation import (
 )
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs, plot_spread
-from recipes.plots.lecture.backpropagation import plot_backpropagation, plot_backward, plot_forward
-from recipes.plots.lecture.choices import plot_choices, plot_hyperparameters, plot_parameters
-from recipes.plots.lecture.convolution import plot_cells, plot_convolution
 from recipes.plots.lecture.descent import plot_descent, plot_descent_lines, plot_descent_losses, plot_surface
-from recipes.plots.lecture.drawing import plot_network
-from recipes.plots.lecture.dream import plot_dream, plot_dream_activations
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
-from recipes.plots.lecture.inside import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
+from recipes.plots.lecture.images.convolution import plot_cells, plot_convolution
+from recipes.plots.lecture.images.dream import plot_dream, plot_dream_activations
+from recipes.plots.lecture.images.inside import plot_feature_maps, plot_kernels, plot_occlusion, plot_patches
+from recipes.plots.lecture.images.misread import plot_misread
 from recipes.plots.lecture.landscape import plot_landscape
-from recipes.plots.lecture.misread import plot_misread
+from recipes.plots.lecture.networks.backpropagation import plot_backpropagation, plot_backward, plot_forward
+from recipes.plots.lecture.networks.choices import plot_choices, plot_hyperparameters, plot_parameters
+from recipes.plots.lecture.networks.drawing import plot_network
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.lecture.sizes import plot_batch_sizes, plot_occam
 from recipes.plots.page import save_page

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cheatsheet.common.words import count
-from recipes.lecture.lines import LOSSES
+from recipes.lecture.models.lines import LOSSES
 from recipes.plots.style import CURVES, LINE, POINTS, TEXT, TRAIN, VALIDATION, new_ax, new_figure
 
 STYLES = {"mean_squared_error": ("--", VALIDATION), "mean_absolute_error": ("-", TRAIN)}

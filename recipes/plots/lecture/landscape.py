@@ -10,6 +10,7 @@ from recipes.plots.style import POINTS, TRAIN, VALIDATION, new_ax
 
 SIZE = (5.4, 4.8)  # inches
 LEVELS = 14
+EDGE = 0.06  # of the axes: half a label's width
 HIGHEST = 0.97  # of the losses that are drawn as levels: a few at the rim would take all of them
 HEIGHTS = "Blues"  # colour map of the losses: the darker, the higher, in grey too
 
@@ -37,6 +38,7 @@ def plot_landscape(landscape: Any, ax: Axes | None = None, *, levels: int = LEVE
         lines = ax.contour(landscape.first, landscape.second, losses, levels=heights[1:], colors="0.25", linewidths=0.6)
         for label in ax.clabel(lines, heights[2::2], fmt="%.3g", fontsize=POINTS - 2, colors="black"):
             label.set_path_effects([withStroke(linewidth=2, foreground="white")])  # readable on every blue
+            label.set_visible(_is_inside(label.get_position(), landscape))  # or the edge would cut it
     if landscape.path is not None:
         ax.plot(*landscape.path.T, "-o", color="black", linewidth=1, markersize=2.5, markerfacecolor="white",
                 markeredgewidth=0.7, label="path, epoch by epoch", gid="path")  # fmt: skip
@@ -56,3 +58,9 @@ def plot_landscape(landscape: Any, ax: Axes | None = None, *, levels: int = LEVE
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.45, -0.14), ncols=2, fontsize=POINTS)
     ax.set_title(title or landscape.loss, loc="left", fontsize=POINTS)
     return ax
+
+
+def _is_inside(place: tuple[float, float], landscape: Any) -> bool:
+    """Say whether a label there is whole."""
+    ways = zip(place, (landscape.first, landscape.second), strict=True)
+    return all(EDGE <= (at - way[0]) / (way[-1] - way[0]) <= 1 - EDGE for at, way in ways)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from recipes.lecture.separate import boolean_inputs, separate
+from recipes.lecture.neurons.separate import boolean_inputs, separate
 from recipes.plots.style import CHANCE, CURVES, LINE, POINTS, SMALL, TEXT, TRAIN, VALIDATION, new_ax, new_figure
 
 MARGIN = 0.08  # of the span of the points, left free around them

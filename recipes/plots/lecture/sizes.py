@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from recipes.lecture.occam import SIZES
+from recipes.lecture.models.occam import SIZES
 from recipes.plots.style import CHANCE, CURVES, LINE, MIRRORED, POINTS, TRAIN, VALIDATION, new_ax
 
 MANY, WIDE = 10.0, 30.0  # parameters, and losses, that span more than this factor are drawn on a log axis
-TALLEST = 1e4  # times the best validation loss: what is above leaves the picture, or the rest would be a line
+TALLEST = 1e5  # times the best validation loss: what is above leaves the picture, or the rest would be a line
 # Of the learning rates, from the lowest: line style, marker, colour.
 RATE_STYLES = ((":", "o", TRAIN), ("--", "s", VALIDATION), ("-", "^", "black"), ("-.", "D", MIRRORED))
 LOWEST = 30.0  # times below the best validation loss: a training loss of 0 likewise
@@ -22,7 +23,7 @@ def plot_occam(occam: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
     learn, which least squares then repeats, a line says so.
 
     Args:
-        occam: What `recipes.lecture.occam.occam` returns.
+        occam: What `recipes.lecture.models.occam.occam` returns.
         ax: Where to draw; a new figure without it.
         title: Above the axes.
     """
@@ -45,6 +46,8 @@ def plot_occam(occam: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
                    label="as many parameters as numbers")  # fmt: skip
     if parameters[-1] > MANY * parameters[0]:
         ax.set_xscale("log")
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _limit_heights(occam, ax)
     ax.set(xlabel=f"parameters, by {SIZES[occam.by][0]}", ylabel=occam.loss.replace("_", " "))
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.45, -0.15), ncols=2, fontsize=POINTS)
