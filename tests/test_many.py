@@ -18,11 +18,13 @@ WEIGHT = rng.uniform(0, 2, ROWS).astype("float32")
 @pytest.fixture(autouse=True)
 def _double(request):
     """Compute in double precision, losses too, so that sums in another order are equal to the ninth digit."""
-    before = keras.config.floatx()
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
     if "single" not in request.node.name:
         keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")  # which keeps what it was first asked as
     yield
     keras.config.set_floatx(before)
+    keras.config.set_dtype_policy(policy)
 
 
 def network(
@@ -331,6 +333,13 @@ class TestRefusals:
             fit_many(model, X, YES_NO)
         with pytest.raises(TypeError, match="copies of one model"):
             fit_many([model], X, YES_NO, seeds=2)
+        with pytest.raises(ValueError, match="one of them twice"):
+            fit_many(model, X, YES_NO, seeds=[1, 1])
+        with pytest.raises(ValueError, match=r"Received: seeds=2\.0"):
+            fit_many(model, X, YES_NO, seeds=2.0)
+        for wrong in (network, {"a": model}, [network, network], "model.keras"):
+            with pytest.raises(TypeError, match="a list of compiled Keras models"):
+                fit_many(wrong, X, YES_NO)
         with pytest.raises(ValueError, match="no models"):
             fit_many([], X, YES_NO)
         with pytest.raises(ValueError, match="nothing validates"):

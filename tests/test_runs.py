@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import recipes
@@ -36,6 +37,39 @@ def test_of_networks_that_stopped_the_kept_epoch_counts():
     for k, run in enumerate(runs):
         best = (run.kept or run.epochs) - 1
         assert runs.scores["val_loss"][k] == run.history["val_loss"][best]
+
+
+def test_a_median_is_of_all_networks_also_where_some_have_stopped():
+    models = [build_model("binary", x=X, units=(6,), seed=k, learning_rate=0.3) for k in range(3)]
+    runs = fit_many(models, X, Y, epochs=40, patience=[1, 1, None], validation_split=0.25, verbose=0)
+    assert np.isfinite(runs.curves["val_loss"]).all()
+    for k, run in enumerate(runs):
+        kept = run.history["val_loss"][(run.kept or run.epochs) - 1]
+        np.testing.assert_array_equal(runs.curves["val_loss"][k, run.epochs :], kept)
+    assert runs.median["val_loss"][-1] == np.median(runs.curves["val_loss"][:, -1])
+
+
+def test_labels_and_what_they_are_worth_together(runs):
+    table = pd.DataFrame(X, columns=list("abcd"))
+    mine = fit_many(build_model("binary", x=table, units=(6,)), table, Y, seeds=3, epochs=20, verbose=0)
+    turned = table[["d", "b", "a", "c"]]
+    labels = mine.predict_labels(turned)
+    np.testing.assert_array_equal(labels == "well", mine.predict(table).mean(axis=0)[:, 0] > 0.5)
+    assert mine.evaluate(turned, Y)["accuracy"] == pytest.approx(np.mean(labels == Y))
+
+
+def test_what_was_said_of_the_data_is_said_of_the_runs():
+    y = np.append(Y[:-1], "il")
+    runs = fit_many(build_model("multiclass", x=X, y=y), X, y, seeds=2, validation_split=0.25, verbose=0)
+    assert "single_row_class" in [finding.rule for finding in runs.findings]
+    assert "single_row_class" in str(runs)
+
+
+def test_metrics_with_several_values_are_kept():
+    model = build_model("binary", x=X, metrics=["f1_score"])
+    runs = fit_many(model, X, Y, seeds=2, epochs=2, verbose=0)
+    assert runs.history["f1_score"].shape == (2, 2, 1)
+    assert "f1_score:" not in str(runs)
 
 
 class TestEnsemble:

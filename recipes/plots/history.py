@@ -81,7 +81,8 @@ def _write_verdict(ax: Axes, finding: Finding) -> None:
 def plot_spread(runs: Any, ax: Axes | None = None) -> Axes:
     """Show what many networks have in common: the median of their curves, and the band that holds half of them.
 
-    The curves themselves are drawn faintly behind, and the verdict on the median stands above.
+    The curves themselves are drawn faintly behind, and the verdict on the median stands above. A network that has
+    stopped counts on with the loss of the weights that it kept.
 
     Args:
         runs: A `Runs`.
@@ -94,7 +95,7 @@ def plot_spread(runs: Any, ax: Axes | None = None) -> Axes:
         if values is None:
             continue
         epochs = np.arange(1, values.shape[1] + 1)
-        low, middle, high = np.nanpercentile(values, [25, 50, 75], axis=0)
+        low, middle, high = np.nanpercentile(runs.curves[name], [25, 50, 75], axis=0)
         ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=max(0.08, 1 / len(values)), linestyle=style)
         ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
         ax.plot(epochs, middle, style, color=colour, label=f"{label}, median of {len(values)}")

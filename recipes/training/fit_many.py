@@ -173,9 +173,13 @@ def _over_seeds(
     if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
         require_whole("seeds", seeds, 1)
         seeds = range(int(seeds))
-    drawn: list[int] = [*seeds]  # type: ignore[misc]
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds is a number of copies, or a list of seeds. Received: seeds={seeds!r}.")
+    drawn: list[int] = [*seeds]
     for own in (*drawn, seed):
         require_whole("seeds", own, 0)
+    if len({*drawn}) < len(drawn) or not drawn:
+        raise ValueError(f"seeds={drawn} has one of them twice, or none: equal seeds give equal networks.")
     if patience is not None and validation_data is None and not validation_split:
         raise ValueError(f"patience={patience} watches val_loss, and nothing validates. Pass validation_split=0.2.")
     data = prepare(model, x, y, validation_data=validation_data, validation_split=validation_split, seed=seed,
@@ -234,9 +238,17 @@ def _without_seeds(config: Any) -> Any:
 def _as_models(models: Any) -> list[keras.Model]:
     if isinstance(models, keras.Model):
         raise ValueError("fit_many trains many models. Pass a list of them, or seeds=8 for copies of this one.")
+    if callable(models) or isinstance(models, str | Mapping) or not isinstance(models, Iterable):
+        raise TypeError(f"models is a list of compiled Keras models. Received: {type(models).__name__}.")
     models = list(models)
     if not models:
         raise ValueError("fit_many received no models. Expected a list of compiled Keras models.")
+    for model in models:
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"models is a list of compiled Keras models. Received: a {type(model).__name__} among them. "
+                "Call a function that builds one."
+            )
     if len({id(model) for model in models}) < len(models):
         raise ValueError("The same model is in the list twice, and would be trained twice. Pass copies.")
     return models

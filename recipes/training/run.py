@@ -196,6 +196,11 @@ class Run:
         return "\n".join(lines)
 
 
+def labels_of(outputs: np.ndarray, classes: tuple[Any, ...], model: keras.Model) -> np.ndarray:
+    """Name the class of each row, step or pixel, from outputs `(..., units)` of this model or of ones like it."""
+    return _labels(outputs, classes, middle_of(model))
+
+
 def _labels(outputs: np.ndarray, classes: tuple[Any, ...], middle: float) -> np.ndarray:
     """Name the class of each row, step or pixel, from outputs `(..., units)`."""
     outputs = np.asarray(outputs)

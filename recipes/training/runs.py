@@ -1,6 +1,7 @@
 """What training many networks gives back: each run by itself, and what they say together."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from cheatsheet import Finding
 from cheatsheet.common.words import count, digits
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
+from recipes.training.evaluate import evaluate
+from recipes.training.evaluation import Evaluation
 from recipes.training.run import Run
 
 
@@ -43,9 +46,12 @@ class Runs:
         """The curves by name, `(networks, epochs)`; NaN where a network had stopped."""
         names = dict.fromkeys(name for run in self.runs for name in run.history)
         longest = max((run.epochs for run in self.runs), default=0)
-        curves = {name: np.full((len(self.runs), longest), np.nan) for name in names}
-        for k, run in enumerate(self.runs):
-            for name, values in run.history.items():
+        curves: dict[str, np.ndarray] = {}
+        for name in names:
+            each = next(np.shape(run.history[name][0]) for run in self.runs if run.history.get(name))
+            curves[name] = np.full((len(self.runs), longest, *each), np.nan)
+            for k, run in enumerate(self.runs):
+                values = run.history.get(name, [])
                 curves[name][k, : len(values)] = values
         return curves
 
@@ -72,15 +78,33 @@ class Runs:
         return self.runs[int(np.argmin(np.where(np.isfinite(watched), watched, np.inf)))]
 
     @property
+    def curves(self) -> dict[str, np.ndarray]:
+        """The curves by name, `(networks, epochs)`, of networks that have stopped with the value of what they kept.
+
+        So every epoch is about all networks, and a median does not jump where some of them stop.
+        """
+        filled = self.history
+        for name, values in filled.items():
+            for k, run in enumerate(self.runs):
+                if name in run.history and run.epochs < values.shape[1]:
+                    values[k, run.epochs :] = run.history[name][(run.kept or run.epochs) - 1]
+        return filled
+
+    @property
     def median(self) -> dict[str, list[float]]:
-        """The median curves over the networks that were still running."""
-        return {name: np.nanmedian(values, axis=0).tolist() for name, values in self.history.items()}
+        """The median of `curves` in each epoch; NaN where no network has a number."""
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # that all of a column are NaN
+            return {
+                name: np.nanmedian(values, axis=0).tolist() for name, values in self.curves.items() if values.ndim == 2
+            }
 
     @property
     def findings(self) -> list[Finding]:
-        """What `diagnose` says of the median curves."""
+        """What `diagnose` says of the median curves, then once each what was said of the data and models of any run."""
         chances = {run.chance for run in self.runs}
-        return diagnose(self.median, chance=chances.pop() if len(chances) == 1 else None, least=self.runs[0].least)
+        chance = chances.pop() if len(chances) == 1 else None
+        of_data = {str(one): one for run in self.runs for one in run.findings if one.epochs is None}
+        return [*diagnose(self.median, chance=chance, least=self.runs[0].least), *of_data.values()]
 
     @property
     def verdict(self) -> str:
@@ -95,10 +119,29 @@ class Runs:
         """
         return np.stack([np.asarray(run.predict(x)) for run in self.runs])
 
+    def predict_labels(self, x: Any) -> Any:
+        """Return the class of each row by the mean of the networks' outputs, under the name that it had in training.
+
+        Raises:
+            DataError: for what the models were not trained on.
+            ValueError: for runs whose target was numbers, or several outputs.
+        """
+        from recipes.training.run import labels_of
+
+        signature = self.runs[0].signature
+        if signature is None or not isinstance(signature.classes, tuple):
+            raise ValueError("These runs have no classes, one for each row. Use predict.")
+        return labels_of(self.predict(x).mean(axis=0), signature.classes, self.runs[0].model)
+
+    def evaluate(self, x: Any, y: Any, *, sample_weight: Any = None) -> Evaluation:
+        """Say what the networks are worth together on other rows: the ensemble, as `Run.evaluate` says it of one."""
+        return evaluate(self.ensemble(), x, y, sample_weight=sample_weight, like=self.runs[0].signature)
+
     def ensemble(self) -> keras.Model:
         """Make one Keras model that averages the networks: probabilities, numbers, quantiles, or margins.
 
-        It is a plain model with copies of their weights, compiled as they are, and saved and loaded as any other. Where
+        It is a plain model with copies of their weights, compiled as they are, and saved and loaded as any other; being
+        plain it takes columns by their place: for a table in another order say `runs.predict` or `runs.evaluate`. Where
         the loss takes logits, the probabilities are averaged and given as logits again.
 
         Raises:
@@ -130,12 +173,12 @@ class Runs:
 
     def __str__(self) -> str:
         lines = [f"{count(len(self), 'network')} in {self.seconds:.1f} s", self.how]
-        lines += [f"{name}: {_spread(values)}" for name, values in self.scores.items()]
+        lines += [f"{name}: {_spread(values)}" for name, values in self.scores.items() if values.ndim == 1]
         return "\n".join([*lines, *(f"of the median: {finding}" for finding in self.findings)])
 
     def _repr_html_(self) -> str:
         facts = {"seconds": f"{self.seconds:.1f}", "trained": self.how}
-        facts |= {name: _spread(values) for name, values in self.scores.items()}
+        facts |= {name: _spread(values) for name, values in self.scores.items() if values.ndim == 1}
         return as_html(f"Runs of {count(len(self), 'network')}", facts, self.findings)
 
 
