@@ -13,6 +13,7 @@ _HOMES = {
     "backend_random": "keras.src.backend:random",  # where initializers ask for a seed
     "global_state": "keras.src.backend.common.global_state",  # what is set for the process: policies, scopes
     "seed_generator": "keras.src.random.seed_generator",  # where dropout and noise ask for a seed
+    "squeeze_or_expand_to_same_rank": "keras.src.losses.loss:squeeze_or_expand_to_same_rank",  # what a loss does first
     "eager_context": "tensorflow.python.eager.context",  # callbacks of tf.debugging
     "FuncGraph": "tensorflow.python.framework.func_graph:FuncGraph",  # a graph to look at a model in
     "dismantle_func_graph": "tensorflow.python.framework.func_graph:dismantle_func_graph",  # which else is never freed
@@ -27,6 +28,7 @@ ATTRIBUTES = {
         "_distribute_strategy",
         "_initial_epoch",  # of BackupAndRestore
     ),
+    "Layer": ("_trainable_variables",),  # its own, frozen or not
     "Sequential": ("_functional",),
     "Functional": ("_layers",),
     "CompileLoss": ("_flat_losses", "_user_loss", "_user_loss_weights"),

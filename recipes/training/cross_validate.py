@@ -3,6 +3,7 @@
 import inspect
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from recipes.training.data.prepare import prepare
 from recipes.training.data.streams import is_stream
 from recipes.training.engines.description import LIFTED
 from recipes.training.engines.engine import Job, Plan
+from recipes.training.engines.many.engine import sharing
 from recipes.training.fit_many import train_jobs
 from recipes.training.run import Run
 from recipes.training.runs import Runs
@@ -134,8 +136,9 @@ def cross_validate(
         `CrossValidation`: `scores` of each fold, `mean`, `standard_error`, `predictions` out of fold, `runs`.
 
     Raises:
-        ValueError: for fewer rows than folds; for `patience` without `validation_split`; for a function that gives a
-            model which holds constants of other rows than it was called with.
+        ValueError: for fewer rows than folds; for folds that are none, that part a group, or whose training rows lack a
+            class; for `patience` without `validation_split`; for a function that gives a model which holds constants of
+            other rows than it was called with, or weights that another fold trains.
         DataError: as `fit`.
     """
     start = time.perf_counter()
@@ -160,19 +163,26 @@ def cross_validate(
     if len(target) != _num_rows(x):
         raise ValueError(f"x has {_num_rows(x):,} rows and y has {len(target):,}. Expected one target for each row.")
     raise_errors(unaligned_rows(x, y=y, groups=groups, sample_weight=sample_weight))
+    weights = None if sample_weight is None else np.asarray(sample_weight)
+    for name, value in (("sample_weight", weights), ("groups", groups)):
+        if value is not None and len(value) != len(target):
+            raise ValueError(f"{name} has {len(value):,} rows and y has {len(target):,}. Expected one for each row.")
     folds = _folds(cv, target, groups, repeats, seed)
     jobs = []
     with_x = takes_rows(build)
     for i, (rows, held) in enumerate(folds):
+        _require_words_known(i, target, rows, held)
         x_rows, y_rows = rows_of(x, rows), rows_of(y, rows)
         model = _built(build, x_rows, y_rows, seed + i, with_x, options)
-        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        weight = None if weights is None else weights[rows]
         # The rows that are held out may be looked at in every epoch, as long as nothing is decided by them.
         watched: dict[str, Any] = {"validation_data": (rows_of(x, held), rows_of(y, held))}
         if patience is not None:
             watched = {"validation_split": validation_split}
         data = prepare(model, x_rows, y_rows, sample_weight=weight, class_weight=class_weight, seed=seed + i, **watched)
         jobs.append(Job(model, data, Plan(epochs, batch_size, True, seed + i, patience=patience)))
+    _require_apart([job.model for job in jobs])
+    _require_all_classes(jobs)
     if not with_x:
         _require_no_constants([job.model for job in jobs])
     runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start)
@@ -228,6 +238,8 @@ def rows_of(values: Any, rows: np.ndarray) -> Any:
         return values.tocsr()[rows]
     if isinstance(values, list | tuple):
         return [values[i] for i in rows]
+    if keras.ops.is_tensor(values):
+        return keras.ops.take(values, rows, axis=0)
     return values[rows]
 
 
@@ -258,6 +270,47 @@ def _built(build: Build, x: Any, y: Any, seed: int, with_rows: bool, options: di
     if not model.compiled:
         raise ValueError("build gave a model that is not compiled. Call model.compile(...) in it.")
     return model
+
+
+def _require_apart(models: Sequence[keras.Model]) -> None:
+    """Refuse models that train the same weights: each would begin with what another learnt of rows it holds out.
+
+    Raises:
+        ValueError: saying which folds.
+    """
+    together = sorted(sharing(models, trained=True))
+    if together:
+        raise ValueError(
+            f"build gave models that share weights or an optimizer, for the folds {', '.join(map(str, together[:5]))} "
+            "(counted from 0): each would go on with what another has learnt of the rows that it holds out. "
+            "Make new layers and a new optimizer in each call."
+        )
+
+
+def _require_all_classes(jobs: Sequence[Job]) -> None:
+    """Refuse training rows without one of the classes: output 1 would be another class than in the other folds.
+
+    Raises:
+        ValueError: naming fold and class.
+    """
+    found = [job.data.signature.classes if job.data.signature is not None else None for job in jobs]
+    every = {label for classes in found if isinstance(classes, tuple) for label in classes}
+    for i, classes in enumerate(found):
+        if isinstance(classes, tuple) and (missing := sorted(every - {*classes}, key=str)):
+            raise _lacking(i, missing[0])
+
+
+def _require_words_known(i: int, y: np.ndarray, rows: np.ndarray, held: np.ndarray) -> None:
+    """Refuse a fold that holds out a word that its training rows lack."""
+    if y.dtype.kind == "U" and y.size == len(y) and (missing := sorted({*y[held].ravel()} - {*y[rows].ravel()})):
+        raise _lacking(i, str(missing[0]))
+
+
+def _lacking(i: int, label: Any) -> ValueError:
+    return ValueError(
+        f"The training rows of fold {i} (counted from 0) have no row of class {label!r}, so that its network would not "
+        "know that class. Take fewer folds, or a splitter that keeps the share of each class; mend it if it is a typo."
+    )
 
 
 def _require_no_constants(models: Sequence[keras.Model]) -> None:
@@ -295,7 +348,8 @@ def _folds(cv: Any, y: np.ndarray, groups: Any, repeats: int, seed: int) -> list
         else:
             splitter = cv
         if hasattr(splitter, "get_n_splits"):
-            parts = splitter.split(np.zeros((len(y), 1)), y, groups)
+            with warnings.catch_warnings(action="ignore", category=UserWarning):  # of ignored groups: refused below
+                parts: Any = [*splitter.split(np.zeros((len(y), 1)), y, groups)]
         elif isinstance(splitter, list | tuple):
             parts = splitter
         else:
@@ -304,11 +358,38 @@ def _folds(cv: Any, y: np.ndarray, groups: Any, repeats: int, seed: int) -> list
                 f"Received: {cv!r}."
             )
         for rows, held in parts:
-            found.append((np.asarray(rows), np.asarray(held)))
-    for rows, held in found:
+            found.append((_row_numbers(rows, len(y)), _row_numbers(held, len(y))))
+    if not found:
+        raise ValueError("cv has no folds. Expected at least one.")
+    apart = None if groups is None else np.asarray(groups)
+    for i, (rows, held) in enumerate(found):
         if len(np.intersect1d(rows, held)):
             raise ValueError("A fold trains on rows that it holds out.")
+        if apart is not None and len(np.intersect1d(apart[rows], apart[held])):
+            raise ValueError(
+                f"Fold {i} (counted from 0) trains on rows of a group of which it holds others out. "
+                "Pass the number of folds, or a splitter that heeds groups, such as GroupKFold."
+            )
     return found
+
+
+def _row_numbers(rows: Any, number: int) -> np.ndarray:
+    """Read the rows of a fold: their numbers, or a mask.
+
+    Raises:
+        ValueError: for no rows, for numbers outside of them, and for a mask of another length.
+    """
+    taken = np.asarray(rows)
+    if taken.dtype == bool and taken.shape == (number,):
+        taken = np.flatnonzero(taken)
+    if taken.ndim != 1 or not taken.size or taken.dtype.kind not in "iu":
+        raise ValueError(
+            f"A fold's rows are their numbers, or a mask of {number:,}. "
+            f"Received: {taken.dtype} of shape {taken.shape}. Expected at least one row."
+        )
+    if taken.min() < 0 or taken.max() >= number:
+        raise ValueError(f"A fold has the rows {taken.min()} to {taken.max()}. Expected 0 to {number - 1}.")
+    return taken
 
 
 def _is_of_classes(y: np.ndarray, num_folds: int) -> bool:
@@ -320,4 +401,6 @@ def _is_of_classes(y: np.ndarray, num_folds: int) -> bool:
 
 
 def _num_rows(x: Any) -> int:
+    if isinstance(x, Mapping):
+        raise TypeError("cross_validate takes one input, an array or a table. Received: x is a dict.")
     return x.shape[0] if hasattr(x, "shape") else len(x)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from recipes.seeds import seeded
+from recipes.training.copies import compile_like, made_again
 from recipes.training.signature import Signature, remember
 
 SMALLEST = 1e-7  # probability, as in Keras' crossentropies
@@ -22,24 +23,32 @@ def ensemble_of(models: Sequence[keras.Model], signature: Signature | None = Non
         A functional model with copies of their weights; none of them is changed.
 
     Raises:
-        ValueError: for models that cannot be averaged.
+        ValueError: for models that cannot be averaged, since their shapes differ or their outputs do not mean the same,
+            and for those that their configuration does not make again.
     """
     shapes = {(tuple(model.input_shape[1:]), tuple(model.output_shape[1:])) for model in models if _is_single(model)}
     if len(shapes) != 1 or not all(map(_is_single, models)):
         raise ValueError(
             f"An ensemble averages models of one input and one output, of equal shapes. Received: {sorted(shapes)}."
         )
+    kinds = {_behind(model) for model in models}
+    if len(kinds) > 1:
+        raise ValueError(
+            "An ensemble averages outputs that mean the same. Received: models of which some give logits "
+            f"({' and '.join(sorted(kind or 'none' for kind in kinds))} behind them). Make one ensemble of each kind."
+        )
+    kind = kinds.pop()
     members = []
     with seeded(0):  # what the copies draw is overwritten
         inputs = keras.Input(models[0].input_shape[1:], dtype=models[0].inputs[0].dtype)
         for i, model in enumerate(models):
-            copy = type(model).from_config({**model.get_config(), "name": f"member_{i}"})
-            copy.build(model.input_shape)
+            copy = made_again(model, {**model.get_config(), "name": f"member_{i}"}, model.input_shape)
             copy.set_weights(model.get_weights())
             members.append(copy(inputs))
-        ensemble = keras.Model(inputs, _average(members, _from_logits(models[0])), name="ensemble")
+        precision = models[0].outputs[0].dtype
+        ensemble = keras.Model(inputs, _average(members, kind, precision), name="ensemble")
     if models[0].compiled:
-        ensemble.compile_from_config(models[0].get_compile_config())
+        compile_like(ensemble, models[0])
     if signature is not None:
         remember(ensemble, signature)
     return ensemble
@@ -49,18 +58,21 @@ def _is_single(model: keras.Model) -> bool:
     return len(model.inputs) == len(model.outputs) == 1
 
 
-def _from_logits(model: keras.Model) -> bool:
-    loss = getattr(model, "loss", None)
-    return bool(getattr(loss, "_fn_kwargs", {}).get("from_logits", False))
+def _behind(model: keras.Model) -> str | None:
+    """Name the activation that turns a model's logits into probabilities; `None` where its outputs are no logits."""
+    for loss in keras.tree.flatten(getattr(model, "loss", None)):
+        if getattr(loss, "_fn_kwargs", {}).get("from_logits", False):
+            return "softmax" if "categorical" in loss.fn.__name__ else "sigmoid"
+    return None
 
 
-def _average(members: Sequence[Any], from_logits: bool) -> Any:
+def _average(members: Sequence[Any], behind: str | None, precision: str) -> Any:
     if len(members) == 1:
-        return keras.layers.Identity(name="mean")(members[0])
-    if not from_logits:
-        return keras.layers.Average(name="mean")(list(members))
-    one_node = members[0].shape[-1] == 1
-    name = "sigmoid" if one_node else "softmax"
-    chances = [keras.layers.Activation(name, name=f"{name}_{i}")(member) for i, member in enumerate(members)]
-    mean = keras.ops.clip(keras.layers.Average(name="mean")(chances), SMALLEST, 1 - SMALLEST)
-    return keras.ops.log(mean) - keras.ops.log(1 - mean) if one_node else keras.ops.log(mean)
+        return keras.layers.Identity(name="mean", dtype=precision)(members[0])
+    average = keras.layers.Average(name="mean", dtype=precision)
+    if behind is None:
+        return average(list(members))
+    layers = [keras.layers.Activation(behind, name=f"{behind}_{i}", dtype=precision) for i in range(len(members))]
+    chances = average([layer(member) for layer, member in zip(layers, members, strict=True)])
+    mean = keras.ops.clip(chances, SMALLEST, 1 - SMALLEST)
+    return keras.ops.log(mean) if behind == "softmax" else keras.ops.log(mean) - keras.ops.log(1 - mean)

@@ -1,6 +1,5 @@
 """Train many networks at once: error bars over seeds, widths and rates side by side, folds."""
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,9 +11,11 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
+from cheatsheet.modelspec import describe_model
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
 from recipes.seeds import seeded
+from recipes.training.copies import compile_like, made_again
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream
 from recipes.training.engines.engine import EngineUsed, Job, Plan
@@ -93,7 +94,7 @@ def fit_many(
         return _over_seeds(models, x, y, seeds=seeds, epochs=epochs, batch_size=batch_size, start=start,
                            validation_data=validation_data, validation_split=validation_split, patience=patience,
                            shuffle=shuffle, sample_weight=sample_weight, class_weight=class_weight, seed=seed,
-                           verbose=verbose, engine=engine, allow=allow)  # fmt: skip
+                           verbose=verbose, engine=engine, refit=refit, allow=allow)  # fmt: skip
     models = _as_models(models)
     each = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "seed": seed}
     by_name = {name: _each(name, value, len(models)) for name, value in each.items()}
@@ -104,18 +105,22 @@ def fit_many(
             "Pass validation_split=0.2, or validation_data."
         )
     known: dict[Any, TrainingData] = {}
+    arrays: list[np.ndarray] = []
     jobs = []
     for model, own in zip(models, settings, strict=True):
         like = None if refit else expected_of(model)
-        key = (own["seed"] if validation_split else 0, like, _looks(model))
-        if key not in known:
+        key = (own["seed"] if validation_split else 0, like, _takes(model))
+        data = known.get(key)
+        if data is None:
             data = prepare(
                 model, x, y, sample_weight=sample_weight, class_weight=class_weight, validation_data=validation_data,
                 validation_split=validation_split, seed=own["seed"], like=like, allow=allow,
             )  # fmt: skip
-            known[key] = _sharing_rows(data, known.values())
+            data = _with_one_of_each(data, arrays)
+            if not data.findings:  # which name this model's layers
+                known[key] = data
         plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]), patience=own["patience"])
-        jobs.append(Job(model, known[key], plan))
+        jobs.append(Job(model, data, plan))
     return train_jobs(jobs, engine=engine, verbose=verbose, start=start)
 
 
@@ -162,7 +167,7 @@ def train_jobs(
 def _over_seeds(
     model: Any, x: Any, y: Any, *, seeds: int | Sequence[int], seed: Any, epochs: Any, batch_size: Any, patience: Any,
     validation_data: Any, validation_split: float, engine: str, verbose: str | int, start: float, shuffle: bool,
-    **options: Any,
+    refit: bool, **options: Any,
 ) -> Runs:  # fmt: skip
     """Train copies of one model with fresh weights, all on the rows of one split."""
     if not isinstance(model, keras.Model):
@@ -183,7 +188,7 @@ def _over_seeds(
     if patience is not None and validation_data is None and not validation_split:
         raise ValueError(f"patience={patience} watches val_loss, and nothing validates. Pass validation_split=0.2.")
     data = prepare(model, x, y, validation_data=validation_data, validation_split=validation_split, seed=seed,
-                   like=expected_of(model), **options)  # fmt: skip
+                   like=None if refit else expected_of(model), **options)  # fmt: skip
     plan = Plan(epochs, batch_size, shuffle, 0, patience=patience)
     for name in ("epochs", "batch_size"):
         require_whole(name, getattr(plan, name), 1)
@@ -204,13 +209,9 @@ def fresh(model: keras.Model, seed: int, data: TrainingData) -> keras.Model:
             "instead of seeds=."
         )
     try:
-        config = _without_seeds(model.get_config())
-        compiled = model.get_compile_config()
         with seeded(seed):
-            copy = type(model).from_config(config)
-            if not copy.built:
-                copy.build((None, *data.x.shape[1:]))
-        copy.compile_from_config(compiled)
+            copy = made_again(model, _without_seeds(model.get_config()), (None, *data.x.shape[1:]))
+        compile_like(copy, model)
     except Exception as error:  # whatever the user's classes raise
         raise ValueError(
             f"This model cannot be made again from its configuration ({error}). Pass a list of models instead of seeds="
@@ -267,27 +268,40 @@ def _each(name: str, value: Any, number: int) -> list[Any]:
     return values
 
 
-def _looks(model: keras.Model) -> Any:
-    """Write down what decides how rows are read and judged for a model: all of its description, but for names."""
-    from cheatsheet.modelspec import describe_model
+def _takes(model: keras.Model) -> Any:
+    """Write down all that decides how rows are read for a model, and what is in their way, but for names."""
+    if type(model) is not keras.Sequential:
+        return id(model)
+    spec = describe_model(model)
+    names: dict[str | None, int] = {None: -1}
 
-    return re.sub(r"_\d+'", "'", repr(describe_model(model))) if type(model) is keras.Sequential else id(model)
+    def number(name: str | None) -> Any:
+        return names.setdefault(name, len(names))
+
+    layers = [(number(one.name), one.kind, one.activation, one.home, [*map(number, one.after or ())], one.is_trainable,
+               {**one.settings}) for one in spec.layers]  # fmt: skip
+    inputs = [(number(one.name), number(one.layer), one.shape) for one in spec.inputs]
+    outputs = [(number(one.name), number(one.layer), number(one.made_by),
+                replace(one, name=None, layer=None, made_by=None)) for one in spec.outputs]  # fmt: skip
+    return repr((layers, inputs, outputs, spec.has_own_step, spec.optimizer, spec.learning_rate))
 
 
-def _sharing_rows(data: TrainingData, others: Iterable[TrainingData]) -> TrainingData:
-    """Take the arrays of an earlier model where they are equal, so that K networks do not hold K copies of them."""
-    mine = keras.tree.flatten(data.arrays)
-    for other in others:
-        theirs = keras.tree.flatten(other.arrays)
-        if len(mine) == len(theirs) and all(map(_are_equal, mine, theirs)):
-            return replace(data, x=other.x, y=other.y, sample_weight=other.sample_weight, validation=other.validation)
-    return data
+def _with_one_of_each(data: TrainingData, known: list[np.ndarray]) -> TrainingData:
+    """Put arrays that have been met before in the place of their equals, so that they are held once."""
 
+    def one(array: Any) -> Any:
+        if not isinstance(array, np.ndarray):
+            return array
+        for other in known:
+            if array is other or (
+                array.shape == other.shape and array.dtype == other.dtype and np.array_equal(array, other)
+            ):
+                return other
+        known.append(array)
+        return array
 
-def _are_equal(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or (one.dtype == other.dtype and one.shape == other.shape and bool((one == other).all()))
+    validation = None if data.validation is None else tuple(map(one, data.validation))
+    return replace(data, x=one(data.x), y=one(data.y), sample_weight=one(data.sample_weight), validation=validation)
 
 
 def _in_budget(found: Sequence[Together], jobs: Sequence[Job]) -> list[Together]:

@@ -145,10 +145,17 @@ class Runs:
         the loss takes logits, the probabilities are averaged and given as logits again.
 
         Raises:
-            ValueError: for networks with several outputs, or whose outputs differ in shape.
+            ValueError: for networks with several outputs, or whose outputs differ in shape or in what they mean; for
+                models that their configuration does not make again.
         """
         from recipes.training.ensemble import ensemble_of
 
+        classes = [run.signature and run.signature.classes for run in self.runs]
+        if any(own != classes[0] for own in classes):
+            raise ValueError(
+                f"The outputs of these networks mean different classes: {classes[0]} and "
+                f"{next(own for own in classes if own != classes[0])}. An ensemble needs the same for all."
+            )
         return ensemble_of([run.model for run in self.runs], self.runs[0].signature)
 
     def plot(self) -> Any:

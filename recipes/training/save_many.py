@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ def save_all(runs: Runs, folder: str | os.PathLike[str], *, overwrite: bool = Fa
     names = {path.name for path in target.iterdir()} if target.is_dir() else set()
     if LIST in names and not overwrite:
         raise FileExistsError(f"{target} holds saved runs. Name another folder, or pass overwrite=True.")
-    if names and LIST not in names:
+    if names and LIST not in names and not (overwrite and all(re.fullmatch(r"run_\d{3,}", name) for name in names)):
         raise FileExistsError(f"{target} holds other files ({', '.join(sorted(names)[:3])}). Name another folder.")
     target.mkdir(parents=True, exist_ok=True)
+    (target / LIST).unlink(missing_ok=True)  # until all are new, nothing vouches for a mixture of old and new
     for i, run in enumerate(runs):
         save(run, target / _name(i), overwrite=overwrite)
     facts = {"format": FORMAT, "number": len(runs), "how": runs.how, "seconds": runs.seconds}

@@ -36,13 +36,17 @@ def groups(jobs: Sequence[Job]) -> list[Together]:
 
     found: list[Together] = []
     by_kind: dict[Hashable, list[tuple[int, Any]]] = {}
+    shared = sharing([job.model for job in jobs])
     for i, job in enumerate(jobs):
         try:
+            if i in shared:  # one after another, each going on from where the last one left what they share
+                raise Unsuited("it shares weights, seeds or its optimizer with another of the models")
             network = _read(job)
+            kind = _kind(job, network)
         except Unsuited as error:
             found.append(Together((i,), why=str(error)))
             continue
-        by_kind.setdefault(_kind(job, network), []).append((i, network))
+        by_kind.setdefault(kind, []).append((i, network))
     for members in by_kind.values():
         places, networks = zip(*members, strict=True)
         wide = as_wide_as(list(networks))
@@ -61,6 +65,21 @@ def train(jobs: Sequence[Job], network: Any) -> list[Outcome]:
     return train_all(jobs, network)
 
 
+def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]:
+    """Find the models, by their places, that have a variable in common with another of them.
+
+    Args:
+        models: Compiled models.
+        trained: Ask for trainable variables alone, and those of optimizers.
+    """
+    holders: dict[int, set[int]] = {}
+    for i, model in enumerate(models):
+        weights = model.trainable_variables if trained else model.variables
+        for variable in (*weights, *getattr(model.optimizer, "variables", ())):
+            holders.setdefault(id(variable), set()).add(i)
+    return {i for together in holders.values() if len(together) > 1 for i in together}
+
+
 def _kind(job: Job, network: Any) -> Hashable:
     """Write down what must be equal for jobs to be trained together."""
     from recipes.training.engines.many.network import shapeless
@@ -68,7 +87,18 @@ def _kind(job: Job, network: Any) -> Hashable:
     data = job.data
     arrays = (data.x, data.y, data.sample_weight, *(data.validation or ()))
     shapes = tuple(None if array is None else (array.shape[1:], array.dtype.str) for array in arrays)
-    return shapeless(network), job.plan.batch_size, shapes
+    return shapeless(network), job.plan.batch_size, shapes, _margins(job) if network.reads_margins else None
+
+
+def _margins(job: Job) -> bool:
+    """Say whether all labels are -1 and +1, rather than 0 and 1, which Keras' hinges tell by those in a batch."""
+    from recipes.training.engines.many.network import Unsuited
+
+    held = job.data.validation
+    labels = {float(label) for y in (job.data.y, held and held[1]) if y is not None for label in np.unique(y)}
+    if not (labels <= {-1.0, 1.0} or labels <= {0.0, 1.0}):
+        raise Unsuited("its loss or a metric reads margins, and its labels are neither -1 and +1 nor 0 and 1")
+    return -1.0 in labels
 
 
 def _read(job: Job) -> Any:
@@ -86,11 +116,14 @@ def _read(job: Job) -> Any:
     arrays = (data.x, data.y, data.sample_weight, *(data.validation or ()))
     if not all(array is None or isinstance(array, np.ndarray) for array in arrays) or data.y is None:
         raise Unsuited("its inputs or targets are several arrays")
-    if data.sample_weight is not None and data.sample_weight.ndim != 1:
+    weights = (data.sample_weight, data.validation and data.validation[2])
+    if any(weight is not None and weight.ndim != 1 for weight in weights):
         raise Unsuited("its steps or pixels have weights of their own")
     if model.run_eagerly:
         raise Unsuited("it is compiled with run_eagerly=True")
     build_variables(model, data)
+    if {id(v) for v in model.optimizer._trainable_variables} != {id(v) for v in model.trainable_variables}:
+        raise Unsuited("its optimizer was made for other variables")
     network = read(model)
     if not is_told_by_its_configuration(model, lambda twin: build_variables(twin, data)):
         raise Unsuited("it holds something that its configuration does not tell")

@@ -14,9 +14,11 @@ import tensorflow as tf
 from recipes.training.engines.tensorflow.noise import uniform
 
 # Activations that look at one number alone: behind them, units of a width that is only filled up stay apart.
-BY_NUMBER = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "tanh", "sigmoid",
-             "hard_sigmoid", "hard_silu", "hard_tanh", "softplus", "softsign", "exponential", "mish", "log_sigmoid",
-             "soft_shrink", "hard_shrink", "tanh_shrink", "squareplus", "sparse_plus", "threshold")  # fmt: skip
+BY_NUMBER = frozenset(getattr(keras.activations, name) for name in (
+    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "tanh", "sigmoid", "hard_sigmoid",
+    "hard_silu", "hard_tanh", "softplus", "softsign", "exponential", "mish", "log_sigmoid", "soft_shrink",
+    "hard_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid",
+))  # fmt: skip
 
 
 @dataclass
@@ -28,18 +30,22 @@ class Held:
         statistics: Its others, each `(K, ...)`; a step in training puts new ones here.
         constants: Each `(K, ...)`.
         rate: Of dropout, `(K,)`.
+        scale: Of what dropout keeps, `(K,)`.
         words: Two words of its random numbers, each `(K,)`.
         live: Which rows are real rather than filled up, `(K, B)`; `None` for all.
         training: Whether it is a step of training.
+        own: Which units are a network's own, `(K, units)`; `None` for all.
     """
 
     weights: Sequence[Any]
     statistics: list[Any] = field(default_factory=list)
     constants: Sequence[Any] = ()
     rate: Any = None
+    scale: Any = None
     words: Any = None
     live: Any = None
     training: bool = False
+    own: Any = None
 
 
 Call = Callable[[Any, dict[str, Any], Held], Any]
@@ -58,6 +64,7 @@ class Stacked:
         statistics: How many variables training changes besides.
         draws: Whether it draws random numbers.
         by_number: Whether its outputs depend on inputs of their own place alone, or through its weights.
+        casts: Whether it brings inputs of another precision to its own first.
     """
 
     call: Call
@@ -68,10 +75,11 @@ class Stacked:
     statistics: int = 0
     draws: bool = False
     by_number: bool = True
+    casts: bool = True
 
     def takes_zeros(self, settings: dict[str, Any]) -> bool:
         """Say whether units that only fill a width up leave all others as they are."""
-        return self.by_number and settings.get("activation", "linear") in BY_NUMBER
+        return self.by_number and settings.get("activation", keras.activations.linear) in BY_NUMBER
 
 
 def _dense(x: Any, settings: dict[str, Any], held: Held) -> Any:
@@ -86,7 +94,9 @@ def _dense(x: Any, settings: dict[str, Any], held: Held) -> Any:
         y = tf.matmul(x, kernel)
     if settings["use_bias"]:
         y += _over(held.weights[1], y)
-    return keras.activations.get(settings["activation"])(y)
+    if held.own is not None:  # else what is infinite in a network's own units comes back through the others as NaN
+        y = tf.where(_over(held.own, y), y, tf.zeros((), y.dtype))
+    return settings["activation"](y)
 
 
 def _dropout(x: Any, settings: dict[str, Any], held: Held) -> Any:
@@ -94,9 +104,8 @@ def _dropout(x: Any, settings: dict[str, Any], held: Held) -> Any:
     if not held.training or held.words is None:
         return x
     sizes = [size if size is not None else tf.shape(x)[i] for i, size in enumerate(x.shape)][1:]
-    rate = tf.reshape(held.rate, (-1, *[1] * len(sizes)))
-    kept = tf.cast(uniform(held.words, sizes), rate.dtype) >= rate
-    return tf.where(kept, x * tf.cast(1.0 / (1.0 - rate), x.dtype), tf.zeros((), x.dtype))
+    rate, scale = (tf.reshape(value, (-1, *[1] * len(sizes))) for value in (held.rate, held.scale))
+    return tf.where(uniform(held.words, sizes) >= rate, x * tf.cast(scale, x.dtype), tf.zeros((), x.dtype))
 
 
 def _flatten(x: Any, settings: dict[str, Any], held: Held) -> Any:
@@ -134,10 +143,12 @@ def _batch_normalization(x: Any, settings: dict[str, Any], held: Held) -> Any:
         if held.live is None:
             now, spread = tf.nn.moments(x, axes)
         else:
-            live = tf.reshape(tf.cast(held.live, x.dtype), (*_sizes(held.live), *[1] * (len(x.shape) - 2)))
-            number = tf.reduce_sum(live * tf.ones_like(x[..., :1]), axes)
-            now = tf.math.divide_no_nan(tf.reduce_sum(x * live, axes), number)
-            spread = tf.math.divide_no_nan(tf.reduce_sum(live * tf.square(x - _over(now, x)), axes), number)
+            live = tf.reshape(held.live, (*_sizes(held.live), *[1] * (len(x.shape) - 2)))
+            number = tf.reduce_sum(tf.cast(live, x.dtype) * tf.ones_like(x[..., :1]), axes)
+            zero = tf.zeros((), x.dtype)
+            now = tf.math.divide_no_nan(tf.reduce_sum(tf.where(live, x, zero), axes), number)
+            squares = tf.where(live, tf.square(x - _over(now, x)), zero)
+            spread = tf.math.divide_no_nan(tf.reduce_sum(squares, axes), number)
         momentum = settings["momentum"]
         held.statistics[:] = [
             mean * momentum + now * (1.0 - momentum),
@@ -163,7 +174,7 @@ def _embedding(x: Any, settings: dict[str, Any], held: Held) -> Any:
 
 
 def _activation(x: Any, settings: dict[str, Any], held: Held) -> Any:
-    return keras.activations.get(settings["activation"])(x)
+    return settings["activation"](x)
 
 
 def _rectified(x: Any, settings: dict[str, Any], held: Held) -> Any:
@@ -188,7 +199,7 @@ def _over_rows(value: Any, x: Any) -> Any:
 LAYERS: dict[str, Stacked] = {
     "Dense": Stacked(_dense, ("activation", "use_bias"), ("units",), switches=(None, "use_bias")),
     "Dropout": Stacked(_dropout, (), ("rate",), draws=True),
-    "Flatten": Stacked(_flatten, ("data_format",)),
+    "Flatten": Stacked(_flatten, ("data_format",), by_number=False),  # units of one step, then those of the next
     "Reshape": Stacked(_reshape, ("target_shape",), by_number=False),
     "Normalization": Stacked(_normalization, ("invert",), ("mean", "variance", "axis"), ("mean", "variance")),
     "Rescaling": Stacked(_rescaling, (), ("scale", "offset"), ("scale", "offset")),
@@ -197,7 +208,8 @@ LAYERS: dict[str, Stacked] = {
         statistics=2, by_number=False,
     ),
     "LayerNormalization": Stacked(
-        _layer_normalization, ("axis", "epsilon", "center", "scale"), switches=("scale", "center"), by_number=False
+        _layer_normalization, ("axis", "epsilon", "center", "scale"), switches=("scale", "center"), by_number=False,
+        casts=False,
     ),
     "Embedding": Stacked(_embedding, (), ("input_dim", "output_dim"), switches=(None,), by_number=False),
     "Activation": Stacked(_activation, ("activation",)),

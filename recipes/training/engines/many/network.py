@@ -3,16 +3,31 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
 
+from recipes._keras import squeeze_or_expand_to_same_rank
+from recipes.losses import sign_accuracy
 from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.optimizers import OPTIMIZERS
 
 PRECISIONS = ("float32", "float64")
 WIDTH_STEP = 16  # to multiples of which different widths are filled up, so that few programs serve all of them
+# Keras' losses and metrics that give each row numbers of its own, whatever else is in the batch. Dice, Tversky, circle
+# and kin look at all rows at once, which would be those of all networks.
+BY_ROW = (
+    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
+    "huber", "log_cosh", "cosine_similarity", "poisson", "kl_divergence", "hinge", "squared_hinge", "categorical_hinge",
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+    "sparse_categorical_crossentropy", "categorical_generalized_cross_entropy", "accuracy", "binary_accuracy",
+    "categorical_accuracy", "sparse_categorical_accuracy", "top_k_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+)  # fmt: skip
+OF_MARGINS = ("hinge", "squared_hinge")  # which ask of a whole batch whether its labels are 0 and 1
+_OF_NUMBERS = ("Dense", "Embedding", "Rescaling", "Normalization")  # layers that take whole numbers for what they are
 _NOT_READ = ("name", "dtype", "seed", "trainable")  # of a layer's configuration, by a step
 _REGULARIZERS = ("L1", "L2", "L1L2")
 
@@ -48,7 +63,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Measured:
-    """A loss or a metric: a function of truth and prediction that gives a number for each row.
+    """A loss or a metric: a function of truth and prediction that gives numbers for each row.
 
     Attributes:
         name: In the history.
@@ -56,7 +71,7 @@ class Measured:
         options: Its keyword arguments.
         weighted: Whether sample weights count.
         root: Whether the square root of the mean is shown.
-        precision: In which Keras computes it; `None` for that of the network.
+        precision: In which Keras computes a loss; `None` for a metric, which gets what there is.
     """
 
     name: str
@@ -67,11 +82,13 @@ class Measured:
     precision: str | None = None
 
     def values(self, truth: Any, prediction: Any) -> Any:
-        """Give the value of each row."""
-        precision = self.precision or prediction.dtype
-        # As Keras' losses do, for which a tensor of that precision is still the one that remembers its logits.
-        prediction = keras.ops.convert_to_tensor(prediction, precision)
-        return self.function(keras.ops.convert_to_tensor(truth, precision), prediction, **dict(self.options))
+        """Give the values of each row, of arrays with the rows in front, as Keras' loss or metric would call it."""
+        if self.precision is not None:
+            # For a tensor of that precision, Keras still remembers its logits.
+            prediction = keras.ops.convert_to_tensor(prediction, self.precision)
+            truth = keras.ops.convert_to_tensor(truth, self.precision)
+            truth, prediction = squeeze_or_expand_to_same_rank(truth, prediction)
+        return self.function(truth, prediction, **dict(self.options))
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,7 @@ class Network:
 
     Attributes:
         parts: Its layers, in order.
+        takes: The type of its inputs.
         precision: `"float32"` or `"float64"`.
         loss: What is minimised.
         metrics: What is watched besides.
@@ -88,6 +106,7 @@ class Network:
     """
 
     parts: tuple[Part, ...]
+    takes: str
     precision: str
     loss: Measured
     metrics: tuple[Measured, ...]
@@ -98,6 +117,11 @@ class Network:
     def names(self) -> list[str]:
         """The quantities that a program gives for each epoch, without those of the validation."""
         return ["loss", *(metric.name for metric in self.metrics)]
+
+    @property
+    def reads_margins(self) -> bool:
+        """Whether its loss or a metric asks which labels there are."""
+        return any(measured.function.__name__ in OF_MARGINS for measured in (self.loss, *self.metrics))
 
 
 def read(model: keras.Model) -> Network:
@@ -111,17 +135,42 @@ def read(model: keras.Model) -> Network:
     policies = {layer.dtype_policy.name for layer in model.layers}
     if len(policies) > 1 or not policies <= {*PRECISIONS}:
         raise Unsuited(f"its layers compute in {' and '.join(sorted(policies))}")
+    precision = policies.pop()
     decayed = _decayed(model)
     parts = tuple(_part(layer, decayed) for layer in model.layers)
     if not any(part.shapes for part in parts):
         raise Unsuited("it has nothing to train")
     loss, metrics = _measures(model)
     kind = type(model.optimizer).__name__
-    if any(part.kind == "Embedding" for part in parts) and kind != "SGD":
-        raise Unsuited(f"Keras' {kind} squares an embedding's gradient before it adds up what one word has in a batch")
     if kind not in OPTIMIZERS or type(model.optimizer).__module__.split(".")[0] != "keras":
         raise Unsuited(f"its optimizer is {kind}, and {', '.join(OPTIMIZERS)} are stacked")
-    return Network(parts, policies.pop(), loss, metrics, kind, _flags(model.optimizer))
+    flags = _flags(model.optimizer)
+    _require_known_embeddings(parts, kind, dict(flags)["clip"])
+    return Network(parts, _taken(model, parts, precision), precision, loss, metrics, kind, flags)
+
+
+def _taken(model: keras.Model, parts: Sequence[Part], precision: str) -> str:
+    """Find the type of the inputs that the layers see."""
+    takes = keras.backend.standardize_dtype(model.inputs[0].dtype)
+    first = next((part.kind for part in parts if part.kind not in ("Flatten", "Reshape")), "")
+    if takes != precision and first not in _OF_NUMBERS and not (takes.startswith("float") and LAYERS[first].casts):
+        raise Unsuited(f"its first layer, {first}, gets {takes}")
+    return takes
+
+
+def _require_known_embeddings(parts: Sequence[Part], optimizer: str, clip: str | None) -> None:
+    """Refuse what Keras does in another way to the gradient of an embedding, which lists the words of a batch."""
+    places = [i for i, part in enumerate(parts) if part.kind == "Embedding"]
+    if not places:
+        return
+    if optimizer != "SGD":
+        raise Unsuited(
+            f"Keras' {optimizer} squares an embedding's gradient before it adds up what one word has in a batch"
+        )
+    if clip is not None:
+        raise Unsuited(f"Keras' {clip} looks at an embedding's gradient before it adds up what one word has in a batch")
+    if any(part.shapes for part in parts[: places[-1]]):
+        raise Unsuited("a layer in front of its embedding gets no gradient")
 
 
 def as_wide_as(networks: list[Network]) -> Network | None:
@@ -131,7 +180,8 @@ def as_wide_as(networks: list[Network]) -> Network | None:
         return first
     if any(shapeless(network) != shapeless(first) for network in networks[1:]):
         return None
-    if not all(LAYERS[part.kind].takes_zeros(dict(part.settings)) for part in first.parts[:-1]):
+    begin = next(i for i, part in enumerate(first.parts) if part.shapes)  # in front of it nothing is filled up
+    if not all(LAYERS[part.kind].takes_zeros(dict(part.settings)) for part in first.parts[begin:-1]):
         return None
     ends = {(_widths(network)[0], _widths(network)[-1]) for network in networks}
     if len(ends) > 1:
@@ -198,21 +248,32 @@ def seeds_of(layer: keras.Layer) -> list[keras.Variable]:
     return layer.non_trainable_variables if LAYERS[type(layer).__name__].draws else []
 
 
-def _settings(layer: keras.Layer, reads: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
-    """Take from a layer's configuration what its step reads; what no step reads must be as it is by default."""
-    usual = {
+@cache
+def _usual(kind: Any) -> dict[str, Any]:
+    """List what a layer of this class is made with by default."""
+    return {
         name: parameter.default
-        for base in reversed(type(layer).__mro__[:-1])
+        for base in reversed(kind.__mro__[:-1])
         if "__init__" in vars(base)
         for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items()
     }
-    found = []
+
+
+def _settings(layer: keras.Layer, reads: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+    """Take from a layer's configuration what its step reads; what no step reads must be as it is by default."""
+    kind: Any = type(layer)
+    usual = _usual(kind)
+    found: list[tuple[str, Any]] = []
     for name, value in layer.get_config().items():
         if name == "data_format" and value != "channels_last":
             raise Unsuited(f"the layer {layer.name!r} has data_format={value!r}")
         if name == "axis" and value not in (-1, [-1], (-1,)):
             raise Unsuited(f"the layer {layer.name!r} has axis={value!r}")
-        if name in reads:
+        if name == "activation" and name in reads:
+            if not inspect.isfunction(layer.activation) or not layer.activation.__module__.startswith("keras.src."):
+                raise Unsuited(f"the layer {layer.name!r} has activation={value!r}")
+            found.append((name, layer.activation))
+        elif name in reads:
             if not isinstance(value, str | int | float | bool | type(None) | list | tuple):
                 raise Unsuited(f"the layer {layer.name!r} has {name}={value!r}")
             found.append((name, tuple(value) if isinstance(value, list) else value))
@@ -250,6 +311,7 @@ def _measures(model: keras.Model) -> tuple[Measured, tuple[Measured, ...]]:
     function = getattr(loss, "fn", None)
     if function is None or loss.reduction not in ("sum_over_batch_size", "mean"):
         raise Unsuited(f"its loss is a {type(loss).__name__} with the reduction {loss.reduction!r}")
+    _require_by_row(function, "loss", loss.dtype)
     measured = Measured("loss", function, _options(loss._fn_kwargs), weighted=True, precision=loss.dtype)
     compiled = model._compile_metrics
     metrics: list[Measured] = []
@@ -267,19 +329,35 @@ def _measures(model: keras.Model) -> tuple[Measured, tuple[Measured, ...]]:
 def _metric(metric: keras.metrics.Metric, weighted: bool) -> Measured:
     root = type(metric) is keras.metrics.RootMeanSquaredError
     if root:
-        return Measured(metric.name, keras.metrics.mean_squared_error, (), weighted, root=True)
+        _require_by_row(keras.losses.mean_squared_error, metric.name, metric.dtype)
+        return Measured(metric.name, keras.losses.mean_squared_error, (), weighted, root=True)
     function = getattr(metric, "_fn", None)
     if not isinstance(metric, keras.metrics.MeanMetricWrapper) or function is None:
         raise Unsuited(f"the metric {metric.name!r} is no mean over the rows")
     update = type(metric).update_state
     if update is not keras.metrics.MeanMetricWrapper.update_state:
         raise Unsuited(f"the metric {metric.name!r} has its own way to be updated")
+    _require_by_row(function, metric.name, metric.dtype)
     return Measured(metric.name, function, _options(metric._fn_kwargs), weighted)
+
+
+def _require_by_row(function: Any, name: str, precision: str) -> None:
+    """Refuse a loss or metric that looks at several rows at once, or of which that is not known."""
+    home, own = getattr(function, "__module__", ""), getattr(function, "__name__", type(function).__name__)
+    known = home.startswith(("keras.src.losses.", "keras.src.metrics.")) and own in BY_ROW
+    if not known and function is not sign_accuracy:
+        raise Unsuited(f"its {name} is {own}, of which it is not known that it looks at each row by itself")
+    if precision not in PRECISIONS:
+        raise Unsuited(f"its {name} is computed in {precision}")
 
 
 def _options(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     if not all(isinstance(value, str | int | float | bool | type(None)) for value in options.values()):
         raise Unsuited(f"its loss or a metric has the options {dict(options)}")
+    if options.get("axis", -1) != -1:
+        raise Unsuited(f"its loss or a metric has axis={options['axis']}")
+    if options.get("ignore_class") is not None:
+        raise Unsuited(f"its loss or a metric has ignore_class={options['ignore_class']}")
     return tuple(sorted(options.items()))
 
 
@@ -287,7 +365,8 @@ def _flags(optimizer: Any) -> tuple[tuple[str, Any], ...]:
     for name in ("use_ema", "gradient_accumulation_steps", "loss_scale_factor", "amsgrad"):
         if getattr(optimizer, name, None):
             raise Unsuited(f"its optimizer has {name}={getattr(optimizer, name)!r}")
-    clips = [name for name in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(optimizer, name, None)]
+    names = ("clipnorm", "global_clipnorm", "clipvalue")  # the first of which counts, where it is above 0
+    clips = [name for name in names if (getattr(optimizer, name, None) or 0) > 0]
     flags: dict[str, Any] = {"clip": clips[0] if clips else None}
     flags |= {name: bool(getattr(optimizer, name)) for name in OPTIMIZERS[type(optimizer).__name__].flags}
     return tuple(flags.items())

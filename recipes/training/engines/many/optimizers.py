@@ -113,6 +113,9 @@ def clipped(gradient: Any, how: str | None, limit: Any, sizes: Sequence[int]) ->
         return gradient
     if how == "clipvalue":
         return tf.clip_by_value(gradient, -limit, limit)
-    parts = tf.split(gradient, sizes, axis=1) if how == "clipnorm" else [gradient]
+    if how == "global_clipnorm":  # which is NaN where the norm is not finite
+        norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=1, keepdims=True))
+        return gradient * (limit * tf.minimum(1 / norm, 1 / limit) + (norm - norm))
+    parts = tf.split(gradient, sizes, axis=1)
     norms = [tf.sqrt(tf.reduce_sum(tf.square(part), axis=1, keepdims=True)) for part in parts]
     return tf.concat([part * limit / tf.maximum(norm, limit) for part, norm in zip(parts, norms, strict=True)], axis=1)

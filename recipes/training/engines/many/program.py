@@ -149,7 +149,7 @@ class Block:
             total = tf.reduce_sum(loss)
         gradient = tape.gradient(total, now["weights"])
         if self.shape.filled:
-            gradient *= a["own"]
+            gradient = self._own(a, gradient)
         numbers = {**a["numbers"], "rate": rate, "step": tf.cast(now["steps"] + 1, self.network.precision)[:, None]}
         clip = self.flags["clip"]
         gradient = clipped(gradient, clip, numbers.get(clip), self.sizes)
@@ -157,6 +157,8 @@ class Block:
         if any(self.decayed):
             weights -= weights * numbers["weight_decay"] * rate * self._by_variable(self.decayed)
         change, moments = self.rule.update(gradient, now["moments"], numbers, self.flags)
+        if self.shape.filled:  # 0 / (sqrt(0) + epsilon) is not 0 for every epsilon
+            change, *moments = (self._own(a, part) for part in (change, *moments))
         words = now["words"] + tf.constant([0, 1], now["words"].dtype) if now["words"].shape[1] else now["words"]
         after = {"weights": weights + change, "moments": moments, "statistics": statistics, "words": words,
                  "steps": now["steps"] + 1}  # fmt: skip
@@ -164,6 +166,10 @@ class Block:
             assert live is not None
             after = _where(live[:, 0], after, now)
         return after, sums
+
+    def _own(self, a: dict[str, Any], values: Any) -> Any:
+        """Leave 0 in the places that only fill a width up, whatever was computed there."""
+        return tf.where(a["own"], values, tf.zeros((), values.dtype))
 
     def _validate(self, a: dict[str, Any], now: dict[str, Any]) -> Any:
         held = a["held"]
@@ -189,7 +195,7 @@ class Block:
         """Note which networks this epoch was the last of, as `patience.py` would, and which was their best."""
         running = tf.logical_not(state["ended"])
         watched = values[:, len(self.network.names)] if self.shape.num_held else values[:, 0]
-        better = tf.logical_and(running, watched < state["lowest"])
+        better = tf.logical_and(running, tf.logical_or(epoch == 0, watched < state["lowest"]))
         waited = tf.where(better, 0, state["waited"] + tf.cast(running, tf.int32))
         over = tf.logical_and(running, tf.logical_or(waited >= a["patience"], epoch + 1 >= a["epochs"]))
         return {
@@ -216,6 +222,9 @@ class Block:
         self, a: dict[str, Any], now: dict[str, Any], x: Any, live: Any, *, training: bool
     ) -> tuple[Any, list[Any]]:
         variables, constants = iter(self._variables(now["weights"])), iter(a["constants"])
+        own = iter(self._variables(a["own"]) if self.shape.filled else ())
+        x = tf.cast(x, self.network.takes)  # as Keras does with what a model is given, and then each layer
+        x = tf.cast(x, self.network.precision) if x.dtype.is_floating else x
         statistics, after, drawn = iter(now["statistics"]), [], 0
         for part in self.network.parts:
             held = Held(
@@ -225,8 +234,12 @@ class Block:
                 live=live,
                 training=training,
             )
+            if self.shape.filled:
+                masks = [next(own) for _ in part.shapes]
+                held.own = masks[0][:, 0] if part.kind == "Dense" else None
             if part.draws:
-                held.rate, held.words = a["dropout"][:, drawn], tf.unstack(now["words"][:, drawn], axis=1)
+                held.rate, held.scale = a["dropout"][:, drawn, 0], a["dropout"][:, drawn, 1]
+                held.words = tf.unstack(now["words"][:, drawn], axis=1)
                 drawn += 1
             x = LAYERS[part.kind].call(x, dict(part.settings), held)
             after += held.statistics
@@ -237,37 +250,43 @@ class Block:
     ) -> tuple[Any, Any]:
         """Compute each network's loss `(K,)`, and what its means are made from `(K, 1 + sums)`: the rows first."""
         precision = self.network.precision
-        if len(y.shape) == len(prediction.shape) - 1 and prediction.shape[-1] == 1:
-            y = y[..., None]
-        real = tf.ones(tf.shape(prediction)[:2], precision) if live is None else tf.cast(live, precision)
+        sizes = tf.shape(prediction)[:2]
+        y, prediction = _as_rows(y), _as_rows(prediction)
+        real = tf.ones(sizes, precision) if live is None else tf.cast(live, precision)
         number = tf.reduce_sum(real, axis=1)
         weight = None if weight is None else tf.cast(weight, precision)
-        losses = self._by_row(self.network.loss, y, prediction)  # in the precision of Keras' loss, as is their mean
+        losses = self._by_row(
+            self.network.loss, y, prediction, sizes
+        )  # in the precision of Keras' loss, as is their mean
         if weight is not None:
             losses *= tf.cast(weight, losses.dtype)
         loss = tf.math.divide_no_nan(_sum(losses, real), tf.cast(number, losses.dtype))
         loss = tf.cast(loss, precision) + self._penalty(a, weights)
-        sums = [number, loss * number]
+        sums = [number, tf.where(number > 0, loss * number, tf.zeros((), precision))]
         for metric in self.network.metrics:
-            values = tf.cast(self._by_row(metric, y, prediction), precision)
+            values = tf.cast(self._by_row(metric, y, prediction, sizes), precision)
             if metric.weighted and weight is not None:
                 sums += [_sum(values * weight, real), _sum(weight, real)]
             else:
                 sums += [_sum(values, real), number]
         return loss, tf.stack(sums, axis=1)
 
-    def _by_row(self, measured: Measured, y: Any, prediction: Any) -> Any:
+    def _by_row(self, measured: Measured, y: Any, prediction: Any, sizes: Any) -> Any:
+        """Give a number for each row, `(K, B)`, of truth and prediction `(K * B, ...)`."""
         values = measured.values(y, prediction)
-        axes = [*range(2, len(values.shape))]
-        return tf.reduce_mean(values, axis=axes) if axes else values
+        by_row = tf.reshape(values, tf.concat([sizes, tf.shape(values)[1:]], axis=0))
+        axes = [*range(2, len(values.shape) + 1)]
+        return tf.reduce_mean(by_row, axis=axes) if axes else by_row
 
     def _penalty(self, a: dict[str, Any], weights: Any) -> Any:
         total = 0.0
         if any(self.penalized):
             for i, variable in enumerate(tf.split(weights, self.sizes, axis=1)):
                 if self.penalized[i]:
-                    total += a["penalties"][:, i, 0] * tf.reduce_sum(tf.abs(variable), axis=1)
-                    total += a["penalties"][:, i, 1] * tf.reduce_sum(tf.square(variable), axis=1)
+                    for factor, power in ((a["penalties"][:, i, 0], tf.abs), (a["penalties"][:, i, 1], tf.square)):
+                        # Without a factor nothing is computed, which might overflow.
+                        counted = tf.where(factor[:, None] != 0, variable, tf.zeros((), variable.dtype))
+                        total += factor * tf.reduce_sum(power(counted), axis=1)
         return total
 
     def _by_variable(self, flags: Sequence[bool]) -> Any:
@@ -285,6 +304,15 @@ class Block:
             mean = tf.math.divide_no_nan(top, bottom)
             means.append(tf.sqrt(mean) if metric.root else mean)
         return tf.stack(means, axis=1)
+
+
+def _as_rows(values: Any) -> Any:
+    """Lay the rows of all networks behind each other, as a loss of Keras expects them; its logits come along."""
+    rows = tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))
+    rows.set_shape((None, *values.shape[2:]))
+    if hasattr(values, "_keras_logits"):
+        rows._keras_logits = _as_rows(values._keras_logits)
+    return rows
 
 
 def _sum(values: Any, real: Any) -> Any:

@@ -71,34 +71,36 @@ def put_back(stack: Stack, models: Sequence[keras.Model], network: Network) -> N
         for name, moment in zip(kept, stack.moments, strict=True):
             _assign(_moments(model, name), moment[k], shapes)
         for variable, value in zip(_statistics(model), stack.statistics, strict=True):
-            variable.assign(value[k])
+            _put(variable, value[k])
         for variable, words in zip(_seeds(model), stack.words[k], strict=True):
-            variable.assign(words.astype(np.asarray(variable).dtype))
-        model.optimizer.iterations.assign(int(stack.steps[k]))
+            _put(variable, words.astype(keras.backend.standardize_dtype(variable.dtype)))
+        _put(model.optimizer.iterations, stack.steps[k])
 
 
 def is_filled(models: Sequence[keras.Model], network: Network) -> np.ndarray | None:
-    """Say which weights are a network's own, `(K, P)` of 1 and 0; `None` where all are."""
+    """Say which weights are a network's own, `(K, P)`; `None` where all are."""
     shapes = shapes_of(network)
     if all(tuple(v.shape) == s for model in models for v, s in zip(model.trainable_variables, shapes, strict=True)):
         return None
     ones = [[np.ones(variable.shape, network.precision) for variable in model.trainable_variables] for model in models]
-    return _Fill(shapes, network.precision)(ones)
+    return _Fill(shapes, network.precision)(ones) > 0
 
 
 def constants_of(models: Sequence[keras.Model], network: Network) -> list[np.ndarray]:
     """Stack the constants of each layer that has any, each `(K, ...)`."""
     return [
-        np.stack([np.asarray(getattr(model.layers[i], name), network.precision) for model in models])
+        np.stack([np.asarray(keras.ops.cast(getattr(model.layers[i], name), network.precision)) for model in models])
         for i, part in enumerate(network.parts)
         for name in LAYERS[part.kind].constants
     ]
 
 
 def dropout_rates(models: Sequence[keras.Model], network: Network) -> np.ndarray:
-    """List the rates of the layers that draw, `(K, layers)`."""
-    places = [i for i, part in enumerate(network.parts) if part.draws]
-    return np.array([[model.layers[i].rate for i in places] for model in models], np.float32)
+    """List the rates of the layers that draw, and the factor of what they keep, `(K, layers, 2)`."""
+    rates = np.array([[m.layers[i].rate for i, part in enumerate(network.parts) if part.draws] for m in models], float)
+    with np.errstate(divide="ignore"):
+        scales = np.where(rates < 1, 1 / (1 - rates), 0.0)  # where nothing is kept
+    return np.stack([rates, scales], axis=-1).astype(np.float32)
 
 
 def penalties(models: Sequence[keras.Model]) -> np.ndarray:
@@ -106,7 +108,11 @@ def penalties(models: Sequence[keras.Model]) -> np.ndarray:
 
     def of(variable: keras.Variable) -> tuple[float, float]:
         regularizer = variable.regularizer
-        return float(getattr(regularizer, "l1", 0.0) or 0.0), float(getattr(regularizer, "l2", 0.0) or 0.0)
+        # Numbers are rounded to single precision, as Keras' `cast` does on the way to any other; L1 has a tensor.
+        if type(regularizer).__name__ != "L1":
+            first, second = (float(np.float32(getattr(regularizer, name, 0.0))) for name in ("l1", "l2"))
+            return first, second
+        return float(regularizer.l1), 0.0
 
     return np.array([[of(variable) for variable in model.trainable_variables] for model in models])
 
@@ -143,8 +149,13 @@ def _assign(variables: Sequence[keras.Variable], row: np.ndarray, shapes: Sequen
     start = 0
     for variable, shape in zip(variables, shapes, strict=True):
         end = start + int(np.prod(shape))
-        variable.assign(row[start:end].reshape(shape)[tuple(map(slice, variable.shape))])
+        _put(variable, row[start:end].reshape(shape)[tuple(map(slice, variable.shape))])
         start = end
+
+
+def _put(variable: keras.Variable, value: np.ndarray) -> None:
+    """Assign as Keras' `assign` does outside its scopes, at half of its price."""
+    variable.value.assign(value, read_value=False)
 
 
 def _moments(model: keras.Model, name: str) -> list[keras.Variable]:

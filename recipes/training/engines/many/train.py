@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,9 @@ import tensorflow as tf
 from recipes.running.programs import PROGRAMS
 from recipes.training.data.batches import epoch_order
 from recipes.training.engines.engine import Job, Outcome
+from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.network import Network
+from recipes.training.engines.many.optimizers import OPTIMIZERS
 from recipes.training.engines.many.program import Shape, compiled
 from recipes.training.engines.many.stack import (
     Stack,
@@ -25,6 +27,7 @@ from recipes.training.engines.many.stack import (
     shapes_of,
     stacked,
 )
+from recipes.training.engines.tensorflow.walk import settings_of_process
 
 BLOCK_SECONDS = 0.25  # as in the resident engine
 MOST_BLOCK_EPOCHS = 256
@@ -63,7 +66,7 @@ class _Run:
         self.patience = np.array([NEVER if p.patience is None else p.patience for p in self.plans], np.int32)
         self.own = is_filled(self.models, network)
         steps = -(-self.num_rows // plan.batch_size)
-        schedules = any(_schedule(model) is not None for model in self.models)
+        self.schedules = _schedules(self.models, network.precision)
         total = int(self.epochs.max()) * int(steps.max())
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
         pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
@@ -79,7 +82,7 @@ class _Run:
             filled=self.own is not None,
             weighted=(self.rows.weight is not None, self.held.weight is not None),
             ends=bool((self.patience < NEVER).any() or len({*self.epochs}) > 1),
-            schedules=schedules,
+            schedules=any(schedule is not None for schedule in self.schedules),
         )
         width = len(jobs) * self.shape.num_steps * plan.batch_size
         self.block_epochs = max(1, min(MOST_BLOCK_EPOCHS, int(self.epochs.max()), MOST_ORDERS // width))
@@ -106,7 +109,7 @@ class _Run:
         while epoch < end and not plan.interrupt.requested:
             count = min(count, end - epoch, self.block_epochs)
             start = time.perf_counter()
-            arguments = {**state, **fixed, "order": self._orders(epoch, count), "rates": self._rates(epoch),
+            arguments = {**state, **fixed, "order": self._orders(epoch, count), "rates": self._rates(epoch, count),
                          "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
             arguments = tf.nest.map_structure(tf.constant, arguments)
             program, tracing = self._program(arguments)
@@ -126,12 +129,14 @@ class _Run:
                 count = max(1, int(BLOCK_SECONDS / (seconds / count)))
             elif len(logs) == 1:
                 count = min(4, end)
+        if not logs:  # interrupted before the first step
+            return [Outcome({}, self._how()) for _ in self.jobs]
         return self._finish(state, np.concatenate(logs), epoch, speed)
 
     def _program(self, arguments: Any) -> tuple[Any, float]:
         jit = self.way == "XLA"
         shapes = tuple((tuple(t.shape), t.dtype.name) for t in tf.nest.flatten(arguments))
-        key = ("many", self.shape, shapes, jit)
+        key = ("many", self.shape, shapes, jit, self._read_by_tracing())
         program = PROGRAMS.get(key)
         if program is not None:
             return program, 0.0
@@ -139,6 +144,11 @@ class _Run:
         program = compiled(self.shape, arguments, jit)
         PROGRAMS.put(key, program)
         return program, time.perf_counter() - start
+
+    def _read_by_tracing(self) -> Hashable:
+        """List what decides about a program and is in no network: the tables, and what is set for the process."""
+        kinds = tuple(LAYERS[part.kind] for part in self.network.parts)
+        return kinds, OPTIMIZERS[self.network.optimizer], settings_of_process()
 
     def _fixed(self) -> dict[str, Any]:
         """List what every block is given alike."""
@@ -175,26 +185,29 @@ class _Run:
                         epoch_order(plan.seed, epoch + i, rows) if plan.shuffle else np.arange(rows, dtype=np.int32)
                     )
                 orders[i, k, :rows] = known[like]
+                # What fills the last batch up is a row of it, so that nothing overflows that would not alone.
+                orders[i, k, rows:] = known[like][(rows - 1) // self.shape.batch_size * self.shape.batch_size]
         return orders + self.starts[None, :, None].astype(np.int32)
 
-    def _rates(self, epoch: int) -> np.ndarray:
+    def _rates(self, epoch: int, count: int) -> np.ndarray:
         """List the learning rates, of each step of a block `(steps, K)` where one is a schedule, or `(1, K)`."""
         steps = self.shape.num_steps
         if not self.shape.schedules:
             rates = [[float(model.optimizer.learning_rate) for model in self.models]]
             return np.array(rates, self.network.precision)
-        found = []
-        for k, model in enumerate(self.models):
-            own_steps = -(-int(self.num_rows[k]) // self.shape.batch_size)
-            first = int(model.optimizer.iterations)
-            places = np.arange(self.block_epochs)[:, None] * own_steps + np.minimum(np.arange(steps), own_steps - 1)
-            at = first + epoch * own_steps + places.ravel()
-            schedule = _schedule(model)
+        found = np.zeros((self.block_epochs * steps, len(self.models)), self.network.precision)
+        for k, (model, schedule) in enumerate(zip(self.models, self.schedules, strict=True)):
             if schedule is None:
-                found.append(np.full(len(at), float(model.optimizer.learning_rate)))
-            else:
-                found.append(np.array([float(schedule(step)) for step in at.tolist()]))
-        return np.stack(found, axis=1).astype(self.network.precision)
+                found[:, k] = float(model.optimizer.learning_rate)
+                continue
+            own_steps = -(-int(self.num_rows[k]) // self.shape.batch_size)
+            first = int(model.optimizer.iterations) + epoch * own_steps
+            places = np.arange(count)[:, None] * own_steps + np.minimum(np.arange(steps), own_steps - 1)
+            found[: count * steps, k] = schedule(tf.constant(first + places.ravel(), tf.int64)).numpy()
+        return found
+
+    def _how(self) -> str:
+        return f"{self.way}, {len(self.jobs)} networks at once"
 
     def _median(self, values: np.ndarray) -> dict[str, float]:
         return dict(zip(self._names(), np.median(values, axis=0).tolist(), strict=True))
@@ -218,7 +231,7 @@ class _Run:
             last = _chosen(patient, {**last, **best}, last)
         put_back(Stack(**last), self.models, self.network)
         outcomes = []
-        how = f"{self.way}, {number} networks at once"
+        how = self._how()
         for k, model in enumerate(self.models):
             values = logs[: int(lengths[k]), k]
             found = {name: values[:, i].tolist() for i, name in enumerate(self._names())}
@@ -249,9 +262,30 @@ def _tell(model: keras.Model, history: dict[str, list[float]]) -> None:
     model.history = told
 
 
-def _schedule(model: keras.Model) -> Any:
-    rate = model.optimizer._learning_rate
-    return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
+def _schedules(models: Sequence[keras.Model], precision: str) -> list[Any]:
+    """Compile the schedule of each model's rate for many steps at once; `None` for a rate that is a number.
+
+    Called one by one, a step takes a millisecond.
+    """
+    known: dict[str, Any] = {}
+    found: list[Any] = []
+    for model in models:
+        schedule = model.optimizer._learning_rate
+        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            found.append(None)
+            continue
+        key = repr(keras.saving.serialize_keras_object(schedule))
+        if key not in known:
+            known[key] = _compiled(schedule, precision)
+        found.append(known[key])
+    return found
+
+
+def _compiled(schedule: Any, precision: str) -> Any:
+    def rates(steps: Any) -> Any:
+        return tf.map_fn(lambda step: tf.cast(schedule(step), precision), steps, fn_output_signature=precision)
+
+    return tf.function(rates, autograph=False, input_signature=[tf.TensorSpec([None], tf.int64)])
 
 
 class _Pool:

@@ -35,8 +35,8 @@ class Patience:
         self._block = epoch, _taken(state_of(self.model))
 
     def has_ended(self, epoch: int, val_loss: float) -> bool:
-        """Say whether the run ends with this epoch, as Keras' callback would."""
-        if val_loss < self.best:
+        """Say whether the run ends with this epoch, as Keras' callback would, to which the first is the best."""
+        if self.best_epoch < 0 or val_loss < self.best:
             self.best, self.best_epoch, self.wait, self._of_best = val_loss, epoch, 0, self._block
             return False
         self.wait += 1

@@ -67,7 +67,13 @@ def build_variables(model: keras.Model, data: TrainingData) -> None:
     if not layers_built or not all(part.built for part in parts):
         shape = model.outputs[0].shape[1:] if len(getattr(model, "outputs", None) or ()) == 1 else (None,)
         if layers_built and None not in shape and is_known_throughout(model):
-            _meet(model, x, y, tf.zeros((1, *shape), model.outputs[0].dtype), weight)
+            prediction = tf.zeros((1, *shape), model.outputs[0].dtype)
+            for part in parts:
+                if not part.built:
+                    part.build(y, prediction)  # all that their first step does, but for metrics that then make more
+            watched = model._compile_metrics.metrics if model._compile_metrics is not None else []
+            if not all(isinstance(metric, keras.metrics.Mean) for metric in watched):
+                _meet(model, x, y, prediction, weight)
         else:
             _look(model, x, y, weight)
     if not model.optimizer.built:

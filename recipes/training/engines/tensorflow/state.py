@@ -31,8 +31,15 @@ def lifted(model: keras.Model) -> list[tuple[Any, str]]:
 
 
 def values_of(places: list[tuple[Any, str]]) -> list[np.ndarray]:
-    """Read the present values of these attributes, float32."""
-    return [np.asarray(getattr(layer, name), dtype=np.float32) for layer, name in places]
+    """Read the present values of these attributes: float32, or float64 for a layer that computes in it."""
+    return [_value(owner, name) for owner, name in places]
+
+
+def _value(owner: Any, name: str) -> np.ndarray:
+    value = getattr(owner, name)
+    if getattr(owner, "compute_dtype", None) == "float64":
+        return np.asarray(keras.ops.cast(value, "float64"))
+    return np.asarray(value, dtype=np.float32)
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def block(
     ) -> list[tf.Tensor]:
         orders, count, size = numbers
         trains, validates = part != "validate", part != "train" and len(validation) > 0
-        shapes = [value.shape for value in tracing.model.get_metrics_result().values()] * (trains + validates)
+        kinds = [(v.shape, _shown(v)) for v in tracing.model.get_metrics_result().values()] * (trains + validates)
 
         def epoch(number: tf.Tensor, logs: list[tf.TensorArray]) -> Any:
             values = []
@@ -108,14 +108,19 @@ def block(
             if validates:
                 way = PLAIN if how == MIXED else how
                 values += _pass(tracing, "test_step", way, constants, validation, None, size)
-            written = [log.write(number, tf.cast(value, tf.float32)) for log, value in zip(logs, values, strict=True)]
+            written = [log.write(number, tf.cast(value, log.dtype)) for log, value in zip(logs, values, strict=True)]
             return number + 1, written
 
-        logs = [tf.TensorArray(tf.float32, tracing.block_epochs, element_shape=shape) for shape in shapes]
+        logs = [tf.TensorArray(kind, tracing.block_epochs, element_shape=shape) for shape, kind in kinds]
         _, logs = tf.while_loop(lambda number, _: number < count, epoch, (tf.constant(0), logs))
         return [log.stack() for log in logs]
 
     return run
+
+
+def _shown(value: Any) -> tf.DType:
+    """Choose the precision of a metric in the history."""
+    return tf.float64 if value.dtype == tf.float64 else tf.float32
 
 
 def outputs(tracing: Tracing) -> Callable[[list[tf.Tensor], Any, Any, Any], tf.Tensor]:

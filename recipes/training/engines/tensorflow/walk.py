@@ -321,6 +321,14 @@ def _is_allowed(layer: keras.Layer) -> bool:
     )  # fmt: skip
 
 
+def settings_of_process() -> str:
+    """Make a text of whatever is set for the whole process or thread and changes what tracing gives."""
+    walk = Walk(names=False, met=[])
+    for setting in _switches():
+        walk.value(setting)
+    return f"{walk.digest()} {[*map(id, walk.met or ())]}"
+
+
 def _switches() -> Iterator[Any]:
     """Whatever is set for the whole process or thread and changes what tracing gives."""
     yield {
