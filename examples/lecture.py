@@ -1,9 +1,9 @@
 """What do the lecture's slides look like, computed here? All of README's list "From the slides", and one page of them.
 
 Expected: a folder with every figure, the pages with sliders, and `index.html`, which has them in the slides' order with
-what each script printed, how long it took and the command that draws it alone. 471 s (368 s of processor) on two cores
-that others used as well, with `--quick` 139 s (97 s). Only MNIST is downloaded, where RECIPES_DATA names no folder with
-it; without a network its place is taken by scikit-learn's digits.
+what each script printed, how long it took and the command that draws it alone. 324 s (308 s of processor) on two cores,
+with `--quick` 139 s (97 s) while others used them as well. Only MNIST is downloaded, where RECIPES_DATA names no
+folder with it; without a network its place is taken by scikit-learn's digits.
 `--only neuron descent` draws these alone; what was drawn before stays on the page. A script that fails, or that takes
 longer than `--limit` seconds, is named there, and the others go on; Ctrl-C keeps what is drawn.
 Reference: the lecture's slides.
@@ -114,17 +114,17 @@ def main() -> None:
     chosen = [slide for slide in SLIDES if slide.script in (options.only or names)]
     options.out.mkdir(parents=True, exist_ok=True)
     drawn, failed, start = read_kept(options.out), [], time.perf_counter()
+    write(options.out, drawn)  # now and after each, so that the page can be read meanwhile
     for number, slide in enumerate(chosen, 1):
         print(f"{number:2} of {len(chosen)}  {slide.script:16}", end="", flush=True)
         try:
-            done = draw(slide, options.out, options.quick, limit)
+            drawn[slide.script] = done = draw(slide, options.out, options.quick, limit)
+            write(options.out, drawn)
         except KeyboardInterrupt:
             left = " ".join(slide.script for slide in chosen[number - 1 :])
             print(f"\nCtrl-C ended it; {options.out / 'index.html'} has what is drawn. The rest: --only {left}")
             sys.exit(130)  # as a shell has it
-        drawn[slide.script] = done
         failed += [slide.script] if done.failure else []
-        write(options.out, drawn)  # after each, so that the page can be read meanwhile
         print(f"{took(done)}{f': {first_line(done.failure)}' if done.failure else ''}", flush=True)
     print(f"{time.perf_counter() - start:.0f} s in all\npage: {options.out / 'index.html'}")
     if failed:

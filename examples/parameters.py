@@ -26,7 +26,7 @@ def main() -> None:
 
         model = keras.saving.load_model(options.model)
     else:
-        model = build_model("binary", input_shape=(3,), units=(4, 3), dropout=0.1)
+        model = build_model("binary", input_shape=(3,), units=(4, 3), dropout=0.1, seed=0)
     counted, chosen = count_parameters(model), hyperparameters(model)
     print(counted, chosen, sep="\n\n")
 

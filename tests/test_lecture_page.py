@@ -156,7 +156,8 @@ def test_an_unknown_name_is_refused_before_anything_runs(slides, monkeypatch, ca
     assert not Path("out").exists()
 
 
-def test_ctrl_c_ends_it_with_a_page_and_without_a_process_left(tmp_path, start_python):
+@pytest.mark.parametrize("names", [("good", "hangs", "empty"), ("hangs", "empty")])
+def test_ctrl_c_ends_it_with_a_page_and_without_a_process_left(names, tmp_path, start_python):
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     (scripts / "good.py").write_text(SCRIPTS["good"])
@@ -171,7 +172,7 @@ spec = importlib.util.spec_from_file_location("lecture", {str(LECTURE)!r})
 lecture = sys.modules["lecture"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(lecture)
 lecture.FOLDER = pathlib.Path("scripts").resolve()
-lecture.SLIDES = tuple(lecture.Slide(name, name, name) for name in ("good", "hangs", "empty"))
+lecture.SLIDES = tuple(lecture.Slide(name, name, name) for name in {names!r})
 sys.argv = ["lecture.py", "--out", "out"]
 lecture.main()
 """
@@ -185,7 +186,9 @@ lecture.main()
     said, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert said.splitlines()[-1] == "Ctrl-C ended it; out/index.html has what is drawn. The rest: --only hangs empty"
-    assert "good%20one.png" in (tmp_path / "out/index.html").read_text()
+    page = (tmp_path / "out/index.html").read_text()
+    assert "Not drawn yet: hangs, empty." in page
+    assert ("good%20one.png" in page) == ("good" in names)
     number = (tmp_path / "pid").read_text()
     assert not Path(f"/proc/{number}").exists() or " Z " in Path(f"/proc/{number}/stat").read_text()
 
