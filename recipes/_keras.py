@@ -28,13 +28,13 @@ ATTRIBUTES = {
         "_distribute_strategy",
         "_initial_epoch",  # of BackupAndRestore
     ),
-    "Layer": ("_trainable_variables",),  # its own, frozen or not
     "Sequential": ("_functional",),
     "Functional": ("_layers",),
     "CompileLoss": ("_flat_losses", "_user_loss", "_user_loss_weights"),
     "CompileMetrics": ("_user_metrics", "_user_weighted_metrics", "_flat_metrics", "_flat_weighted_metrics"),
     "MeanMetricWrapper": ("_fn", "_fn_kwargs"),
-    "Optimizer": ("_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"),
+    "probabilities": ("_keras_logits",),  # which an activation leaves with them, for a crossentropy to take
+    "Optimizer": ("_trainable_variables", "_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"),
     "Adam": ("_momentums", "_velocities"),
     "RMSprop": ("_velocities", "_momentums", "_average_gradients"),
     "Adagrad": ("_accumulators",),
