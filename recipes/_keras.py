@@ -34,7 +34,9 @@ ATTRIBUTES = {
     "CompileMetrics": ("_user_metrics", "_user_weighted_metrics", "_flat_metrics", "_flat_weighted_metrics"),
     "MeanMetricWrapper": ("_fn", "_fn_kwargs"),
     "probabilities": ("_keras_logits",),  # which an activation leaves with them, for a crossentropy to take
-    "Optimizer": ("_trainable_variables", "_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"),
+    "Optimizer": (
+        "_trainable_variables", "_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"
+    ),
     "Adam": ("_momentums", "_velocities"),
     "RMSprop": ("_velocities", "_momentums", "_average_gradients"),
     "Adagrad": ("_accumulators",),
