@@ -38,7 +38,9 @@ def main() -> None:
     if options.quick:
         grid = {"batch_sizes": options.sizes[:2], "learning_rates": options.rates[:1], "seeds": 2}
     figure = new_figure((11, 4.8))
-    budgets = ({"epochs": 2}, {"steps": 10}) if options.quick else ({"epochs": 20}, {"steps": 720})
+    budgets = ({"epochs": 20}, {"steps": 720})
+    if options.quick:
+        budgets = ({"epochs": 2}, {"steps": -(-int(0.8 * len(x)) // min(options.sizes))})
     for budget, ax in zip(budgets, figure.subplots(1, 2, sharey=True), strict=True):
         found = compare_batch_sizes(x, y, **grid, **budget)
         print(found, end="\n\n")

@@ -137,7 +137,7 @@ def compare_batch_sizes(
         batch_sizes: Rows a step.
         learning_rates: Each with each batch size.
         epochs: How often to go through all rows: 30 where neither this nor `steps` is given.
-        steps: How many steps instead, to the nearest whole epoch.
+        steps: How many steps instead, to the nearest whole epoch; at least one epoch's of the smallest batch.
         seeds: How many trainings for each pair, each with its own rows to validate on and its own first weights.
         validation_split: Share of the rows to validate on.
         build: A function of a learning rate and a seed that makes a compiled Keras model; without it
@@ -176,6 +176,11 @@ def compare_batch_sizes(
         )
     an_epoch = [-(-rows // size) for size in sizes]  # steps; the last batch may be smaller
     turns = [budget if held == "epochs" else max(1, round(budget / number)) for number in an_epoch]
+    if held == "steps" and (longest := max(an_epoch)) > budget:
+        raise ValueError(
+            f"steps={budget} end within the first pass over the rows in batches of {sizes[an_epoch.index(longest)]}, "
+            f"which takes {longest:,}. Expected at least as many, or larger batches."
+        )
     values = np.empty((len(rates), len(sizes), seeds))
     metric = "loss"
     for seed in range(seeds):
