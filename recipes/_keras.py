@@ -43,6 +43,7 @@ ATTRIBUTES = {
     "Adadelta": ("_accumulated_grads", "_accumulated_delta_vars"),
     "LossFunctionWrapper": ("_fn_kwargs",),  # from_logits and kin
     "SpatialDropout1D": ("_get_noise_shape",),
+    "Tensor": ("_keras_logits",),  # behind a sigmoid or softmax, which a crossentropy goes back to
     "Callback": ("on_batch_end._is_default",),  # a hook that does nothing
     "TensorBoard": ("_start_batch", "_stop_batch"),
     "ConcreteFunction": ("_call_flat",),  # to call it with other variables than its own

@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
-from sklearn.model_selection import GroupKFold, StratifiedKFold
+from scipy.sparse import csr_matrix
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from recipes import build_model, cross_validate, fit
 
@@ -82,6 +84,84 @@ def test_metrics_with_several_values():
     assert len(found.mean["f1_score"]) == 1
 
 
+@pytest.mark.parametrize("container", [pl.DataFrame, csr_matrix, keras.ops.convert_to_tensor])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_other_containers_and_targets_of_two_columns(container, columns):
+    y = np.stack([NUMBER, -NUMBER], axis=1)[:, :columns]
+    plain = cross_validate("regression", X, y, cv=3, verbose=0)
+    target = pl.DataFrame(y) if container is pl.DataFrame else y
+    found = cross_validate("regression", container(X), target, cv=3, verbose=0)
+    np.testing.assert_allclose(found.predictions, plain.predictions, atol=1e-6)
+    assert found.predictions.shape == (ROWS, columns)
+
+
+@pytest.mark.parametrize("container", [list, pl.Series, lambda w: pd.Series(w, index=range(ROWS)[::-1])])
+def test_weights_go_with_their_rows(container):
+    weight = rng.uniform(0, 2, ROWS)
+    folds = cross_validate("regression", X, NUMBER, cv=3, sample_weight=weight, verbose=0)
+    found = cross_validate("regression", X, NUMBER, cv=3, sample_weight=container(weight), verbose=0)
+    np.testing.assert_array_equal(found.predictions, folds.predictions)
+    rows, held = folds.folds[0]
+    model = build_model("regression", x=X[rows], y=NUMBER[rows], seed=0)
+    run = fit(model, X[rows], NUMBER[rows], sample_weight=weight[rows], verbose=0)
+    np.testing.assert_allclose(found.predictions[held], run.predict(X[held]), atol=1e-5)
+
+
+def test_balanced_weights_are_those_of_the_training_rows():
+    found = cross_validate("binary", X, Y, cv=3, class_weight="balanced", verbose=0)
+    rows, held = found.folds[0]
+    run = fit(build_model("binary", x=X[rows], y=Y[rows], seed=0), X[rows], Y[rows], class_weight="balanced", verbose=0)
+    np.testing.assert_allclose(found.predictions[held], run.predict(X[held]), atol=1e-5)
+
+
+def test_masks_of_rows():
+    mask = np.arange(ROWS) < 60
+    found = cross_validate("regression", X, NUMBER, cv=[(mask, ~mask)], verbose=0)
+    np.testing.assert_array_equal(found.folds[0][1], np.arange(60, ROWS))
+
+
+class TestLeaks:
+    def test_models_that_share_weights(self):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        before = model.get_weights()
+        with pytest.raises(ValueError, match="what another has learnt of the rows that it holds out"):
+            cross_validate(lambda: model, X, NUMBER, cv=3)
+        assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+    @pytest.mark.parametrize("cv", [KFold(3), [(np.arange(45), np.arange(45, ROWS))]])
+    def test_groups_that_a_splitter_does_not_heed(self, cv):
+        with pytest.raises(ValueError, match="trains on rows of a group of which it holds others out"):
+            cross_validate("regression", X, NUMBER, cv=cv, groups=np.arange(ROWS) // 7)
+
+    def test_a_row_that_is_counted_from_the_end(self):
+        """Row -1 is the last one, which is held out."""
+        with pytest.raises(ValueError, match="rows -1 to 59"):
+            cross_validate("regression", X, NUMBER, cv=[(np.r_[-1, np.arange(60)], np.arange(60, ROWS))])
+
+
+class TestClassesThatAFoldLacks:
+    """Without class b, output 1 would mean c in one fold, and b in another."""
+
+    kinds = np.array(["a", "b", "c"])[np.arange(ROWS) % 3]
+
+    def test_known_to_another_fold(self):
+        lacks = [np.flatnonzero(self.kinds != kind) for kind in "bc"]
+        with pytest.raises(ValueError, match=r"fold 0 .* no row of class 'b'"):
+            cross_validate("multiclass", X, self.kinds, cv=[(rows[:30], rows[30:]) for rows in lacks], verbose=0)
+
+    def test_known_to_held_out_rows_alone(self):
+        rows = np.flatnonzero(self.kinds != "b")
+        with pytest.raises(ValueError, match="no row of class 'b'"):
+            cross_validate("multiclass", X, self.kinds, cv=[(rows, np.flatnonzero(self.kinds == "b"))], verbose=0)
+
+    def test_held_out_rows_need_not_have_each(self):
+        held = np.flatnonzero(self.kinds == "a")[:9]
+        rows = np.setdiff1d(np.arange(ROWS), held)
+        found = cross_validate("multiclass", X, self.kinds, cv=[(rows, held)], verbose=0)
+        assert found.predictions[held].shape == (9, 3)
+
+
 class TestRefusals:
     def test_rows_in_another_order(self):
         table, y = pd.DataFrame(X), pd.Series(Y).sample(frac=1, random_state=0)
@@ -121,6 +201,11 @@ class TestRefusals:
             ({"cv": 1}, "cv"),
             ({"cv": "five"}, "a number of folds"),
             ({"cv": [(np.arange(50), np.arange(40, 60))]}, "trains on rows that it holds out"),
+            ({"cv": []}, "no folds"),
+            ({"cv": [(np.arange(50), np.arange(0))]}, "at least one row"),
+            ({"cv": [(np.arange(50), np.arange(50, 95))]}, "rows 50 to 94"),
+            ({"sample_weight": np.ones(80)}, "sample_weight has 80 rows and y has 90"),
+            ({"groups": np.ones(91)}, "groups has 91 rows"),
             ({"repeats": 0}, "repeats"),
             ({"unit": (8,)}, "'units'"),
             ({"n_splits": 3}, "'cv'"),

@@ -127,8 +127,9 @@ def test_the_example_takes_a_csv(tmp_path, monkeypatch, capsys):
         ({"learning_rates": (0.1, 0)}, "learning_rates must be numbers above 0. Received: (0.1, 0). "
          "Expected like (0.01, 0.1, 1.0)."),
         ({"epochs": 2, "steps": 3}, "Either epochs or steps are held. Received: epochs=2, steps=3. Leave one out."),
-        ({"steps": 3, "batch_sizes": (10, 50)}, "steps=3 end within the first pass over the rows in batches of 10, which "
-         "takes 10. Expected at least as many, or larger batches."),
+        ({"steps": 3, "batch_sizes": (10, 50)},
+         "steps=3 end within the first pass over the rows in batches of 10, which takes 10. "
+         "Expected at least as many, or larger batches."),
         ({"steps": 0}, "steps must be a whole number of at least 1. Received: steps=0."),
         ({"seeds": 1}, "seeds must be a whole number of at least 2. Received: seeds=1."),
         ({"validation_split": 0}, "validation_split must lie between 0 and 1. Received: validation_split=0. Say 0.2."),

@@ -140,6 +140,19 @@ class TestLossesAndMetrics:
         assert_as_alone(make, STEPS, y, number=2, validation_data=held, epochs=2, how="weights of their own")
 
 
+@pytest.mark.parametrize("y", [KIND, np.eye(3)[KIND]])
+def test_the_first_two_of_three_in_single_precision(y):
+    """In double precision Keras' own metric fails."""
+    sparse = y.ndim == 1
+    loss = "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
+    metric = keras.metrics.SparseTopKCategoricalAccuracy if sparse else keras.metrics.TopKCategoricalAccuracy
+
+    def make(k):
+        return network(seed=k, loss=loss, width=3, last="softmax", metrics=(metric(k=2),))
+
+    assert_as_alone(make, X, y, number=2, epochs=2, at_most=1e-5, batch_size=16)
+
+
 class TestNumbersAsKerasRoundsThem:
     def test_penalties_and_scales(self):
         """Keras' `cast` takes a plain number through single precision; a tensor of double precision stays."""

@@ -137,3 +137,37 @@ def test_the_figure_shows_the_median_and_the_band_of_half(runs):
     assert band.min() == pytest.approx(low.min())
     assert band.max() == pytest.approx(high.max())
     assert runs.findings[0].rule.replace("_", " ") in ax.get_title(loc="left")
+
+
+def test_of_networks_that_all_diverged_it_is_said_without_a_warning():
+    models = []
+    for k in range(2):
+        keras.utils.set_random_seed(k)
+        models.append(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(1)]))
+        models[-1].compile(keras.optimizers.SGD(1e30), "mse")
+    runs = fit_many(models, X, X[:, 0], epochs=5, validation_split=0.2, verbose=0)
+    assert "not finite in any" in str(runs)
+    assert runs.findings[0].rule == "nan"
+    assert np.isnan(runs.median["loss"][-1])
+
+
+def test_overwriting_that_was_cut_off_leaves_no_mixture(runs, tmp_path, monkeypatch):
+    """Half of the runs are new when the disk is full: nothing is loaded, and the next attempt succeeds."""
+    from recipes.training import save_many
+
+    runs.save(tmp_path / "seeds")
+    written = []
+
+    def save(run, folder, **options):
+        if len(written) == 2:
+            raise OSError("disk full")
+        written.append(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(save_many, "save", save)
+        with pytest.raises(OSError, match="disk full"):
+            runs.save(tmp_path / "seeds", overwrite=True)
+    with pytest.raises((FileNotFoundError, ValueError)):
+        load(tmp_path / "seeds")
+    runs.save(tmp_path / "seeds", overwrite=True)
+    assert len(load(tmp_path / "seeds")) == len(runs)

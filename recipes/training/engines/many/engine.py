@@ -122,8 +122,11 @@ def _read(job: Job) -> Any:
     if model.run_eagerly:
         raise Unsuited("it is compiled with run_eagerly=True")
     build_variables(model, data)
-    if {id(v) for v in model.optimizer._trainable_variables} != {id(v) for v in model.trainable_variables}:
-        raise Unsuited("its optimizer was made for other variables")
+    try:
+        for variable in model.trainable_variables:
+            model.optimizer._get_variable_index(variable)
+    except KeyError:
+        raise Unsuited("its optimizer was made for other variables") from None
     network = read(model)
     if not is_told_by_its_configuration(model, lambda twin: build_variables(twin, data)):
         raise Unsuited("it holds something that its configuration does not tell")
