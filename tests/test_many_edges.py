@@ -183,8 +183,14 @@ class TestNumbersAsKerasRoundsThem:
         np.testing.assert_array_equal(found[:, 0, 0], np.float32([0.3, 0.1, 0.7]))
         np.testing.assert_array_equal(found[:, 0, 1], np.float32([1 / (1 - rate) for rate in (0.3, 0.1, 0.7)]))
 
-    @pytest.mark.parametrize("first", [L.BatchNormalization, L.LayerNormalization, lambda: L.Activation("tanh")])
-    @pytest.mark.parametrize("x", [X.astype("float64"), (3 * X).round().astype("int64"), X > 0])
+    @pytest.mark.parametrize(
+        ("first", "x"),
+        [
+            (L.BatchNormalization, X.astype("float64")),
+            (L.LayerNormalization, (3 * X).round().astype("int64")),
+            (lambda: L.Activation("tanh"), X > 0),
+        ],
+    )
     def test_inputs_are_cast_before_the_first_layer(self, first, x):
         def make(k):
             keras.utils.set_random_seed(k)

@@ -381,4 +381,5 @@ def test_under_xla_and_with_dropout(number, monkeypatch):
 
     monkeypatch.setattr(train, "XLA_PAYS_AFTER_STEPS", 0)
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS", 0)
-    assert_as_alone(Draw(number, dropout=True), at_most=1e-8)
+    # Keras' schedules are in single precision, whose last bit XLA rounds in its own way within a step.
+    assert_as_alone(Draw(number, dropout=True), at_most=1e-6)
