@@ -51,12 +51,7 @@ def plot_history(
     if least and not _is_of_counts(history):  # soft targets: even a perfect model has a loss
         ax.axhline(least, color=CHANCE, linestyle="-.", linewidth=1, label=f"perfect model: {least:.3g}")
         drawn.append(least)
-    if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
-        ax.set_yscale("log")
-    ax.set(xlabel="epoch", ylabel="loss")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+    _frame(ax, drawn)
     if findings:
         _write_verdict(ax, findings[0])
     return ax
@@ -66,6 +61,16 @@ def _is_of_counts(history: Any) -> bool:
     """Is this a run of the Poisson loss, whose least value is that of foretelling every count, as no rate can?"""
     model = getattr(history, "model", None)
     return model is not None and any(output.loss == "poisson" for output in describe_ends(model).outputs)
+
+
+def _frame(ax: Axes, drawn: Sequence[float]) -> None:
+    """Name the axes of loss curves, and choose a log axis for losses that span much."""
+    if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
+        ax.set_yscale("log")
+    ax.set(xlabel="epoch", ylabel="loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
 
 
 def _write_verdict(ax: Axes, finding: Finding) -> None:
@@ -90,24 +95,20 @@ def plot_spread(runs: Any, ax: Axes | None = None) -> Axes:
     """
     ax = ax or new_ax(CURVES)
     drawn: list[float] = []
+    history, curves = runs.history, runs.curves
     for name, colour, style, label in (("loss", TRAIN, "-", "training"), ("val_loss", VALIDATION, "--", "validation")):
-        values = runs.history.get(name)
+        values = history.get(name)
         if values is None:
             continue
         epochs = np.arange(1, values.shape[1] + 1)
-        low, middle, high = np.nanpercentile(runs.curves[name], [25, 50, 75], axis=0)
+        low, middle, high = np.nanpercentile(curves[name], [25, 50, 75], axis=0)
         ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=max(0.08, 1 / len(values)), linestyle=style)
         ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
         ax.plot(epochs, middle, style, color=colour, label=f"{label}, median of {len(values)}")
         drawn += [value for value in values.ravel() if math.isfinite(value)]
-    if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
-        ax.set_yscale("log")
-    ax.set(xlabel="epoch", ylabel="loss")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
-    if runs.findings:
-        _write_verdict(ax, runs.findings[0])
+    _frame(ax, drawn)
+    if findings := runs.findings:
+        _write_verdict(ax, findings[0])
     return ax
 
 

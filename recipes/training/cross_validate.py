@@ -3,7 +3,6 @@
 import inspect
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
-from cheatsheet.common.tables import is_table
 from cheatsheet.common.words import count, did_you_mean, digits
 from recipes.build import build_model
 from recipes.running.show import as_html
@@ -24,6 +22,7 @@ from recipes.training.engines.description import LIFTED
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.engines.many.engine import sharing
 from recipes.training.fit_many import train_jobs
+from recipes.training.folds import folds_of, rows_of
 from recipes.training.run import Run
 from recipes.training.runs import Runs
 
@@ -73,19 +72,19 @@ class CrossValidation:
 
     def __str__(self) -> str:
         lines = [f"{count(len(self.folds), 'fold')} in {self.runs.seconds:.1f} s; {self.runs.how}"]
-        lines += [
-            f"{name}: {digits(self.mean[name])} ± {digits(self.standard_error[name])} (by fold: "
-            f"{', '.join(map(digits, values))})"
-            for name, values in self.scores.items()
-        ]
+        for name, said in self._said().items():
+            lines.append(f"{name}: {said} (by fold: {', '.join(map(digits, self.scores[name]))})")
         return "\n".join(lines)
+
+    def _said(self) -> dict[str, str]:
+        means, errors = self.mean, self.standard_error
+        return {name: f"{digits(means[name])} ± {digits(errors[name])}" for name in self.scores}
 
     def __repr__(self) -> str:
         return f"<CrossValidation of {count(len(self.folds), 'fold')}, loss {digits(self.mean['loss'])}>"
 
     def _repr_html_(self) -> str:
-        facts = {name: f"{digits(self.mean[name])} ± {digits(self.standard_error[name])}" for name in self.scores}
-        return as_html(f"Cross-validation, {count(len(self.folds), 'fold')}", facts)
+        return as_html(f"Cross-validation, {count(len(self.folds), 'fold')}", self._said())
 
 
 def cross_validate(
@@ -167,7 +166,7 @@ def cross_validate(
     for name, value in (("sample_weight", weights), ("groups", groups)):
         if value is not None and len(value) != len(target):
             raise ValueError(f"{name} has {len(value):,} rows and y has {len(target):,}. Expected one for each row.")
-    folds = _folds(cv, target, groups, repeats, seed)
+    folds = folds_of(cv, target, groups, repeats, seed)
     jobs = []
     with_x = takes_rows(build)
     for i, (rows, held) in enumerate(folds):
@@ -189,7 +188,7 @@ def cross_validate(
     scores, sums, times = [], None, np.zeros(len(target))
     for run, (_, held) in zip(runs, folds, strict=True):
         x_held = rows_of(x, held)
-        scores.append(_scores(run, x_held, rows_of(y, held), seen=patience is None))
+        scores.append(_last(run) if patience is None else _found(run, x_held, rows_of(y, held)))
         outputs = np.asarray(run.predict(x_held), dtype=np.float64)
         sums = np.zeros((len(target), *outputs.shape[1:])) if sums is None else sums
         sums[held] += outputs
@@ -216,31 +215,19 @@ def _require_known(build: Build, options: Mapping[str, Any]) -> None:
                             f"a task the options of build_model.{hint}")  # fmt: skip
 
 
-def _scores(run: Run, x: Any, y: Any, *, seen: bool) -> Mapping[str, Any]:
-    """Find the loss and the metrics on the rows that were held out: of the last epoch, where these were looked at."""
-    if not seen:
-        found = run.evaluate(x, y)
-        return {name: found[name] for name in run.history if name in found}
+def _last(run: Run) -> Mapping[str, Any]:
+    """Find the loss and the metrics of the last epoch on the rows that were held out, and looked at."""
     return {name.removeprefix("val_"): values[-1] for name, values in run.history.items() if name.startswith("val_")}
+
+
+def _found(run: Run, x: Any, y: Any) -> Mapping[str, Any]:
+    """Find the loss and the metrics on rows that were held out and not looked at."""
+    found = run.evaluate(x, y)
+    return {name: found[name] for name in run.history if name in found}
 
 
 def _plain(value: Any) -> Any:
     return value.tolist() if np.ndim(value) else float(value)
-
-
-def rows_of(values: Any, rows: np.ndarray) -> Any:
-    """Take these rows of an array, a list, a table or a sparse matrix, in the container that it came in."""
-    if hasattr(values, "iloc"):
-        return values.iloc[rows]
-    if is_table(values):
-        return values.take(rows) if hasattr(values, "take") else values[rows]
-    if hasattr(values, "tocsr"):
-        return values.tocsr()[rows]
-    if isinstance(values, list | tuple):
-        return [values[i] for i in rows]
-    if keras.ops.is_tensor(values):
-        return keras.ops.take(values, rows, axis=0)
-    return values[rows]
 
 
 def takes_rows(build: Build) -> bool:
@@ -329,75 +316,6 @@ def _require_no_constants(models: Sequence[keras.Model]) -> None:
                     f"The layer {layer.name!r} holds the mean and variance of data, and build() was given no rows: "
                     "they are of rows that are held out, too. Take the training rows, build(x, y), and adapt it to x."
                 )
-
-
-def _folds(cv: Any, y: np.ndarray, groups: Any, repeats: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
-
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    for repeat in range(repeats):
-        if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
-            require_whole("cv", cv, 2)
-            if len(y) < cv:
-                raise ValueError(f"cv={cv} folds of {count(len(y), 'row')} leave some without a row.")
-            options = {"n_splits": int(cv), "shuffle": True, "random_state": seed + repeat}
-            if groups is not None:
-                splitter = GroupKFold(**options)
-            else:
-                splitter = StratifiedKFold(**options) if _is_of_classes(y, int(cv)) else KFold(**options)
-        else:
-            splitter = cv
-        if hasattr(splitter, "get_n_splits"):
-            with warnings.catch_warnings(action="ignore", category=UserWarning):  # of ignored groups: refused below
-                parts: Any = [*splitter.split(np.zeros((len(y), 1)), y, groups)]
-        elif isinstance(splitter, list | tuple):
-            parts = splitter
-        else:
-            raise TypeError(
-                f"cv is a number of folds, a splitter of scikit-learn, or a list of (training rows, held-out rows). "
-                f"Received: {cv!r}."
-            )
-        for rows, held in parts:
-            found.append((_row_numbers(rows, len(y)), _row_numbers(held, len(y))))
-    if not found:
-        raise ValueError("cv has no folds. Expected at least one.")
-    apart = None if groups is None else np.asarray(groups)
-    for i, (rows, held) in enumerate(found):
-        if len(np.intersect1d(rows, held)):
-            raise ValueError("A fold trains on rows that it holds out.")
-        if apart is not None and len(np.intersect1d(apart[rows], apart[held])):
-            raise ValueError(
-                f"Fold {i} (counted from 0) trains on rows of a group of which it holds others out. "
-                "Pass the number of folds, or a splitter that heeds groups, such as GroupKFold."
-            )
-    return found
-
-
-def _row_numbers(rows: Any, number: int) -> np.ndarray:
-    """Read the rows of a fold: their numbers, or a mask.
-
-    Raises:
-        ValueError: for no rows, for numbers outside of them, and for a mask of another length.
-    """
-    taken = np.asarray(rows)
-    if taken.dtype == bool and taken.shape == (number,):
-        taken = np.flatnonzero(taken)
-    if taken.ndim != 1 or not taken.size or taken.dtype.kind not in "iu":
-        raise ValueError(
-            f"A fold's rows are their numbers, or a mask of {number:,}. "
-            f"Received: {taken.dtype} of shape {taken.shape}. Expected at least one row."
-        )
-    if taken.min() < 0 or taken.max() >= number:
-        raise ValueError(f"A fold has the rows {taken.min()} to {taken.max()}. Expected 0 to {number - 1}.")
-    return taken
-
-
-def _is_of_classes(y: np.ndarray, num_folds: int) -> bool:
-    """Are these classes, with at least one row of each for every fold?"""
-    if y.ndim > 1 or (y.dtype.kind == "f" and not (y == np.rint(y)).all()):
-        return False
-    counts = np.unique(y, return_counts=True)[1]
-    return len(counts) < len(y) / 2 and int(counts.min()) >= num_folds
 
 
 def _num_rows(x: Any) -> int:

@@ -125,11 +125,7 @@ def fit(
             )
     if patience is not None:
         require_whole("patience", patience, 1)
-        if validation_data is None and not validation_split:
-            raise ValueError(
-                f"patience={patience} watches val_loss, and nothing validates. "
-                "Pass validation_split=0.2, or validation_data."
-            )
+        require_watched(patience, validation_data, validation_split)
     of_keras = _of_keras(
         epochs,
         validation_batch_size=validation_batch_size,
@@ -266,6 +262,19 @@ def judged(
         kept=best,
         interrupted=interrupted,
     )
+
+
+def require_watched(patience: Any, validation_data: Any, validation_split: float) -> None:
+    """Require rows to validate on, which early stopping watches.
+
+    Raises:
+        ValueError: where there are none.
+    """
+    if validation_data is None and not validation_split:
+        raise ValueError(
+            f"patience={patience} watches val_loss, and nothing validates. "
+            "Pass validation_split=0.2, or validation_data."
+        )
 
 
 def require_callbacks(callbacks: Any) -> None:

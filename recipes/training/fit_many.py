@@ -22,7 +22,7 @@ from recipes.training.engines.engine import EngineUsed, Job, Plan
 from recipes.training.engines.many.engine import NAME, Together, groups, train
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import steps_of
-from recipes.training.fit import judged
+from recipes.training.fit import judged, require_watched
 from recipes.training.run import Run
 from recipes.training.runs import Runs
 from recipes.training.signature import expected_of
@@ -69,7 +69,8 @@ def fit_many(
         batch_size: Rows a step.
         validation_data: `(x, y)` or `(x, y, sample_weight)`.
         validation_split: Share of the rows to validate on instead; each `seed` has its own.
-        patience: As for `fit`; a network that has stopped costs nothing more.
+        patience: As for `fit`; a network that has stopped stays as it is while others go on, and costs nothing more
+            once all of its group have.
         shuffle: Whether each epoch has a new order.
         sample_weight: As for `fit`.
         class_weight: As for `fit`.
@@ -99,11 +100,8 @@ def fit_many(
     each = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "seed": seed}
     by_name = {name: _each(name, value, len(models)) for name, value in each.items()}
     settings = [{name: values[k] for name, values in by_name.items()} for k in range(len(models))]
-    if patience is not None and validation_data is None and not validation_split:
-        raise ValueError(
-            f"patience={patience} watches val_loss, and nothing validates. "
-            "Pass validation_split=0.2, or validation_data."
-        )
+    if patience is not None:
+        require_watched(patience, validation_data, validation_split)
     known: dict[Any, TrainingData] = {}
     arrays: list[np.ndarray] = []
     jobs = []
@@ -185,8 +183,8 @@ def _over_seeds(
         require_whole("seeds", own, 0)
     if len({*drawn}) < len(drawn) or not drawn:
         raise ValueError(f"seeds={drawn} has one of them twice, or none: equal seeds give equal networks.")
-    if patience is not None and validation_data is None and not validation_split:
-        raise ValueError(f"patience={patience} watches val_loss, and nothing validates. Pass validation_split=0.2.")
+    if patience is not None:
+        require_watched(patience, validation_data, validation_split)
     data = prepare(model, x, y, validation_data=validation_data, validation_split=validation_split, seed=seed,
                    like=None if refit else expected_of(model), **options)  # fmt: skip
     plan = Plan(epochs, batch_size, shuffle, 0, patience=patience)
@@ -202,7 +200,8 @@ def fresh(model: keras.Model, seed: int, data: TrainingData) -> keras.Model:
     Raises:
         ValueError: for a model that its configuration does not make again.
     """
-    strange = [layer for layer in model._flatten_layers() if hasattr(layer, "adapt") and not _is_scale(layer)]
+    scale = keras.layers.Normalization  # which `made_again` copies
+    strange = [layer for layer in model._flatten_layers() if hasattr(layer, "adapt") and type(layer) is not scale]
     if strange:
         raise ValueError(
             f"The layer {strange[0].name!r} was adapted to data, which no configuration tells. Pass a list of models "
@@ -218,16 +217,9 @@ def fresh(model: keras.Model, seed: int, data: TrainingData) -> keras.Model:
         ) from error
     for mine, theirs in zip(copy._flatten_layers(include_self=False), model._flatten_layers(include_self=False),
                             strict=True):  # fmt: skip
-        if _is_scale(theirs) and theirs.built:
-            mine.set_weights(theirs.get_weights())
-            mine.finalize_state()
-        elif not theirs.trainable and theirs.weights:  # a body that was trained elsewhere
+        if not theirs.trainable and theirs.weights:  # a body that was trained elsewhere
             mine.set_weights(theirs.get_weights())
     return copy
-
-
-def _is_scale(layer: keras.Layer) -> bool:
-    return type(layer) is keras.layers.Normalization
 
 
 def _without_seeds(config: Any) -> Any:

@@ -113,10 +113,10 @@ class Run:
             )
         outputs = self.predict(x)
         if len(signature.outputs) == 1:
-            return _labels(outputs, signature.outputs[0].classes or (), middle_of(self.model))
+            return labels_of(outputs, signature.outputs[0].classes or (), middle_of(self.model))
         by_name = dict(zip([part.name for part in signature.outputs], _in_order(outputs, signature), strict=True))
         return {
-            name: _labels(by_name[name], classes, middle_of(self.model, name))
+            name: labels_of(by_name[name], classes, middle_of(self.model, name))
             for name, classes in signature.classes.items()
         }
 
@@ -196,12 +196,7 @@ class Run:
         return "\n".join(lines)
 
 
-def labels_of(outputs: np.ndarray, classes: tuple[Any, ...], model: keras.Model) -> np.ndarray:
-    """Name the class of each row, step or pixel, from outputs `(..., units)` of this model or of ones like it."""
-    return _labels(outputs, classes, middle_of(model))
-
-
-def _labels(outputs: np.ndarray, classes: tuple[Any, ...], middle: float) -> np.ndarray:
+def labels_of(outputs: np.ndarray, classes: tuple[Any, ...], middle: float) -> np.ndarray:
     """Name the class of each row, step or pixel, from outputs `(..., units)`."""
     outputs = np.asarray(outputs)
     if outputs.shape[-1] > 1:

@@ -13,9 +13,10 @@ from cheatsheet import Finding
 from cheatsheet.common.words import count, digits
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
+from recipes.training.data.yardsticks import middle_of
 from recipes.training.evaluate import evaluate
 from recipes.training.evaluation import Evaluation
-from recipes.training.run import Run
+from recipes.training.run import Run, labels_of
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,10 @@ class Runs:
             DataError: for what the models were not trained on.
             ValueError: for runs whose target was numbers, or several outputs.
         """
-        from recipes.training.run import labels_of
-
         signature = self.runs[0].signature
         if signature is None or not isinstance(signature.classes, tuple):
             raise ValueError("These runs have no classes, one for each row. Use predict.")
-        return labels_of(self.predict(x).mean(axis=0), signature.classes, self.runs[0].model)
+        return labels_of(self.predict(x).mean(axis=0), signature.classes, middle_of(self.runs[0].model))
 
     def evaluate(self, x: Any, y: Any, *, sample_weight: Any = None) -> Evaluation:
         """Say what the networks are worth together on other rows: the ensemble, as `Run.evaluate` says it of one."""

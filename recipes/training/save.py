@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -33,7 +34,7 @@ _PACKAGES = {"recipes": "keras-recipes", "keras": "keras", "tensorflow": "tensor
 def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a run into a folder, from which `recipes.load` reads it in any process; see `Run.save`."""
     target = as_path(folder, "A run is saved in a folder. Name it: run.save('wards').")
-    _require_room(target, overwrite)
+    require_room(target, overwrite)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / MODEL
         compiled = write_model(run.model, path)
@@ -112,11 +113,20 @@ def load_run(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Run
     return run
 
 
-def _require_room(target: Path, overwrite: bool) -> None:
+def require_room(
+    target: Path, overwrite: bool, vouches: str = FACTS, holds: str = "a saved run", ours: str | None = None
+) -> None:
     """Require a folder that is ours to write in.
 
+    Args:
+        target: The folder, which need not be there.
+        overwrite: Whether what we wrote there may be replaced.
+        vouches: Name of the file that is there where we wrote.
+        holds: What is in such a folder, in words.
+        ours: A pattern of names that may be left of a write that was cut off, where `overwrite` is asked for.
+
     Raises:
-        FileExistsError: for one with other files in it, or with a run that is not to be overwritten.
+        FileExistsError: for one with other files in it, or with what is not to be overwritten.
     """
     if target.suffix == ".keras":
         raise ValueError(
@@ -126,10 +136,10 @@ def _require_room(target: Path, overwrite: bool) -> None:
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file. Name a folder, which will be made.")
     names = {path.name for path in target.iterdir()} if target.is_dir() else set()
-    if FACTS in names:
+    if vouches in names:
         if not overwrite:
-            raise FileExistsError(f"{target} holds a saved run. Name another folder, or pass overwrite=True.")
-    elif names:
+            raise FileExistsError(f"{target} holds {holds}. Name another folder, or pass overwrite=True.")
+    elif names and not (overwrite and ours and all(re.fullmatch(ours, name) for name in names)):
         raise FileExistsError(f"{target} holds other files ({', '.join(sorted(names)[:3])}). Name another folder.")
 
 

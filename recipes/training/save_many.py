@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from recipes.running.files import as_path, write_atomically
 from recipes.training.judge import UntrustedFileError
 from recipes.training.runs import Runs
-from recipes.training.save import MOST_FACTS_BYTES, load_run, save
+from recipes.training.save import MOST_FACTS_BYTES, load_run, require_room, save
 
 LIST = "runs.json"
 FORMAT = 1
@@ -19,13 +18,7 @@ FORMAT = 1
 def save_all(runs: Runs, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write runs into a folder, from which `recipes.load` reads them in any process; see `Runs.save`."""
     target = as_path(folder, "Runs are saved in a folder. Name it: runs.save('seeds').")
-    if target.exists() and not target.is_dir():
-        raise FileExistsError(f"{target} is a file. Name a folder, which will be made.")
-    names = {path.name for path in target.iterdir()} if target.is_dir() else set()
-    if LIST in names and not overwrite:
-        raise FileExistsError(f"{target} holds saved runs. Name another folder, or pass overwrite=True.")
-    if names and LIST not in names and not (overwrite and all(re.fullmatch(r"run_\d{3,}", name) for name in names)):
-        raise FileExistsError(f"{target} holds other files ({', '.join(sorted(names)[:3])}). Name another folder.")
+    require_room(target, overwrite, LIST, "saved runs", ours=r"run_\d{3,}")
     target.mkdir(parents=True, exist_ok=True)
     (target / LIST).unlink(missing_ok=True)  # until all are new, nothing vouches for a mixture of old and new
     for i, run in enumerate(runs):

@@ -11,7 +11,7 @@ import numpy as np
 from cheatsheet.common.words import show_values
 from cheatsheet.dataspec import describe_data, end_called
 from cheatsheet.finding import DataError, Finding
-from cheatsheet.modelspec import ModelSpec, OutputSpec, Shape
+from cheatsheet.modelspec import InputSpec, ModelSpec, OutputSpec, Shape
 from cheatsheet.rules import BORNE, OF_INPUTS, allowed, findings_of, independent
 from cheatsheet.rules.data import fits
 from cheatsheet.table import COMPARES_SHAPES
@@ -210,10 +210,10 @@ def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple
     if not is_tree(x, spec.inputs):
         before = known[None] if len(known) == 1 and None in known else None
         table = in_order(x, before.columns if before else None, "x")
-        takes_text = len(spec.inputs) == 1 and spec.inputs[0].takes_text
-        inputs = as_texts(table) if takes_text else as_features(table)
-        if len(spec.inputs) == 1:
-            inputs = _as_shaped(inputs, spec.inputs[0].shape)
+        end = spec.inputs[0] if len(spec.inputs) == 1 else None
+        inputs = _as_taken(table, end, "x")
+        if end is not None:
+            inputs = _as_shaped(inputs, end.shape)
         return inputs, (_input_part(None, inputs, table, before),)
     arrays, parts = [], []
     for i, (key, given) in enumerate(items_of(x)):
@@ -221,9 +221,14 @@ def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple
         before = known.get(name) if name is not None else like.inputs[i] if like and i < len(like.inputs) else None
         table = in_order(given, before.columns if before else None, f"x[{key!r}]")
         end = end_called(name, spec.inputs) if name is not None else spec.inputs[i] if i < len(spec.inputs) else None
-        arrays.append((as_texts if end and end.takes_text else as_features)(table, f"x[{key!r}]"))
+        arrays.append(_as_taken(table, end, f"x[{key!r}]"))
         parts.append(_input_part(name, arrays[-1], table, before))
     return rebuilt(x, arrays), tuple(parts)
+
+
+def _as_taken(values: Any, end: InputSpec | None, name: str) -> np.ndarray:
+    """Read one input as what the model takes there: text where that is known, else numbers."""
+    return as_texts(values, name) if end is not None and end.takes_text else as_features(values, name)
 
 
 def _input_part(name: str | None, array: np.ndarray, table: Any, before: InputPart | None) -> InputPart:

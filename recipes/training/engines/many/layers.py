@@ -103,7 +103,7 @@ def _dropout(x: Any, settings: dict[str, Any], held: Held) -> Any:
     """Drop what `noise.py` would drop in each network by itself."""
     if not held.training or held.words is None:
         return x
-    sizes = [size if size is not None else tf.shape(x)[i] for i, size in enumerate(x.shape)][1:]
+    sizes = _sizes(x)[1:]
     rate, scale = (tf.reshape(value, (-1, *[1] * len(sizes))) for value in (held.rate, held.scale))
     return tf.where(uniform(held.words, sizes) >= rate, x * tf.cast(scale, x.dtype), tf.zeros((), x.dtype))
 
@@ -122,9 +122,8 @@ def _reshape(x: Any, settings: dict[str, Any], held: Held) -> Any:
 def _normalization(x: Any, settings: dict[str, Any], held: Held) -> Any:
     mean, variance = (_over_rows(value, x) for value in held.constants)
     x = tf.cast(x, mean.dtype)
-    if settings["invert"]:
-        return mean + x * tf.maximum(tf.sqrt(variance), tf.cast(keras.config.epsilon(), x.dtype))
-    return (x - mean) / tf.maximum(tf.sqrt(variance), tf.cast(keras.config.epsilon(), x.dtype))
+    spread = tf.maximum(tf.sqrt(variance), tf.cast(keras.config.epsilon(), x.dtype))
+    return mean + x * spread if settings["invert"] else (x - mean) / spread
 
 
 def _rescaling(x: Any, settings: dict[str, Any], held: Held) -> Any:

@@ -6,7 +6,6 @@ equal `Plan`s of networks is the same program, whatever it was made for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,20 +51,15 @@ class Shape:
     schedules: bool
 
 
-def compiled(shape: Shape, arguments: Any, jit_compile: bool) -> Compiled:
+def compiled(shape: Shape, arguments: Any, *, jit_compile: bool) -> Compiled:
     """Compile a program for arguments like these: see `Block.__call__`."""
-    specs = [_spec(tensor, shape) for tensor in tf.nest.flatten(arguments)]
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(arguments)]
     block = Block(shape)
 
     def run(*tensors: Any) -> list[Any]:
         return tf.nest.flatten(block(tf.nest.pack_sequence_as(arguments, tensors)))
 
     return Compiled(run, specs, (), jit_compile=jit_compile)
-
-
-def _spec(tensor: Any, shape: Shape) -> tf.TensorSpec:
-    sizes = list(tensor.shape)
-    return tf.TensorSpec(sizes, tensor.dtype)
 
 
 class Block:
@@ -255,9 +249,7 @@ class Block:
         real = tf.ones(sizes, precision) if live is None else tf.cast(live, precision)
         number = tf.reduce_sum(real, axis=1)
         weight = None if weight is None else tf.cast(weight, precision)
-        losses = self._by_row(
-            self.network.loss, y, prediction, sizes
-        )  # in the precision of Keras' loss, as is their mean
+        losses = self._by_row(self.network.loss, y, prediction, sizes)  # in Keras' precision, as is their mean
         if weight is not None:
             losses *= tf.cast(weight, losses.dtype)
         loss = tf.math.divide_no_nan(_sum(losses, real), tf.cast(number, losses.dtype))
@@ -326,4 +318,4 @@ def _where(which: Any, first: Any, second: Any) -> Any:
     def choose(one: Any, other: Any) -> Any:
         return tf.where(tf.reshape(which, (-1, *[1] * (len(one.shape) - 1))), one, other)
 
-    return tf.nest.map_structure(partial(choose), first, second)
+    return tf.nest.map_structure(choose, first, second)

@@ -30,17 +30,6 @@ class Stack:
     words: Any
     steps: Any
 
-    def of(self, which: Sequence[int] | np.ndarray) -> "Stack":
-        """Take some of the networks."""
-        take = [*which]
-        return Stack(
-            np.asarray(self.weights)[take],
-            [np.asarray(moment)[take] for moment in self.moments],
-            [np.asarray(part)[take] for part in self.statistics],
-            np.asarray(self.words)[take],
-            np.asarray(self.steps)[take],
-        )
-
 
 def shapes_of(network: Network) -> list[tuple[int, ...]]:
     """List the shapes of the trainable variables, in the order in which they lie in a row of weights."""

@@ -1,6 +1,5 @@
 """Train K models that were read as one network: blocks of epochs, until each has come to its end."""
 
-import math
 import time
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -27,11 +26,11 @@ from recipes.training.engines.many.stack import (
     shapes_of,
     stacked,
 )
+from recipes.training.engines.tensorflow.loop import BLOCK_SECONDS, Speed
+from recipes.training.engines.tensorflow.program import MOST_BLOCK_EPOCHS, MOST_ORDERS
+from recipes.training.engines.tensorflow.steps import PLAIN, XLA
 from recipes.training.engines.tensorflow.walk import settings_of_process
 
-BLOCK_SECONDS = 0.25  # as in the resident engine
-MOST_BLOCK_EPOCHS = 256
-MOST_ORDERS = 4_000_000  # row numbers handed over with one block
 # Some 0.8 s more to compile, against 1 ms less a step of small networks, and 5e-9 s less a step, network and weight of
 # larger ones; measured on two cores, `benchmarks/many.py`.
 XLA_PAYS_AFTER_STEPS, XLA_PAYS_AFTER_UPDATES = 1_500, 100_000_000
@@ -70,17 +69,17 @@ class _Run:
         total = int(self.epochs.max()) * int(steps.max())
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
         pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
-        self.way = "XLA" if pays and not tf.config.list_logical_devices("GPU") else "plain graph"
+        self.way = XLA if pays and not tf.config.list_logical_devices("GPU") else PLAIN
         self.shape = Shape(
             network,
-            len(jobs) if self.way == "XLA" else None,
+            len(jobs) if self.way == XLA else None,
             plan.batch_size,
             int(steps.max()),
             most,
             ragged=bool((self.num_rows % plan.batch_size).any() or len({*steps}) > 1),
             uneven=len({*steps}) > 1,
             filled=self.own is not None,
-            weighted=(self.rows.weight is not None, self.held.weight is not None),
+            weighted=(self.rows.is_weighted, self.held.is_weighted),
             ends=bool((self.patience < NEVER).any() or len({*self.epochs}) > 1),
             schedules=any(schedule is not None for schedule in self.schedules),
         )
@@ -102,17 +101,20 @@ class _Run:
                 "length": np.zeros(number, np.int32),
                 "kept": np.zeros(number, np.int32),
             }
-        fixed = self._fixed()
-        epoch, logs, count, speed = 0, [], 1, _Speed(self.way)
+        state, fixed = tf.nest.map_structure(tf.constant, state), self._fixed()
+        epoch, logs, count, speed = 0, [], 1, Speed()
+        program: Any = None
         end = int(self.epochs.max())
         plan = self.plans[0]
         while epoch < end and not plan.interrupt.requested:
             count = min(count, end - epoch, self.block_epochs)
             start = time.perf_counter()
-            arguments = {**state, **fixed, "order": self._orders(epoch, count), "rates": self._rates(epoch, count),
-                         "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
-            arguments = tf.nest.map_structure(tf.constant, arguments)
-            program, tracing = self._program(arguments)
+            of_block = {"order": self._orders(epoch, count), "rates": self._rates(epoch, count),
+                        "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
+            arguments = {**state, **fixed, **tf.nest.map_structure(tf.constant, of_block)}
+            tracing = 0.0
+            if program is None:  # every block has the same shapes
+                program, tracing = self._program(arguments)
             found = tf.nest.pack_sequence_as({**state, "logs": 0}, program(tf.nest.flatten(arguments), ()))
             block = found.pop("logs").numpy()[:count]
             state = found
@@ -134,14 +136,13 @@ class _Run:
         return self._finish(state, np.concatenate(logs), epoch, speed)
 
     def _program(self, arguments: Any) -> tuple[Any, float]:
-        jit = self.way == "XLA"
         shapes = tuple((tuple(t.shape), t.dtype.name) for t in tf.nest.flatten(arguments))
-        key = ("many", self.shape, shapes, jit, self._read_by_tracing())
+        key = ("many", self.shape, shapes, self.way, self._read_by_tracing())
         program = PROGRAMS.get(key)
         if program is not None:
             return program, 0.0
         start = time.perf_counter()
-        program = compiled(self.shape, arguments, jit)
+        program = compiled(self.shape, arguments, jit_compile=self.way == XLA)
         PROGRAMS.put(key, program)
         return program, time.perf_counter() - start
 
@@ -216,7 +217,7 @@ class _Run:
         names = self.network.names
         return names + [f"val_{name}" for name in names] if self.shape.num_held else names
 
-    def _finish(self, state: dict[str, Any], logs: np.ndarray, epoch: int, speed: "_Speed") -> list[Outcome]:
+    def _finish(self, state: dict[str, Any], logs: np.ndarray, epoch: int, speed: Speed) -> list[Outcome]:
         number = len(self.jobs)
         now = _as_arrays(state["now"])
         lengths, kept = np.full(number, epoch), np.zeros(number, int)
@@ -237,7 +238,7 @@ class _Run:
             found = {name: values[:, i].tolist() for i, name in enumerate(self._names())}
             history = dict(sorted(found.items()))  # as Keras has them
             _tell(model, history)
-            outcomes.append(Outcome(history, how, speed.steps_per_second(), int(kept[k]) or None))
+            outcomes.append(Outcome(history, how, speed.steps_per_second(self.way), int(kept[k]) or None))
         return outcomes
 
 
@@ -319,23 +320,9 @@ class _Pool:
 
     @property
     def weight(self) -> Any:
-        return None if not self.parts or self.parts[0][2] is None else self._joined(2)
+        return self._joined(2) if self.is_weighted else None
 
-
-class _Speed:
-    """Steps a second of all networks together, of the blocks in which nothing was compiled."""
-
-    def __init__(self, way: str) -> None:
-        self.way = way
-        self.compiled, self.first = [0, 0.0], [0, 0.0]
-
-    def add(self, steps: int, seconds: float, tracing: float) -> None:
-        """Count a block."""
-        total = self.first if tracing else self.compiled
-        total[0] += steps
-        total[1] += seconds - tracing
-
-    def steps_per_second(self) -> float:
-        """Give the steps a second of each network; NaN where nobody can say."""
-        steps, seconds = self.compiled if self.compiled[0] or self.way == "XLA" else self.first
-        return steps / seconds if steps and seconds > 0 else math.nan
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows have weights: those of all jobs, or of none."""
+        return bool(self.parts) and self.parts[0][2] is not None

@@ -95,7 +95,7 @@ def _run(
     """
     steps_per_epoch = -(-arrays.num_rows // plan.batch_size)
     epoch, count, blocks, end = first_epoch, program.usual_count, 0, first_epoch
-    speed = _Speed()
+    speed = Speed()
     while epoch < plan.epochs and not model.stop_training and not plan.interrupt.requested:
         if watch is not None:
             watch.begin(epoch)
@@ -152,7 +152,7 @@ def _orders(program: Program, arrays: Arrays, plan: Plan, epoch: int, count: int
     return orders
 
 
-class _Speed:
+class Speed:
     """Steps and seconds of the blocks, those in which something was compiled apart."""
 
     def __init__(self) -> None:
