@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from recipes.grokking.grok import grok as grok
     from recipes.grokking.result import GrokRun as GrokRun
     from recipes.running.programs import clear_programs as clear_programs
+    from recipes.tables.fit_table import fit_table as fit_table
+    from recipes.tables.run import TableRun as TableRun
     from recipes.training.audit import audit as audit
     from recipes.training.cross_validate import cross_validate as cross_validate
     from recipes.training.fit import fit as fit
@@ -34,6 +36,7 @@ _HOME = {
     "Run": "training.run",
     "Runs": "training.runs",
     "Search": "tuning.search",
+    "TableRun": "tables.run",
     "audit": "training.audit",
     "build_autoencoder": "autoencoder.build",
     "build_model": "build",
@@ -42,6 +45,7 @@ _HOME = {
     "diagnose": "diagnosis.diagnose",
     "fit": "training.fit",
     "fit_many": "training.fit_many",
+    "fit_table": "tables.fit_table",
     "grok": "grokking.grok",
     "load": "training.save",
     "load_data": "datasets",

@@ -17,13 +17,14 @@ ORDER = {
     ],
     "recipes": [
         "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
-        "training", "grokking", "tuning", "lecture", "plots", "cli", "__main__",
+        "training", "grokking", "tuning", "tables", "lecture", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
 # The same for the rooms within a room; the modules beside them may be on either side.
 ORDER_WITHIN = {
     "recipes.training": ["data", "engines"],
     "recipes.tuning": ["record", "oracles", "work"],
+    "recipes.tables": ["reading", "columns", "scoring"],
     "recipes.lecture": ["models", "neurons", "networks", "training", "images"],
     "recipes.plots.lecture": ["networks", "images"],
 }
@@ -32,6 +33,7 @@ HOMES = {
     "matplotlib": ("recipes.plots",),
     "keras_tuner": ("recipes.tuning",),
     "grpc": ("recipes.tuning.work",),
+    "pandas": ("recipes.tables",),
     "tensorflow": (
         "recipes.training.engines.many",
         "recipes.training.engines.tensorflow",
@@ -134,9 +136,9 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "DataError", "GrokRun", "OtherSearchError", "Run", "Runs", "Search", "audit", "build_autoencoder",
-        "build_model", "clear_programs", "cross_validate", "diagnose", "fit", "fit_many", "grok", "load", "load_data",
-        "tune",
+        "DataError", "GrokRun", "OtherSearchError", "Run", "Runs", "Search", "TableRun", "audit", "build_autoencoder",
+        "build_model", "clear_programs", "cross_validate", "diagnose", "fit", "fit_many", "fit_table", "grok", "load",
+        "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

@@ -49,10 +49,10 @@ def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -
     history = arrays.getvalue()
     facts = {
         "format": FORMAT,
-        "versions": {name: version(package) for name, package in _PACKAGES.items()},
+        "versions": versions(),
         "sha256": {MODEL: hashlib.sha256(model).hexdigest(), HISTORY: hashlib.sha256(history).hexdigest()},
         "compiled": compiled,
-        "run": {name: _as_json(getattr(run, name)) for name in _FACTS},
+        "run": {name: as_json(getattr(run, name)) for name in _FACTS},
     }
     text = json.dumps(facts, indent=1, allow_nan=False).encode()  # all is ready before the first file is written
     target.mkdir(parents=True, exist_ok=True)
@@ -60,8 +60,13 @@ def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -
         write_atomically(target / name, content)
 
 
+def versions() -> dict[str, str]:
+    """List the versions of the packages that what is saved depends on."""
+    return {name: version(package) for name, package in _PACKAGES.items()}
+
+
 def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Read what `Run.save` or `Runs.save` wrote, or a `.keras` file; either may come from anywhere.
+    """Read what the `save` of a `Run`, `Runs` or `TableRun` wrote, or a `.keras` file; each may come from anywhere.
 
     Files are judged before Keras sees them: only layers and kin of Keras, of this package, registered in this process
     or named in `custom_objects` are allowed, in bounded numbers and sizes, and no file runs code. A pickle can be
@@ -73,7 +78,7 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
 
     Returns:
         The `Run`, whose model predicts to the bit what it did and trains on where it stopped; of many the `Runs`; of a
-        file the `keras.Model`.
+        table the `TableRun`; of a file the `keras.Model`.
 
     Raises:
         FileNotFoundError: where nothing is there.
@@ -83,8 +88,11 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
     path = as_path(path, "load reads the folder of a saved run, or a .keras file. Name it: load('wards').")
     if not path.is_dir():
         return read_model(path, custom_objects)
+    from recipes.tables.save import holds_table, load_table
     from recipes.training.save_many import holds_runs, load_all
 
+    if holds_table(path):
+        return load_table(path, custom_objects)
     return load_all(path, custom_objects) if holds_runs(path) else load_run(path, custom_objects)
 
 
@@ -164,40 +172,41 @@ def _read_facts(path: Path) -> dict[str, Any]:
 # --- values to JSON and back --------------------------------------------------------------------------------------
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Put a value in words of JSON: tuples, and numbers that are none, tagged."""
     if isinstance(value, np.generic):
         value = value.item()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, tuple):
-        return {"tuple": [_as_json(part) for part in value]}
+        return {"tuple": [as_json(part) for part in value]}
     if isinstance(value, list):
-        return [_as_json(part) for part in value]
+        return [as_json(part) for part in value]
     raise ValueError(
         f"A saved run keeps names and labels that are text or numbers. Received: {value!r} ({type(value).__name__}). "
         "Rename the columns, such as by x.columns.astype(str)."
     )
 
 
-def _of_json(value: Any) -> Any:
+def of_json(value: Any) -> Any:
+    """Read back what `as_json` wrote; dataclasses come as dicts."""
     if isinstance(value, list):
-        return [_of_json(part) for part in value]
+        return [of_json(part) for part in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"float"}:
         return float(value["float"])
     if value.keys() == {"tuple"}:
-        return tuple(_of_json(part) for part in value["tuple"])
-    return {name: _of_json(part) for name, part in value.items()}
+        return tuple(of_json(part) for part in value["tuple"])
+    return {name: of_json(part) for name, part in value.items()}
 
 
 def _signature(value: Any) -> Signature | None:
-    found = _of_json(value)
+    found = of_json(value)
     if found is None:
         return None
     return Signature(
@@ -206,16 +215,16 @@ def _signature(value: Any) -> Signature | None:
 
 
 def _findings(value: Any) -> list[Finding]:
-    return [Finding(**part) for part in _of_json(value)]
+    return [Finding(**part) for part in of_json(value)]
 
 
 # What is kept of a run beside its model and its history, and how it is read back.
 _FACTS: dict[str, Any] = {
     "findings": _findings,
-    "engine": lambda value: EngineUsed(**_of_json(value)),
+    "engine": lambda value: EngineUsed(**of_json(value)),
     "signature": _signature,
     **dict.fromkeys(
-        ("seed", "seconds", "steps", "steps_per_second", "chance", "least", "spread", "kept", "interrupted"), _of_json
+        ("seed", "seconds", "steps", "steps_per_second", "chance", "least", "spread", "kept", "interrupted"), of_json
     ),
 }
 

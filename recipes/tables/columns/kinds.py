@@ -1,0 +1,177 @@
+"""Deciding what a column is, from its name and the values of the rows that train and validate."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from cheatsheet.common.words import count, show_values
+from recipes.tables.columns.column import LEARNT, Column, Columns
+from recipes.tables.columns.values import as_texts, is_dates, values_of
+from recipes.tables.reading.texts import MARKS, date_format_in, decimal_in
+
+MOST_CATEGORIES = 255  # with a place of their own; as many as scikit-learn's boosting takes
+FEWEST_ROWS_OF_CATEGORY = 4  # of one with a place of its own, in columns of more than a few
+FEW_CATEGORIES = 12
+FEWEST_FOR_IDS = 20  # rows, below which values differ by chance
+MOSTLY_DISTINCT = 0.5  # of the rows: names rather than categories
+WORDS_OF_PROSE = 4.0  # mean number of words in free text
+_ID_NAME = re.compile(
+    r"(^|[_\W])(id|ids|idx|index|uuid|guid|key|rownames?|row|unnamed|column 1|no|nr|number)($|[_\W\d])", re.I
+)
+# Names that Keras gives the layers and operations of the model; `preprocessing.py` has them.
+_OF_KERAS = re.compile(
+    r"(numbers|features|scale|bins|mean|ensemble|preprocessing|member|head|outputs?|is_?nan|where|square|sqrt|true_divide|divide|"
+    r"multiply|add|subtract|cast|take|clip|sin|cos|exp|identity|get_item|concatenate|rescaling|reshape|input_layer|"
+    r"activation|average|expand_dims|functional)(_\d+)?"
+)
+_CAMEL_ID = re.compile(r"[a-z](ID|Id)$")
+
+
+def decide_columns(frame: pd.DataFrame, *, decimal: str = ".", roles: dict[str, str] | None = None) -> Columns:
+    """Decide of each column what it is and whether the network learns from it.
+
+    Args:
+        frame: The rows that train and validate, without the target.
+        decimal: The decimal mark of the file.
+        roles: Columns whose kind was said: `"group"`, `"time"` or `"dropped"`, by name.
+    """
+    roles = roles or {}
+    why = {"group": "keeps rows together in the split", "time": "orders the rows of the split", "dropped": "as asked"}
+    found = []
+    for name in frame.columns:
+        if name in roles:
+            found.append(Column(name, roles[name], why[roles[name]]))
+        else:
+            found.append(_decide(name, frame[name], decimal))
+    return Columns(_with_inputs(found))
+
+
+def _with_inputs(columns: Sequence[Column]) -> list[Column]:
+    """Name the model's inputs as the columns, as far as Keras takes the names and has none like it itself."""
+    taken: set[str] = set()
+    named = []
+    for column in columns:
+        if column.kind in LEARNT:
+            name = re.sub(r"[/\x00-\x1f]", "_", column.name)[:100] or "column"
+            while name in taken or _OF_KERAS.fullmatch(name):
+                name += " (column)"
+            taken |= {name, f"{name} index", f"{name} code", f"{name} places"}
+            column = replace(column, input=name)
+        named.append(column)
+    return named
+
+
+def _decide(name: str, series: pd.Series, decimal: str) -> Column:
+    missing = int(series.isna().sum())
+    if missing == len(series):
+        return Column(name, "constant", "all values are missing", missing)
+    if is_dates(series):
+        return _counted(Column(name, "date", "came as dates"), series)
+    if _is_truth(series):
+        return _counted(Column(name, "boolean", "true or false"), series)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return _of_numbers(Column(name, "number", "numbers"), series)
+    if any(isinstance(value, list | tuple | dict | set | np.ndarray) for value in series.dropna().head(50)):
+        return Column(name, "text", "each value is a collection, which is left out", missing)
+    return _of_texts(name, series, decimal)
+
+
+def _is_truth(series: pd.Series) -> bool:
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return True
+    return series.dtype == object and all(isinstance(value, bool | np.bool_) for value in series.dropna())
+
+
+def _of_numbers(column: Column, series: pd.Series) -> Column:
+    values = values_of(series, column)
+    there = values[~np.isnan(values)]
+    if len(there) == 0:
+        return replace(column, kind="constant", reason="no value is a finite number", num_missing=len(values))
+    distinct = np.unique(there)
+    column = replace(column, num_missing=len(values) - len(there), num_distinct=len(distinct))
+    if len(distinct) == 1 and column.num_missing == 0:
+        return replace(column, kind="constant", reason=f"always {distinct[0]:g}")
+    whole = bool((distinct == np.round(distinct)).all())
+    if whole and len(distinct) == len(there) and len(there) >= FEWEST_FOR_IDS and column.num_missing == 0:
+        steps = np.diff(distinct)
+        named, numbered = _is_id_name(column.name), bool((steps == 1).all())
+        # of a split, most of the numbers 1 to n are there
+        dense = len(distinct) / (distinct[-1] - distinct[0] + 1) > 0.6 and distinct[0] in (0, 1)
+        if named or numbered or dense:
+            why = "numbers the rows" if numbered or dense else "another whole number in every row, and its name"
+            return replace(column, kind="id", reason=f"{why}: not to be learnt from")
+    if set(distinct.tolist()) <= {0.0, 1.0}:
+        return replace(column, kind="boolean", reason=_with_missing("0 or 1", column))
+    what = f"{column.reason} {distinct[0]:.4g} to {distinct[-1]:.4g}"
+    return replace(column, reason=_with_missing(what, column))
+
+
+def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
+    texts = as_texts(series)
+    words, frequencies = np.unique(texts[texts != ""].astype(str), return_counts=True)
+    if len(words) == 0:
+        return Column(name, "constant", "all values are empty", len(texts))
+    said = isinstance(series.dtype, pd.CategoricalDtype)  # whoever made it says that these are categories
+    if not said and {word.lower() for word in words} <= {"true", "false"}:
+        return _counted(Column(name, "boolean", "true or false, as text"), series)
+    if not said and (found := decimal_in(words.tolist(), decimal)) is not None:
+        mark, marks = found
+        how = "numbers in text" + (", with a decimal comma" if mark == "," else "")
+        how += f", {show_values(marks)} for missing" if marks else ""
+        return _of_numbers(Column(name, "number", how, decimal=mark, marks=marks), series)
+    if not said and (dates := date_format_in(words.tolist())) is not None:
+        also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
+        return _counted(Column(name, "date", f"dates in text, read as {dates[0]}{also}", date_format=dates[0]), series)
+    marks = tuple(word for word in words.tolist() if word.lower() in MARKS)
+    column = Column(name, "category", "", int((texts == "").sum()), len(words), marks=marks)
+    if marks:
+        texts = as_texts(series, marks)
+        words, frequencies = np.unique(texts[texts != ""].astype(str), return_counts=True)
+        column = replace(column, num_missing=int((texts == "").sum()), num_distinct=len(words))
+    return _of_words(column, words, frequencies, len(texts), said)
+
+
+def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_rows: int, said: bool) -> Column:
+    if len(words) == 0 or (len(words) == 1 and column.num_missing == 0):
+        what = f"always {words[0]!r}" if len(words) else "all values are missing"
+        return replace(column, kind="constant", reason=what)
+    there = int(frequencies.sum())
+    if not said and there >= FEWEST_FOR_IDS and len(words) > MOSTLY_DISTINCT * there:
+        prose = float(np.mean([len(word.split()) for word in words[:1000]]))
+        if prose >= WORDS_OF_PROSE:
+            return replace(column, kind="text", reason=f"free text ({show_values(words, 1)}), which is left out")
+        if len(words) == there:
+            return replace(column, kind="id", reason=f"another text in every row ({show_values(words, 2)}): names")
+        return replace(column, kind="text", reason=f"{len(words):,} different texts in {there:,} rows, left out")
+    by_size = np.argsort(-frequencies, kind="stable")
+    fewest = FEWEST_ROWS_OF_CATEGORY if len(words) > FEW_CATEGORIES else 1
+    kept = [str(words[i]) for i in by_size[:MOST_CATEGORIES] if frequencies[i] >= fewest]
+    if not kept:
+        return replace(column, kind="text", reason=f"{len(words):,} different texts, none of them often, left out")
+    others = len(words) - len(kept)
+    reason = f"{count(len(words), 'category').replace('categorys', 'categories')} ({show_values(kept, 3)})"
+    reason += f", {others:,} rare ones together" if others else ""
+    categories = (*sorted(kept), *([""] if column.num_missing else []))
+    return replace(column, reason=_with_missing(reason, column), categories=categories, has_others=others > 0)
+
+
+def _counted(column: Column, series: pd.Series) -> Column:
+    """Count what is missing and what is different; a single value is a constant."""
+    values = values_of(series, column)
+    there = values[~np.isnan(values)]
+    distinct = np.unique(there)
+    column = replace(column, num_missing=len(values) - len(there), num_distinct=len(distinct))
+    if len(distinct) == 0 or (len(distinct) == 1 and column.num_missing == 0):
+        return replace(column, kind="constant", reason=f"one value in all rows ({column.reason})")
+    return replace(column, reason=_with_missing(column.reason, column))
+
+
+def _with_missing(what: str, column: Column) -> str:
+    return f"{what}, {column.num_missing:,} missing" if column.num_missing else what
+
+
+def _is_id_name(name: str) -> bool:
+    return bool(_ID_NAME.search(name) or _CAMEL_ID.search(name))

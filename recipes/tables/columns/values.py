@@ -1,0 +1,102 @@
+"""The values of a column as the model takes them: numbers with NaN, or text with "" for what is missing."""
+
+from datetime import date, time, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recipes.tables.columns.column import Column
+from recipes.tables.reading.texts import to_dates, to_numbers
+
+_DAY_MICROSECONDS = 86_400_000_000
+
+
+def values_of(series: pd.Series, column: Column) -> np.ndarray:
+    """Read a column of any table as was decided about it.
+
+    Args:
+        series: Its values, of whatever type.
+        column: The decision.
+
+    Returns:
+        `(n,)`: float64, where NaN is missing and dates are days since 1970; or objects that are all `str`, `""` where
+        missing. What cannot be read is missing.
+    """
+    if column.kind == "category":
+        return as_texts(series, column.marks)
+    if column.kind == "date":
+        return _days(series, column.date_format)
+    return _numbers(series, column)
+
+
+def is_dates(series: pd.Series) -> bool:
+    """Say whether a column came as dates, times or durations, in pandas' types or Python's."""
+    if series.dtype.kind in "mM" or isinstance(series.dtype, pd.PeriodDtype):
+        return True
+    there = series.dropna() if series.dtype == object else series.iloc[:0]
+    return len(there) > 0 and all(isinstance(value, date | time | timedelta | np.datetime64) for value in there)
+
+
+def as_texts(series: pd.Series, marks: tuple[str, ...] = ()) -> np.ndarray:
+    """Read values as stripped text `(n,)`, `""` where missing; whole numbers lose the `.0` that missing ones bring."""
+    missing = series.isna().to_numpy()
+    codes, distinct = pd.factorize(series.astype(object), use_na_sentinel=True)
+    words = [_word(value) for value in distinct]
+    words = ["" if word in marks else word for word in words]
+    found = np.array([*words, ""], dtype=object)[codes]
+    found[missing] = ""
+    return found
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value).strip()
+
+
+def _numbers(series: pd.Series, column: Column) -> np.ndarray:
+    if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    elif is_dates(series):  # which no number is
+        numbers = np.full(len(series), np.nan)
+    else:
+        texts = pd.Series(as_texts(series, column.marks))
+        numbers = to_numbers(texts, column.decimal or ".")
+        if column.kind == "boolean":
+            truth = texts.map(lambda text: {"true": 1.0, "false": 0.0}.get(text.lower(), np.nan)).to_numpy(np.float64)
+            numbers = np.where(np.isnan(truth), numbers, truth)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _days(series: pd.Series, form: str) -> np.ndarray:
+    """Count days since 1970 (of durations: days; of times: days since midnight)."""
+    if series.dtype.kind not in "mM" and not isinstance(series.dtype, pd.PeriodDtype) and not is_dates(series):
+        if pd.api.types.is_numeric_dtype(series.dtype):
+            series = pd.Series(as_texts(series))
+        texts = pd.Series(as_texts(series), dtype=object)
+        stamps = to_dates(texts.where(texts != "", None), form or "ISO8601")
+    else:
+        stamps = _stamps(series)
+    days = stamps.astype("int64") / _DAY_MICROSECONDS
+    return np.where(np.isnat(stamps), np.nan, days)
+
+
+def _stamps(series: pd.Series) -> np.ndarray:
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
+    if series.dtype.kind == "m":
+        return series.to_numpy("timedelta64[us]")
+    if series.dtype.kind != "M":
+        there = next(iter(series.dropna()))
+        if isinstance(there, timedelta | np.timedelta64):
+            return pd.to_timedelta(series, errors="coerce").to_numpy("timedelta64[us]")
+        if isinstance(there, time):
+            texts = series.map(lambda value: f"1970-01-01 {value}" if isinstance(value, time) else None)
+            return pd.to_datetime(texts, format="ISO8601", errors="coerce").to_numpy("datetime64[us]")
+        series = pd.to_datetime(series.astype(object), errors="coerce", utc=True)
+    if getattr(series.dt, "tz", None) is not None:
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    return series.to_numpy("datetime64[us]")

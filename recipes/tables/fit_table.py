@@ -1,0 +1,313 @@
+"""From a table to a trained network beside its baselines: the way of the rows, from reading to the comparison."""
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count, show_values
+from cheatsheet.finding import Finding, by_severity, unreadable
+from cheatsheet.head import Head
+from recipes.diagnosis.diagnose import diagnose
+from recipes.tables.columns.column import Columns
+from recipes.tables.columns.kinds import decide_columns
+from recipes.tables.columns.leaks import leaks
+from recipes.tables.columns.values import as_texts, is_dates, values_of
+from recipes.tables.network import MOST_BYTES, Settings, compose, settings_for, train_cores
+from recipes.tables.preprocessing import build_preprocessing, outputs_of
+from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.run import TableRun, TableSignature, probabilities
+from recipes.tables.scoring.baselines import NAMES, predictions_of
+from recipes.tables.scoring.comparison import NETWORK, compare
+from recipes.tables.scoring.scores import losses, score
+from recipes.tables.split import Split, split_rows
+from recipes.tables.target import Target, decide_target, on_scale
+from recipes.training.runs import Runs
+
+NUM_BINS = 16
+
+
+@known_arguments_only
+def fit_table(
+    frame: Any,
+    target: str,
+    *,
+    task: str | None = None,
+    loss: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    drop: Sequence[str] = (),
+    test_split: float = 0.2,
+    num_networks: int = 8,
+    epochs: int | None = None,
+    seed: int = 0,
+    verbose: str | int = "auto",
+) -> TableRun:
+    """Fit networks to a column of a table, and set them beside what one would otherwise use.
+
+    The table is read, its target judged by `infer_task`, and each column given a kind with a reason. A share of the
+    rows is kept for the test. On the others several small networks are trained at once, each stopped by a part of the rows
+    that it does not see; their average, behind the preprocessing, is one plain Keras model that takes rows of the
+    table. The best constant, a linear model and scikit-learn's histogram gradient boosting are fitted to the same rows
+    and compared on the same test rows.
+
+    Args:
+        frame: Path of a CSV or Parquet file, a DataFrame of pandas' or polars', or a dict of columns.
+        target: Name of the column to predict. Rows without a value of it are dropped.
+        task: `"regression"`, `"binary"` or `"multiclass"`; from the values when missing.
+        loss: `"poisson"` for counts, whose rate is predicted; from the values when missing.
+        group: Name of a column whose rows with one value stay on one side of each split; it is not learnt from.
+        time: Name of a column by which the rows are split: the latest are tested on; it is not learnt from.
+        drop: Names of columns not to learn from.
+        test_split: Share of the rows that are opened once, for the scores.
+        num_networks: That are trained at once, and averaged.
+        epochs: At most; by a budget of rows seen when missing.
+        seed: Of the split, the weights and the order of the rows.
+        verbose: 0 is silent; anything else shows one line.
+
+    Returns:
+        A `TableRun`: `model`, `columns`, `comparison`, `findings`, `predict(frame)`, `evaluate(frame)`, `save(folder)`.
+
+    Raises:
+        FileNotFoundError: for a path at which there is no file.
+        DataError: for a table that cannot be read, and a target that cannot be learnt.
+        ValueError: for columns that are not there, and arguments that do not go together.
+    """
+    start = clock.perf_counter()
+    _require_arguments(
+        test_split=test_split, num_networks=num_networks, epochs=epochs, seed=seed, group=group, time=time
+    )
+    table, reading = read_frame(frame)
+    name = require_column(table, target, "target")
+    roles = _roles(table, name, group, time, drop)
+    goal, encoded = decide_target(table[name], name, task=task, loss=loss, decimal=reading.decimal)
+    has_target = ~np.isnan(encoded)
+    table, y = table.loc[has_target].reset_index(drop=True), encoded[has_target]
+    split = _split(table, y, goal, group, time, test_split, num_networks, seed)
+    goal = on_scale(goal, y[split.rest])
+    columns = decide_columns(table.iloc[split.rest].drop(columns=name), decimal=reading.decimal, roles=roles)
+    if not columns.learnt:
+        raise unreadable(f"No column is left to learn from.\n{columns!r}")
+    rows = {column.name: values_of(table[column.name], column) for column in columns.learnt}
+    rest, test = ({key: values[part] for key, values in rows.items()} for part in (split.rest, split.test))
+    found = _findings_of(goal, columns, rest, y[split.rest], table)
+    model, runs, settings, validation = fit_rows(columns, goal, rest, y[split.rest], split.held, epochs=epochs,
+                                                 seed=seed, verbose=verbose)  # fmt: skip
+    predicted = probabilities(goal, outputs_of(model, columns, test))
+    others = {one: predictions_of(one, columns, goal, rest, y[split.rest], test, seed=seed) for one in NAMES}
+    comparison = compare(goal.metric, y[split.test], predicted, others, seed=seed)
+    scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
+    if not comparison.is_justified or comparison.winner != NETWORK:
+        found.append(_of_comparison(comparison))
+    return TableRun(
+        model=model,
+        signature=TableSignature(reading, columns, goal),
+        scores={key: {goal.metric: value} for key, value in scores.items()} | {"validation": {goal.metric: validation}},
+        comparison=comparison,
+        findings=by_severity([*found, *_of_curves(runs)]),
+        history={key: values.tolist() for key, values in runs.history.items() if values.ndim == 2},
+        split=split.how,
+        num_rows={"rest": len(split.rest), "test": len(split.test)},
+        settings=settings,
+        seed=seed,
+        seconds=clock.perf_counter() - start,
+        test_true=y[split.test],
+        test_predicted=predicted,
+        runs=runs,
+    )
+
+
+def fit_rows(
+    columns: Columns,
+    target: Target,
+    rows: Mapping[str, np.ndarray],
+    y: np.ndarray,
+    held: Sequence[np.ndarray],
+    *,
+    epochs: int | None = None,
+    seed: int = 0,
+    verbose: str | int = 0,
+    settings: Settings | None = None,
+) -> tuple[keras.Model, Runs, Settings, float]:
+    """Train the networks on rows whose columns are decided, and put them together with the preprocessing.
+
+    Args:
+        columns: The decisions.
+        target: What is predicted.
+        rows: Values of the learnt columns.
+        y: Encoded targets.
+        held: For each network the places of the rows that stop it.
+        epochs: At most, where it was said.
+        seed: Of weights and orders.
+        verbose: 0 is silent.
+        settings: Others than those for this number of rows.
+
+    Returns:
+        The model from columns to outputs, the runs, the settings, and the score on the rows that were held out, which
+        is a little too good, for they stopped the training.
+    """
+    num_bins = settings.num_bins if settings is not None else NUM_BINS
+    preprocessing = build_preprocessing(columns, rows, num_bins=num_bins)
+    features = outputs_of(preprocessing, columns, rows)
+    if features.nbytes * len({out.tobytes() for out in held}) > MOST_BYTES:
+        held = [held[0]] * len(held)
+    settings = settings or settings_for(len(y), features.shape[1], epochs=epochs)
+    learnt, middle, spread = _on_learnt_scale(target, y)
+    units = len(target.classes) if target.task == "multiclass" and target.classes else 1
+    head = Head(units, target.activation, target.loss, (), target.task)
+    runs = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
+    smear, validation = _out_of_fold(runs, features, target, y, learnt, held, middle, spread)
+    return compose(preprocessing, runs, target, middle, spread, smear), runs, settings, validation
+
+
+def _on_learnt_scale(target: Target, y: np.ndarray) -> tuple[np.ndarray, float, float]:
+    if target.loss != "mean_squared_error":
+        return (y.astype(np.float32) if target.classes is None else y.astype(np.int32)), 0.0, 1.0
+    scaled = np.log(y) if target.scale == "log" else y
+    middle, spread = float(scaled.mean()), float(scaled.std())
+    return ((scaled - middle) / spread).astype(np.float32), middle, spread
+
+
+def _out_of_fold(
+    runs: Runs, features: np.ndarray, target: Target, y: np.ndarray, learnt: np.ndarray, held: Sequence[np.ndarray],
+    middle: float, spread: float,
+) -> tuple[float, float]:  # fmt: skip
+    """Find what each network says of the rows it did not train on: the mean of exp(residual), and the score."""
+    sums: Any = None
+    times = np.zeros(len(y))
+    for run, out in zip(runs, held, strict=True):
+        outputs = keras.ops.convert_to_numpy(run.model.predict(features[out], batch_size=4096, verbose=0))
+        sums = np.zeros((len(y), outputs.shape[1])) if sums is None else sums
+        sums[out] += outputs
+        times[out] += 1
+    seen = times > 0
+    outputs = sums[seen] / times[seen, None]
+    smear = 1.0
+    if target.loss == "mean_squared_error":
+        outputs = outputs * spread + middle
+        if target.scale == "log":
+            smear = float(np.mean(np.exp(np.log(y[seen]) - outputs[:, 0])))
+            outputs = np.exp(outputs) * smear
+    of_rows = losses(target.metric, y[seen], probabilities(target, outputs))
+    return smear, score(target.metric, y[seen], of_rows)
+
+
+def _require_arguments(
+    *, test_split: float, num_networks: int, epochs: int | None, seed: int, group: Any, time: Any
+) -> None:
+    if isinstance(test_split, bool) or not isinstance(test_split, int | float) or not 0 < test_split < 1:
+        raise ValueError(f"test_split is a share of the rows, 0 < test_split < 1. Received: test_split={test_split!r}.")
+    require_whole("num_networks", num_networks, 1)
+    require_whole("seed", seed, 0)
+    if epochs is not None:
+        require_whole("epochs", epochs, 1)
+    if group is not None and time is not None:
+        raise ValueError("group= and time= split the rows in two ways. Pass one of them, and the other in drop=.")
+
+
+def _roles(table: pd.DataFrame, target: str, group: Any, time: Any, drop: Sequence[str]) -> dict[str, str]:
+    """Say which columns have a part of their own, and find them."""
+    drop = [drop] if isinstance(drop, str) else [*drop]
+    roles = {require_column(table, name, "drop"): "dropped" for name in drop}
+    if group is not None:
+        roles[require_column(table, group, "group")] = "group"
+    if time is not None:
+        roles[require_column(table, time, "time")] = "time"
+    if target in roles:
+        raise ValueError(f"The target {target!r} cannot be the column of {roles[target]!r}, too.")
+    return roles
+
+
+def _split(
+    table: pd.DataFrame, y: np.ndarray, goal: Target, group: str | None, time: str | None, test_split: float,
+    num_networks: int, seed: int,
+) -> Split:  # fmt: skip
+    groups = None if group is None else as_texts(table[str(group)])
+    times = None if time is None else _times(table[str(time)])
+    return split_rows(y, is_classes=goal.classes is not None, test_split=test_split, num_networks=num_networks,
+                      seed=seed, groups=groups, times=times)  # fmt: skip
+
+
+def _times(series: pd.Series) -> np.ndarray:
+    """Read the column that orders the rows: dates, or numbers."""
+    column = decide_columns(pd.DataFrame({"time": series}))[0]
+    if column.kind not in ("date", "number", "id", "boolean") or (column.kind == "id" and not _is_ordered(series)):
+        raise ValueError(
+            f"time= orders the rows by dates or numbers. Received: the column {str(series.name)!r} of kind "
+            f"{column.kind!r} ({column.reason})."
+        )
+    values = values_of(series, column)
+    if np.isnan(values).any():
+        raise ValueError(
+            f"time= orders the rows, and {str(series.name)!r} is missing in "
+            f"{count(int(np.isnan(values).sum()), 'row')}. Fill them, or drop those rows."
+        )
+    return values
+
+
+def _is_ordered(series: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(series.dtype) or is_dates(series)
+
+
+def _findings_of(
+    goal: Target, columns: Columns, rows: Mapping[str, np.ndarray], y: np.ndarray, table: pd.DataFrame
+) -> list[Finding]:
+    """Say what a user should know of the table, before the training."""
+    found = leaks(rows, columns, y if goal.classes is None else y.astype(int), is_classes=goal.classes is not None)
+    if goal.num_missing:
+        message = f"{count(goal.num_missing, 'row')} without a value of {goal.name!r} were left out."
+        found.append(Finding("missing_target", "info", message))
+    for column in columns.left_out:
+        if column.kind in ("id", "text", "constant"):
+            message = f"the column {column.name!r} is not learnt from: {column.reason}."
+            found.append(Finding(f"{column.kind}_column", "info", message, where=column.name))
+    for column in columns.learnt:
+        if "would fit too" in column.reason:
+            message = f"the dates of {column.name!r} can be read in two ways: {column.reason}."
+            found.append(Finding("ambiguous_dates", "warning", message, "write them as 2024-12-31", where=column.name))
+    same = _copies(rows, columns)
+    found += [
+        Finding("copied_column", "info", f"the columns {show_values(names)} hold the same values.", where=names[0])
+        for names in same
+    ]
+    return found
+
+
+def _copies(rows: Mapping[str, np.ndarray], columns: Columns) -> list[list[str]]:
+    """List the groups of columns with the same values in every row."""
+    groups: dict[int, list[str]] = {}
+    for column in columns.learnt:
+        groups.setdefault(hash(tuple(pd.util.hash_array(rows[column.name])[:2_000])), []).append(column.name)
+    found = []
+    for names in groups.values():
+        first = rows[names[0]]
+        equal = [other for other in names[1:] if rows[other].dtype == first.dtype
+                 and np.array_equal(rows[other], first, equal_nan=first.dtype == np.float64)]  # fmt: skip
+        if equal:
+            found.append([names[0], *equal])
+    return found
+
+
+def _of_curves(runs: Runs) -> list[Finding]:
+    """Say what the loss curves say, by their median while all of the networks were trained."""
+    curves = runs.history
+    shortest = min(run.epochs for run in runs)
+    median = {
+        name: np.median(values[:, :shortest], axis=0).tolist() for name, values in curves.items() if values.ndim == 2
+    }
+    return diagnose(median)
+
+
+def _of_comparison(comparison: Any) -> Finding:
+    """Say that something simpler does as well, or better."""
+    if comparison.is_justified:
+        return Finding("not_best", "info", comparison.sentence)
+    fix = (
+        "use the simpler model, or bring more rows and columns: networks are justified with many variables and a "
+        "non-linear relation"
+    )
+    return Finding("not_justified", "warning", comparison.sentence, fix)

@@ -1,0 +1,163 @@
+"""The part of the model that learns: several small networks, trained at once, behind the preprocessing."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from cheatsheet.head import Head
+from recipes.build import compile_head
+from recipes.seeds import seeded
+from recipes.tables.target import Target
+from recipes.training.data.prepare import prepare
+from recipes.training.engines.engine import Job, Plan
+from recipes.training.ensemble import ensemble_of
+from recipes.training.fit_many import train_jobs
+from recipes.training.runs import Runs
+
+# What one network may spend on its training, in multiplications; eight of the default size then take 50,000 rows about
+# a minute on two cores.
+BUDGET = 6e10
+MOST_EPOCHS, FEWEST_EPOCHS = 256, 6
+# Of the features of all folds together; beyond it all networks stop by the same rows, which are held once.
+MOST_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the networks are made and trained.
+
+    Attributes:
+        num_bins: Of the piecewise-linear code of a number, at most.
+        units: Of the hidden layers.
+        dropout: Behind each of them.
+        learning_rate: At its highest; it rises over the first twentieth of the steps and falls to 0 on a cosine.
+        weight_decay: Of AdamW.
+        batch_size: Rows a step.
+        epochs: At most; with the budget of rows that are seen.
+        patience: Epochs without a lower loss on the rows held out.
+    """
+
+    num_bins: int
+    units: tuple[int, ...]
+    dropout: float
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    patience: int
+
+
+def settings_for(num_rows: int, num_features: int, *, epochs: int | None = None) -> Settings:
+    """Choose the settings for so many rows and features; `epochs` is the most, where it was said."""
+    units = (128, 128) if num_rows < 3_000 else (256, 256)
+    batch_size = min(256, max(16, 2 ** round(math.log2(max(num_rows, 1) / 40 + 1))))
+    each = num_features * units[0] + units[0] * units[1]
+    by_budget = int(BUDGET / (each * num_rows))
+    most = epochs or max(FEWEST_EPOCHS, min(MOST_EPOCHS, by_budget))
+    return Settings(
+        num_bins=16, units=units, dropout=0.15, learning_rate=2e-3, weight_decay=0.02, batch_size=batch_size,
+        epochs=most, patience=max(8, most // 5),
+    )  # fmt: skip
+
+
+def build_core(
+    num_features: int, head: Head, y: np.ndarray, settings: Settings, *, num_rows: int, seed: int
+) -> keras.Sequential:
+    """Build one network from features to the target on its scale, whose first answer is the best constant."""
+    with seeded(seed):
+        layers: list[Any] = [keras.Input((num_features,))]
+        for units in settings.units:
+            layers.append(keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
+            if settings.dropout:
+                layers.append(keras.layers.Dropout(settings.dropout))
+        layers.append(keras.layers.Dense(head.units, activation=head.activation, name="head"))
+        model = keras.Sequential(layers)
+        steps = settings.epochs * -(-num_rows // settings.batch_size)
+        warm = max(1, steps // 20)
+        rate = keras.optimizers.schedules.CosineDecay(
+            settings.learning_rate * 0.05, max(1, steps - warm), alpha=0.0,
+            warmup_target=settings.learning_rate, warmup_steps=warm,
+        )  # fmt: skip
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+        compile_head(model, head, optimizer=optimizer)
+    kernel, _ = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel * 0.1, _best_constant(head, y)])
+    return model
+
+
+def _best_constant(head: Head, y: np.ndarray) -> np.ndarray:
+    """Give the bias of the head with which, before it learns, it says what is said best without looking."""
+    if head.task == "regression" and head.loss == "poisson":
+        return np.array([math.log(math.expm1(max(float(y.mean()), 1e-3)))])  # of the softplus
+    if head.task == "regression":
+        return np.array([float(y.mean())])
+    share = (np.bincount(y.astype(int), minlength=max(head.units, 2)) + 1) / (len(y) + max(head.units, 2))
+    return np.array([math.log(share[1] / share[0])]) if head.units == 1 else np.log(share)
+
+
+def train_cores(
+    features: np.ndarray,
+    y: np.ndarray,
+    head: Head,
+    held: Sequence[np.ndarray],
+    settings: Settings,
+    *,
+    seed: int,
+    verbose: str | int = 0,
+) -> Runs:
+    """Train a network for each part that is held out, all at once; each stops by its part.
+
+    Args:
+        features: Of all rows that are not tested on, `(n, features)` float32.
+        y: Targets on the scale that is learnt, `(n,)`.
+        head: The last layer.
+        held: Places of the rows that each network is stopped by.
+        settings: How.
+        seed: Of weights, orders and dropout.
+        verbose: 0 is silent.
+    """
+    jobs = []
+    known: dict[bytes, Any] = {}
+    for i, out in enumerate(held):
+        key = out.tobytes()
+        is_in = np.ones(len(y), bool)
+        is_in[out] = False
+        model = build_core(features.shape[1], head, y[is_in], settings, num_rows=int(is_in.sum()), seed=seed + i)
+        if key not in known:
+            known[key] = prepare(
+                model, features[is_in], y[is_in], validation_data=(features[out], y[out]), allow=_ALLOWED
+            )
+        plan = Plan(settings.epochs, settings.batch_size, True, seed + i, patience=settings.patience)
+        jobs.append(Job(model, known[key], plan))
+    return train_jobs(jobs, verbose=verbose)
+
+
+# Rules of the gate that look at a target as a user brings it; this one is encoded here, of parts that are dealt.
+_ALLOWED = ()
+
+
+def compose(
+    preprocessing: keras.Model, runs: Runs, target: Target, middle: float, spread: float, smear: float
+) -> keras.Model:
+    """Put preprocessing, networks and the target's own units together in one plain Keras model.
+
+    Args:
+        preprocessing: From columns to features.
+        runs: The trained networks, whose outputs are averaged.
+        target: What they were trained on.
+        middle: Of the numbers on the learnt scale, which was subtracted ...
+        spread: ... and this divided by.
+        smear: Mean of exp(residual) where the scale is logarithmic; with it the mean is given, not the median (Duan
+            1983, doi:10.1080/01621459.1983.10478017).
+    """
+    core = ensemble_of([run.model for run in runs])
+    outputs = core(preprocessing.outputs[0])
+    if target.loss == "mean_squared_error":
+        outputs = keras.layers.Rescaling(spread, middle, name="outputs")(outputs)
+        if target.scale == "log":
+            outputs = keras.ops.exp(outputs) * smear
+    return keras.Model(preprocessing.inputs, outputs, name=f"table_{target.task}")

@@ -1,0 +1,277 @@
+"""What fitting a table gives back."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cheatsheet.common.warn import warn_user
+from cheatsheet.common.words import count, did_you_mean, digits, show_values
+from cheatsheet.finding import DataError, Finding, unreadable
+from recipes.running.show import as_html
+from recipes.tables.columns.column import Columns
+from recipes.tables.columns.values import values_of
+from recipes.tables.network import Settings
+from recipes.tables.preprocessing import outputs_of
+from recipes.tables.reading.csv import Reading
+from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.scoring.comparison import Comparison
+from recipes.tables.scoring.scores import losses, score
+from recipes.tables.target import Target
+from recipes.training.evaluation import Evaluation
+from recipes.training.runs import Runs
+from recipes.training.scores import of_classes, of_numbers
+
+
+@dataclass(frozen=True)
+class TableSignature:
+    """What a table must be like to be predicted: how it is read, its columns, and what comes out.
+
+    Attributes:
+        reading: Separator, decimals, encoding.
+        columns: What each column is.
+        target: What is predicted.
+    """
+
+    reading: Reading
+    columns: Columns
+    target: Target
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """A network that was fitted to a table, and what it is worth.
+
+    Attributes:
+        model: A plain Keras model; one input `(n, 1)` for each learnt column, by `Column.input`: float64, or string.
+        signature: How tables are read, what each column is, what is predicted.
+        scores: The task's metric on the test rows, of the network and of each baseline, and on the rows that stopped
+            the training (`"validation"`).
+        comparison: The network beside the baselines.
+        findings: What was found in the table, in the comparison and in the loss curves, errors first.
+        history: The curves by name, one list for each network, NaN where it had stopped.
+        split: Which rows were for what, in words.
+        num_rows: `"rest"` that trained and stopped the training, and `"test"`.
+        settings: Of the networks.
+        seed: Of split, weights and orders.
+        seconds: Wall time from call to return.
+        test_true: Encoded targets of the test rows.
+        test_predicted: What the model says of them: probabilities `(n, classes)`, or numbers `(n,)`.
+        runs: The networks one by one; `None` in a run that was loaded.
+    """
+
+    model: keras.Model = field(repr=False)
+    signature: TableSignature
+    scores: dict[str, dict[str, float]]
+    comparison: Comparison
+    findings: list[Finding]
+    history: dict[str, list[list[float]]] = field(repr=False)
+    split: str
+    num_rows: dict[str, int]
+    settings: Settings
+    seed: int
+    seconds: float
+    test_true: np.ndarray = field(repr=False)
+    test_predicted: np.ndarray = field(repr=False)
+    runs: Runs | None = field(default=None, repr=False)
+
+    @property
+    def target(self) -> Target:
+        """What is predicted, with the evidence."""
+        return self.signature.target
+
+    @property
+    def task(self) -> str:
+        """`"regression"`, `"binary"` or `"multiclass"`."""
+        return self.target.task
+
+    @property
+    def columns(self) -> Columns:
+        """What each column is, and why; `print` shows a table."""
+        return self.signature.columns
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """The label of each class, in the order of the probabilities; `None` for numbers."""
+        return self.target.classes
+
+    @property
+    def verdict(self) -> str:
+        """Who won, and whether a network is justified here."""
+        return self.comparison.sentence
+
+    def predict(self, frame: Any) -> np.ndarray:
+        """Return what the model says of each row of a table: probabilities `(n, classes)`, or numbers `(n,)`.
+
+        Args:
+            frame: As for `fit_table`; the target need not be in it. Columns may come in any order.
+
+        Raises:
+            DataError: for a table that lacks a column; see `check`, whose warnings are given as warnings.
+        """
+        table = self._read(frame)
+        found = self._found(table)
+        errors = [one for one in found if one.severity == "error"]
+        if errors:
+            raise DataError(errors)
+        warnings = [one.message for one in found if one.severity == "warning"]
+        if warnings:
+            warn_user(" ".join(f"{text[0].upper()}{text[1:]}" for text in warnings))
+        return probabilities(self.target, outputs_of(self.model, self.columns, self._rows(table)))
+
+    def predict_labels(self, frame: Any) -> np.ndarray:
+        """Return the most probable class of each row, under its own name `(n,)`.
+
+        Raises:
+            ValueError: for a run whose target was numbers.
+            DataError: as `predict`.
+        """
+        if self.classes is None:
+            raise ValueError(f"{self.target.name!r} has no classes: it is numbers. Use predict.")
+        labels = np.array(self.classes, dtype=object if isinstance(self.classes[0], str) else None)
+        return labels[self.predict(frame).argmax(axis=1)]
+
+    def check(self, frame: Any) -> list[Finding]:
+        """Find what is other in a table than in the one that was trained on: columns, types, categories, gaps.
+
+        Errors are what `predict` refuses: columns that are missing, or hold nothing that can be read.
+        """
+        return self._found(self._read(frame))
+
+    def evaluate(self, frame: Any) -> Evaluation:
+        """Say what the model is worth on the rows of another table that have the target.
+
+        Returns:
+            A mapping: the metric of the comparison, then what one wants to know of the task; `print` shows the
+            confusion matrix too, and `plot()` draws it.
+
+        Raises:
+            DataError: as `predict`; for a table without a known value of the target.
+        """
+        table = self._read(frame)
+        require_column(table, self.target.name, "target")
+        true = self.target.encode(table[self.target.name])
+        known = ~np.isnan(true)
+        if not known.any():
+            raise unreadable(f"No row has a known value of the target {self.target.name!r}.")
+        table = table.loc[known].reset_index(drop=True)
+        return evaluation_of(self.target, true[known], self.predict(table))
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """What the model is worth on the test rows: the metric, and the tables of the task."""
+        return evaluation_of(self.target, self.test_true, self.test_predicted)
+
+    def plot(self) -> Any:
+        """Draw what the model is worth on the test rows; return the matplotlib Figure."""
+        return self.evaluation.plot()
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the run into a folder, from which `recipes.load(folder)` reads it in any process.
+
+        In it lie `model.keras`, which plain Keras loads and which takes raw columns, `table.json` with all decisions,
+        and `arrays.npz` with the curves and the predictions of the test rows. The table is not kept.
+
+        Raises:
+            FileExistsError: for a folder with other files in it, or with a saved run, unless `overwrite`.
+        """
+        from recipes.tables.save import save
+
+        save(self, folder, overwrite=overwrite)
+
+    def _read(self, frame: Any) -> pd.DataFrame:
+        return read_frame(frame, self.signature.reading)[0]
+
+    def _rows(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
+        return {column.name: values_of(table[column.name], column) for column in self.columns.learnt}
+
+    def _found(self, table: pd.DataFrame) -> list[Finding]:
+        known = {column.name for column in self.columns} | {self.target.name}
+        new = [name for name in table.columns if name not in known]
+        found = []
+        for column in self.columns.learnt:
+            if column.name not in table.columns:
+                message = f"the table lacks the column {column.name!r}, which the model was trained on."
+                fix = f"pass a table with it.{did_you_mean(column.name, new)}"
+                found.append(Finding("other_columns", "error", message, fix, where=column.name))
+        if not found and new:
+            message = f"the model does not know {count(len(new), 'column')}: {show_values(new)}."
+            found.append(Finding("new_columns", "info", message))
+        for column in self.columns.learnt:
+            if column.name in table.columns:
+                found += _differences(table[column.name], column)
+        return found
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} {digits(one)}" for name, one in self.scores["network"].items())
+        return (
+            f"<TableRun of {self.target.name!r}: {self.task}, {values} on {count(self.num_rows['test'], 'test row')}>"
+        )
+
+    def __str__(self) -> str:
+        learnt, left = len(self.columns.learnt), len(self.columns.left_out)
+        return "\n".join([
+            f"{self.target.name}: {self.target.evidence}",
+            f"{count(self.num_rows['rest'] + self.num_rows['test'], 'row')}, {count(learnt, 'column')} learnt from, "
+            f"{left} left out; {self.split}",
+            str(self.comparison),
+            *map(str, self.findings),
+        ])  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        scores = {name: ", ".join(f"{key} {digits(value)}" for key, value in values.items())
+                  for name, values in self.scores.items()}  # fmt: skip
+        facts = {"target": self.target.name, "task": self.target.evidence, "rows": self.split, **scores,
+                 "seconds": f"{self.seconds:.1f}"}  # fmt: skip
+        return as_html("TableRun", facts, self.findings) + self.columns._repr_html_()
+
+
+def probabilities(target: Target, outputs: np.ndarray) -> np.ndarray:
+    """Make of the model's outputs `(n, units)` probabilities `(n, classes)`, or numbers `(n,)`."""
+    outputs = np.asarray(outputs, np.float64)
+    if target.classes is None:
+        return outputs[:, 0]
+    return np.concatenate([1 - outputs, outputs], axis=1) if target.task == "binary" else outputs
+
+
+def evaluation_of(target: Target, true: np.ndarray, predicted: np.ndarray) -> Evaluation:
+    """Judge predictions in the words of the task."""
+    numbers = {target.metric: score(target.metric, true, losses(target.metric, true, predicted))}
+    if target.classes is None:
+        more, report = of_numbers(true[:, None], predicted[:, None], None)
+    else:
+        guess = predicted.argmax(axis=1)
+        numbers["accuracy"] = float((guess == true).mean())
+        is_binary = target.task == "binary"
+        scores = predicted[:, 1] if is_binary else predicted
+        more, report = of_classes(true.astype(int), scores, target.classes, None, 0.5 if is_binary else None)
+    return Evaluation({**numbers, **more}, {None: report}, len(true))
+
+
+def _differences(series: pd.Series, column: Any) -> list[Finding]:
+    """Say how a column of another table differs from the one that was trained on."""
+    values = values_of(series, column)
+    missing = int((values == "").sum() if column.kind == "category" else np.isnan(values).sum())
+    came = int(series.isna().sum())
+    found: list[Finding] = []
+    at = {"where": column.name}
+    if missing == len(values) and came < len(values):
+        message = (
+            f"no value of {column.name!r} can be read as a {column.kind} ({show_values(series.dropna().tolist(), 3)})."
+        )
+        return [Finding("other_type", "error", message, "pass it as in the training", **at)]
+    if missing and not column.num_missing:
+        middle = "an average category" if column.kind == "category" else "the median"
+        message = f"{column.name!r} is missing in {count(missing, 'row')}, and never was in the training: {middle} stands for it."
+        found.append(Finding("new_missing", "warning", message, **at))
+    if column.kind == "category" and not column.has_others:
+        new = sorted({*values} - {*column.categories, ""})
+        if new:
+            rows = int(np.isin(values.astype(str), new).sum())
+            where = f"({show_values(new)}), in {count(rows, 'row')}"
+            message = f"{column.name!r} has categories that the training lacked {where}."
+            found.append(Finding("new_categories", "warning", message, **at))
+    return found

@@ -1,0 +1,124 @@
+"""A fitted table in a folder: the model as Keras keeps it, the decisions as JSON, the curves as npz, and no pickle."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cheatsheet.finding import Finding
+from recipes.running.files import as_path, write_atomically
+from recipes.tables.columns.column import Column, Columns
+from recipes.tables.network import Settings
+from recipes.tables.reading.csv import Reading
+from recipes.tables.run import TableRun, TableSignature
+from recipes.tables.scoring.comparison import Comparison, Rival
+from recipes.tables.target import Target
+from recipes.training.judge import UntrustedFileError, judge_model
+from recipes.training.model_file import read_model, write_model
+from recipes.training.save import MOST_FACTS_BYTES, as_json, of_json, require_room, versions
+
+MODEL, ARRAYS, FACTS = "model.keras", "arrays.npz", "table.json"
+FORMAT = 1
+_PLAIN = ("scores", "split", "num_rows", "seed", "seconds")  # of a run, what stands in JSON as it is
+
+
+def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a run into a folder; see `TableRun.save`."""
+    target = as_path(folder, "A run is saved in a folder. Name it: run.save('diamonds').")
+    require_room(target, overwrite, FACTS)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / MODEL
+        write_model(run.model, path)
+        judge_model(path, {})
+        model = path.read_bytes()
+    buffer = io.BytesIO()
+    curves = {f"history/{name}": np.asarray(values, float) for name, values in run.history.items()}
+    np.savez(buffer, test_true=run.test_true, test_predicted=run.test_predicted, **curves)  # type: ignore[arg-type]
+    arrays = buffer.getvalue()
+    facts = {
+        "format": FORMAT,
+        "versions": versions(),
+        "sha256": {MODEL: hashlib.sha256(model).hexdigest(), ARRAYS: hashlib.sha256(arrays).hexdigest()},
+        "reading": as_json(run.signature.reading),
+        "columns": [as_json(column) for column in run.columns],
+        "target": as_json(run.target),
+        "comparison": as_json(run.comparison),
+        "settings": as_json(run.settings),
+        "findings": as_json(run.findings),
+        **{name: as_json_tree(getattr(run, name)) for name in _PLAIN},
+    }
+    text = json.dumps(facts, indent=1, allow_nan=False).encode()
+    target.mkdir(parents=True, exist_ok=True)
+    for name, content in ((MODEL, model), (ARRAYS, arrays), (FACTS, text)):  # what vouches for the others last
+        write_atomically(target / name, content)
+
+
+def as_json_tree(value: Any) -> Any:
+    """Put a tree of dicts and values in words of JSON."""
+    if isinstance(value, dict):
+        return {name: as_json_tree(part) for name, part in value.items()}
+    return as_json(value)
+
+
+def holds_table(folder: Path) -> bool:
+    """Say whether `save` wrote this folder."""
+    return (folder / FACTS).is_file()
+
+
+def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) -> TableRun:
+    """Read what `save` wrote, judged as `recipes.load` judges every file.
+
+    Raises:
+        FileNotFoundError: where a file is missing.
+        UntrustedFileError: for files that are damaged, or are no saved run.
+    """
+    file = folder / FACTS
+    try:
+        if file.stat().st_size > MOST_FACTS_BYTES:
+            raise ValueError(f"it has {file.stat().st_size:,} bytes")
+        facts = json.loads(file.read_bytes())
+        if facts["format"] > FORMAT:
+            raise ValueError(f"a newer version wrote it: {facts.get('versions')}")
+        digests = {name: str(facts["sha256"][name]) for name in (MODEL, ARRAYS)}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UntrustedFileError(f"{file} describes no fitted table ({type(error).__name__}: {error}).") from error
+    for name, digest in digests.items():
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder} lacks {name}, which belongs to the saved run.")
+        with (folder / name).open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != digest:
+                raise UntrustedFileError(f"{folder / name} is not the file that was saved with {file}, or is damaged.")
+    model = read_model(folder / MODEL, custom_objects)
+    try:
+        with np.load(folder / ARRAYS, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+        known = of_json(facts)
+        comparison = dict(known["comparison"])
+        rivals = tuple(Rival(**rival) for rival in comparison.pop("rivals"))
+        return TableRun(
+            model=model,
+            signature=TableSignature(
+                Reading(**known["reading"]),
+                Columns(Column(**column) for column in known["columns"]),
+                Target(**known["target"]),
+            ),
+            comparison=Comparison(rivals=rivals, **comparison),
+            findings=[Finding(**finding) for finding in known["findings"]],
+            history={
+                name.removeprefix("history/"): values.tolist()
+                for name, values in arrays.items()
+                if name.startswith("history/")
+            },
+            settings=Settings(**known["settings"]),
+            test_true=arrays["test_true"],
+            test_predicted=arrays["test_predicted"],
+            **{name: known[name] for name in _PLAIN},
+        )
+    except Exception as error:  # whatever else than a run may stand there
+        raise UntrustedFileError(f"{file} describes no fitted table ({type(error).__name__}: {error}).") from error

@@ -1,0 +1,189 @@
+"""The column to predict: which task it stands for and why, and its values as the network is trained on them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cheatsheet.common.words import count, show_values
+from cheatsheet.finding import unfit_target
+from cheatsheet.head import head
+from cheatsheet.table import canonical_loss
+from cheatsheet.targets import Inference, infer_task
+from recipes.tables.columns.column import Column
+from recipes.tables.columns.values import as_texts, is_dates, values_of
+from recipes.tables.reading.texts import decimal_in
+
+TASKS = ("regression", "binary", "multiclass")
+FEWEST_ROWS = 10
+# A positive target is learnt on a logarithmic scale where it is skewed, and its logarithm is less so by this factor.
+SKEWED, LESS_SKEWED = 1.0, 2.0
+NUMBERS_FROM = 20  # distinct numbers in text, from which they are quantities rather than classes
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes:
+        name: Of the column.
+        task: `"regression"`, `"binary"` or `"multiclass"`.
+        loss: Keras' name of the loss.
+        activation: Of the last layer.
+        evidence: What was seen, in words, with the task and what else it could be.
+        classes: Labels in the order of the outputs; `None` for numbers. Of two, the second is the positive one.
+        scale: `"log"` where the network is trained on the logarithm of the numbers, else `"identity"`.
+        num_missing: Rows without a value, which were dropped.
+        decimal: Of numbers in text; empty where they came as numbers.
+        marks: Words that stand for a missing value.
+    """
+
+    name: str
+    task: str
+    loss: str
+    activation: str
+    evidence: str
+    classes: tuple[Any, ...] | None = None
+    scale: str = "identity"
+    num_missing: int = 0
+    decimal: str = ""
+    marks: tuple[str, ...] = ()
+
+    @property
+    def is_counts(self) -> bool:
+        """Whether the numbers are counts, whose rate is predicted."""
+        return self.loss == "poisson"
+
+    @property
+    def metric(self) -> str:
+        """What models are compared by: `"log_loss"`, `"poisson_deviance"` or `"r2"`."""
+        if self.classes is not None:
+            return "log_loss"
+        return "poisson_deviance" if self.is_counts else "r2"
+
+    def encode(self, series: pd.Series) -> np.ndarray:
+        """Give the numbers, or the place of each row's class, `(n,)` float64; NaN where missing or no known class."""
+        if self.classes is None:
+            return values_of(series, Column(self.name, "number", "", decimal=self.decimal, marks=self.marks))
+        known = {_label_key(label): float(i) for i, label in enumerate(self.classes)}
+        return np.array([known.get(text, np.nan) for text in as_texts(series, self.marks)])
+
+
+def decide_target(
+    series: pd.Series, name: str, *, task: str | None = None, loss: str | None = None, decimal: str = "."
+) -> tuple[Target, np.ndarray]:
+    """Decide what a column stands for as a target.
+
+    Args:
+        series: Its values, of all rows.
+        name: Of the column.
+        task: `"regression"`, `"binary"` or `"multiclass"`; from the values when missing.
+        loss: `"poisson"` for counts; from the values when missing.
+        decimal: The decimal mark of the file.
+
+    Returns:
+        The decision, and the encoded values `(n,)`, NaN where missing.
+
+    Raises:
+        DataError: for a target that is missing in all rows, is constant, holds dates, names or single rows.
+        ValueError: for a task that tables are not fitted for.
+    """
+    if task is not None and task not in TASKS:
+        raise ValueError(f"fit_table fits the tasks {', '.join(TASKS)}. Received: task={task!r}.")
+    column = f"The target {name!r}"
+    if series.isna().all():
+        raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
+    if is_dates(series):
+        raise unfit_target(f"{column} holds dates.", "turn them into numbers first, such as days since a start")
+    values, mark, marks = _values(series, decimal)
+    there = np.array([value is not None for value in values])
+    known = np.array([value for value in values if value is not None])
+    if len(known) == 0:
+        raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
+    if len(known) < FEWEST_ROWS:
+        raise unfit_target(
+            f"The table has {count(len(known), 'row')} with a target, of {count(len(series), 'row')}. "
+            f"Expected at least {FEWEST_ROWS}, to train, validate and test on.",
+            "collect more",
+        )
+    if len(np.unique(known)) == 1:
+        raise unfit_target(
+            f"{column} holds a single value ({show_values(known)}) in {count(len(known), 'row')}, so there is nothing "
+            "to learn.",
+            "look where the rows were filtered",
+        )
+    found = _inferred(known, name, task, loss)
+    top = head(found.task, y=known, loss=found.loss)
+    if top.loss not in ("mean_squared_error", "poisson", "binary_crossentropy", "sparse_categorical_crossentropy"):
+        raise ValueError(f"fit_table trains counts with loss='poisson'. Received: loss={loss!r}. Leave it out.")
+    classes = None
+    if found.task != "regression":
+        classes = found.classes or tuple(np.unique(known).tolist())
+    target = Target(name, found.task, top.loss, top.activation, str(found), classes,
+                    num_missing=int((~there).sum()), decimal=mark, marks=marks)  # fmt: skip
+    return target, target.encode(series)
+
+
+def on_scale(target: Target, y: np.ndarray) -> Target:
+    """Decide on which scale these numbers, of the rows that train, are learnt."""
+    if target.loss != "mean_squared_error" or y.min() <= 0:
+        return target
+    skew, of_log = _skew(y), abs(_skew(np.log(y)))
+    if skew < SKEWED or of_log * LESS_SKEWED > skew:
+        return target
+    why = f"positive and skewed ({skew:.1f}, their logarithm {_skew(np.log(y)):.1f}), so learnt on a logarithmic scale"
+    return replace(target, scale="log", evidence=f"{target.evidence}; {why}")
+
+
+def _skew(y: np.ndarray) -> float:
+    spread = y.std()
+    return float((((y - y.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
+
+
+def _values(series: pd.Series, decimal: str) -> tuple[list[Any], str, tuple[str, ...]]:
+    """List plain values, `None` where missing; and how numbers in text were read."""
+    if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
+        return [_plain(value) for value in series.astype(object)], "", ()
+    there = series.dropna()
+    if len(there) and all(isinstance(value, bool | np.bool_) for value in there):
+        return [None if pd.isna(value) else bool(value) for value in series], "", ()
+    texts = as_texts(series)
+    words = sorted({*texts} - {""})
+    numbers = decimal_in(words, decimal)
+    if numbers is not None and len(words) >= NUMBERS_FROM:
+        column = Column("", "number", "", decimal=numbers[0], marks=numbers[1])
+        return [_plain(value) for value in values_of(series, column)], *numbers
+    return [text or None for text in texts], "", ()
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or value != value:
+        return None
+    if isinstance(value, float | np.floating) and not np.isfinite(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _label_key(label: Any) -> str:
+    return as_texts(pd.Series([label], dtype=object))[0]
+
+
+def _inferred(known: np.ndarray, name: str, task: str | None, loss: str | None) -> Inference:
+    if task is None and loss is None:
+        found = infer_task(known)
+        if found.task not in TASKS:
+            raise unfit_target(f"The target {name!r} looks like {found.task}.", "name a column with one value a row")
+        if found.classes is not None and len(found.classes) > len(known) / 2:
+            raise unfit_target(
+                f"The target {name!r} holds {count(len(found.classes), 'class').replace('classs', 'classes')} in "
+                f"{count(len(known), 'row')}: too few rows of each to learn from.",
+                "say task='regression' if they are quantities",
+            )
+        return found
+    if task is None:
+        task = "regression"
+    if loss is not None:
+        loss = canonical_loss(loss)
+    classes = None if task == "regression" else tuple(np.unique(known).tolist())
+    return Inference(task, None if classes is None else len(classes), "as asked", classes=classes, loss=loss)
