@@ -29,5 +29,9 @@ def count(number: int, noun: str) -> str:
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
     """Write ` Did you mean 'adam'?`, with a space before it, where one of the known words is close; else nothing."""
-    close = get_close_matches(str(word), [*known], n=1) or get_close_matches(str(word).lower(), [*known], n=1)
+    names = [*known]
+    lowered = {name.lower(): name for name in reversed(names)}
+    close = get_close_matches(str(word), names, n=1) or [
+        lowered[name] for name in get_close_matches(str(word).lower(), lowered, n=1)
+    ]
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -6,26 +6,20 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
-from cheatsheet.common.words import count, show_values
-from cheatsheet.finding import Finding, by_severity, unreadable
+from cheatsheet.finding import Finding, by_severity
 from cheatsheet.head import Head
 from recipes.diagnosis.diagnose import diagnose
 from recipes.tables.columns.column import Columns
-from recipes.tables.columns.kinds import decide_columns
-from recipes.tables.columns.leaks import leaks
-from recipes.tables.columns.values import as_texts, is_dates, values_of
 from recipes.tables.network import MOST_BYTES, Settings, compose, settings_for, train_cores
+from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import build_preprocessing, outputs_of
-from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.run import TableRun, TableSignature, probabilities
 from recipes.tables.scoring.baselines import NAMES, predictions_of
-from recipes.tables.scoring.comparison import NETWORK, compare
+from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.scores import losses, score
-from recipes.tables.split import Split, split_rows
-from recipes.tables.target import Target, decide_target, on_scale
+from recipes.tables.target import Target
 from recipes.training.runs import Runs
 
 NUM_BINS = 16
@@ -50,8 +44,8 @@ def fit_table(
     """Fit networks to a column of a table, and set them beside what one would otherwise use.
 
     The table is read, its target judged by `infer_task`, and each column given a kind with a reason. A share of the
-    rows is kept for the test. On the others several small networks are trained at once, each stopped by a part of the rows
-    that it does not see; their average, behind the preprocessing, is one plain Keras model that takes rows of the
+    rows is kept for the test. On the others several small networks are trained at once, each stopped by a part of the
+    rows that it does not see; their average, behind the preprocessing, is one plain Keras model that takes rows of the
     table. The best constant, a linear model and scikit-learn's histogram gradient boosting are fitted to the same rows
     and compared on the same test rows.
 
@@ -78,44 +72,32 @@ def fit_table(
         ValueError: for columns that are not there, and arguments that do not go together.
     """
     start = clock.perf_counter()
-    _require_arguments(
-        test_split=test_split, num_networks=num_networks, epochs=epochs, seed=seed, group=group, time=time
-    )
-    table, reading = read_frame(frame)
-    name = require_column(table, target, "target")
-    roles = _roles(table, name, group, time, drop)
-    goal, encoded = decide_target(table[name], name, task=task, loss=loss, decimal=reading.decimal)
-    has_target = ~np.isnan(encoded)
-    table, y = table.loc[has_target].reset_index(drop=True), encoded[has_target]
-    split = _split(table, y, goal, group, time, test_split, num_networks, seed)
-    goal = on_scale(goal, y[split.rest])
-    columns = decide_columns(table.iloc[split.rest].drop(columns=name), decimal=reading.decimal, roles=roles)
-    if not columns.learnt:
-        raise unreadable(f"No column is left to learn from.\n{columns!r}")
-    rows = {column.name: values_of(table[column.name], column) for column in columns.learnt}
-    rest, test = ({key: values[part] for key, values in rows.items()} for part in (split.rest, split.test))
-    found = _findings_of(goal, columns, rest, y[split.rest], table)
-    model, runs, settings, validation = fit_rows(columns, goal, rest, y[split.rest], split.held, epochs=epochs,
-                                                 seed=seed, verbose=verbose)  # fmt: skip
+    _require_arguments(num_networks=num_networks, epochs=epochs)
+    ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, test_split=test_split,
+                          num_parts=num_networks, seed=seed)  # fmt: skip
+    goal, columns, split = ready.target, ready.columns, ready.split
+    rest, test = ready.part(split.rest), ready.part(split.test)
+    y_rest, y_test = ready.y[split.rest], ready.y[split.test]
+    model, runs, settings, validation = fit_rows(columns, goal, rest, y_rest, split.held, epochs=epochs, seed=seed,
+                                                 verbose=verbose)  # fmt: skip
     predicted = probabilities(goal, outputs_of(model, columns, test))
-    others = {one: predictions_of(one, columns, goal, rest, y[split.rest], test, seed=seed) for one in NAMES}
-    comparison = compare(goal.metric, y[split.test], predicted, others, seed=seed)
+    others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
+    comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
     scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
-    if not comparison.is_justified or comparison.winner != NETWORK:
-        found.append(_of_comparison(comparison))
+    found = [*ready.findings, *_of_comparison(comparison), *_of_curves(runs)]
     return TableRun(
         model=model,
-        signature=TableSignature(reading, columns, goal),
+        signature=TableSignature(ready.reading, columns, goal),
         scores={key: {goal.metric: value} for key, value in scores.items()} | {"validation": {goal.metric: validation}},
         comparison=comparison,
-        findings=by_severity([*found, *_of_curves(runs)]),
+        findings=by_severity(found),
         history={key: values.tolist() for key, values in runs.history.items() if values.ndim == 2},
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
         settings=settings,
         seed=seed,
         seconds=clock.perf_counter() - start,
-        test_true=y[split.test],
+        test_true=y_test,
         test_predicted=predicted,
         runs=runs,
     )
@@ -196,100 +178,10 @@ def _out_of_fold(
     return smear, score(target.metric, y[seen], of_rows)
 
 
-def _require_arguments(
-    *, test_split: float, num_networks: int, epochs: int | None, seed: int, group: Any, time: Any
-) -> None:
-    if isinstance(test_split, bool) or not isinstance(test_split, int | float) or not 0 < test_split < 1:
-        raise ValueError(f"test_split is a share of the rows, 0 < test_split < 1. Received: test_split={test_split!r}.")
+def _require_arguments(*, num_networks: int, epochs: int | None) -> None:
     require_whole("num_networks", num_networks, 1)
-    require_whole("seed", seed, 0)
     if epochs is not None:
         require_whole("epochs", epochs, 1)
-    if group is not None and time is not None:
-        raise ValueError("group= and time= split the rows in two ways. Pass one of them, and the other in drop=.")
-
-
-def _roles(table: pd.DataFrame, target: str, group: Any, time: Any, drop: Sequence[str]) -> dict[str, str]:
-    """Say which columns have a part of their own, and find them."""
-    drop = [drop] if isinstance(drop, str) else [*drop]
-    roles = {require_column(table, name, "drop"): "dropped" for name in drop}
-    if group is not None:
-        roles[require_column(table, group, "group")] = "group"
-    if time is not None:
-        roles[require_column(table, time, "time")] = "time"
-    if target in roles:
-        raise ValueError(f"The target {target!r} cannot be the column of {roles[target]!r}, too.")
-    return roles
-
-
-def _split(
-    table: pd.DataFrame, y: np.ndarray, goal: Target, group: str | None, time: str | None, test_split: float,
-    num_networks: int, seed: int,
-) -> Split:  # fmt: skip
-    groups = None if group is None else as_texts(table[str(group)])
-    times = None if time is None else _times(table[str(time)])
-    return split_rows(y, is_classes=goal.classes is not None, test_split=test_split, num_networks=num_networks,
-                      seed=seed, groups=groups, times=times)  # fmt: skip
-
-
-def _times(series: pd.Series) -> np.ndarray:
-    """Read the column that orders the rows: dates, or numbers."""
-    column = decide_columns(pd.DataFrame({"time": series}))[0]
-    if column.kind not in ("date", "number", "id", "boolean") or (column.kind == "id" and not _is_ordered(series)):
-        raise ValueError(
-            f"time= orders the rows by dates or numbers. Received: the column {str(series.name)!r} of kind "
-            f"{column.kind!r} ({column.reason})."
-        )
-    values = values_of(series, column)
-    if np.isnan(values).any():
-        raise ValueError(
-            f"time= orders the rows, and {str(series.name)!r} is missing in "
-            f"{count(int(np.isnan(values).sum()), 'row')}. Fill them, or drop those rows."
-        )
-    return values
-
-
-def _is_ordered(series: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(series.dtype) or is_dates(series)
-
-
-def _findings_of(
-    goal: Target, columns: Columns, rows: Mapping[str, np.ndarray], y: np.ndarray, table: pd.DataFrame
-) -> list[Finding]:
-    """Say what a user should know of the table, before the training."""
-    found = leaks(rows, columns, y if goal.classes is None else y.astype(int), is_classes=goal.classes is not None)
-    if goal.num_missing:
-        message = f"{count(goal.num_missing, 'row')} without a value of {goal.name!r} were left out."
-        found.append(Finding("missing_target", "info", message))
-    for column in columns.left_out:
-        if column.kind in ("id", "text", "constant"):
-            message = f"the column {column.name!r} is not learnt from: {column.reason}."
-            found.append(Finding(f"{column.kind}_column", "info", message, where=column.name))
-    for column in columns.learnt:
-        if "would fit too" in column.reason:
-            message = f"the dates of {column.name!r} can be read in two ways: {column.reason}."
-            found.append(Finding("ambiguous_dates", "warning", message, "write them as 2024-12-31", where=column.name))
-    same = _copies(rows, columns)
-    found += [
-        Finding("copied_column", "info", f"the columns {show_values(names)} hold the same values.", where=names[0])
-        for names in same
-    ]
-    return found
-
-
-def _copies(rows: Mapping[str, np.ndarray], columns: Columns) -> list[list[str]]:
-    """List the groups of columns with the same values in every row."""
-    groups: dict[int, list[str]] = {}
-    for column in columns.learnt:
-        groups.setdefault(hash(tuple(pd.util.hash_array(rows[column.name])[:2_000])), []).append(column.name)
-    found = []
-    for names in groups.values():
-        first = rows[names[0]]
-        equal = [other for other in names[1:] if rows[other].dtype == first.dtype
-                 and np.array_equal(rows[other], first, equal_nan=first.dtype == np.float64)]  # fmt: skip
-        if equal:
-            found.append([names[0], *equal])
-    return found
 
 
 def _of_curves(runs: Runs) -> list[Finding]:
@@ -302,12 +194,13 @@ def _of_curves(runs: Runs) -> list[Finding]:
     return diagnose(median)
 
 
-def _of_comparison(comparison: Any) -> Finding:
-    """Say that something simpler does as well, or better."""
+def _of_comparison(comparison: Comparison) -> list[Finding]:
+    """Say that something simpler does as well, or that something else does better."""
     if comparison.is_justified:
-        return Finding("not_best", "info", comparison.sentence)
+        better = comparison.winner == NETWORK
+        return [] if better else [Finding("not_best", "info", comparison.sentence)]
     fix = (
         "use the simpler model, or bring more rows and columns: networks are justified with many variables and a "
         "non-linear relation"
     )
-    return Finding("not_justified", "warning", comparison.sentence, fix)
+    return [Finding("not_justified", "warning", comparison.sentence, fix)]

@@ -265,7 +265,8 @@ def _differences(series: pd.Series, column: Any) -> list[Finding]:
         return [Finding("other_type", "error", message, "pass it as in the training", **at)]
     if missing and not column.num_missing:
         middle = "an average category" if column.kind == "category" else "the median"
-        message = f"{column.name!r} is missing in {count(missing, 'row')}, and never was in the training: {middle} stands for it."
+        never = f"is missing in {count(missing, 'row')}, and never was in the training"
+        message = f"{column.name!r} {never}: {middle} stands for it."
         found.append(Finding("new_missing", "warning", message, **at))
     if column.kind == "category" and not column.has_others:
         new = sorted({*values} - {*column.categories, ""})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cheatsheet.common.words import count, show_values
+from cheatsheet.common.words import count, did_you_mean, show_values
 from cheatsheet.finding import unfit_target
 from cheatsheet.head import head
 from cheatsheet.table import canonical_loss
@@ -90,7 +90,9 @@ def decide_target(
         ValueError: for a task that tables are not fitted for.
     """
     if task is not None and task not in TASKS:
-        raise ValueError(f"fit_table fits the tasks {', '.join(TASKS)}. Received: task={task!r}.")
+        raise ValueError(
+            f"fit_table fits the tasks {', '.join(TASKS)}. Received: task={task!r}.{did_you_mean(task, TASKS)}"
+        )
     column = f"The target {name!r}"
     if series.isna().all():
         raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
@@ -109,7 +111,7 @@ def decide_target(
         )
     if len(np.unique(known)) == 1:
         raise unfit_target(
-            f"{column} holds a single value ({show_values(known)}) in {count(len(known), 'row')}, so there is nothing "
+            f"{column} holds a single value ({show_values(known[:1])}) in {count(len(known), 'row')}, so there is nothing "
             "to learn.",
             "look where the rows were filtered",
         )

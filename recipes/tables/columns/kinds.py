@@ -136,7 +136,7 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
 
 def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_rows: int, said: bool) -> Column:
     if len(words) == 0 or (len(words) == 1 and column.num_missing == 0):
-        what = f"always {words[0]!r}" if len(words) else "all values are missing"
+        what = f"always {str(words[0])!r}" if len(words) else "all values are missing"
         return replace(column, kind="constant", reason=what)
     there = int(frequencies.sum())
     if not said and there >= FEWEST_FOR_IDS and len(words) > MOSTLY_DISTINCT * there:

@@ -8,9 +8,8 @@ from cheatsheet.finding import Finding
 from recipes.tables.columns.column import Columns
 
 FEWEST_ROWS = 30  # below which a column tells the target by chance
-SHARE_TOLD = 0.999  # of the rows (classes), or of the variance (numbers)
+SHARE_TOLD = 0.99  # of the errors of the commonest class, or of the variance, that are gone
 ROWS_PER_VALUE = 5  # of a column whose values are taken for categories, on average
-LARGEST_CLASS = 0.99  # beyond which telling the target is no feat
 
 
 def leaks(rows: Mapping[str, np.ndarray], columns: Columns, target: np.ndarray, *, is_classes: bool) -> list[Finding]:
@@ -26,8 +25,6 @@ def leaks(rows: Mapping[str, np.ndarray], columns: Columns, target: np.ndarray, 
         A warning for each; they are learnt from all the same, since nobody but the user knows when they are written.
     """
     if len(target) < FEWEST_ROWS:
-        return []
-    if is_classes and np.bincount(target).max() > LARGEST_CLASS * len(target):
         return []
     found = []
     for column in columns.learnt:
@@ -57,7 +54,8 @@ def _told(values: np.ndarray, target: np.ndarray, is_classes: bool) -> float:
     if is_classes:
         table = np.zeros((num_values, int(target.max()) + 1))
         np.add.at(table, (codes, target), 1)
-        return float(table.max(axis=1).sum() / len(target))
+        errors = len(target) - table.max(axis=1).sum()
+        return 1 - float(errors / (len(target) - table.sum(axis=0).max()))
     rows = np.bincount(codes)
     means = np.bincount(codes, target) / rows
     total = float(((target - target.mean()) ** 2).sum())

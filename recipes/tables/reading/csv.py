@@ -161,9 +161,10 @@ def _require_whole_lines(path: Path, encoding: str, separator: str) -> tuple[lis
     lines = csv.reader(_lines(path, encoding), delimiter=separator, skipinitialspace=True)
     header: list[str] = []
     wrong: dict[int, tuple[int, int]] = {}  # line and number of lines, by number of fields
-    num_rows = 0
+    num_rows, ended = 0, 0
     try:
         for fields in lines:
+            line, ended = ended + 1, lines.line_num  # a field in quotation marks may go over several
             if not fields:
                 continue
             if not header:
@@ -171,8 +172,8 @@ def _require_whole_lines(path: Path, encoding: str, separator: str) -> tuple[lis
                 continue
             num_rows += 1
             if len(fields) != len(header):
-                line, times = wrong.get(len(fields), (lines.line_num, 0))
-                wrong[len(fields)] = (line, times + 1)
+                first, times = wrong.get(len(fields), (line, 0))
+                wrong[len(fields)] = (first, times + 1)
     except csv.Error as error:
         raise unreadable(f"{path.name}, line {lines.line_num}: {error}. Is a quotation mark left open?") from None
     if num_rows == 0:
@@ -180,10 +181,10 @@ def _require_whole_lines(path: Path, encoding: str, separator: str) -> tuple[lis
     rows_named = wrong.keys() == {len(header) + 1} and wrong[len(header) + 1][1] == num_rows
     if wrong and not rows_named:
         width, (line, _) = min(wrong.items(), key=lambda item: item[1][0])
-        total = sum(times for _, times in wrong.values())
+        others = sum(times for _, times in wrong.values()) - 1
+        also = f", as {'has' if others == 1 else 'have'} {count(others, 'other line')}" if others else ""
         raise unreadable(
-            f"{path.name}, line {line} has {count(width, 'field')}, and the header has {len(header)}"
-            f"{f'; so have {total - 1} other lines another number' if total > 1 else ''}. "
+            f"{path.name}, line {line} has {count(width, 'field')} where the header has {len(header)}{also}. "
             "Put text that holds the separator in quotation marks, and mend the lines."
         )
     for i, name in enumerate(header):

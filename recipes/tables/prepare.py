@@ -1,0 +1,170 @@
+"""A table that is read, split and understood: all that happens before something is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cheatsheet.common.arguments import require_whole
+from cheatsheet.common.words import count, show_values
+from cheatsheet.finding import Finding, unreadable
+from recipes.tables.columns.column import Columns
+from recipes.tables.columns.kinds import decide_columns
+from recipes.tables.columns.leaks import leaks
+from recipes.tables.columns.values import as_texts, is_dates, values_of
+from recipes.tables.reading.csv import Reading
+from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.split import Split, split_rows
+from recipes.tables.target import Target, decide_target, on_scale
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A table that is read, split and understood, before anything is trained.
+
+    Attributes:
+        reading: How it was read.
+        target: What is predicted.
+        columns: What each column is.
+        rows: Values of each learnt column, of all rows with a target.
+        y: Encoded targets of these.
+        split: Which rows are for what.
+        findings: What a user should know of it.
+    """
+
+    reading: Reading
+    target: Target
+    columns: Columns
+    rows: dict[str, np.ndarray]
+    y: np.ndarray
+    split: Split
+    findings: list[Finding]
+
+    def part(self, places: np.ndarray) -> dict[str, np.ndarray]:
+        """Give the values of the learnt columns in these rows."""
+        return {name: values[places] for name, values in self.rows.items()}
+
+
+def prepare_table(
+    frame: Any,
+    target: str,
+    *,
+    task: str | None = None,
+    loss: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    drop: Sequence[str] = (),
+    test_split: float = 0.2,
+    num_parts: int = 8,
+    seed: int = 0,
+) -> Prepared:
+    """Read a table, decide what its target and its columns are, and split its rows; the arguments are `fit_table`'s.
+
+    Args:
+        frame: The table.
+        target: Name of the column to predict.
+        task: Of the target.
+        loss: Of the target.
+        group: Column that keeps rows together.
+        time: Column that orders them.
+        drop: Columns not to learn from.
+        test_split: Share of the rows that are tested on.
+        num_parts: Of the other rows, each of which stops one network.
+        seed: Of the split.
+    """
+    if isinstance(test_split, bool) or not isinstance(test_split, int | float) or not 0 < test_split < 1:
+        raise ValueError(f"test_split is a share of the rows, 0 < test_split < 1. Received: test_split={test_split!r}.")
+    require_whole("seed", seed, 0)
+    if group is not None and time is not None:
+        raise ValueError("group= and time= split the rows in two ways. Pass one of them, and the other in drop=.")
+    table, reading = read_frame(frame)
+    name = require_column(table, target, "target")
+    roles = _roles(table, name, group, time, drop)
+    goal, encoded = decide_target(table[name], name, task=task, loss=loss, decimal=reading.decimal)
+    has_target = ~np.isnan(encoded)
+    table, y = table.loc[has_target].reset_index(drop=True), encoded[has_target]
+    split = split_rows(
+        y, is_classes=goal.classes is not None, test_split=test_split, num_networks=num_parts, seed=seed,
+        groups=None if group is None else as_texts(table[str(group)]),
+        times=None if time is None else _times(table[str(time)]),
+    )  # fmt: skip
+    goal = on_scale(goal, y[split.rest])
+    columns = decide_columns(table.iloc[split.rest].drop(columns=name), decimal=reading.decimal, roles=roles)
+    if not columns.learnt:
+        raise unreadable(f"No column is left to learn from:\n{columns!r}")
+    rows = {column.name: values_of(table[column.name], column) for column in columns.learnt}
+    known = {key: values[split.rest] for key, values in rows.items()}
+    return Prepared(reading, goal, columns, rows, y, split, _findings_of(goal, columns, known, y[split.rest]))
+
+
+def _roles(table: pd.DataFrame, target: str, group: Any, time: Any, drop: Sequence[str]) -> dict[str, str]:
+    """Say which columns have a part of their own, and find them."""
+    drop = [drop] if isinstance(drop, str) else [*drop]
+    roles = {require_column(table, name, "drop"): "dropped" for name in drop}
+    if group is not None:
+        roles[require_column(table, group, "group")] = "group"
+    if time is not None:
+        roles[require_column(table, time, "time")] = "time"
+    if target in roles:
+        raise ValueError(f"The target {target!r} cannot be the column of {roles[target]!r}, too.")
+    return roles
+
+
+def _times(series: pd.Series) -> np.ndarray:
+    """Read the column that orders the rows: dates, or numbers."""
+    column = decide_columns(pd.DataFrame({"time": series}))[0]
+    if column.kind not in ("date", "number", "id", "boolean") or (column.kind == "id" and not _is_ordered(series)):
+        raise ValueError(
+            f"time= orders the rows by dates or numbers. Received: the column {str(series.name)!r} of kind "
+            f"{column.kind!r} ({column.reason})."
+        )
+    values = values_of(series, column)
+    if np.isnan(values).any():
+        raise ValueError(
+            f"time= orders the rows, and {str(series.name)!r} is missing in "
+            f"{count(int(np.isnan(values).sum()), 'row')}. Fill them, or drop those rows."
+        )
+    return values
+
+
+def _is_ordered(series: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(series.dtype) or is_dates(series)
+
+
+def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray], y: np.ndarray) -> list[Finding]:
+    """Say what a user should know of the table, before the training."""
+    found = leaks(rows, columns, y if goal.classes is None else y.astype(int), is_classes=goal.classes is not None)
+    if goal.num_missing:
+        message = f"{count(goal.num_missing, 'row')} without a value of {goal.name!r} were left out."
+        found.append(Finding("missing_target", "info", message))
+    for column in columns.left_out:
+        if column.kind in ("id", "text", "constant"):
+            message = f"the column {column.name!r} is not learnt from: {column.reason}."
+            found.append(Finding(f"{column.kind}_column", "info", message, where=column.name))
+    for column in columns.learnt:
+        if "would fit too" in column.reason:
+            message = f"the dates of {column.name!r} can be read in two ways: {column.reason}."
+            found.append(Finding("ambiguous_dates", "warning", message, "write them as 2024-12-31", where=column.name))
+    same = _copies(rows, columns)
+    found += [
+        Finding("copied_column", "info", f"the columns {show_values(names)} hold the same values.", where=names[0])
+        for names in same
+    ]
+    return found
+
+
+def _copies(rows: Mapping[str, np.ndarray], columns: Columns) -> list[list[str]]:
+    """List the groups of columns with the same values in every row."""
+    groups: dict[int, list[str]] = {}
+    for column in columns.learnt:
+        groups.setdefault(hash(tuple(pd.util.hash_array(rows[column.name])[:2_000])), []).append(column.name)
+    found = []
+    for names in groups.values():
+        first = rows[names[0]]
+        equal = [other for other in names[1:] if rows[other].dtype == first.dtype
+                 and np.array_equal(rows[other], first, equal_nan=first.dtype == np.float64)]  # fmt: skip
+        if equal:
+            found.append([names[0], *equal])
+    return found
