@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recipes.plots.style import CHANCE, CURVES, LINE, POINTS, SQUARE, TRAIN, new_ax, new_figure
+from recipes.plots.style import CHANCE, CURVES, LINE, POINTS, SQUARE, TRAIN, frame, new_ax, new_figure
 
 MOST_NUMBERS = 12  # classes whose counts are written into the cells
 
@@ -93,7 +93,7 @@ def plot_recall(report: Any, ax: Axes | None = None) -> Axes:
         ax.set_yticks(places, [str(label)[:24] for label in report.classes])
     ax.invert_yaxis()
     ax.set(xlim=(0, 1))
-    _frame(ax, "share found, and share of the found that is right")
+    frame(ax, "share found, and share of the found that is right")
     _legend_below(ax)
     return ax
 
@@ -111,7 +111,7 @@ def plot_calibration(report: Any, ax: Axes | None = None) -> Axes:
     ax.errorbar(calibration.predicted, calibration.observed, 2 * calibration.error, fmt="o", color=TRAIN, capsize=2,
                 label="as it is, and twice its standard error")  # fmt: skip
     ax.set(xlabel="probability that is given", ylabel="how often it comes true", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    _frame(ax, "calibration")
+    frame(ax, "calibration")
     _legend_below(ax)
     return ax
 
@@ -129,13 +129,8 @@ def plot_predictions(report: Any, ax: Axes | None = None) -> Axes:
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     ax.plot(ends, ends, ":", color=CHANCE)
     ax.set(xlabel="true", ylabel="predicted")
-    _frame(ax, "predicted against true")
+    frame(ax, "predicted against true")
     return ax
-
-
-def _frame(ax: Axes, title: str) -> None:
-    ax.set_title(title, loc="left", fontsize=POINTS)
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _legend_below(ax: Axes) -> None:

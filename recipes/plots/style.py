@@ -51,3 +51,9 @@ def size_of(ax: Axes) -> tuple[float, float]:
         box = ax.get_position()
         share = box.width, box.height
     return width * share[0], height * share[1]
+
+
+def frame(ax: Axes, title: str) -> None:
+    """Write a title above the left end of an Axes, and leave its upper and right side open."""
+    ax.set_title(title, loc="left", fontsize=POINTS)
+    ax.spines[["top", "right"]].set_visible(False)

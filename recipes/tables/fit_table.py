@@ -1,7 +1,9 @@
 """From a table to a trained network beside its baselines: the way of the rows, from reading to the comparison."""
 
+import inspect
 import time as clock
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import keras
@@ -10,17 +12,18 @@ import numpy as np
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.head import Head
-from recipes.diagnosis.diagnose import diagnose
 from recipes.tables.columns.column import Columns
 from recipes.tables.network import MOST_BYTES, Settings, compose, settings_for, train_cores
 from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import build_preprocessing, outputs_of
-from recipes.tables.run import TableRun, TableSignature, probabilities
+from recipes.tables.run import TableRun, TableSignature, probabilities, verdict_on
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
+from recipes.tables.scoring.importance import permutation_importance
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
 from recipes.training.runs import Runs
+from recipes.training.save import versions
 
 NUM_BINS = 16
 
@@ -72,6 +75,8 @@ def fit_table(
         ValueError: for columns that are not there, and arguments that do not go together.
     """
     start = clock.perf_counter()
+    asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=[*drop], test_split=test_split,
+                   num_networks=num_networks, epochs=epochs, seed=seed)  # fmt: skip
     _require_arguments(num_networks=num_networks, epochs=epochs)
     ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, test_split=test_split,
                           num_parts=num_networks, seed=seed)  # fmt: skip
@@ -84,14 +89,19 @@ def fit_table(
     others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
     comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
     scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
-    found = [*ready.findings, *_of_comparison(comparison), *_of_curves(runs)]
+    importance = permutation_importance(
+        lambda rows: probabilities(goal, outputs_of(model, columns, rows)), test, y_test,
+        [column.name for column in columns.learnt], metric=goal.metric, seed=seed,
+    )  # fmt: skip
+    history = {key: values.tolist() for key, values in runs.history.items() if values.ndim == 2}
+    found = [*ready.findings, *_of_comparison(comparison), *verdict_on(history)]
     return TableRun(
         model=model,
         signature=TableSignature(ready.reading, columns, goal),
         scores={key: {goal.metric: value} for key, value in scores.items()} | {"validation": {goal.metric: validation}},
         comparison=comparison,
         findings=by_severity(found),
-        history={key: values.tolist() for key, values in runs.history.items() if values.ndim == 2},
+        history=history,
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
         settings=settings,
@@ -99,6 +109,9 @@ def fit_table(
         seconds=clock.perf_counter() - start,
         test_true=y_test,
         test_predicted=predicted,
+        importance=importance,
+        asked=asked,
+        versions=versions(),
         runs=runs,
     )
 
@@ -184,14 +197,11 @@ def _require_arguments(*, num_networks: int, epochs: int | None) -> None:
         require_whole("epochs", epochs, 1)
 
 
-def _of_curves(runs: Runs) -> list[Finding]:
-    """Say what the loss curves say, by their median while all of the networks were trained."""
-    curves = runs.history
-    shortest = min(run.epochs for run in runs)
-    median = {
-        name: np.median(values[:, :shortest], axis=0).tolist() for name, values in curves.items() if values.ndim == 2
-    }
-    return diagnose(median)
+def _asked(frame: Any, target: str, **others: Any) -> dict[str, Any]:
+    """List the arguments that were given: the path of the table, and what is not as it is by default."""
+    usual = {name: parameter.default for name, parameter in inspect.signature(fit_table).parameters.items()}
+    given = {name: value for name, value in others.items() if value != usual[name] and value != []}
+    return {**({"frame": str(frame)} if isinstance(frame, str | PathLike) else {}), "target": target, **given}
 
 
 def _of_comparison(comparison: Comparison) -> list[Finding]:

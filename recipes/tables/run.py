@@ -1,7 +1,9 @@
 """What fitting a table gives back."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +13,7 @@ import pandas as pd
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean, digits, show_values
 from cheatsheet.finding import DataError, Finding, unreadable
+from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
 from recipes.tables.columns.column import Columns
 from recipes.tables.columns.values import values_of
@@ -19,6 +22,7 @@ from recipes.tables.preprocessing import outputs_of
 from recipes.tables.reading.csv import Reading
 from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.scoring.comparison import Comparison
+from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
@@ -60,6 +64,9 @@ class TableRun:
         seconds: Wall time from call to return.
         test_true: Encoded targets of the test rows.
         test_predicted: What the model says of them: probabilities `(n, classes)`, or numbers `(n,)`.
+        importance: How much hangs on each column, on the test rows, the most important first.
+        asked: The arguments of the call, those that were given, by name; `frame` only where it was a path.
+        versions: Of the packages that it was made with, by name.
         runs: The networks one by one; `None` in a run that was loaded.
     """
 
@@ -76,6 +83,9 @@ class TableRun:
     seconds: float
     test_true: np.ndarray = field(repr=False)
     test_predicted: np.ndarray = field(repr=False)
+    importance: tuple[Importance, ...] = field(default=(), repr=False)
+    asked: dict[str, Any] = field(default_factory=dict, repr=False)
+    versions: dict[str, str] = field(default_factory=dict, repr=False)
     runs: Runs | None = field(default=None, repr=False)
 
     @property
@@ -165,9 +175,24 @@ class TableRun:
         """What the model is worth on the test rows: the metric, and the tables of the task."""
         return evaluation_of(self.target, self.test_true, self.test_predicted)
 
+    @property
+    def of_curves(self) -> list[Finding]:
+        """What the loss curves say, by their median while all of the networks were trained."""
+        return verdict_on(self.history)
+
     def plot(self) -> Any:
         """Draw what the model is worth on the test rows; return the matplotlib Figure."""
         return self.evaluation.plot()
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write all of it into one HTML file, with its figures, which opens without a network; return the path.
+
+        Args:
+            path: Such as `"report.html"`; a file that is there is replaced.
+        """
+        from recipes.plots.report import save_report
+
+        return save_report(self, path)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the run into a folder, from which `recipes.load(folder)` reads it in any process.
@@ -227,6 +252,36 @@ class TableRun:
         facts = {"target": self.target.name, "task": self.target.evidence, "rows": self.split, **scores,
                  "seconds": f"{self.seconds:.1f}"}  # fmt: skip
         return as_html("TableRun", facts, self.findings) + self.columns._repr_html_()
+
+
+def kept_on(history: Mapping[str, Sequence[Sequence[float]]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Let networks that have stopped count on with the weights that they kept, those of the lowest val_loss.
+
+    Args:
+        history: By name one list for each network, NaN where it had stopped.
+
+    Returns:
+        The curves by name, `(networks, epochs)`, and the epoch that each network kept, counted from 1.
+    """
+    curves = {name: np.asarray(values, float) for name, values in history.items()}
+    watched = curves["val_loss"]
+    best = np.argmin(np.where(np.isnan(watched), np.inf, watched), axis=1)
+    for name, values in curves.items():
+        of_best = values[np.arange(len(values)), best]
+        ends = np.arange(values.shape[1]) >= (~np.isnan(watched)).sum(axis=1)[:, None]
+        curves[name] = np.where(ends, of_best[:, None], values)
+    return curves, best + 1
+
+
+def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding]:
+    """Judge the median of several networks' curves, each of which kept the weights of its best epoch.
+
+    Args:
+        history: By name one list for each network, NaN where it had stopped.
+    """
+    curves, kept = kept_on(history)
+    median = {name: np.median(values, axis=0).tolist() for name, values in curves.items()}
+    return diagnose(median, kept=round(float(np.median(kept))))
 
 
 def probabilities(target: Target, outputs: np.ndarray) -> np.ndarray:

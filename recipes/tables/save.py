@@ -18,6 +18,7 @@ from recipes.tables.network import Settings
 from recipes.tables.reading.csv import Reading
 from recipes.tables.run import TableRun, TableSignature
 from recipes.tables.scoring.comparison import Comparison, Rival
+from recipes.tables.scoring.importance import Importance
 from recipes.tables.target import Target
 from recipes.training.judge import UntrustedFileError, judge_model
 from recipes.training.model_file import read_model, write_model
@@ -25,7 +26,7 @@ from recipes.training.save import MOST_FACTS_BYTES, as_json, of_json, require_ro
 
 MODEL, ARRAYS, FACTS = "model.keras", "arrays.npz", "table.json"
 FORMAT = 1
-_PLAIN = ("scores", "split", "num_rows", "seed", "seconds")  # of a run, what stands in JSON as it is
+_PLAIN = ("scores", "split", "num_rows", "seed", "seconds", "asked")  # of a run, what stands in JSON as it is
 
 
 def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -43,12 +44,13 @@ def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = Fal
     arrays = buffer.getvalue()
     facts = {
         "format": FORMAT,
-        "versions": versions(),
+        "versions": run.versions or versions(),
         "sha256": {MODEL: hashlib.sha256(model).hexdigest(), ARRAYS: hashlib.sha256(arrays).hexdigest()},
         "reading": as_json(run.signature.reading),
         "columns": [as_json(column) for column in run.columns],
         "target": as_json(run.target),
         "comparison": as_json(run.comparison),
+        "importance": [as_json(one) for one in run.importance],
         "settings": as_json(run.settings),
         "findings": as_json(run.findings),
         **{name: as_json_tree(getattr(run, name)) for name in _PLAIN},
@@ -115,6 +117,8 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
                 for name, values in arrays.items()
                 if name.startswith("history/")
             },
+            importance=tuple(Importance(**one) for one in known["importance"]),
+            versions=known["versions"],
             settings=Settings(**known["settings"]),
             test_true=arrays["test_true"],
             test_predicted=arrays["test_predicted"],

@@ -105,7 +105,7 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
             return replace(column, kind="id", reason=f"{why}: not to be learnt from")
     if set(distinct.tolist()) <= {0.0, 1.0}:
         return replace(column, kind="boolean", reason=_with_missing("0 or 1", column))
-    what = f"{column.reason} {distinct[0]:.4g} to {distinct[-1]:.4g}"
+    what = f"{column.reason} {_short(distinct[0])} to {_short(distinct[-1])}"
     return replace(column, reason=_with_missing(what, column))
 
 
@@ -171,6 +171,10 @@ def _counted(column: Column, series: pd.Series) -> Column:
 
 def _with_missing(what: str, column: Column) -> str:
     return f"{what}, {column.num_missing:,} missing" if column.num_missing else what
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _is_id_name(name: str) -> bool:
