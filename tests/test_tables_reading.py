@@ -41,8 +41,8 @@ ONE_WORD = "a,b,y\n" + "1,x,2\n" * 12
         (HEADER_ALONE, "data.csv has a header ('a', 'b') and no rows."),
         ("a,b,y\n1,2,3\n1,2,3,4\n1,2,3\n", "data.csv, line 3 has 4 fields where the header has 3. Put text that holds "
          "the separator in quotation marks, and mend the lines."),
-        ("a,b,y\n1,2,3\n1,2\n1\n", "data.csv, line 3 has 2 fields where the header has 3, as has 1 other line. Put text "
-         "that holds the separator in quotation marks, and mend the lines."),
+        ("a,b,y\n1,2,3\n1,2\n1\n", "data.csv, line 3 has 2 fields where the header has 3, as has 1 other line. Put "
+         "text that holds the separator in quotation marks, and mend the lines."),
         ("a,b,a,y\n1,2,3,4\n", "data.csv names 1 column more than once: 'a'. Give each column a name of its own."),
         ('a,b,y\n1,"2,3\n4,5,6\n', "data.csv, line 2 has 2 fields where the header has 3. Put text that holds the "
          "separator in quotation marks, and mend the lines."),
@@ -108,8 +108,8 @@ def test_an_array_has_no_names():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"task": "binari"}, "fit_table fits the tasks regression, binary, multiclass. Received: task='binari'. Did you mean "
-         "'binary'?"),
+        ({"task": "binari"}, "fit_table fits the tasks regression, binary, multiclass. Received: task='binari'. "
+         "Did you mean 'binary'?"),
         ({"drop": ["b"]}, "There is no column 'b' for drop=. The table has 'a', 'g', 'y'."),
         ({"group": "g"}, "group= keeps the rows of a group together, and there are 2 groups. Expected at least 3: one "
          "to train, one to stop by, one to test."),

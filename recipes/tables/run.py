@@ -219,8 +219,9 @@ class TableRun:
         found = []
         for column in self.columns.learnt:
             if column.name not in table.columns:
-                message = f"the table lacks the column {column.name!r}, which the model was trained on."
-                fix = f"pass a table with it.{did_you_mean(column.name, new)}"
+                near = did_you_mean(column.name, new)
+                message = f"the table lacks the column {column.name!r}, which the model was trained on.{near}"
+                fix = "pass a table with it"
                 found.append(Finding("other_columns", "error", message, fix, where=column.name))
         if not found and new:
             message = f"the model does not know {count(len(new), 'column')}: {show_values(new)}."

@@ -111,8 +111,8 @@ def decide_target(
         )
     if len(np.unique(known)) == 1:
         raise unfit_target(
-            f"{column} holds a single value ({show_values(known[:1])}) in {count(len(known), 'row')}, so there is nothing "
-            "to learn.",
+            f"{column} holds a single value ({show_values(known[:1])}) in {count(len(known), 'row')}, "
+            "so there is nothing to learn.",
             "look where the rows were filtered",
         )
     found = _inferred(known, name, task, loss)

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from recipes.tables.columns.column import Columns
 from recipes.tables.target import Target
 
+ONE_THREAD_BELOW = 200_000  # values of a table
 NAMES = ("constant", "linear", "boosting")
 Rows = Mapping[str, np.ndarray]
 
@@ -41,7 +43,8 @@ def predictions_of(
     model = (_linear if name == "linear" else _boosting)(columns, target, seed)
     of_fit, of_others = _frame(columns, rows), _frame(columns, others)
     labels = y if target.classes is None else y.astype(int)
-    with warnings.catch_warnings(action="ignore"):  # of columns that are all missing, categories that are new
+    few = len(y) * len(columns.learnt) < ONE_THREAD_BELOW  # for which starting threads takes longer than the work
+    with warnings.catch_warnings(action="ignore"), threadpool_limits(1 if few else None):
         model.fit(of_fit, labels)
         if target.classes is None:
             return np.asarray(model.predict(of_others), float)
