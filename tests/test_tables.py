@@ -33,7 +33,8 @@ def ward(num_rows=160, seed=0):
     frame = pd.DataFrame({
         "id": np.arange(num_rows) + 1, "age": age, "ward": ward,
         "admitted": pd.date_range("2023-01-01", periods=num_rows),
-        "smoker": rng.random(num_rows) < 0.3, "dose": [f"{value:.1f}".replace(".", ",") for value in rng.random(num_rows) * 9],
+        "smoker": rng.random(num_rows) < 0.3,
+        "dose": [f"{value:.1f}".replace(".", ",") for value in rng.random(num_rows) * 9],
         "note": [f"seen by doctor number {i} today" for i in range(num_rows)],
         "weeks/2": rng.integers(0, 9, num_rows),
         "outcome": np.where(ill > 6, "ill", "well"),
