@@ -289,7 +289,7 @@ def test_counts_are_given_as_rates():
 def test_the_test_rows_decide_nothing():
     """Other values in the test rows leave model and decisions as they are, to the bit: so a run repeats by its seed."""
     frame = ward(100)
-    split = prepare_table(frame, "outcome", num_parts=2).split
+    split = prepare_table(frame, "outcome", num_networks=2).split
     other = frame.copy()
     other.loc[split.test, "age"] = 1e6
     other.loc[split.test, "ward"] = "elsewhere"

@@ -75,7 +75,7 @@ def fit_table(
     start = clock.perf_counter()
     _require_arguments(num_networks=num_networks, epochs=epochs)
     ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, test_split=test_split,
-                          num_parts=num_networks, seed=seed)  # fmt: skip
+                          num_networks=num_networks, seed=seed)  # fmt: skip
     goal, columns, split = ready.target, ready.columns, ready.split
     rest, test = ready.part(split.rest), ready.part(split.test)
     y_rest, y_test = ready.y[split.rest], ready.y[split.test]

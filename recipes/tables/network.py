@@ -21,7 +21,9 @@ from recipes.training.runs import Runs
 # What one network may spend on its training, in multiplications; eight of the default size then take 50,000 rows about
 # a minute on two cores.
 BUDGET = 6e10
-MOST_EPOCHS, FEWEST_EPOCHS = 256, 6
+MOST_EPOCHS, FEWEST_EPOCHS = 200, 6
+# Below which dropout and decay are strong: chosen by the rows held out of OJ, Hitters and attrition (docs/tables.md).
+FEW_ROWS = 10_000
 # Of the features of all folds together; beyond it all networks stop by the same rows, which are held once, and if that
 # is still too much, a sample of the rows trains. The engine holds them three times: as they are, parted, as a constant.
 MOST_BYTES = 2**29
@@ -59,9 +61,10 @@ def settings_for(num_rows: int, num_features: int, *, epochs: int | None = None)
     each = num_features * units[0] + units[0] * units[1]
     by_budget = int(BUDGET / (each * num_rows))
     most = epochs or max(FEWEST_EPOCHS, min(MOST_EPOCHS, by_budget))
+    few = num_rows < FEW_ROWS
     return Settings(
-        num_bins=16, units=units, dropout=0.15, learning_rate=2e-3, weight_decay=0.02, batch_size=batch_size,
-        epochs=most, patience=max(8, most // 5),
+        num_bins=16, units=units, dropout=0.3 if few else 0.1, learning_rate=2e-3, weight_decay=1.0 if few else 0.1,
+        batch_size=batch_size, epochs=most, patience=max(8, most // 6),
     )  # fmt: skip
 
 
