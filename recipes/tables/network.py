@@ -78,7 +78,12 @@ def build_core(
             layers.append(keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
             if settings.dropout:
                 layers.append(keras.layers.Dropout(settings.dropout))
-        layers.append(keras.layers.Dense(head.units, activation=head.activation, name="head"))
+        layers.append(keras.layers.Dense(head.units, name="head"))
+        constant = _best_constant(head, y)
+        if constant.any():  # outside the variables, so that the decay does not pull it to 0
+            layers.append(keras.layers.Rescaling(1.0, constant.tolist(), name="constant"))
+        if head.activation != "linear":
+            layers.append(keras.layers.Activation(head.activation))
         model = keras.Sequential(layers)
         steps = settings.epochs * -(-num_rows // settings.batch_size)
         warm = max(1, steps // 20)
@@ -88,17 +93,18 @@ def build_core(
         )  # fmt: skip
         optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
         compile_head(model, head, optimizer=optimizer)
-    kernel, _ = model.layers[-1].get_weights()
-    model.layers[-1].set_weights([kernel * 0.1, _best_constant(head, y)])
+    last = model.get_layer("head")
+    kernel, bias = last.get_weights()
+    last.set_weights([kernel * 0.1, bias])
     return model
 
 
 def _best_constant(head: Head, y: np.ndarray) -> np.ndarray:
-    """Give the bias of the head with which, before it learns, it says what is said best without looking."""
+    """Give what the head adds so that, before it learns, it says what is said best without looking."""
     if head.task == "regression" and head.loss == "poisson":
         return np.array([math.log(math.expm1(max(float(y.mean()), 1e-3)))])  # of the softplus
-    if head.task == "regression":
-        return np.array([float(y.mean())])
+    if head.task == "regression":  # which is standardised
+        return np.zeros(1)
     share = (np.bincount(y.astype(int), minlength=max(head.units, 2)) + 1) / (len(y) + max(head.units, 2))
     return np.array([math.log(share[1] / share[0])]) if head.units == 1 else np.log(share)
 
@@ -132,16 +138,10 @@ def train_cores(
         is_in[out] = False
         model = build_core(features.shape[1], head, y[is_in], settings, num_rows=int(is_in.sum()), seed=seed + i)
         if key not in known:
-            known[key] = prepare(
-                model, features[is_in], y[is_in], validation_data=(features[out], y[out]), allow=_ALLOWED
-            )
+            known[key] = prepare(model, features[is_in], y[is_in], validation_data=(features[out], y[out]))
         plan = Plan(settings.epochs, settings.batch_size, True, seed + i, patience=settings.patience)
         jobs.append(Job(model, known[key], plan))
     return train_jobs(jobs, verbose=verbose)
-
-
-# Rules of the gate that look at a target as a user brings it; this one is encoded here, of parts that are dealt.
-_ALLOWED = ()
 
 
 def compose(
