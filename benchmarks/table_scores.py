@@ -109,7 +109,7 @@ def inner(name: str, variants: dict[str, dict[str, Any]]) -> dict[str, Any]:
     for variant, change in variants.items():
         bins = change.get("num_bins", 16)
         features = outputs_of(build_preprocessing(ready.columns, rest, num_bins=bins), ready.columns, rest).shape[1]
-        settings: Settings = replace(settings_for(len(y), features), **change)
+        settings: Settings = replace(settings_for(len(y), features, loss=ready.target.loss), **change)
         start = time.perf_counter()
         fitted = fit_rows(ready.columns, ready.target, rest, y, ready.split.held, settings=settings)
         seconds = round(time.perf_counter() - start, 1)

@@ -163,7 +163,7 @@ def fit_rows(
         rows, y = {name: values[drawn] for name, values in rows.items()}, y[drawn]
         held = [np.flatnonzero(np.isin(drawn, held[0]))] * len(held)
     features = outputs_of(preprocessing, columns, rows)
-    settings = settings or settings_for(len(y), features.shape[1], epochs=epochs)
+    settings = settings or settings_for(len(y), features.shape[1], loss=target.loss, epochs=epochs)
     learnt, middle, spread = _on_learnt_scale(target, y)
     units = len(target.classes) if target.task == "multiclass" and target.classes else 1
     head = Head(units, target.activation, target.loss, (), target.task)

@@ -22,8 +22,8 @@ from recipes.training.runs import Runs
 # a minute on two cores.
 BUDGET = 6e10
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 6
-# Below which dropout and decay are strong: chosen by the rows held out of OJ, Hitters and attrition (docs/tables.md).
-FEW_ROWS = 10_000
+# Below which dropout and decay are strong: chosen by the rows held out of five tables (docs/tables.md).
+FEW_ROWS, FEW_NUMBERS = 10_000, 1_000
 # Of the features of all folds together; beyond it all networks stop by the same rows, which are held once, and if that
 # is still too much, a sample of the rows trains. The engine holds them three times: as they are, parted, as a constant.
 MOST_BYTES = 2**29
@@ -54,17 +54,25 @@ class Settings:
     patience: int
 
 
-def settings_for(num_rows: int, num_features: int, *, epochs: int | None = None) -> Settings:
-    """Choose the settings for so many rows and features; `epochs` is the most, where it was said."""
+def settings_for(num_rows: int, num_features: int, *, loss: str, epochs: int | None = None) -> Settings:
+    """Choose the settings for so many rows and features.
+
+    Args:
+        num_rows: That are not tested on.
+        num_features: Of the preprocessing.
+        loss: Keras' name of it; numbers under squared errors take less dropout and decay than classes and counts.
+        epochs: At most, where it was said.
+    """
     units = (128, 128) if num_rows < 3_000 else (256, 256)
     batch_size = min(256, max(16, 2 ** round(math.log2(max(num_rows, 1) / 40 + 1))))
     each = num_features * units[0] + units[0] * units[1]
     by_budget = int(BUDGET / (each * num_rows))
     most = epochs or max(FEWEST_EPOCHS, min(MOST_EPOCHS, by_budget))
-    few = num_rows < FEW_ROWS
+    few = num_rows < (FEW_NUMBERS if loss == "mean_squared_error" else FEW_ROWS)
+    dropout, decay = (0.3, 1.0) if few else (0.15, 0.3) if num_rows < FEW_ROWS else (0.1, 0.1)
     return Settings(
-        num_bins=16, units=units, dropout=0.3 if few else 0.1, learning_rate=2e-3, weight_decay=1.0 if few else 0.1,
-        batch_size=batch_size, epochs=most, patience=max(8, most // 6),
+        num_bins=16, units=units, dropout=dropout, learning_rate=2e-3, weight_decay=decay, batch_size=batch_size,
+        epochs=most, patience=max(8, most // 6),
     )  # fmt: skip
 
 
