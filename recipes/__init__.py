@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from recipes.running.programs import clear_programs as clear_programs
     from recipes.training.audit import audit as audit
     from recipes.training.cross_validate import cross_validate as cross_validate
+    from recipes.training.export import export as export
     from recipes.training.fit import fit as fit
     from recipes.training.fit_many import fit_many as fit_many
     from recipes.training.run import Run as Run
@@ -40,6 +41,7 @@ _HOME = {
     "clear_programs": "recipes.running.programs",
     "cross_validate": "recipes.training.cross_validate",
     "diagnose": "recipes.diagnosis.diagnose",
+    "export": "recipes.training.export",
     "fit": "recipes.training.fit",
     "fit_many": "recipes.training.fit_many",
     "grok": "recipes.grokking.grok",

@@ -17,7 +17,7 @@ ORDER = {
     ],
     "recipes": [
         "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
-        "training", "grokking", "tuning", "lecture", "plots", "cli", "__main__",
+        "training", "grokking", "tuning", "lecture", "sklearn", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
 # The same for the rooms within a room; the modules beside them may be on either side.
@@ -135,8 +135,8 @@ def test_public_names_of_recipes_all_load():
 
     assert set(recipes.__all__) == {
         "DataError", "GrokRun", "OtherSearchError", "Run", "Runs", "Search", "audit", "build_autoencoder",
-        "build_model", "clear_programs", "cross_validate", "diagnose", "fit", "fit_many", "grok", "load", "load_data",
-        "tune",
+        "build_model", "clear_programs", "cross_validate", "diagnose", "export", "fit", "fit_many", "grok", "load",
+        "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

@@ -172,7 +172,7 @@ def _judge_values(config: Any) -> None:
             pending += list(value.items())
             unrolls = unrolls or value.get("unroll") is True
         elif isinstance(value, list):
-            pending += [(key, part) for part in value]
+            pending += [("" if key in _READS_FILES else key, part) for part in value]  # words, listed, are no path
         elif isinstance(value, str) and key in _READS_FILES:
             raise UntrustedFileError(f"{key}={value[:80]!r} in it would have another file read")
         elif isinstance(value, str) and key == "name" and (len(value) > MOST_NAME or not value.isprintable()):
