@@ -74,6 +74,7 @@ def test_plain_keras_reads_a_run(run, tmp_path):
     assert said.classes == run.classes
 
 
+@pytest.mark.slow
 def test_tensorflow_alone_reads_a_saved_model(run, tmp_path):
     run.export(tmp_path / "wards")
     np.save(tmp_path / "x.npy", X[:5])
