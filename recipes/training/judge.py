@@ -172,7 +172,8 @@ def _judge_values(config: Any) -> None:
             pending += list(value.items())
             unrolls = unrolls or value.get("unroll") is True
         elif isinstance(value, list):
-            pending += [("" if key in _READS_FILES else key, part) for part in value]  # words, listed, are no path
+            inner = "" if key == "vocabulary" else key  # a list of words, not a path to a file of them
+            pending += [(inner, part) for part in value]
         elif isinstance(value, str) and key in _READS_FILES:
             raise UntrustedFileError(f"{key}={value[:80]!r} in it would have another file read")
         elif isinstance(value, str) and key == "name" and (len(value) > MOST_NAME or not value.isprintable()):
