@@ -53,8 +53,9 @@ def fit_many(
 ) -> Runs:
     """Train many compiled models on the same rows, as `fit` would train each, at the price of a few.
 
-    Networks that are alike but for their numbers, hidden widths, dropout, rates, epochs and seeds are stacked and
-    trained in one program; others go through `fit`'s own engines one after another, and `Runs.how` says which and why.
+    Networks that are alike but for their numbers, hidden widths and layers, activations, dropout, optimizers, rates,
+    batch sizes, epochs and seeds are stacked and trained in few programs; others go through `fit`'s own engines one
+    after another, and `Runs.how` says which and why.
     Each model ends as `fit(models[k], x, y, seed=seed[k], ...)` would have left it, up to the rounding of sums that are
     taken in another order; with dropout, as that run under XLA.
 
@@ -143,7 +144,7 @@ def train_jobs(
             try:
                 if together.network is not None:
                     outcomes = train(mine, together.network)
-                    used = [EngineUsed(NAME, outcome.how, "networks that are alike") for outcome in outcomes]
+                    used = [EngineUsed(NAME, outcome.how, together.why) for outcome in outcomes]
                 else:
                     chosen, why = choose(engine, mine[0].model, mine[0].data.arrays)
                     outcomes = chosen.train(mine)

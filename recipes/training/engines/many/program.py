@@ -4,17 +4,18 @@ Everything is an argument and a result; no variable is read or written. So a pro
 equal `Plan`s of networks is the same program, whatever it was made for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from recipes.training.engines.many.common import Choice
 from recipes.training.engines.many.layers import LAYERS, Held
-from recipes.training.engines.many.network import Measured, Network
+from recipes.training.engines.many.network import Measured, Network, Part
 from recipes.training.engines.many.optimizers import OPTIMIZERS, clipped
-from recipes.training.engines.many.stack import shapes_of
+from recipes.training.engines.many.stack import num_moments, shapes_of
 from recipes.training.engines.tensorflow.steps import Compiled
 
 MOST_ROWS_AT_ONCE = 1_024  # of a validation, for each network
@@ -27,8 +28,8 @@ class Shape:
     Attributes:
         network: What the networks have in common.
         num_networks: K; `None` for any, which only the plain graph can.
-        batch_size: Rows a step.
-        num_steps: Steps an epoch of the network with most.
+        batch_size: Rows a step; with `in_parts`, rows a part of a step, which divides all batch sizes.
+        num_steps: Steps, or parts, an epoch of the network with most.
         num_held: Validation rows of the network with most; 0 for no validation.
         ragged: Whether some batches are not full.
         uneven: Whether some networks have fewer steps an epoch.
@@ -36,6 +37,7 @@ class Shape:
         weighted: Whether the rows of the training have weights, and those of the validation.
         ends: Whether networks end before the last epoch, or keep the weights of another.
         schedules: Whether the rate is another in each step.
+        in_parts: Whether the batch sizes differ, so that some networks take several parts a step.
     """
 
     network: Network
@@ -49,6 +51,7 @@ class Shape:
     weighted: tuple[bool, bool]
     ends: bool
     schedules: bool
+    in_parts: bool = False
 
 
 def compiled(shape: Shape, arguments: Any, *, jit_compile: bool) -> Compiled:
@@ -68,8 +71,7 @@ class Block:
     def __init__(self, shape: Shape) -> None:
         self.shape, self.network = shape, shape.network
         self.sizes = [int(np.prod(one)) for one in shapes_of(self.network)]
-        self.rule = OPTIMIZERS[self.network.optimizer]
-        self.flags = dict(self.network.flags)
+        self.rules = [(OPTIMIZERS[kind], dict(flags)) for kind, flags in self.network.optimizers]
         self.penalized = [flag for part in self.network.parts for flag in part.penalized]
         self.decayed = [flag for part in self.network.parts for flag in part.decayed]
 
@@ -80,8 +82,8 @@ class Block:
             a: `now` and, with `ends`, `best` and `final`: weights, moments, statistics, words, steps of each network;
                 `x`, `y`, `weight` of all rows there are, and `held_x`, ... of those of the validation;
                 `order`: `(epochs, K, steps * batch)` of training; `held`: `(K, rows)` of validation;
-                `num_rows`, `num_held`: `(K,)`; `rates`: `(epochs * steps, K)` or `(1, K)`;
-                `numbers`: of the optimizers; `constants`, `dropout`, `penalties`, `own`: see `stack.py`;
+                `num_rows`, `num_held`, `batch_sizes`: `(K,)`; `rates`: `(epochs * steps, K)` or `(1, K)`;
+                `numbers`: of the optimizers; `constants`, `dropout`, `penalties`, `own`, `choices`: see `stack.py`;
                 with `ends`, `epochs`, `patience`, `lowest`, `waited`, `ended`, `length`, `kept`: `(K,)`.
 
         Returns:
@@ -114,52 +116,87 @@ class Block:
     def _train(self, a: dict[str, Any], now: dict[str, Any], epoch: Any) -> tuple[dict[str, Any], Any]:
         order, size = a["order"][epoch], self.shape.batch_size
         totals = tf.zeros((tf.shape(order)[0], 1 + self._num_sums), self.network.precision)
+        begin = {**now, "summed": tf.zeros_like(now["weights"])} if self.shape.in_parts else now
 
         def step(i: Any, flat: list[Any], totals: Any) -> Any:
-            now_then = tf.nest.pack_sequence_as(now, flat)
+            now_then = tf.nest.pack_sequence_as(begin, flat)
             rows = tf.slice(order, [0, i * size], [-1, size])
             rows.set_shape((self.shape.num_networks, size))
             live = None
             if self.shape.ragged:
                 live = i * size + tf.range(size)[None, :] < a["num_rows"][:, None]
             rate = a["rates"][epoch * self.shape.num_steps + i] if self.shape.schedules else a["rates"][0]
-            changed, sums = self._step(a, now_then, rows, live, rate[:, None])
+            changed, sums = self._step(a, now_then, rows, live, rate[:, None], i)
             return i + 1, tf.nest.flatten(changed), totals + sums
 
         steps = tf.constant(self.shape.num_steps)
-        _, flat, totals = tf.while_loop(lambda i, *_: i < steps, step, (tf.constant(0), tf.nest.flatten(now), totals))
-        return tf.nest.pack_sequence_as(now, flat), self._means(totals)
+        _, flat, totals = tf.while_loop(lambda i, *_: i < steps, step, (tf.constant(0), tf.nest.flatten(begin), totals))
+        after = tf.nest.pack_sequence_as(begin, flat)
+        return {name: after[name] for name in now}, self._means(totals)
 
     def _step(
-        self, a: dict[str, Any], now: dict[str, Any], rows: Any, live: Any, rate: Any
+        self, a: dict[str, Any], now: dict[str, Any], rows: Any, live: Any, rate: Any, i: Any
     ) -> tuple[dict[str, Any], Any]:
-        """Take one step of each network on its own rows `(K, B)`."""
+        """Take one step of each network on its own rows `(K, B)`, or the `i`-th part of it."""
         x, y = tf.gather(a["x"], rows), tf.gather(a["y"], rows)
         weight = tf.gather(a["weight"], rows) if self.shape.weighted[0] else None
+        share = first_row = is_last = None
+        if self.shape.in_parts:
+            share, first_row, is_last = self._part_of_batch(a, i)
         with tf.GradientTape() as tape:
             tape.watch(now["weights"])
-            prediction, statistics = self._forward(a, now, x, live, training=True)
+            prediction, statistics = self._forward(a, now, x, live, training=True, first_row=first_row)
             loss, sums = self._measure(a, now["weights"], y, prediction, weight, live)
-            total = tf.reduce_sum(loss)
+            total = tf.reduce_sum(loss if share is None else loss * share)
         gradient = tape.gradient(total, now["weights"])
         if self.shape.filled:
             gradient = self._own(a, gradient)
-        numbers = {**a["numbers"], "rate": rate, "step": tf.cast(now["steps"] + 1, self.network.precision)[:, None]}
-        clip = self.flags["clip"]
-        gradient = clipped(gradient, clip, numbers.get(clip), self.sizes)
-        weights = now["weights"]
-        if any(self.decayed):
-            weights -= weights * numbers["weight_decay"] * rate * self._by_variable(self.decayed)
-        change, moments = self.rule.update(gradient, now["moments"], numbers, self.flags)
-        if self.shape.filled:  # 0 / (sqrt(0) + epsilon) is not 0 for every epsilon
-            change, *moments = (self._own(a, part) for part in (change, *moments))
+        if self.shape.in_parts:
+            gradient += now["summed"]
+        weights, moments = self._updated(a, now, gradient, rate)
         words = now["words"] + tf.constant([0, 1], now["words"].dtype) if now["words"].shape[1] else now["words"]
-        after = {"weights": weights + change, "moments": moments, "statistics": statistics, "words": words,
+        after = {"weights": weights, "moments": moments, "statistics": statistics, "words": words,
                  "steps": now["steps"] + 1}  # fmt: skip
+        if self.shape.in_parts:
+            after["summed"] = tf.zeros_like(gradient)
+            after = _where(is_last, after, {**now, "summed": gradient})
         if self.shape.uneven:  # a network whose epoch is over stays as it is
             assert live is not None
             after = _where(live[:, 0], after, now)
         return after, sums
+
+    def _part_of_batch(self, a: dict[str, Any], i: Any) -> tuple[Any, Any, Any]:
+        """Say of the `i`-th part which share of its batch it is, where it begins in it, and whether it is the last.
+
+        Each `(K,)`. A mean over the batch is the sum of the means over its parts, each times its share.
+        """
+        size, number, part = a["batch_sizes"], a["num_rows"], self.shape.batch_size
+        start, end = i * part, (i + 1) * part
+        begin = start // size * size
+        of_batch = tf.minimum(size, number - begin)
+        mine = tf.clip_by_value(number - start, 0, part)
+        precision = self.network.precision
+        share = tf.math.divide_no_nan(tf.cast(mine, precision), tf.cast(of_batch, precision))
+        return share, start - begin, tf.logical_or(end % size == 0, end >= number)
+
+    def _updated(self, a: dict[str, Any], now: dict[str, Any], gradient: Any, rate: Any) -> tuple[Any, list[Any]]:
+        """Give weights and moments after an update by each network's own rule."""
+        numbers = {**a["numbers"], "rate": rate, "step": tf.cast(now["steps"] + 1, self.network.precision)[:, None]}
+        weights = now["weights"]
+        if any(self.decayed):
+            weights -= weights * numbers["weight_decay"] * rate * self._by_variable(self.decayed)
+        empty = [tf.zeros_like(gradient)] * num_moments(self.network)
+        found: list[Any] = []
+        for i, (rule, flags) in enumerate(self.rules):
+            clip = flags["clip"]
+            own = clipped(gradient, clip, numbers.get(clip), self.sizes)
+            kept = len(rule.kept(flags))
+            change, moments = rule.update(own, now["moments"][:kept], numbers, flags)
+            mine = [change, *moments, *empty[kept:]]
+            found = _where(a["choices"]["optimizer"] == i, mine, found) if found else mine
+        if self.shape.filled:  # 0 / (sqrt(0) + epsilon) is not 0 for every epsilon
+            found = [self._own(a, part) for part in found]
+        return weights + found[0], found[1:]
 
     def _own(self, a: dict[str, Any], values: Any) -> Any:
         """Leave 0 in the places that only fill a width up, whatever was computed there."""
@@ -213,13 +250,14 @@ class Block:
         ]
 
     def _forward(
-        self, a: dict[str, Any], now: dict[str, Any], x: Any, live: Any, *, training: bool
+        self, a: dict[str, Any], now: dict[str, Any], x: Any, live: Any, *, training: bool, first_row: Any = None
     ) -> tuple[Any, list[Any]]:
         variables, constants = iter(self._variables(now["weights"])), iter(a["constants"])
         own = iter(self._variables(a["own"]) if self.shape.filled else ())
         x = tf.cast(x, self.network.takes)  # as Keras does with what a model is given, and then each layer
         x = tf.cast(x, self.network.precision) if x.dtype.is_floating else x
         statistics, after, drawn = iter(now["statistics"]), [], 0
+        present, activations = (_columns(a["choices"][name]) for name in ("present", "activation"))
         for part in self.network.parts:
             held = Held(
                 [next(variables) for _ in part.shapes],
@@ -227,6 +265,7 @@ class Block:
                 [next(constants) for _ in part.constants],
                 live=live,
                 training=training,
+                first_row=first_row,
             )
             if self.shape.filled:
                 masks = [next(own) for _ in part.shapes]
@@ -235,7 +274,7 @@ class Block:
                 held.rate, held.scale = a["dropout"][:, drawn, 0], a["dropout"][:, drawn, 1]
                 held.words = tf.unstack(now["words"][:, drawn], axis=1)
                 drawn += 1
-            x = LAYERS[part.kind].call(x, dict(part.settings), held)
+            x = _called(part, x, held, activations, next(present) if part.is_optional else None)
             after += held.statistics
         return x, after
 
@@ -296,6 +335,44 @@ class Block:
             mean = tf.math.divide_no_nan(top, bottom)
             means.append(tf.sqrt(mean) if metric.root else mean)
         return tf.stack(means, axis=1)
+
+
+def _columns(matrix: Any) -> Iterator[Any]:
+    return iter(tf.unstack(matrix, axis=1) if matrix.shape[1] else ())
+
+
+def _called(part: Part, x: Any, held: Held, activations: Iterator[Any], present: Any) -> Any:
+    """Call a layer; in a network that lacks it, `(K,)`, the values go on as they are, into as many units as there are.
+
+    What is not taken is computed of zeros, so that nothing in it is infinite, nor its gradient.
+    """
+    settings = {name: _choosing(value, next(activations)) if isinstance(value, Choice) else value
+                for name, value in part.settings}  # fmt: skip
+    if present is None:
+        return LAYERS[part.kind].call(x, settings, held)
+    y = LAYERS[part.kind].call(_masked(present, x), settings, held)
+    more = y.shape[-1] - x.shape[-1]
+    x = tf.pad(x, [[0, 0]] * (len(x.shape) - 1) + [[0, more]]) if more > 0 else x[..., : y.shape[-1]]
+    return _where(present, y, tf.cast(x, y.dtype))
+
+
+def _choosing(choice: Choice, which: Any) -> Any:
+    """Make the activation that is another in each network, by its number `(K,)`."""
+
+    def activation(x: Any) -> Any:
+        found = None
+        for i, function in enumerate(choice.functions):
+            own = which == i
+            values = function(_masked(own, x))
+            found = values if found is None else _where(own, values, found)
+        return found
+
+    return activation
+
+
+def _masked(which: Any, x: Any) -> Any:
+    """Leave zeros in the networks that are not meant, `(K,)`."""
+    return tf.where(tf.reshape(which, (-1, *[1] * (len(x.shape) - 1))), x, tf.zeros((), x.dtype))
 
 
 def _as_rows(values: Any) -> Any:

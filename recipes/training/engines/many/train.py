@@ -11,12 +11,14 @@ import tensorflow as tf
 from recipes.running.programs import PROGRAMS
 from recipes.training.data.batches import epoch_order
 from recipes.training.engines.engine import Job, Outcome
+from recipes.training.engines.many.cost import part_of
 from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.network import Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS
 from recipes.training.engines.many.program import Shape, compiled
 from recipes.training.engines.many.stack import (
     Stack,
+    choices,
     constants_of,
     dropout_rates,
     is_filled,
@@ -47,7 +49,6 @@ class _Run:
         self.jobs, self.network = jobs, network
         self.models = [job.model for job in jobs]
         self.plans = [job.plan for job in jobs]
-        plan = self.plans[0]
         self.rows, self.held = _Pool(), _Pool()
         self.starts = np.array([self.rows.put(job.data.x, job.data.y, job.data.sample_weight) for job in jobs])
         self.num_rows = np.array([job.data.num_rows for job in jobs], np.int32)
@@ -64,7 +65,8 @@ class _Run:
         self.epochs = np.array([plan.epochs for plan in self.plans], np.int32)
         self.patience = np.array([NEVER if p.patience is None else p.patience for p in self.plans], np.int32)
         self.own = is_filled(self.models, network)
-        steps = -(-self.num_rows // plan.batch_size)
+        self.batch_sizes, size = in_parts([p.batch_size for p in self.plans], self.num_rows)
+        steps = -(-self.num_rows // size)
         self.schedules = _schedules(self.models, network.precision)
         total = int(self.epochs.max()) * int(steps.max())
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
@@ -73,17 +75,18 @@ class _Run:
         self.shape = Shape(
             network,
             len(jobs) if self.way == XLA else None,
-            plan.batch_size,
+            size,
             int(steps.max()),
             most,
-            ragged=bool((self.num_rows % plan.batch_size).any() or len({*steps}) > 1),
+            ragged=bool((self.num_rows % size).any() or len({*steps}) > 1),
             uneven=len({*steps}) > 1,
             filled=self.own is not None,
             weighted=(self.rows.is_weighted, self.held.is_weighted),
             ends=bool((self.patience < NEVER).any() or len({*self.epochs}) > 1),
             schedules=any(schedule is not None for schedule in self.schedules),
+            in_parts=bool((self.batch_sizes != size).any()),
         )
-        width = len(jobs) * self.shape.num_steps * plan.batch_size
+        width = len(jobs) * self.shape.num_steps * size
         self.block_epochs = max(1, min(MOST_BLOCK_EPOCHS, int(self.epochs.max()), MOST_ORDERS // width))
 
     def train(self) -> list[Outcome]:
@@ -149,7 +152,8 @@ class _Run:
     def _read_by_tracing(self) -> Hashable:
         """List what decides about a program and is in no network: the tables, and what is set for the process."""
         kinds = tuple(LAYERS[part.kind] for part in self.network.parts)
-        return kinds, OPTIMIZERS[self.network.optimizer], settings_of_process()
+        rules = tuple(OPTIMIZERS[kind] for kind, _ in self.network.optimizers)
+        return kinds, rules, settings_of_process()
 
     def _fixed(self) -> dict[str, Any]:
         """List what every block is given alike."""
@@ -158,7 +162,7 @@ class _Run:
             "numbers": optimizer_numbers(self.models, self.network),
             "constants": constants_of(self.models, self.network),
             "dropout": dropout_rates(self.models, self.network),
-            "penalties": penalties(self.models).astype(self.network.precision),
+            "penalties": penalties(self.models, self.network), "choices": choices(self.models, self.network),
         }  # fmt: skip
         if self.shape.weighted[0]:
             fixed["weight"] = self.rows.weight
@@ -168,6 +172,8 @@ class _Run:
             fixed |= {"held": self.held_rows, "num_held": self.num_held, "held_x": self.held.x, "held_y": self.held.y}
             if self.shape.weighted[1]:
                 fixed["held_weight"] = self.held.weight
+        if self.shape.in_parts:
+            fixed["batch_sizes"] = self.batch_sizes
         if self.shape.ends:
             fixed |= {"epochs": self.epochs, "patience": self.patience}
         return tf.nest.map_structure(tf.constant, fixed)
@@ -201,9 +207,10 @@ class _Run:
             if schedule is None:
                 found[:, k] = float(model.optimizer.learning_rate)
                 continue
-            own_steps = -(-int(self.num_rows[k]) // self.shape.batch_size)
+            own_steps = -(-int(self.num_rows[k]) // int(self.batch_sizes[k]))
             first = int(model.optimizer.iterations) + epoch * own_steps
-            places = np.arange(count)[:, None] * own_steps + np.minimum(np.arange(steps), own_steps - 1)
+            within = np.arange(steps) * self.shape.batch_size // int(self.batch_sizes[k])
+            places = np.arange(count)[:, None] * own_steps + np.minimum(within, own_steps - 1)
             found[: count * steps, k] = schedule(tf.constant(first + places.ravel(), tf.int64)).numpy()
         return found
 
@@ -287,6 +294,20 @@ def _compiled(schedule: Any, precision: str) -> Any:
         return tf.map_fn(lambda step: tf.cast(schedule(step), precision), steps, fn_output_signature=precision)
 
     return tf.function(rates, autograph=False, input_signature=[tf.TensorSpec([None], tf.int64)])
+
+
+def in_parts(batch_sizes: Sequence[int], num_rows: np.ndarray) -> tuple[np.ndarray, int]:
+    """Find the rows a step that all can take: the batch size, or where they differ parts that divide each of them.
+
+    Returns:
+        The batch size of each network, where a batch of all its rows is as many whole parts as it takes; and that of a
+        part.
+    """
+    if len({*batch_sizes}) == 1:
+        return np.array(batch_sizes, np.int32), batch_sizes[0]
+    part = part_of(batch_sizes, int(num_rows.min()))
+    whole = -(-num_rows // part) * part
+    return np.where(np.array(batch_sizes) < num_rows, batch_sizes, whole).astype(np.int32), part
 
 
 class _Pool:
