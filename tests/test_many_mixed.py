@@ -54,7 +54,7 @@ def test_they_differ_in_all_of_it_at_once():
         "validation_split": 0.2,
         "patience": [1, None, 2, 1],
     }
-    assert_as_alone(make, X, YES_NO, number=4, how="4 networks at once", **options)
+    assert_as_alone(make, X, YES_NO, number=4, how="4 networks by stacked", **options)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,11 @@ class Size:
         )  # fmt: skip
 
 
+def step_seconds(num_weights: int, rows: int) -> float:
+    """Give the seconds that a step of one network takes, once compiled by XLA."""
+    return num_weights * (UPDATE + ROW * rows)
+
+
 def apart(jobs: Sequence[Job], networks: Sequence[Network]) -> list[tuple[int, ...]]:
     """Split networks that could share a program into those that had better, by their places.
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from recipes.running.checkpoint import Checkpoint
 from recipes.training.engines.engine import Job, Outcome
 
 NAME = "stacked"
@@ -66,11 +67,16 @@ def groups(jobs: Sequence[Job]) -> list[Together]:
     return found
 
 
-def train(jobs: Sequence[Job], network: Any) -> list[Outcome]:
-    """Train the jobs of one group, at once; `network` is what they have in common."""
+def train(jobs: Sequence[Job], network: Any, kept: Checkpoint | None = None, every: int | None = None) -> list[Outcome]:
+    """Train the jobs of one group, at once; `network` is what they have in common.
+
+    Args:
+        kept: Where the state of all is written at the ends of blocks, and gone on from.
+        every: After how many epochs; `None` for whenever it costs next to nothing.
+    """
     from recipes.training.engines.many.train import train as train_all
 
-    return train_all(jobs, network)
+    return train_all(jobs, network, kept, every)
 
 
 def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]:

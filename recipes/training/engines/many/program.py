@@ -54,9 +54,26 @@ class Shape:
     in_parts: bool = False
 
 
-def compiled(shape: Shape, arguments: Any, *, jit_compile: bool) -> Compiled:
+# Of the arguments: those that belong to no network, and those that have an axis of steps or epochs before that of the
+# networks.
+SHARED = ("x", "y", "weight", "held_x", "held_y", "held_weight", "epoch", "count")
+BY_STEP = ("order", "rates")
+
+
+def specs_of(shape: Shape, arguments: dict[str, Any]) -> list[Any]:
+    """List the shapes that a program is for; without `num_networks`, for any number of them."""
+
+    def of(name: str, tensor: Any) -> Any:
+        sizes = tensor.shape.as_list()
+        if shape.num_networks is None and name not in SHARED:
+            sizes[1 if name in BY_STEP else 0] = None
+        return tf.TensorSpec(sizes, tensor.dtype)
+
+    return [of(name, tensor) for name in sorted(arguments) for tensor in tf.nest.flatten(arguments[name])]
+
+
+def compiled(shape: Shape, arguments: Any, specs: list[Any], *, jit_compile: bool) -> Compiled:
     """Compile a program for arguments like these: see `Block.__call__`."""
-    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(arguments)]
     block = Block(shape)
 
     def run(*tensors: Any) -> list[Any]:
