@@ -118,6 +118,50 @@ def test_a_batch_norm_needs_its_whole_batch():
     assert [run.steps for run in runs] == [-(-ROWS // size) for size in (16, 32, 16, 32)]
 
 
+def chain(k):
+    value = inputs = keras.Input((COLUMNS,))
+    for layer in mixed(k).layers:
+        value = type(layer).from_config(layer.get_config())(value)
+    model = keras.Model(inputs, value)
+    model.set_weights(mixed(k).get_weights())
+    return model
+
+
+class TestFunctionalModels:
+    def test_a_chain_of_layers_is_taken_like_a_sequential(self):
+        def make(k):
+            model = chain(k) if k else mixed(k)
+            model.compile(O.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+            return model
+
+        assert_as_alone(make, X, YES_NO, number=2, epochs=3, validation_split=0.2, how="2 networks at once")
+
+    @pytest.mark.parametrize("kind", ["branch", "twice", "argument", "list", "inner", "replaced"])
+    def test_what_is_no_chain_goes_alone(self, kind):
+        def make(k):
+            keras.utils.set_random_seed(k)
+            inputs = keras.Input((COLUMNS,))
+            hidden = L.Dense(COLUMNS, "tanh")
+            value = hidden(inputs)
+            if kind == "branch":
+                value = L.Add()([value, inputs])
+            if kind == "twice":
+                value = hidden(value)
+            if kind == "argument":
+                value = L.Dropout(0.0)(value, training=False) if k else L.BatchNormalization()(value, training=True)
+            value = L.Dense(1, "sigmoid")(value)
+            outputs = {"list": [value], "inner": [value, hidden.output]}.get(kind, value)
+            model = keras.Model(inputs, outputs[0] if kind == "inner" else outputs)
+            if kind == "replaced":
+                hidden.call = lambda x, training=None: 2 * L.Dense.call(hidden, x)
+            if kind == "inner":  # a layer that another model calls too
+                keras.Model(inputs, hidden(inputs))
+            model.compile("sgd", "binary_crossentropy")
+            return model
+
+        assert_as_alone(make, X, YES_NO, number=2, epochs=2, at_most=1e-6, how="by resident")
+
+
 class TestWhoSharesAProgram:
     def size(self, *widths, members=(0,), epochs=50, batch=32, rows=455):
         return Size(members, widths, rows, epochs, frozenset([batch]), frozenset(["Adam"]))

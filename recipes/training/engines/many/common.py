@@ -4,14 +4,15 @@ A network that lacks a layer of the common one hands its values through there. W
 by their kinds alone: `layers_of` lays any model of a group beside the common network.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from recipes.training.engines.many.layers import BY_NUMBER, LAYERS
-from recipes.training.engines.many.network import Network, Part, wide_shape
+from recipes.training.engines.many.layers import BY_NUMBER, LAYERS, Held
+from recipes.training.engines.many.network import Network, Part, chain_of, wide_shape
 
 SOFT = ("Dense", "Dropout", "Activation", "ReLU")  # layers of which networks may have another number
 
@@ -72,19 +73,63 @@ def in_common(networks: Sequence[Network]) -> Network | None:
     return replace(first, parts=tuple(parts_of_all), optimizers=optimizers)
 
 
-def layers_of(model: keras.Sequential, network: Network) -> list[keras.Layer | None]:
+def layers_of(model: keras.Model, network: Network) -> list[keras.Layer | None]:
     """Find the layer of this model for each part of the network in which it trains; `None` for one that it lacks."""
-    kinds, own = [part.kind for part in network.parts], [type(layer).__name__ for layer in model.layers]
+    layers = chain_of(model)
+    kinds, own = [part.kind for part in network.parts], [type(layer).__name__ for layer in layers]
     if kinds == own:
-        return [*model.layers]
+        return [*layers]
     blocks, mine = _blocks(kinds), _blocks(own)
     found: list[keras.Layer | None] = [None] * len(kinds)
     for places, there in zip([*blocks[: len(mine) - 1], blocks[-1]], mine, strict=True):
         left = [*there]
         for place in places:
             if left and own[left[0]] == kinds[place]:
-                found[place] = model.layers[left.pop(0)]
+                found[place] = layers[left.pop(0)]
     return found
+
+
+def called(part: Part, x: Any, held: Held, activations: Iterator[Any], present: Any) -> Any:
+    """Call a layer; in a network that lacks it, `(K,)`, the values go on as they are, into as many units as there are.
+
+    What is not taken is computed of zeros, so that nothing in it is infinite, nor its gradient.
+    """
+    settings = {name: _choosing(value, next(activations)) if isinstance(value, Choice) else value
+                for name, value in part.settings}  # fmt: skip
+    if present is None:
+        return LAYERS[part.kind].call(x, settings, held)
+    y = LAYERS[part.kind].call(_masked(present, x), settings, held)
+    more = y.shape[-1] - x.shape[-1]
+    x = tf.pad(x, [[0, 0]] * (len(x.shape) - 1) + [[0, more]]) if more > 0 else x[..., : y.shape[-1]]
+    return where(present, y, tf.cast(x, y.dtype))
+
+
+def _choosing(choice: Choice, which: Any) -> Any:
+    """Make the activation that is another in each network, by its number `(K,)`."""
+
+    def activation(x: Any) -> Any:
+        found = None
+        for i, function in enumerate(choice.functions):
+            own = which == i
+            values = function(_masked(own, x))
+            found = values if found is None else where(own, values, found)
+        return found
+
+    return activation
+
+
+def _masked(which: Any, x: Any) -> Any:
+    """Leave zeros in the networks that are not meant, `(K,)`."""
+    return tf.where(tf.reshape(which, (-1, *[1] * (len(x.shape) - 1))), x, tf.zeros((), x.dtype))
+
+
+def where(which: Any, first: Any, second: Any) -> Any:
+    """Take from each network of two trees the one that `which` says, `(K,)`."""
+
+    def choose(one: Any, other: Any) -> Any:
+        return tf.where(tf.reshape(which, (-1, *[1] * (len(one.shape) - 1))), one, other)
+
+    return tf.nest.map_structure(choose, first, second)
 
 
 def _blocks(kinds: Sequence[str]) -> list[list[int]]:
@@ -142,7 +187,7 @@ def _merged(blocks: Sequence[Sequence[Part]], *, is_optional: bool) -> list[Part
             found.append(replace(there[0], draws=any(part.draws for part in there)))
         same = [part for part, _ in along if part is not None]
         if same:
-            found.append(replace(_choosing(same), is_optional=is_optional))
+            found.append(replace(_with_a_choice(same), is_optional=is_optional))
     return found
 
 
@@ -159,7 +204,7 @@ def _gaps(block: Sequence[Part]) -> list[tuple[Part | None, list[Part]]]:
     return [*found, (None, dropouts)]
 
 
-def _choosing(parts: Sequence[Part]) -> Part:
+def _with_a_choice(parts: Sequence[Part]) -> Part:
     settings = []
     for along in zip(*(part.settings for part in parts), strict=True):
         name, value = along[0]

@@ -130,14 +130,13 @@ def read(model: keras.Model) -> Network:
     Raises:
         Unsuited: for anything that a stacked program does not compute as Keras does.
     """
-    if type(model) is not keras.Sequential:
-        raise Unsuited(f"it is a {type(model).__name__}, and Sequential models alone are stacked")
-    policies = {layer.dtype_policy.name for layer in model.layers}
+    layers = chain_of(model)
+    policies = {layer.dtype_policy.name for layer in layers}
     if len(policies) > 1 or not policies <= {*PRECISIONS}:
         raise Unsuited(f"its layers compute in {' and '.join(sorted(policies))}")
     precision = policies.pop()
     decayed = _decayed(model)
-    parts = tuple(_part(layer, decayed) for layer in model.layers)
+    parts = tuple(_part(layer, decayed) for layer in layers)
     if not any(part.shapes for part in parts):
         raise Unsuited("it has nothing to train")
     loss, metrics = _measures(model)
@@ -147,6 +146,34 @@ def read(model: keras.Model) -> Network:
     optimizer = optimizer_of(model)
     _require_known_embeddings(parts, kind, dict(optimizer[1])["clip"])
     return Network(parts, _taken(model, parts, precision), precision, loss, metrics, (optimizer,))
+
+
+def chain_of(model: keras.Model) -> list[keras.Layer]:
+    """List the layers of a model in which each gets what the one before it gives, and nothing else.
+
+    Raises:
+        Unsuited: for any other model.
+    """
+    if type(model) is keras.Sequential:
+        return model.layers
+    if type(model).__name__ != "Functional" or not type(model).__module__.startswith("keras.src."):
+        raise Unsuited(f"it is a {type(model).__name__}, and Sequential models alone are stacked, and chains of layers")
+    first, *layers = model.layers
+    value = first.output if type(first) is keras.layers.InputLayer else None
+    if model.input is not value:
+        raise Unsuited("its inputs are several, or in a container")
+    for layer in layers:
+        # One call alone, of one value: else a layer is used twice, or the values branch.
+        calls = layer._inbound_nodes
+        if [[*map(id, call.input_tensors)] for call in calls] != [[id(value)]] or len(calls[0].output_tensors) != 1:
+            raise Unsuited("its layers are no chain, each called once")
+        node = calls[0]
+        if len(node.arguments.args) != 1 or node.arguments.kwargs:  # such as training=True
+            raise Unsuited(f"the layer {layer.name!r} is called with arguments of its own")
+        value = node.output_tensors[0]
+    if model.output is not value:
+        raise Unsuited("its outputs are not those of its last layer alone")
+    return layers
 
 
 def optimizer_of(model: keras.Model) -> tuple[str, tuple[tuple[str, Any], ...]]:

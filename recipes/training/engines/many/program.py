@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recipes.training.engines.many.common import Choice
-from recipes.training.engines.many.layers import LAYERS, Held
-from recipes.training.engines.many.network import Measured, Network, Part
+from recipes.training.engines.many.common import called, where
+from recipes.training.engines.many.layers import Held
+from recipes.training.engines.many.network import Measured, Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS, clipped
 from recipes.training.engines.many.stack import num_moments, shapes_of
 from recipes.training.engines.tensorflow.steps import Compiled
@@ -176,10 +176,10 @@ class Block:
                  "steps": now["steps"] + 1}  # fmt: skip
         if self.shape.in_parts:
             after["summed"] = tf.zeros_like(gradient)
-            after = _where(is_last, after, {**now, "summed": gradient})
+            after = where(is_last, after, {**now, "summed": gradient})
         if self.shape.uneven:  # a network whose epoch is over stays as it is
             assert live is not None
-            after = _where(live[:, 0], after, now)
+            after = where(live[:, 0], after, now)
         return after, sums
 
     def _part_of_batch(self, a: dict[str, Any], i: Any) -> tuple[Any, Any, Any]:
@@ -210,7 +210,7 @@ class Block:
             kept = len(rule.kept(flags))
             change, moments = rule.update(own, now["moments"][:kept], numbers, flags)
             mine = [change, *moments, *empty[kept:]]
-            found = _where(a["choices"]["optimizer"] == i, mine, found) if found else mine
+            found = where(a["choices"]["optimizer"] == i, mine, found) if found else mine
         if self.shape.filled:  # 0 / (sqrt(0) + epsilon) is not 0 for every epsilon
             found = [self._own(a, part) for part in found]
         return weights + found[0], found[1:]
@@ -253,8 +253,8 @@ class Block:
             "ended": tf.logical_or(state["ended"], over),
             "length": tf.where(over, epoch + 1, state["length"]),
             "kept": tf.where(better, epoch + 1, state["kept"]),
-            "best": _where(better, {name: state["now"][name] for name in state["best"]}, state["best"]),
-            "final": _where(over, state["now"], state["final"]),
+            "best": where(better, {name: state["now"][name] for name in state["best"]}, state["best"]),
+            "final": where(over, state["now"], state["final"]),
         }
 
     # --- a network ------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ class Block:
                 held.rate, held.scale = a["dropout"][:, drawn, 0], a["dropout"][:, drawn, 1]
                 held.words = tf.unstack(now["words"][:, drawn], axis=1)
                 drawn += 1
-            x = _called(part, x, held, activations, next(present) if part.is_optional else None)
+            x = called(part, x, held, activations, next(present) if part.is_optional else None)
             after += held.statistics
         return x, after
 
@@ -358,40 +358,6 @@ def _columns(matrix: Any) -> Iterator[Any]:
     return iter(tf.unstack(matrix, axis=1) if matrix.shape[1] else ())
 
 
-def _called(part: Part, x: Any, held: Held, activations: Iterator[Any], present: Any) -> Any:
-    """Call a layer; in a network that lacks it, `(K,)`, the values go on as they are, into as many units as there are.
-
-    What is not taken is computed of zeros, so that nothing in it is infinite, nor its gradient.
-    """
-    settings = {name: _choosing(value, next(activations)) if isinstance(value, Choice) else value
-                for name, value in part.settings}  # fmt: skip
-    if present is None:
-        return LAYERS[part.kind].call(x, settings, held)
-    y = LAYERS[part.kind].call(_masked(present, x), settings, held)
-    more = y.shape[-1] - x.shape[-1]
-    x = tf.pad(x, [[0, 0]] * (len(x.shape) - 1) + [[0, more]]) if more > 0 else x[..., : y.shape[-1]]
-    return _where(present, y, tf.cast(x, y.dtype))
-
-
-def _choosing(choice: Choice, which: Any) -> Any:
-    """Make the activation that is another in each network, by its number `(K,)`."""
-
-    def activation(x: Any) -> Any:
-        found = None
-        for i, function in enumerate(choice.functions):
-            own = which == i
-            values = function(_masked(own, x))
-            found = values if found is None else _where(own, values, found)
-        return found
-
-    return activation
-
-
-def _masked(which: Any, x: Any) -> Any:
-    """Leave zeros in the networks that are not meant, `(K,)`."""
-    return tf.where(tf.reshape(which, (-1, *[1] * (len(x.shape) - 1))), x, tf.zeros((), x.dtype))
-
-
 def _as_rows(values: Any) -> Any:
     """Lay the rows of all networks behind each other, as a loss of Keras expects them; its logits come along."""
     rows = tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))
@@ -404,12 +370,3 @@ def _as_rows(values: Any) -> Any:
 def _sum(values: Any, real: Any) -> Any:
     """Sum over the real rows; what stands in the others, be it infinite, counts nothing."""
     return tf.reduce_sum(tf.where(real > 0, values, tf.zeros((), values.dtype)), axis=1)
-
-
-def _where(which: Any, first: Any, second: Any) -> Any:
-    """Take from each network of two trees the one that `which` says, `(K,)`."""
-
-    def choose(one: Any, other: Any) -> Any:
-        return tf.where(tf.reshape(which, (-1, *[1] * (len(one.shape) - 1))), one, other)
-
-    return tf.nest.map_structure(choose, first, second)

@@ -1,9 +1,11 @@
-"""The rows of many jobs: held once, and how many of them a step takes."""
+"""What steps are given: the rows of many jobs, held once, how many of them a step takes, and its rates."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from recipes.training.engines.many.cost import part_of
 
@@ -59,3 +61,29 @@ class Pool:
     def is_weighted(self) -> bool:
         """Whether rows have weights: those of all jobs, or of none."""
         return bool(self.parts) and self.parts[0][2] is not None
+
+
+def schedules_of(models: Sequence[keras.Model], precision: str) -> list[Any]:
+    """Compile the schedule of each model's rate for many steps at once; `None` for a rate that is a number.
+
+    Called one by one, a step takes a millisecond.
+    """
+    known: dict[str, Any] = {}
+    found: list[Any] = []
+    for model in models:
+        schedule = model.optimizer._learning_rate
+        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            found.append(None)
+            continue
+        key = repr(keras.saving.serialize_keras_object(schedule))
+        if key not in known:
+            known[key] = _compiled(schedule, precision)
+        found.append(known[key])
+    return found
+
+
+def _compiled(schedule: Any, precision: str) -> Any:
+    def rates(steps: Any) -> Any:
+        return tf.map_fn(lambda step: tf.cast(schedule(step), precision), steps, fn_output_signature=precision)
+
+    return tf.function(rates, autograph=False, input_signature=[tf.TensorSpec([None], tf.int64)])

@@ -9,7 +9,7 @@ import numpy as np
 
 from recipes.training.engines.many.common import Choice, layers_of
 from recipes.training.engines.many.layers import LAYERS
-from recipes.training.engines.many.network import Network, optimizer_of, seeds_of, statistics_of
+from recipes.training.engines.many.network import Network, chain_of, optimizer_of, seeds_of, statistics_of
 from recipes.training.engines.many.optimizers import OPTIMIZERS
 
 
@@ -214,7 +214,7 @@ def _moments(model: keras.Model, network: Network) -> list[list[keras.Variable |
 
 
 def _statistics(model: keras.Model) -> list[keras.Variable]:
-    return [variable for layer in model.layers for variable in statistics_of(layer)]
+    return [variable for layer in chain_of(model) for variable in statistics_of(layer)]
 
 
 def _seeds(model: keras.Model, network: Network) -> list[keras.Variable | None]:

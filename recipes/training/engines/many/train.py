@@ -18,7 +18,7 @@ from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.network import Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS
 from recipes.training.engines.many.program import SHARED, Shape, compiled, specs_of
-from recipes.training.engines.many.rows import Pool, in_parts
+from recipes.training.engines.many.rows import Pool, in_parts, schedules_of
 from recipes.training.engines.many.stack import (
     Stack,
     choices,
@@ -77,7 +77,7 @@ class _Run:
         self.own = is_filled(self.models, network)
         self.batch_sizes, size = in_parts([p.batch_size for p in self.plans], self.num_rows)
         steps = -(-self.num_rows // size)
-        self.schedules = _schedules(self.models, network.precision)
+        self.schedules = schedules_of(self.models, network.precision)
         total = int(self.epochs.max()) * int(steps.max())
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
         pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
@@ -376,29 +376,3 @@ def _tell(model: keras.Model, history: dict[str, list[float]]) -> None:
     for i in range(len(next(iter(history.values())))):
         told.on_epoch_end(i, {name: values[i] for name, values in history.items()})
     model.history = told
-
-
-def _schedules(models: Sequence[keras.Model], precision: str) -> list[Any]:
-    """Compile the schedule of each model's rate for many steps at once; `None` for a rate that is a number.
-
-    Called one by one, a step takes a millisecond.
-    """
-    known: dict[str, Any] = {}
-    found: list[Any] = []
-    for model in models:
-        schedule = model.optimizer._learning_rate
-        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-            found.append(None)
-            continue
-        key = repr(keras.saving.serialize_keras_object(schedule))
-        if key not in known:
-            known[key] = _compiled(schedule, precision)
-        found.append(known[key])
-    return found
-
-
-def _compiled(schedule: Any, precision: str) -> Any:
-    def rates(steps: Any) -> Any:
-        return tf.map_fn(lambda step: tf.cast(schedule(step), precision), steps, fn_output_signature=precision)
-
-    return tf.function(rates, autograph=False, input_signature=[tf.TensorSpec([None], tf.int64)])
