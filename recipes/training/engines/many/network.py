@@ -168,7 +168,9 @@ def chain_of(model: keras.Model) -> list[keras.Layer]:
         if [[*map(id, call.input_tensors)] for call in calls] != [[id(value)]] or len(calls[0].output_tensors) != 1:
             raise Unsuited("its layers are no chain, each called once")
         node = calls[0]
-        if len(node.arguments.args) != 1 or node.arguments.kwargs:  # such as training=True
+        # Over `training` Keras lays what the whole model is called with.
+        given = {name: value for name, value in node.arguments.kwargs.items() if name != "training"}
+        if len(node.arguments.args) != 1 or any(value is not None for value in given.values()):
             raise Unsuited(f"the layer {layer.name!r} is called with arguments of its own")
         value = node.output_tensors[0]
     if model.output is not value:
