@@ -191,6 +191,8 @@ def cross_validate(
         _require_no_constants([job.model for job in jobs])
     runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
                       checkpoint_every=checkpoint_every)  # fmt: skip
+    if len(runs) < len(folds) or any(run.interrupted for run in runs):
+        raise KeyboardInterrupt  # in a notebook, where the runs so far are given back: no score of these would be right
     scores, sums, times = [], None, np.zeros(len(target))
     for run, (_, held) in zip(runs, folds, strict=True):
         x_held = rows_of(x, held)
