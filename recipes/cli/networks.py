@@ -188,7 +188,7 @@ def _add_grok(commands: Commands) -> None:
     command = commands.add_parser("grok", help="train until the network generalises, long after it has memorised")
     command.add_argument("--preset", default="lecture", help=f"lecture, paper or figure1 {DEFAULT}")
     command.add_argument("--operation", help="such as x+y, x/y, x^2+y^2, 'S5: xy', random")
-    command.add_argument("--p", type=int, help="prime modulus")
+    command.add_argument("--p", type=int, help="modulus")
     command.add_argument("--train-fraction", type=float, help="share of the equations that trains")
     command.add_argument("--learning-rate", type=float)
     command.add_argument("--weight-decay", type=float)
