@@ -146,8 +146,8 @@ def test_the_command_line(capsys, tmp_path):
     assert fields["steps"] == 20
     assert fields["settings"]["p"] == 7
     assert (tmp_path / "grokking.png").stat().st_size > 10_000
-    assert main(["grok", "--p", "8"]) == 2
-    assert capsys.readouterr().err.startswith("recipes grok: p must be a prime number")
+    assert main(["grok", "--operation", "x+"]) == 2
+    assert capsys.readouterr().err.startswith("recipes grok: Unknown operation. Received: operation='x+'.")
 
 
 def test_a_run_knows_its_circumstances():

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,8 @@ def cross_validate(
     seed: int = 0,
     verbose: str | int = "auto",
     engine: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
     **options: Any,
 ) -> CrossValidation:
     """Train a network on each fold's rows and score it on the rest; the folds train at once.
@@ -128,7 +131,9 @@ def cross_validate(
         class_weight: As for `fit`, found on the training rows.
         seed: Of folds, weights and order.
         verbose: 0 is silent.
-        engine: As for `fit_many`.
+        engine: As for `fit_many`, like the next two.
+        checkpoint: Folder for the state of all folds, from which the same call goes on.
+        checkpoint_every: Write it after so many epochs.
         **options: For `build_model`, such as `units=(64, 32)`.
 
     Returns:
@@ -184,7 +189,10 @@ def cross_validate(
     _require_all_classes(jobs)
     if not with_x:
         _require_no_constants([job.model for job in jobs])
-    runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start)
+    runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
+                      checkpoint_every=checkpoint_every)  # fmt: skip
+    if len(runs) < len(folds) or any(run.interrupted for run in runs):
+        raise KeyboardInterrupt  # in a notebook, where the runs so far are given back: no score of these would be right
     scores, sums, times = [], None, np.zeros(len(target))
     for run, (_, held) in zip(runs, folds, strict=True):
         x_held = rows_of(x, held)
