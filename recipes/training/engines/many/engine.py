@@ -1,5 +1,6 @@
 """Which jobs are trained together: networks that are alike but for their numbers, widths and rows."""
 
+import contextlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +28,15 @@ class Together:
     why: str = ""
 
 
-def groups(jobs: Sequence[Job]) -> list[Together]:
+def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = ()) -> list[Together]:
     """Sort jobs into those that can be trained together, and those that must be trained alone.
 
     Every variable that is not there yet is created.
+
+    Args:
+        jobs: To sort.
+        among: What `kinds` says of others, which are not trained here, but have the same network in common, so that
+            several lists of jobs share a program.
     """
     from recipes.training.engines.many.network import Unsuited, as_wide_as
 
@@ -47,14 +53,27 @@ def groups(jobs: Sequence[Job]) -> list[Together]:
             found.append(Together((i,), why=str(error)))
             continue
         by_kind.setdefault(kind, []).append((i, network))
-    for members in by_kind.values():
+    for of_members, members in by_kind.items():
         places, networks = zip(*members, strict=True)
-        wide = as_wide_as(list(networks))
+        others = [network for kind, network in among if kind == of_members]
+        wide = as_wide_as([*networks, *others])
         if wide is not None:
             found.append(Together(places, wide))
             continue
         for network in dict.fromkeys(networks):  # each width by itself
             found.append(Together(tuple(i for i, own in members if own == network), network))
+    return found
+
+
+def kinds(jobs: Sequence[Job]) -> list[tuple[Hashable, Any]]:
+    """Read the networks of these jobs, each with what it must share with another; those that cannot be left out."""
+    from recipes.training.engines.many.network import Unsuited
+
+    found = []
+    for job in jobs:
+        with contextlib.suppress(Unsuited):
+            network = _read(job)
+            found.append((_kind(job, network), network))
     return found
 
 
