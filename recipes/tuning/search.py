@@ -90,7 +90,8 @@ class Search:
     def model(self, number: int) -> keras.Model:
         """Return the model of any trial as it was scored: from disk, or trained again to the same.
 
-        With `cv` it is that of `retrain(number)`. Warns where training again gives another score, as it may on another machine.
+        With `cv` it is that of `retrain(number)`. Warns where training again gives another score, as it
+        may on another machine.
         """
         if self.problem.folds:
             return self.retrain(number).model

@@ -59,17 +59,17 @@ def waves_of(problem: Problem, tuner: str) -> Waves:
     if why:
         return Waves(0, why)
     stopping = problem.callbacks[0] if problem.callbacks else None
-    jobs, most = [], 0
+    jobs = []
     for values in _corners(problem):
         try:
             job = _job(problem, as_hyperparameters(values), 0, 0, problem.epochs, [])
         except Exception:  # whatever a user's code raises for values that no trial may have
             continue
         jobs.append(job)
-        most = max(most, job.model.count_params())
-    among = kinds(jobs)
+    among = kinds(jobs)  # builds them
     if not among:
         return Waves(0, "no stacked program takes the network of its first configuration")
+    most = max(job.model.count_params() for job in jobs if job.model.built)
     by_memory = min(MOST_PARAMETERS, MOST_BYTES // BYTES_EACH) // max(1, most * problem.trainings)
     size = min(MOST_TRIALS, MOST_NETWORKS // problem.trainings, by_memory)
     if tuner not in _KINDS or (tuner == "grid" and problem.hypermodel is not None):
