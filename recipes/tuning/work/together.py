@@ -28,7 +28,7 @@ from recipes.tuning.work.train import as_hyperparameters, prepared, standard_err
 
 MOST_TRIALS = 6  # of a wave; more gain little, and as many may be trained for nothing behind the last one
 MOST_NETWORKS = 24  # of a wave, folds and executions included
-MOST_PARAMETERS = 500_000  # of all networks of a wave, beyond which a step is work and not its start
+MOST_PARAMETERS = 250_000  # of all networks of a wave, beyond which a step is work and not its start
 BYTES_EACH = 4 * 8  # of a parameter: its moments, its copies of the best and the last epoch, and their successors
 MOST_VALUES = 4  # of a hyperparameter that the common network has all of
 _KINDS = ("random", "grid")  # tuners whose choice does not depend on scores
