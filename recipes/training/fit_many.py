@@ -120,14 +120,14 @@ def fit_many(
     jobs = []
     for model, own in zip(models, settings, strict=True):
         like = None if refit else expected_of(model)
-        key = (own["seed"] if validation_split else 0, like, _takes(model))
+        key = (own["seed"] if validation_split else 0, like, takes(model))
         data = known.get(key)
         if data is None:
             data = prepare(
                 model, x, y, sample_weight=sample_weight, class_weight=class_weight, validation_data=validation_data,
                 validation_split=validation_split, seed=own["seed"], like=like, allow=allow,
             )  # fmt: skip
-            data = _with_one_of_each(data, arrays)
+            data = with_one_of_each(data, arrays)
             if not data.findings:  # which name this model's layers
                 known[key] = data
         plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]), patience=own["patience"])
@@ -305,7 +305,7 @@ def _each(name: str, value: Any, number: int) -> list[Any]:
     return values
 
 
-def _takes(model: keras.Model) -> Any:
+def takes(model: keras.Model) -> Any:
     """Write down all that decides how rows are read for a model, and what is in their way, but for names."""
     if type(model) is not keras.Sequential:
         return id(model)
@@ -323,7 +323,7 @@ def _takes(model: keras.Model) -> Any:
     return repr((layers, inputs, outputs, spec.has_own_step, spec.optimizer, spec.learning_rate))
 
 
-def _with_one_of_each(data: TrainingData, known: list[np.ndarray]) -> TrainingData:
+def with_one_of_each(data: TrainingData, known: list[np.ndarray]) -> TrainingData:
     """Put arrays that have been met before in the place of their equals, so that they are held once."""
 
     def one(array: Any) -> Any:

@@ -1,5 +1,6 @@
 """Which jobs are trained together: networks that are alike but for what one program can hold, and their rows."""
 
+import contextlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +29,15 @@ class Together:
     why: str = ""
 
 
-def groups(jobs: Sequence[Job]) -> list[Together]:
+def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = ()) -> list[Together]:
     """Sort jobs into those that can be trained together, and those that must be trained alone.
 
     Every variable that is not there yet is created.
+
+    Args:
+        jobs: To sort.
+        among: What `kinds` says of others, which are not trained here, but have the same network in common, so that
+            several lists of jobs share a program.
     """
     from recipes.training.engines.many.common import in_common
     from recipes.training.engines.many.cost import apart
@@ -50,8 +56,13 @@ def groups(jobs: Sequence[Job]) -> list[Together]:
             found.append(Together((i,), why=str(error)))
             continue
         by_kind.setdefault(kind, []).append((i, network))
-    for members in by_kind.values():
+    for of_members, members in by_kind.items():
         places, networks = zip(*members, strict=True)
+        if others := [network for kind, network in among if kind == of_members]:
+            wide = in_common([*networks, *others])
+            if wide is not None:
+                found.append(Together(places, wide, "networks that are alike"))
+                continue
         split = apart([jobs[i] for i in places], networks)
         why = "networks that are alike"
         if len(split) > 1:
@@ -64,6 +75,18 @@ def groups(jobs: Sequence[Job]) -> list[Together]:
                 continue
             for network in dict.fromkeys(mine):  # each width by itself
                 found.append(Together(tuple(places[i] for i in some if networks[i] == network), network, why))
+    return found
+
+
+def kinds(jobs: Sequence[Job]) -> list[tuple[Hashable, Any]]:
+    """Read the networks of these jobs, each with what it must share with another; those that cannot be left out."""
+    from recipes.training.engines.many.network import Unsuited
+
+    found = []
+    for job in jobs:
+        with contextlib.suppress(Unsuited):
+            network = _read(job)
+            found.append((_kind(job, network), network))
     return found
 
 
