@@ -70,13 +70,15 @@ def test_an_unknown_task_exits_with_2_and_the_answer():
 
 # --- recipes ------------------------------------------------------------------------------------------------------
 
-COMMANDS = ["sheet", "infer", "check", "diagnose", "tune", "autoencoder", "grok"]
+COMMANDS = ["sheet", "infer", "check", "diagnose", "fit", "predict", "tune", "autoencoder", "grok"]
 # Which functions' arguments the options of a command are, and the options that are the command's own.
 OF_FUNCTIONS = {
     "infer": ([], {"data", "target", "separator"}),
     "sheet": ([lookup], {"markdown", "rules"}),
     "check": ([check], set()),
     "diagnose": (["recipes.diagnosis.diagnose:diagnose"], {"separator"}),
+    "fit": (["recipes.tables.fit_table:fit_table"], set()),
+    "predict": (["recipes.training.save:load", "recipes.tables.fit_table:fit_table"], {"folder"}),
     "tune": (["recipes.tuning.tune:tune"], {"data", "autoencoder"}),
     "autoencoder": (["recipes.training.fit:fit", "recipes.autoencoder.build:build_autoencoder"], {"data", "save"}),
     "grok": (["recipes.grokking.grok:grok"], set()),
@@ -318,3 +320,24 @@ def test_a_reader_that_has_read_enough_is_no_error():
         process.stdout = None
         assert process.communicate("go\n", timeout=60)[1] == ""
         assert process.returncode == 141
+
+
+def test_a_table_is_fitted_and_predicted(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    doses = rng.normal(size=200)
+    wards = rng.choice(["north", "south"], 200)
+    lines = [f"{d:.4f},{w},{'yes' if d + (w == 'south') > 0.5 else 'no'}" for d, w in zip(doses, wards, strict=True)]
+    (tmp_path / "wards.csv").write_text("\n".join(["dose,ward,cured", *lines]) + "\n")
+    fitted = ["fit", str(tmp_path / "wards.csv"), "--target", "cured", "--num-networks", "2", "--epochs", "3"]
+    assert main([*fitted, "--json", "--out", str(tmp_path / "run")]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["task"] == "binary"
+    assert main([*fitted, "--out", str(tmp_path / "run")]) == 2  # before anything is trained
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv")]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == "cured,p(no),p(yes)"
+    expected = recipes.load(tmp_path / "run").predict(tmp_path / "wards.csv")
+    found = np.array([row.split(",")[1:] for row in rows[1:]], float)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert main(["fit", str(tmp_path / "wards.csv"), "--target", "curd"]) == 2
+    assert "Did you mean 'cured'" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typing import Any
 from recipes.cli.findings import add_commands as add_findings
 from recipes.cli.networks import add_commands as add_networks
 from recipes.cli.sheet import add_commands as add_sheet
+from recipes.cli.tables import add_commands as add_tables
 from recipes.running.interrupt import Interrupted
 
 FOUND, USAGE = 1, 2  # exit codes: an error was found; what was asked for cannot be
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = made.add_subparsers(dest="command", required=True, metavar="command")
-    for add_commands in (add_sheet, add_findings, add_networks):
+    for add_commands in (add_sheet, add_findings, add_tables, add_networks):
         add_commands(commands)
     return made
 
