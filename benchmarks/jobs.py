@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from grokking import grok_paper, grok_run
 from many import folds, sixty_four
 from networks import conv_autoencoder, dense_autoencoder, lenet, memory, mlp
-from searches import tune_memory, tune_search
+from searches import tune_memory, tune_more, tune_search
 from training import Result
 
 
@@ -65,6 +65,7 @@ JOBS = {
     "grok-lecture-seeds": lambda way: grok_run("lecture", way),
     "tune": tune_search,
     "tune-memory": tune_memory,
+    "tune-more": tune_more,
     "memory": memory,
     "roof": roof,
     "import": importing,

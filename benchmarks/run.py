@@ -47,9 +47,10 @@ ROWS = [
     ),
     ("many-64", "again_s", "one by one", 4, 8, "the same, every program compiled beforehand"),
     ("folds", "first_s", "one fit", 0.4, 0.6, "5 folds by 4 repeats, digits, 60 epochs, against one call of `fit`"),
-    ("tune", "trials_per_min", "keras-tuner", 5, 12, "random search, breast cancer, 30 trials of 50 epochs, batch 32"),
+    ("tune", "trials_per_min", "keras-tuner", 30, 50, "random search, breast cancer, 30 trials of 50 epochs, batch 32"),
     ("tune", "trials_per_min", "optuna", 4, None, "the same"),
-    ("tune-memory", "rss_mb", "ten", 0.83, None, "memory after 100 trials, against that after 10"),
+    ("tune-more", "first_s", "thirty", 0.2, 0.33, "300 trials of it, against 30"),
+    ("tune-memory", "rss_mb", "fifty", 0.95, None, "memory after 500 trials, against that after 50"),
     ("memory", "peak_mb", "keras", 1.0, None, "peak memory, dense autoencoder on 60,000 images"),
 ]
 # Multiplications and additions of one training step: 2 per weight and row forward, 4 backward, less the gradient of

@@ -87,8 +87,24 @@ def optuna_search(x, y, options) -> Result:
     return {"first_s": seconds, "trials_per_min": 60 * TUNE_TRIALS / seconds, "best_val_loss": study.best_value}
 
 
+def tune_more(way: str) -> Result:
+    """The random search of `tune` through this package, with 300 trials against 30."""
+    import tempfile
+
+    from recipes import tune
+
+    x, y = breast_cancer()
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        search = tune(
+            x, y, hypermodel=tuned_model, max_trials=30 if way == "thirty" else 300, epochs=TUNE_EPOCHS, seed=1,
+            directory=folder + "/search", verbose=0,
+        )  # fmt: skip
+        return {"first_s": time.perf_counter() - start, "best_val_loss": float(search.best_trial.score)}
+
+
 def tune_memory(way: str) -> Result:
-    """Resident memory after so many trials of one search: 10 or 100."""
+    """Resident memory after so many trials of one search: 50 or 500."""
     import gc
     import tempfile
 
@@ -96,7 +112,7 @@ def tune_memory(way: str) -> Result:
 
     x, y = breast_cancer()
     with tempfile.TemporaryDirectory() as folder:
-        trials = 10 if way == "ten" else 100
+        trials = 50 if way == "fifty" else 500
         tune(x, y, max_trials=trials, epochs=5, directory=folder + "/search", verbose=0)
         gc.collect()
         with open("/proc/self/statm") as file:

@@ -60,12 +60,14 @@ def mlp(ready: Prepared, seed: int) -> np.ndarray:
     y = ready.y[split.rest]
     with warnings.catch_warnings(action="ignore"):
         if goal.classes is not None:
-            model = make_pipeline(encode, StandardScaler(), MLPClassifier(random_state=seed)).fit(rest, y.astype(int))
+            model = make_pipeline(encode, StandardScaler(with_mean=False), MLPClassifier(random_state=seed)).fit(
+                rest, y.astype(int)
+            )
             chances = np.zeros((len(test), len(goal.classes)))
             chances[:, model.classes_] = model.predict_proba(test)
             return chances
         middle, spread = y.mean(), y.std()
-        model = make_pipeline(encode, StandardScaler(), MLPRegressor(random_state=seed))
+        model = make_pipeline(encode, StandardScaler(with_mean=False), MLPRegressor(random_state=seed))
         model.fit(rest, (y - middle) / spread)
         found = model.predict(test) * spread + middle
         return np.maximum(found, 0.05) if goal.is_counts else found
@@ -77,8 +79,8 @@ def compare(name: str, seed: int) -> dict[str, Any]:
     rest, test = ready.part(split.rest), ready.part(split.test)
     y, true = ready.y[split.rest], ready.y[split.test]
     start = time.perf_counter()
-    model, runs, settings, _ = fit_rows(ready.columns, goal, rest, y, split.held, seed=seed)
-    predicted = {"network": probabilities(goal, outputs_of(model, ready.columns, test))}
+    fitted = fit_rows(ready.columns, goal, rest, y, split.held, seed=seed)
+    predicted = {"network": probabilities(goal, outputs_of(fitted.model, ready.columns, test))}
     seconds = {"network": time.perf_counter() - start}
     for other in OTHERS:
         start = time.perf_counter()
@@ -95,7 +97,7 @@ def compare(name: str, seed: int) -> dict[str, Any]:
         "scores": {key: score(goal.metric, true, values) for key, values in of_rows.items()},
         "z": float(apart.mean() / (apart.std() / np.sqrt(len(apart)))),
         "relative": skill["network"] / skill["boosting"] - 1,
-        "seconds": seconds, "epochs": [run.epochs for run in runs], "settings": repr(settings),
+        "seconds": seconds, "epochs": [run.epochs for run in fitted.runs], "settings": repr(fitted.settings),
     }  # fmt: skip
 
 
@@ -107,10 +109,11 @@ def inner(name: str, variants: dict[str, dict[str, Any]]) -> dict[str, Any]:
     for variant, change in variants.items():
         bins = change.get("num_bins", 16)
         features = outputs_of(build_preprocessing(ready.columns, rest, num_bins=bins), ready.columns, rest).shape[1]
-        settings: Settings = replace(settings_for(len(y), features), **change)
+        settings: Settings = replace(settings_for(len(y), features, loss=ready.target.loss), **change)
         start = time.perf_counter()
-        _, runs, _, validation = fit_rows(ready.columns, ready.target, rest, y, ready.split.held, settings=settings)
-        found[variant] = (round(validation, 5), round(time.perf_counter() - start, 1), [run.kept for run in runs][:4])
+        fitted = fit_rows(ready.columns, ready.target, rest, y, ready.split.held, settings=settings)
+        seconds = round(time.perf_counter() - start, 1)
+        found[variant] = (round(fitted.validation, 5), seconds, [run.kept for run in fitted.runs][:4])
     return found
 
 

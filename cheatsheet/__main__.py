@@ -29,19 +29,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="print the table as the README holds it")
     parser.add_argument("--rules", action="store_true", help="print every mistake that check finds")
     options = parser.parse_args(arguments)
-    if options.markdown:
-        print(markdown())
-    elif options.rules:
-        print(rules_table())
-    elif options.task is None:
-        print(text_table())
-    else:
-        try:
-            print(explain(lookup(options.task, options.loss)))
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return 2
+    try:
+        print(answer(options.task, options.loss, markdown=options.markdown, rules=options.rules))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
+
+
+def answer(task: str | None = None, loss: str | None = None, *, markdown: bool = False, rules: bool = False) -> str:
+    """Write what was asked for: the README's table, the rules, one row of the cheatsheet, or the whole of it.
+
+    Raises:
+        ValueError: for a task or a loss that there is not, and for a loss without a task.
+    """
+    if markdown:
+        return markdown_table()
+    if rules:
+        return rules_table()
+    if task is None and loss is not None:
+        raise ValueError(f"Which task? Received: loss={loss!r} alone. Say the task too, such as binary.")
+    return text_table() if task is None else explain(lookup(task, loss))
 
 
 def text_table() -> str:
@@ -126,7 +134,7 @@ def _recipe(row: Row) -> list[str]:
     ]
 
 
-def markdown() -> str:
+def markdown_table() -> str:
     """Write the table as the README holds it, between its markers."""
     lines = [
         "| loss | good for | last activation | last layer | `y` | a constant guess gets |",

@@ -7,9 +7,8 @@ start reading: `build.py` (y to model), `training/fit.py` (model to Run), `diagn
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cheatsheet.finding import DataError
-
 if TYPE_CHECKING:
+    from cheatsheet.finding import DataError as DataError
     from recipes.autoencoder.build import build_autoencoder as build_autoencoder
     from recipes.build import build_model as build_model
     from recipes.datasets import load_data as load_data
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from recipes.tables.run import TableRun as TableRun
     from recipes.training.audit import audit as audit
     from recipes.training.cross_validate import cross_validate as cross_validate
+    from recipes.training.export import export as export
     from recipes.training.fit import fit as fit
     from recipes.training.fit_many import fit_many as fit_many
     from recipes.training.run import Run as Run
@@ -31,34 +31,36 @@ if TYPE_CHECKING:
     from recipes.tuning.tune import tune as tune
 
 _HOME = {
-    "GrokRun": "grokking.result",
-    "OtherSearchError": "tuning.record.folder",
-    "Run": "training.run",
-    "Runs": "training.runs",
-    "Search": "tuning.search",
-    "TableRun": "tables.run",
-    "audit": "training.audit",
-    "build_autoencoder": "autoencoder.build",
-    "build_model": "build",
-    "clear_programs": "running.programs",
-    "cross_validate": "training.cross_validate",
-    "diagnose": "diagnosis.diagnose",
-    "fit": "training.fit",
-    "fit_many": "training.fit_many",
-    "fit_table": "tables.fit_table",
-    "grok": "grokking.grok",
-    "load": "training.save",
-    "load_data": "datasets",
-    "tune": "tuning.tune",
+    "DataError": "cheatsheet.finding",
+    "GrokRun": "recipes.grokking.result",
+    "OtherSearchError": "recipes.tuning.record.folder",
+    "Run": "recipes.training.run",
+    "Runs": "recipes.training.runs",
+    "Search": "recipes.tuning.search",
+    "TableRun": "recipes.tables.run",
+    "audit": "recipes.training.audit",
+    "build_autoencoder": "recipes.autoencoder.build",
+    "build_model": "recipes.build",
+    "clear_programs": "recipes.running.programs",
+    "cross_validate": "recipes.training.cross_validate",
+    "diagnose": "recipes.diagnosis.diagnose",
+    "export": "recipes.training.export",
+    "fit": "recipes.training.fit",
+    "fit_many": "recipes.training.fit_many",
+    "fit_table": "recipes.tables.fit_table",
+    "grok": "recipes.grokking.grok",
+    "load": "recipes.training.save",
+    "load_data": "recipes.datasets",
+    "tune": "recipes.tuning.tune",
 }
 
-__all__ = ["DataError", *_HOME]
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'recipes' has no attribute {name!r}")
-    return getattr(import_module(f"recipes.{_HOME[name]}"), name)
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

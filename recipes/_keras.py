@@ -29,7 +29,7 @@ ATTRIBUTES = {
         "_initial_epoch",  # of BackupAndRestore
     ),
     "Sequential": ("_functional",),
-    "Functional": ("_layers",),
+    "Functional": ("_layers", "_inbound_nodes"),  # as of any layer: where it was called, and with what
     "CompileLoss": ("_flat_losses", "_user_loss", "_user_loss_weights"),
     "CompileMetrics": ("_user_metrics", "_user_weighted_metrics", "_flat_metrics", "_flat_weighted_metrics"),
     "MeanMetricWrapper": ("_fn", "_fn_kwargs"),

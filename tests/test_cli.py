@@ -1,15 +1,32 @@
-"""python -m cheatsheet."""
+"""`python -m cheatsheet`, and `recipes`: what each command says, its options, its exit codes."""
 
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from importlib import import_module
+
+import numpy as np
+import pytest
 from conftest import ROOT
-from processes import run_python
+from processes import RESTORE_CTRL_C, run_python, started_python
 
-from cheatsheet import TABLE
-from cheatsheet.__main__ import main
+import recipes
+from cheatsheet import TABLE, check, infer_task, lookup
+from cheatsheet.__main__ import answer, explain
+from cheatsheet.__main__ import main as cheatsheet_main
 from cheatsheet.rules import RULES
+from recipes import build_autoencoder, fit, load_data
+from recipes.cli import main
+from recipes.cli.entry import _warnings_in_one_line, parser
+from recipes.cli.quiet import NOISE, _without
 
 
 def test_the_whole_table(capsys):
-    assert main([]) == 0
+    assert cheatsheet_main([]) == 0
     out = capsys.readouterr().out
     for row in TABLE:
         assert row.loss in out
@@ -17,7 +34,7 @@ def test_the_whole_table(capsys):
 
 
 def test_one_row_with_code_that_runs(capsys):
-    assert main(["multiclass", "--loss", "kld"]) == 0
+    assert cheatsheet_main(["multiclass", "--loss", "kld"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("multiclass: kl_divergence\n")
     assert 'build_model(task="multiclass", loss="kl_divergence", num_classes=N)' in out
@@ -28,7 +45,7 @@ def test_every_rows_recipe_builds(capsys):
     from recipes import build_autoencoder, build_model  # noqa: F401 - named in the code under test
 
     for row in TABLE:
-        assert main([row.task, "--loss", row.loss]) == 0
+        assert cheatsheet_main([row.task, "--loss", row.loss]) == 0
         lines = capsys.readouterr().out.splitlines()
         code = next(line.strip() for line in lines if line.strip().startswith("model = build"))
         model = eval(
@@ -38,7 +55,7 @@ def test_every_rows_recipe_builds(capsys):
 
 
 def test_the_page_on_check_lists_the_rules_that_there_are(capsys):
-    assert main(["--rules"]) == 0
+    assert cheatsheet_main(["--rules"]) == 0
     page, readme = (ROOT / "docs" / "check.md").read_text(), (ROOT / "README.md").read_text()
     assert page.split("<!-- rules -->\n")[1].split("<!-- end -->")[0] == capsys.readouterr().out
     assert f"[{len(RULES)} rules](docs/check.md)" in readme
@@ -49,3 +66,278 @@ def test_an_unknown_task_exits_with_2_and_the_answer():
     assert done.returncode == 2
     assert done.stderr.endswith("Did you mean 'binary'?\n")
     assert done.stdout == ""
+
+
+# --- recipes ------------------------------------------------------------------------------------------------------
+
+COMMANDS = ["sheet", "infer", "check", "diagnose", "fit", "predict", "tune", "autoencoder", "grok"]
+# Which functions' arguments the options of a command are, and the options that are the command's own.
+OF_FUNCTIONS = {
+    "infer": ([], {"data", "target", "separator"}),
+    "sheet": ([lookup], {"markdown", "rules"}),
+    "check": ([check], set()),
+    "diagnose": (["recipes.diagnosis.diagnose:diagnose"], {"separator"}),
+    "fit": (["recipes.tables.fit_table:fit_table"], set()),
+    "predict": (["recipes.training.save:load", "recipes.tables.fit_table:fit_table"], {"folder"}),
+    "tune": (["recipes.tuning.tune:tune"], {"data", "autoencoder"}),
+    "autoencoder": (["recipes.training.fit:fit", "recipes.autoencoder.build:build_autoencoder"], {"data", "save"}),
+    "grok": (["recipes.grokking.grok:grok"], set()),
+}
+EVERYWHERE = {"help", "json", "out", "run", "show"}
+OTHERWISE = {("autoencoder", "epochs"), ("autoencoder", "seed"), ("diagnose", "least"), ("check", "validation_split")}
+
+
+def load(function):
+    if not isinstance(function, str):
+        return function
+    module, name = function.split(":")
+    return getattr(import_module(module), name)
+
+
+def test_every_command_is_there():
+    (commands,) = (action for action in parser()._actions if action.dest == "command")
+    assert [*commands.choices] == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_have_the_names_and_the_defaults_of_the_functions(command):
+    (commands,) = (action for action in parser()._actions if action.dest == "command")
+    functions, own = OF_FUNCTIONS[command]
+    known = {}
+    for function in functions:
+        known = {**inspect.signature(load(function)).parameters, **known}
+    for action in commands.choices[command]._actions:
+        name = action.dest
+        if name in EVERYWHERE | own:
+            continue
+        assert name in known, f"recipes {command} --{name} is no argument of {functions}"
+        default = known[name].default
+        if (command, name) not in OTHERWISE and default is not inspect.Parameter.empty:
+            assert (action.default or None) == (default or None), f"recipes {command} --{name}"
+
+
+def test_help_loads_nothing_heavy():
+    code = f"""
+import sys
+from recipes.cli import main
+for arguments in [[], *([command] for command in {COMMANDS})]:
+    try:
+        main([*arguments, "--help"])
+    except SystemExit as ended:
+        assert ended.code == 0
+print([name for name in ("numpy", "keras", "tensorflow", "matplotlib", "sklearn", "cheatsheet") if name in sys.modules])
+"""
+    done = run_python("-c", code, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert done.stdout.count("usage: recipes") == len(COMMANDS) + 1
+
+
+def test_sheet_is_the_cheatsheet(capsys):
+    assert main(["sheet"]) == 0
+    assert capsys.readouterr().out == answer() + "\n"
+    assert main(["sheet", "binary", "--loss", "hinge"]) == 0
+    assert capsys.readouterr().out == answer("binary", "hinge") + "\n"
+    assert main(["sheet", "binry"]) == 2
+    assert capsys.readouterr().err.endswith("Did you mean 'binary'?\n")
+    assert main(["sheet", "--loss", "hinge"]) == 2
+    assert "Which task? Received: loss='hinge' alone." in capsys.readouterr().err
+
+
+TEXT = "id;outcome;dose;visits;mixed\n" + "".join(
+    f"{i};{'cured' if i % 3 else 'ill'};{i / 7:.3f};{i % 4};{'' if i % 5 else i}\n" for i in range(40)
+)
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "wards.csv"
+    path.write_text(TEXT, encoding="utf-8-sig")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("outcome", ["cured" if i % 3 else "ill" for i in range(40)]),
+        ("dose", [float(f"{i / 7:.3f}") for i in range(40)]),
+        ("visits", [i % 4 for i in range(40)]),
+        ("mixed", [i for i in range(40) if i % 5 == 0]),
+    ],
+)
+def test_infer_says_what_infer_task_says(column, values, table, capsys):
+    inferred = infer_task(values)
+    assert main(["infer", str(table), "--target", column]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{inferred}\n")
+    assert out.endswith(explain(lookup(inferred.task, inferred.loss)) + "\n")
+    assert ("without a target, and left out: 32 rows" in out) == (column == "mixed")
+    assert main(["infer", str(table), "--target", column, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["task"], said["num_missing"]) == (inferred.task, 40 - len(values))
+
+
+def test_infer_reads_arrays_and_a_single_column(tmp_path, capsys):
+    np.save(tmp_path / "y.npy", [0.5, 1.5, 2.25])
+    np.savez(tmp_path / "both.npz", x=np.zeros((4, 2)), y=["a", "b", "a", "b"])
+    (tmp_path / "one.csv").write_text("ill\ntrue\nfalse\ntrue\n")
+    for name, said in (("y.npy", "3 distinct numbers"), ("both.npz", "2 distinct texts"), ("one.csv", "booleans in 3")):
+        assert main(["infer", str(tmp_path / name)]) == 0
+        assert capsys.readouterr().out.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (TEXT, [], "has the columns id, outcome, dose, visits, mixed. Name one: --target 'mixed'."),
+        (
+            TEXT,
+            ["--target", "doses"],
+            "has no column 'doses'. Its columns are id, outcome, dose, visits, mixed. Did you",
+        ),
+        (TEXT, ["--target", "dose", "--separator", ","], "has no column 'dose'. Its columns are id;outcome;dose"),
+        ("a,a\n1,2\n", ["--target", "a"], "has 2 columns 'a'. Its columns are a, a."),
+        ("a,b\n1,2\n1,2,3\n", ["--target", "a"], "line 3, has 3 columns, and the first line 2. Name the separator"),
+        ("", ["--target", "a"], "has no column 'a'. Its columns are none."),
+        ("", [], "is empty."),
+        ("a,b\n", ["--target", "a"], "has no target in any of its 0 rows."),
+        ("a,b\nNA,1\n", ["--target", "a"], "has no target in any of its 1 rows."),
+        ("a,b\n3,1\n3,1\n", ["--target", "a"], "y holds a single value (3) in 2 rows"),
+        (b"a,b\n\xff\xfe,1\n", ["--target", "a"], "is no table in UTF-8"),
+    ],
+)
+def test_what_infer_cannot_read_is_exit_code_2(content, arguments, message, tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert main(["infer", str(path), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("recipes infer: ")
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_a_missing_file_is_said(tmp_path, capsys):
+    assert main(["infer", str(tmp_path / "none.csv")]) == 2
+    assert capsys.readouterr().err == f"recipes infer: There is no file {tmp_path / 'none.csv'}.\n"
+    assert main(["autoencoder", "--data", str(tmp_path / "none.npz")]) == 2
+    assert capsys.readouterr().err == f"recipes autoencoder: There is no file {tmp_path / 'none.npz'}.\n"
+
+
+class TestAutoencoder:
+    def test_it_is_the_model_that_the_functions_train(self, tmp_path, capsys):
+        x = load_data("digits").x[:100]
+        np.savez(tmp_path / "x.npz", x=x, y=load_data("digits").y[:100])
+        options = ["autoencoder", "dense", "--data", str(tmp_path / "x.npz"), "--epochs", "2", "--latent", "3"]
+        assert main([*options, "--seed", "1", "--json", "--out", str(tmp_path), "--save", str(tmp_path / "run")]) == 0
+        said = json.loads(capsys.readouterr().out)
+        order = np.random.default_rng(1).permutation(100)
+        model = build_autoencoder("dense", x=x[order[20:]], latent=3, seed=1)
+        run = fit(model, x[order[20:]], epochs=2, seed=1, validation_data=x[order[:20]], verbose=0)
+        assert said["history"] == run.history
+        held = x[order[:20]]
+        np.testing.assert_allclose(said["mean_squared_error"], np.mean((run.predict(held) - held) ** 2), rtol=1e-6)
+        assert (tmp_path / "autoencoder.png").stat().st_size > 10_000
+        np.testing.assert_array_equal(recipes.load(tmp_path / "run").predict(held), run.predict(held))
+        assert main([*options, "--save", str(tmp_path)]) == 2  # before any epoch
+        assert "holds other files" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["super_resolution"], "Super-resolution learns from small images and large ones"),
+            (["--preset", "superres-conv"], "Super-resolution learns from small images and large ones"),
+            (["cnov"], "Unknown kind. Received: kind='cnov'. Expected one of dense, conv"),
+            (["--data", "digit"], "Unknown data set. Received: name='digit'."),
+            (["--epochs", "0"], "epochs must be a whole number of at least 1."),
+            (["dense", "--noise", "0.1"], "kind='dense' has no noise."),
+        ],
+    )
+    def test_what_cannot_be_is_exit_code_2(self, arguments, message, capsys):
+        assert main(["autoencoder", *arguments]) == 2
+        assert capsys.readouterr().err.startswith(f"recipes autoencoder: {message}")
+
+    def test_labels_that_are_too_few_are_refused(self, tmp_path, capsys):
+        np.savez(tmp_path / "x.npz", x=np.zeros((9, 4)), y=[1, 2])
+        assert main(["autoencoder", "--data", str(tmp_path / "x.npz")]) == 2
+        assert "holds 9 examples and 2 labels" in capsys.readouterr().err
+
+    def test_ctrl_c_shows_what_there_is_and_tensorflow_is_silent(self, start_python):
+        environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+        script = RESTORE_CTRL_C + "import sys; from recipes.cli import main; sys.exit(main(sys.argv[1:]))"
+        process = start_python("-c", script, "autoencoder", "dense", "--epochs", "1000000", env=environment)
+        first = process.stderr.readline()
+        assert first.startswith("epoch 1/1000000 ")  # and none of TensorFlow's lines before it
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=120)
+        assert process.returncode == 130
+        assert "mean squared error on 359 held-out examples" in out
+        assert errors.splitlines()[-1].startswith("recipes autoencoder: Ctrl-C ended the run after ")
+        assert all(line.startswith(("epoch ", "recipes autoencoder: ")) for line in errors.splitlines() if line)
+
+
+class TestQuiet:
+    LINES = (
+        b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        b"I0000 00:00:1795987954.724788   13736 cudart_stub.cc:31] Could not find cuda drivers on your machine.\n"
+        b"2026-01-01 10:00:00.123456: E external/local_xla/xla/stream.cc:31] Unable to register cuDNN factory\n"
+        b"theirs: a warning of the user's own\n"
+        b"To enable the following instructions: AVX2 FMA, rebuild TensorFlow with the appropriate compiler flags.\n"
+        b"W is for wards\n"
+    )
+
+    def test_only_tensorflows_lines_are_left_out(self, capfd):
+        with _without(NOISE):
+            os.write(2, self.LINES)
+            print("through Python", file=sys.stderr)
+        os.write(2, b"afterwards\n")
+        said = capfd.readouterr().err.splitlines()
+        assert said[-1] == "afterwards"
+        assert {"theirs: a warning of the user's own", "W is for wards"} <= {*said}
+        assert not [line for line in said if "cuda" in line or "absl" in line or "AVX2" in line or "cuDNN" in line]
+
+    def test_where_it_fails_everything_comes_out(self, capfd):
+        def load():
+            os.write(2, self.LINES)
+            raise ImportError("libtensorflow is broken")
+
+        with pytest.raises(ImportError), _without(NOISE):
+            load()
+        assert capfd.readouterr().err == self.LINES.decode()
+
+    def test_a_warning_is_one_line(self, table, capsys):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            before = warnings.showwarning
+            with _warnings_in_one_line("fit"):
+                warnings.warn("the task was read off y", stacklevel=1)
+            assert warnings.showwarning is before
+        assert capsys.readouterr().err == "recipes fit: the task was read off y\n"
+
+
+def test_a_reader_that_has_read_enough_is_no_error():
+    script = "import sys; from recipes.cli import main; sys.stdin.readline(); sys.exit(main(['sheet']))"
+    with started_python("-c", script, stdin=subprocess.PIPE) as process:
+        process.stdout.close()
+        process.stdout = None
+        assert process.communicate("go\n", timeout=60)[1] == ""
+        assert process.returncode == 141
+
+
+def test_a_table_is_fitted_and_predicted(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    doses = rng.normal(size=200)
+    wards = rng.choice(["north", "south"], 200)
+    lines = [f"{d:.4f},{w},{'yes' if d + (w == 'south') > 0.5 else 'no'}" for d, w in zip(doses, wards, strict=True)]
+    (tmp_path / "wards.csv").write_text("\n".join(["dose,ward,cured", *lines]) + "\n")
+    fitted = ["fit", str(tmp_path / "wards.csv"), "--target", "cured", "--num-networks", "2", "--epochs", "3"]
+    assert main([*fitted, "--json", "--out", str(tmp_path / "run")]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["task"] == "binary"
+    assert main([*fitted, "--out", str(tmp_path / "run")]) == 2  # before anything is trained
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv")]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == "cured,p(no),p(yes)"
+    expected = recipes.load(tmp_path / "run").predict(tmp_path / "wards.csv")
+    found = np.array([row.split(",")[1:] for row in rows[1:]], float)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert main(["fit", str(tmp_path / "wards.csv"), "--target", "curd"]) == 2
+    assert "Did you mean 'cured'" in capsys.readouterr().err

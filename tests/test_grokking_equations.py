@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from conftest import refused
 
-from recipes.grokking.equations import COMMUTATIVE, MODULAR, OPERATIONS, equations
+from recipes.grokking.equations import MODULAR, OPERATIONS, RANDOM, equations, table_size
+from recipes.grokking.operations import EXPECTED, read
 
 
 @pytest.mark.parametrize("operation", MODULAR)
@@ -57,20 +58,33 @@ def test_mirrors():
     expected = [(table.y[i], table.x[i]) in train for i in table.validation]
     np.testing.assert_array_equal(table.mirror_in_training(), expected)
     assert equations("x-y", 7).mirror_in_training() is None
-    for operation in COMMUTATIVE:
-        table = equations(operation, 7)
-        square = table.answer.reshape(7, 7)
-        np.testing.assert_array_equal(square, square.T)
+    commutative = {operation for operation in OPERATIONS if equations(operation, 7).is_commutative}
+    assert commutative == {"x+y", "x^2+y^2", "x^2+xy+y^2", "x*y"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
-            {"operation": "x%y"},
-            f"Unknown operation. Received: operation='x%y'. Expected one of {', '.join(map(repr, OPERATIONS))}.",
+            {"operation": "x o y"},
+            f"Unknown operation. Received: operation='x o y'. Expected one of {', '.join(map(repr, OPERATIONS))}; a "
+            f"function of two whole numbers; or an expression of {EXPECTED}.",
         ),
-        ({"p": 91}, "p must be a prime number of at least 3. Received: p=91. Expected 53, 97 or 113, say."),
+        ({"p": 2}, "p must be a whole number of at least 3. Received: p=2. Expected 53, 97 or 113, say."),
+        (
+            {"operation": lambda x, y: x / 2, "p": 5},
+            "The operation gives 0.0 for x=0, y=0. Expected a whole number, which is taken modulo p=5, or None where "
+            "there is no answer.",
+        ),
+        (
+            {"operation": "x/0", "p": 5},
+            "The operation 'x/0' has no answer for any pair of numbers modulo 5.",
+        ),
+        (
+            {"operation": "x-2*y", "p": 1009},
+            "An operation of your own is asked for each pair, and p=1009 has 1,018,081 of them. "
+            "Expected p of at most 1,000.",
+        ),
         (
             {"train_fraction": 1.0},
             "train_fraction is a share of the 9,312 equations, between 0 and 1. "
@@ -81,3 +95,81 @@ def test_mirrors():
 def test_refusals(arguments, message):
     with refused(message):
         equations(**arguments)
+
+
+@pytest.mark.parametrize("p", [3, 4, 9, 12, 15, 97])
+def test_the_table_is_counted_before_it_is_made_also_where_p_is_no_prime(p):
+    for operation in OPERATIONS:
+        assert table_size(operation, p, 0.5)[0] == len(equations(operation, p).x)
+
+
+def test_what_has_no_inverse_is_not_divided_by():
+    table = equations("x/y", 12)
+    assert {*table.y.tolist()} == {1, 5, 7, 11}
+    assert all((z * y - x) % 12 == 0 for x, y, z in zip(table.x, table.y, table.answer, strict=True))
+
+
+# As an expression, and as what Python makes of it.
+EXPRESSIONS = {
+    "x^2 + 3*y": lambda x, y, p: x**2 + 3 * y,
+    "-x * (y - 7)^3": lambda x, y, p: -x * (y - 7) ** 3,
+    "x//2 + y if x > y else x*y": lambda x, y, p: x // 2 + y if x > y else x * y,
+    "x % 3 + p*y - 2*(x == y)": lambda x, y, p: x % 3 + p * y - 2 * (x == y),
+    "2^x - y": lambda x, y, p: 2**x - y,
+}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("p", [11, 12])
+def test_an_expression_of_one_s_own(expression, p):
+    table, function = equations(expression, p), EXPRESSIONS[expression]
+    assert table.operation == expression
+    assert len(table.x) == p * p
+    for x, y, z in zip(table.x.tolist(), table.y.tolist(), table.answer.tolist(), strict=True):
+        assert (function(x, y, p) - z) % p == 0
+    again = equations(lambda x, y: function(x, y, p), p)
+    np.testing.assert_array_equal(again.answer, table.answer)
+    np.testing.assert_array_equal(again.train, table.train)
+
+
+@pytest.mark.parametrize("operation", [name for name in MODULAR if "odd" not in name])
+def test_the_paper_s_operations_may_be_written_as_expressions(operation):
+    expression = operation.replace("xy", "x*y")
+    expression = f" {expression} "  # no longer the name
+    for p in (7, 12):
+        ours, theirs = equations(expression, p), equations(operation, p)
+        for part in ("x", "y", "answer", "train", "validation", "is_commutative"):
+            np.testing.assert_array_equal(getattr(ours, part), getattr(theirs, part))
+
+
+def test_pairs_without_an_answer_are_left_out():
+    table = equations(lambda x, y: None if x == y else x + y, 5)
+    assert sorted(zip(table.x.tolist(), table.y.tolist(), strict=True)) == [*itertools.permutations(range(5), 2)]
+    assert table.is_commutative
+    assert len(table.train) == 10
+    assert {*equations("x * y^-1", 6).y.tolist()} == {1, 5}
+
+
+def test_two_functions_of_one_name_have_different_names_in_a_record():
+    one, other = (equations(function, 5).operation for function in (lambda x, y: x, lambda x, y: y))
+    assert one != other
+    assert one == equations(lambda x, y: x + 5 * y, 5).operation  # the same table
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["x.real", "f(x)", "__import__('os').getcwd()", "x and y", "1 + 2", "x if y", "x < y < p", "x[0]", "lambda: x",
+     "x; y", "(x := 3)", "'x'", "x + 1.5", "x + True", "z", "x @ y", "x & y", "not x", "[x]", ""],
+)  # fmt: skip
+def test_text_that_is_no_arithmetic_is_refused_and_runs_nothing(expression):
+    with pytest.raises(ValueError, match="Unknown operation"):
+        equations(expression, 5)
+    with pytest.raises(ValueError, match=r"Expected whole numbers, x, y and p"):
+        read(expression, 5)
+
+
+def test_a_number_beyond_all_bounds_is_refused():
+    with refused("The operation takes 3 to the power of 7625597484987, which is too large a number."):
+        read("x^y^y^y", 5)(3, 3)
+    assert read("x^y^y^y", 5)(1, 3) == 1
+    assert RANDOM in OPERATIONS

@@ -146,8 +146,8 @@ def test_the_command_line(capsys, tmp_path):
     assert fields["steps"] == 20
     assert fields["settings"]["p"] == 7
     assert (tmp_path / "grokking.png").stat().st_size > 10_000
-    assert main(["grok", "--p", "8"]) == 2
-    assert capsys.readouterr().err.startswith("recipes grok: p must be a prime number")
+    assert main(["grok", "--operation", "x+"]) == 2
+    assert capsys.readouterr().err.startswith("recipes grok: Unknown operation. Received: operation='x+'.")
 
 
 def test_a_run_knows_its_circumstances():
@@ -201,3 +201,24 @@ def test_random_labels_are_never_called_grokking():
 def test_a_short_run_without_decay_is_not_called_grokking():
     kinds = {grok("lecture", weight_decay=0.0, seed=s, max_steps=3000, verbose=0).kind for s in range(3)}
     assert kinds <= {"memorisation", "confusion"}
+
+
+def test_an_operation_of_one_s_own_modulo_what_is_no_prime(tmp_path):
+    """A function is known by its answers, so a checkpoint is taken up by another function that gives the same."""
+    small = {"p": 12, "max_steps": 40, "stop": False, "verbose": 0, "checkpoint": tmp_path / "run"}
+    run = grok(operation=lambda x, y: x * x + 3 * y, **small)
+    assert run.settings["operation"].startswith("<lambda> (")
+    assert run.table.num_symbols == 12
+    assert len(run.history["gini"]) == len(run.history["step"])
+    assert len(run.plot().axes) > 2
+    again = grok(operation=lambda x, y: x**2 - 9 * y, **small)  # the same modulo 12
+    assert again.history == run.history
+    with pytest.raises(ValueError, match="operation"):
+        grok(operation=lambda x, y: x**2 - 8 * y, **small)
+
+
+def test_products_modulo_what_is_no_prime_have_no_circle_and_the_figure_says_so():
+    run = grok(operation="x/y", p=15, max_steps=20, stop=False, verbose=0)
+    assert "gini" not in run.history or all(np.isnan(run.history["gini"]))
+    figure = run.plot()
+    assert "its numbers lie on no circle" in figure.axes[0].get_title(loc="left")

@@ -17,7 +17,7 @@ ORDER = {
     ],
     "recipes": [
         "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
-        "training", "grokking", "tuning", "tables", "lecture", "plots", "cli", "__main__",
+        "training", "grokking", "tuning", "tables", "lecture", "sklearn", "plots", "cli", "__main__",
     ],
 }  # fmt: skip
 # The same for the rooms within a room; the modules beside them may be on either side.
@@ -137,7 +137,8 @@ def test_public_names_of_recipes_all_load():
 
     assert set(recipes.__all__) == {
         "DataError", "GrokRun", "OtherSearchError", "Run", "Runs", "Search", "TableRun", "audit", "build_autoencoder",
-        "build_model", "clear_programs", "cross_validate", "diagnose", "fit", "fit_many", "fit_table", "grok", "load",
+        "build_model", "clear_programs", "cross_validate", "diagnose", "export", "fit", "fit_many", "fit_table",
+        "grok", "load",
         "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:

@@ -183,7 +183,7 @@ class TestTheyMayDiffer:
 
     def test_in_batch_sizes(self):
         runs = fit_many([network(seed=k) for k in range(4)], X, YES_NO, batch_size=[16, 32, 16, 32], verbose=0)
-        assert "2 networks at once" in runs.how
+        assert "4 networks at once" in runs.how
         assert [run.steps for run in runs] == [5, 3, 5, 3]
         assert_as_alone(lambda k: network(seed=k), X, YES_NO, batch_size=[16, 32, 16])
 

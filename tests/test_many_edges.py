@@ -14,8 +14,8 @@ from recipes.training.data.prepare import prepare
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.engines.many import engine as many
 from recipes.training.engines.many.layers import LAYERS, Held
+from recipes.training.engines.many.rows import schedules_of
 from recipes.training.engines.many.stack import dropout_rates
-from recipes.training.engines.many.train import _schedules
 from recipes.training.engines.tensorflow.alike import identity
 from recipes.training.engines.tensorflow.program import _meet, build_variables
 
@@ -237,7 +237,7 @@ class TestOptimizers:
     def test_rates_of_a_schedule_are_those_of_each_step(self):
         schedule = keras.optimizers.schedules.CosineDecay(0.01, 30, warmup_target=0.1, warmup_steps=7)
         models = [numbers(0, optimizer=keras.optimizers.SGD(rate)) for rate in (schedule, 0.1)]
-        found, none = _schedules(models, "float64")
+        found, none = schedules_of(models, "float64")
         assert none is None
         np.testing.assert_allclose(
             found(tf.range(40, dtype=tf.int64)), [float(schedule(i)) for i in range(40)], rtol=1e-6
@@ -356,7 +356,7 @@ class TestRows:
 
         sizes = []
         own = train.train
-        monkeypatch.setattr(train, "train", lambda jobs, network: sizes.append(len({id(job.data.x) for job in jobs}))
-                            or own(jobs, network))  # fmt: skip
+        monkeypatch.setattr(train, "train", lambda jobs, *rest: sizes.append(len({id(job.data.x) for job in jobs}))
+                            or own(jobs, *rest))  # fmt: skip
         fit_many([numbers(k, units=4 + k) for k in range(3)], X, NUMBER, validation_split=0.2, verbose=0)
         assert sizes == [1]

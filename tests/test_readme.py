@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cheatsheet.__main__ import markdown
+from cheatsheet.__main__ import markdown_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -15,7 +15,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 def test_the_table_is_not_stale():
     held = README.split("<!-- cheatsheet -->\n")[1].split("\n<!-- end -->")[0]
-    assert held == markdown(), "run: python -m cheatsheet --markdown, and paste it between the markers"
+    assert held == markdown_table(), "run: python -m cheatsheet --markdown, and paste it between the markers"
 
 
 def test_there_are_blocks():

@@ -33,7 +33,8 @@ def ward(num_rows=160, seed=0):
     frame = pd.DataFrame({
         "id": np.arange(num_rows) + 1, "age": age, "ward": ward,
         "admitted": pd.date_range("2023-01-01", periods=num_rows),
-        "smoker": rng.random(num_rows) < 0.3, "dose": [f"{value:.1f}".replace(".", ",") for value in rng.random(num_rows) * 9],
+        "smoker": rng.random(num_rows) < 0.3,
+        "dose": [f"{value:.1f}".replace(".", ",") for value in rng.random(num_rows) * 9],
         "note": [f"seen by doctor number {i} today" for i in range(num_rows)],
         "weeks/2": rng.integers(0, 9, num_rows),
         "outcome": np.where(ill > 6, "ill", "well"),
@@ -288,7 +289,7 @@ def test_counts_are_given_as_rates():
 def test_the_test_rows_decide_nothing():
     """Other values in the test rows leave model and decisions as they are, to the bit: so a run repeats by its seed."""
     frame = ward(100)
-    split = prepare_table(frame, "outcome", num_parts=2).split
+    split = prepare_table(frame, "outcome", num_networks=2).split
     other = frame.copy()
     other.loc[split.test, "age"] = 1e6
     other.loc[split.test, "ward"] = "elsewhere"
@@ -309,7 +310,7 @@ def test_names_that_keras_uses_itself():
 
 
 def test_more_rows_are_seen_fewer_times():
-    few, many = settings_for(1_000, 100), settings_for(100_000, 100)
+    few, many = (settings_for(rows, 100, loss="poisson") for rows in (1_000, 100_000))
     assert few.epochs > many.epochs
     assert few.batch_size < many.batch_size
 

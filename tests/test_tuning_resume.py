@@ -44,7 +44,9 @@ class TestSameAgain:
         extended = tune(X, Y, max_trials=5, directory=tmp_path / "a", **QUICK)
         assert scores(extended)[:2] == scores(short)
         assert scores(extended) == scores(tune(X, Y, max_trials=5, directory=tmp_path / "b", **QUICK))
-        assert all(path.read_bytes() == content for path, content in records.items())  # nothing was run twice
+        for path, content in records.items():
+            beyond = b"ended" not in content  # chosen to settle a wave, and asked for only now
+            assert path.read_bytes() == content or (beyond and path.read_bytes().startswith(content))
         assert scores(tune(X, Y, max_trials=5, directory=tmp_path / "a", **QUICK)) == scores(extended)
 
     def test_without_a_directory_the_name_depends_on_data_and_settings(self, tmp_path, monkeypatch):

@@ -160,10 +160,10 @@ def _read_objects(array: np.ndarray) -> np.ndarray:
     if dates:
         raise Unreadable("dates", dates[0].__name__)
     if any(_may_be_missing(kind) for kind in types):
-        is_missing = np.fromiter(map(_is_missing, flat), dtype=bool, count=len(flat))
-        if is_missing.any():
-            missing = np.flatnonzero(is_missing)
-            raise Unreadable("missing", missing=missing, rest=flat[~is_missing], first=flat[missing[0]])
+        gaps = np.fromiter(map(is_missing, flat), dtype=bool, count=len(flat))
+        if gaps.any():
+            missing = np.flatnonzero(gaps)
+            raise Unreadable("missing", missing=missing, rest=flat[~gaps], first=flat[missing[0]])
     if all(issubclass(kind, str) for kind in types):
         return array.astype(str)
     if all(issubclass(kind, bytes) for kind in types):
@@ -205,7 +205,8 @@ def _may_be_missing(kind: type) -> bool:
     return kind is type(None) or kind.__name__ in ("NAType", "NaTType") or issubclass(kind, _MAY_BE_NAN)
 
 
-def _is_missing(item: Any) -> bool:
+def is_missing(item: Any) -> bool:
+    """Say whether a value stands for one that is missing: None, NaN, pandas' NA and NaT."""
     if item is None or type(item).__name__ in ("NAType", "NaTType"):  # pandas' own
         return True
     if isinstance(item, Decimal):

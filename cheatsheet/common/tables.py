@@ -95,7 +95,7 @@ def number_columns(table: Any, name: str) -> Iterator[tuple[int, np.ndarray]]:
             break  # nothing graver comes
         label = labels[i]
         try:
-            column = _flat(_column(table, i))
+            column = _flat(column_at(table, i))
             if column.dtype.kind == "U":
                 column, from_text = _numbers(column), [*from_text, label]
             _require_all_finite(column)
@@ -124,7 +124,7 @@ def read_table(table: Any, name: str) -> np.ndarray:
     columns = []
     for i, label in enumerate(map(str, names_in(table))):
         try:
-            column = _flat(_column(table, i))
+            column = _flat(column_at(table, i))
             if column.dtype.kind == "f" and np.isnan(column).any():
                 raise Unreadable("missing", missing=np.flatnonzero(np.isnan(column)))
             columns.append(column)
@@ -159,7 +159,7 @@ def _require_rows(table: Any, name: str) -> None:
         require_dense_size(table.shape, name)
 
 
-def _column(table: Any, i: int) -> Any:
+def column_at(table: Any, i: int) -> Any:
     """Take a column by its place: names may be there twice."""
     if _is_arrow(table):
         return ArrowColumn(table.column(i))

@@ -1,4 +1,4 @@
-"""The paper's tables: which equation, which pairs train, and which validate. NumPy alone.
+"""The tables: which equation, which pairs train, and which validate. NumPy alone.
 
 Every equation `x o y = z` is four tokens and an answer. The numbers 0 .. n-1 are their own tokens, `n` is the operator
 and `n + 1` the equals sign.
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recipes.grokking.operations import EXPECTED, answers_of, inverse, is_own
+from recipes.grokking.operations import Binary as Own
 from recipes.running.memory import free_memory
 from recipes.training.data.batches import epoch_order
 
 Binary = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
-# A. Power et al. (2022), arXiv 2201.02177, appendix A.1.1: modulo a prime p, for 0 <= x, y < p.
+# A. Power et al. (2022), arXiv 2201.02177, appendix A.1.1: modulo p, for 0 <= x, y < p.
 MODULAR: dict[str, Binary] = {
     "x+y": lambda x, y, p: x + y,
     "x-y": lambda x, y, p: x - y,
@@ -37,9 +39,8 @@ PERMUTATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 RANDOM = "random"  # answers without a rule, which nothing can generalise
 OPERATIONS = (*MODULAR, *PERMUTATIONS, RANDOM)
-WITHOUT_ZERO = ("x/y", "x/y if y odd else x-y")  # y = 0 has no inverse
+DIVISIONS = ("x/y", "x/y if y odd else x-y")  # not by 0, nor by what has no inverse
 TABLE_BYTES = 64  # for each equation, while a table is made
-COMMUTATIVE = ("x+y", "x^2+y^2", "x^2+xy+y^2", "x*y")
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ class Equations:
     """A whole table, and its division into training and validation.
 
     Attributes:
-        operation: One of `OPERATIONS`.
+        operation: One of `OPERATIONS`, an expression, or the name of a function with a digest of its answers.
         num_symbols: Different values of x, y and the answer: p, or 120.
         x: Left operand of every equation `(n,)`, int32.
         y: Right operand `(n,)`.
         answer: `(n,)`.
         train: Row numbers that train, sorted.
         validation: The other row numbers, sorted.
+        is_commutative: Whether `x o y` is `y o x` throughout.
     """
 
     operation: str
@@ -63,6 +65,7 @@ class Equations:
     answer: np.ndarray
     train: np.ndarray
     validation: np.ndarray
+    is_commutative: bool = False
 
     @property
     def operator(self) -> int:
@@ -89,25 +92,26 @@ class Equations:
 
         Copying the mirror image needs no arithmetic, so such rows say less about generalisation.
         """
-        if self.operation not in COMMUTATIVE:
+        if not self.is_commutative:
             return None
         seen = np.zeros((self.num_symbols, self.num_symbols), bool)
         seen[self.x[self.train], self.y[self.train]] = True
         return seen[self.y[self.validation], self.x[self.validation]]
 
 
-def equations(operation: str = "x/y", p: int = 97, train_fraction: float = 0.5, seed: int = 0) -> Equations:
+def equations(operation: str | Own = "x/y", p: int = 97, train_fraction: float = 0.5, seed: int = 0) -> Equations:
     """Make the table of all equations, and choose those that train.
 
     Args:
-        operation: One of `OPERATIONS`.
-        p: Prime number; S5 has its own 120 symbols instead.
+        operation: One of `OPERATIONS`; an expression in x and y, such as `"x^2 + 3*y"`; or a function of two whole
+            numbers, whose answer is taken modulo p, `None` for none.
+        p: The modulus; what has no inverse modulo p is not divided by. S5 has its own 120 symbols instead.
         train_fraction: Share of all equations that trains, `0 < train_fraction < 1`.
         seed: Of the division, and of the answers of `"random"`.
 
     Raises:
-        ValueError: for an unknown operation, a p that is no prime, a fraction that leaves one side empty, and a table
-            that the free memory does not hold; all before the table is made.
+        ValueError: for an unknown operation, a p below 3, a fraction that leaves one side empty, and a table that the
+            free memory does not hold; all before the table is made.
     """
     num_rows, num_train = table_size(operation, p, train_fraction)
     if TABLE_BYTES * num_rows > free_memory():
@@ -115,47 +119,74 @@ def equations(operation: str = "x/y", p: int = 97, train_fraction: float = 0.5, 
             f"The {num_rows:,} equations take {TABLE_BYTES * num_rows / 1e9:,.1f} GB of memory, and "
             f"{free_memory() / 1e9:,.1f} GB are free. Received: p={p}. Expected a smaller p."
         )
+    name, num_symbols = str(operation), int(p)
     if operation in PERMUTATIONS:
-        num_symbols, x, y, answer = _of_permutations(operation)
-    elif is_prime(p):
-        num_symbols, x, y, answer = _modulo(operation, int(p), seed)
+        num_symbols, x, y, answer = _of_permutations(name)
+    elif operation in OPERATIONS:
+        x, y, answer = _modulo(name, num_symbols, seed)
     else:
-        raise ValueError(_not_prime(p))
+        own = answers_of(operation, num_symbols)
+        name, x, y, answer = own.name, own.x, own.y, own.answer
+        num_train = _num_train(len(x), train_fraction)
     order = epoch_order(seed, 2**64 - 1, len(x))  # an epoch that no run reaches
     return Equations(
-        operation,
+        name,
         num_symbols,
         x.astype(np.int32),
         y.astype(np.int32),
         answer.astype(np.int32),
         np.sort(order[:num_train]),
         np.sort(order[num_train:]),
+        is_commutative=operation != RANDOM and _is_commutative(num_symbols, x, y, answer),
     )
 
 
-def table_size(operation: str, p: int, train_fraction: float) -> tuple[int, int]:
+def table_size(operation: str | Own, p: int, train_fraction: float) -> tuple[int, int]:
     """Count the equations, and those of them that train, without making them, so that p may be any.
+
+    Of an operation of one's own these are the most that there can be: a table without gaps.
 
     Raises:
         ValueError: for an unknown operation, a p that is no whole number of at least 3, a fraction that leaves one side
             empty.
     """
-    if operation not in OPERATIONS:
+    if operation not in OPERATIONS and not is_own(operation):
         raise ValueError(
-            f"Unknown operation. Received: operation={operation!r}. Expected one of {', '.join(map(repr, OPERATIONS))}."
+            f"Unknown operation. Received: operation={operation!r}. Expected one of "
+            f"{', '.join(map(repr, OPERATIONS))}; a function of two whole numbers; or an expression of {EXPECTED}."
         )
-    num_rows = math.factorial(5) ** 2
-    if operation not in PERMUTATIONS:
-        if not isinstance(p, int | np.integer) or p < 3:
-            raise ValueError(_not_prime(p))
-        num_rows = int(p) ** 2 - (int(p) if operation in WITHOUT_ZERO else 0)
+    if operation in PERMUTATIONS:
+        num_rows = math.factorial(5) ** 2
+    elif isinstance(p, bool) or not isinstance(p, int | np.integer) or p < 3:
+        raise ValueError(f"p must be a whole number of at least 3. Received: p={p!r}. Expected 53, 97 or 113, say.")
+    else:
+        num_rows = int(p) * (_num_divisors(str(operation), int(p)) if operation in DIVISIONS else int(p))
+    return num_rows, _num_train(num_rows, train_fraction)
+
+
+def _num_train(num_rows: int, train_fraction: float) -> int:
     num_train = round(train_fraction * num_rows) if 0 < train_fraction < 1 else 0
     if not 0 < num_train < num_rows:
         raise ValueError(
             f"train_fraction is a share of the {num_rows:,} equations, between 0 and 1. "
             f"Received: train_fraction={train_fraction!r}, which leaves one side empty."
         )
-    return num_rows, num_train
+    return num_train
+
+
+def _num_divisors(operation: str, p: int) -> int:
+    """Count the y of a division, by Euler's totient function: of an odd p, half of the invertible numbers are odd."""
+    invertible, rest = p, p
+    for factor in range(2, math.isqrt(p) + 1):
+        if rest % factor == 0:
+            invertible -= invertible // factor
+            while rest % factor == 0:
+                rest //= factor
+    invertible -= invertible // rest if rest > 1 else 0
+    if operation == "x/y":
+        return invertible
+    odd = invertible if p % 2 == 0 else invertible // 2  # that are invertible
+    return odd + (p - 1) // 2
 
 
 def is_prime(number: int) -> bool:
@@ -163,20 +194,25 @@ def is_prime(number: int) -> bool:
     return all(number % divisor for divisor in range(2, math.isqrt(number) + 1))
 
 
-def _not_prime(p: object) -> str:
-    return f"p must be a prime number of at least 3. Received: p={p!r}. Expected 53, 97 or 113, say."
-
-
-def _modulo(operation: str, p: int, seed: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+def _modulo(operation: str, p: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x, y = (part.ravel() for part in np.meshgrid(np.arange(p), np.arange(p), indexing="ij"))
-    if operation in WITHOUT_ZERO:
-        x, y = x[y != 0], y[y != 0]
+    if operation in DIVISIONS:
+        has_answer = np.gcd(y, p) == 1
+        if operation != "x/y":
+            has_answer |= (y % 2 == 0) & (y != 0)
+        x, y = x[has_answer], y[has_answer]
     if operation == RANDOM:
         key = np.array([seed, 2**64 - 2], dtype=np.uint64)  # the order of an epoch that no run reaches
         answer = np.random.Generator(np.random.Philox(key=key)).integers(0, p, len(x))
     else:
         answer = MODULAR[operation](x, y, p) % p
-    return p, x, y, answer
+    return x, y, answer
+
+
+def _is_commutative(num_symbols: int, x: np.ndarray, y: np.ndarray, answer: np.ndarray) -> bool:
+    square = np.full((num_symbols, num_symbols), -1)
+    square[x, y] = answer
+    return bool((square == square.T).all())
 
 
 def _of_permutations(operation: str) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
@@ -193,6 +229,6 @@ def _compose(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _inverse(y: np.ndarray, p: int) -> np.ndarray:
-    """Find the number with `y * inverse = 1` modulo p: `y^(p-2)`, by Fermat's little theorem; 0 for 0."""
-    table = np.array([pow(int(value), p - 2, p) for value in range(p)])
+    """Find the number with `y * inverse = 1` modulo p; 0 where there is none."""
+    table = np.array([inverse(value, p) if math.gcd(value, p) == 1 else 0 for value in range(p)])
     return table[y]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recipes.grokking.crossentropy import crossentropies
-from recipes.grokking.equations import Equations
+from recipes.grokking.equations import Equations, is_prime
 
 MULTIPLICATIVE = ("x/y", "x*y", "x/y if y odd else x-y")
 
@@ -13,13 +13,15 @@ def circle_order(table: Equations) -> np.ndarray | None:
 
     0, 1, ..., p - 1 for sums and differences; for products and quotients the powers of a generator, so that the place
     of a number is its discrete logarithm (A. Power et al. 2022, section 3.2), and 0 lies on no circle. `None` for S5,
-    whose group is no circle.
+    and for products modulo what is no prime, whose groups are no circles.
     """
     p = table.num_symbols
     if table.operation.startswith("S5"):
         return None
     if table.operation not in MULTIPLICATIVE:
         return np.arange(p)
+    if not is_prime(p):
+        return None
     powers = np.array([pow(_generator(p), k, p) for k in range(p - 1)])
     return powers
 

@@ -14,6 +14,7 @@ from recipes.grokking.equations import equations
 from recipes.grokking.loop import Loop
 from recipes.grokking.memory import require_memory
 from recipes.grokking.networks import MLP, PAPER, Network
+from recipes.grokking.operations import Binary
 from recipes.grokking.result import GrokRun
 from recipes.grokking.step.optimizer import Optimizer
 from recipes.grokking.step.steps import Trainer
@@ -26,7 +27,7 @@ from recipes.running.progress import LiveLine
 class Preset:
     """Everything that decides what a run does, but its seed."""
 
-    operation: str = "x/y"
+    operation: str | Binary = "x/y"
     p: int = 97
     train_fraction: float = 0.5
     network: Network = PAPER
@@ -56,7 +57,7 @@ OF_OPTIMIZER = (
 def grok(
     preset: str = "lecture",
     *,
-    operation: str | None = None,
+    operation: str | Binary | None = None,
     p: int | None = None,
     train_fraction: float | None = None,
     network: Network | None = None,
@@ -76,8 +77,11 @@ def grok(
     Args:
         preset: `"lecture"` (x + y modulo 53, without attention: seconds on a laptop), `"paper"` (x / y modulo 97, AdamW
             with decay 1) or `"figure1"` (the same without decay: up to a million steps). The rest changes a preset.
-        operation: One of `recipes.grokking.equations.OPERATIONS`; `"random"` has answers without a rule.
-        p: Prime modulus.
+        operation: One of `recipes.grokking.equations.OPERATIONS`; `"random"` has answers without a rule. Or one of
+            your own: an expression in x and y such as `"x^2 + 3*y"` or `"x//2 + y if x > y else x*y"`, in which `/`
+            divides modulo p; or a function of two whole numbers that gives one, taken modulo p, or `None` where there
+            is no answer.
+        p: The modulus. Pairs without an answer, as in a division by what has no inverse, are left out.
         train_fraction: Share of all equations that trains.
         network: A `recipes.grokking.networks.Network`.
         learning_rate: After a warm-up of 10 steps.
@@ -153,7 +157,7 @@ def train_preset(
     )
     table = equations(preset.operation, preset.p, preset.train_fraction, seed)
     preset = replace(preset, batch_size=min(preset.batch_size, -(-len(table.train) // 2)))
-    settings = {**asdict(preset), "seed": seed}
+    settings = {**asdict(preset), "operation": table.operation, "seed": seed}
     with ExitStack() as opened:
         kept = saved = None
         if checkpoint is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from recipes.grokking.equations import PERMUTATIONS, TABLE_BYTES, is_prime, table_size
 from recipes.grokking.networks import Network
+from recipes.grokking.operations import Binary
 from recipes.grokking.phases import next_evaluation
 from recipes.grokking.step.steps import CHUNK_STEPS
 from recipes.running.memory import free_memory
@@ -18,7 +19,7 @@ FLAT_VECTORS = 12  # as long as all weights: the state before and after a step, 
 
 
 def require_memory(
-    operation: str, p: int, train_fraction: float, network: Network, batch_size: int, max_steps: int
+    operation: str | Binary, p: int, train_fraction: float, network: Network, batch_size: int, max_steps: int
 ) -> None:
     """Require enough memory for a run of these arguments of `grok`.
 
@@ -37,7 +38,8 @@ def require_memory(
     if operation not in PERMUTATIONS:
         fitting = _largest_prime(p, lambda smaller: needed(smaller) <= free)
         mend = mend if fitting is None else f"p={fitting} at most"
-    table = operation if operation in PERMUTATIONS else f"{operation} modulo p={p}"
+    name = operation if isinstance(operation, str) else getattr(operation, "__name__", "the operation")
+    table = name if operation in PERMUTATIONS else f"{name} modulo p={p}"
     raise ValueError(
         f"{table} does not fit in the memory: evaluating its {rows:,} equations takes about {need / 1e9:,.1f} GB, "
         f"and {free / 1e9:,.1f} GB are free. Expected {mend}."
@@ -45,7 +47,7 @@ def require_memory(
 
 
 def run_bytes(
-    operation: str, p: int, train_fraction: float, network: Network, batch_size: int, max_steps: int
+    operation: str | Binary, p: int, train_fraction: float, network: Network, batch_size: int, max_steps: int
 ) -> float:
     """Estimate the bytes at the peak of a run; not less than all its large arrays together."""
     rows, num_train = table_size(operation, p, train_fraction)

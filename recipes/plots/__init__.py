@@ -5,7 +5,14 @@ notebook shows one, once, where it is the last value of a cell, and `plt.show()`
 Axes: `plot_history(run, plt.subplots()[1]); plt.show()`. `style.py` holds what all figures have in common.
 """
 
-from recipes.plots.autoencoder import plot_anomaly, plot_class_errors, plot_latent, plot_reconstructions, plot_walk
+from recipes.plots.autoencoder import (
+    plot_anomaly,
+    plot_autoencoder,
+    plot_class_errors,
+    plot_latent,
+    plot_reconstructions,
+    plot_walk,
+)
 from recipes.plots.evaluation import (
     plot_calibration,
     plot_confusion,
@@ -32,6 +39,7 @@ from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, 
 
 __all__ = [
     "plot_anomaly",
+    "plot_autoencoder",
     "plot_backpropagation",
     "plot_backward",
     "plot_batch_sizes",

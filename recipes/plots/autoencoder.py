@@ -8,8 +8,74 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from recipes.plots.style import CLASSES, INK, POINTS, SQUARE, TEXT, TRAIN, VALIDATION, new_ax
+from recipes.plots.history import plot_history
+from recipes.plots.style import CLASSES, INK, POINTS, SQUARE, TEXT, TRAIN, VALIDATION, new_ax, new_figure
+
+EXAMPLES = 10  # that are shown restored
+# Walks from one class to another, by their places: 0 to 6, 1 to 7, ... of digits, and a short one.
+WALKS = ((0, 6), (1, 7), (3, 8), (4, 9), (2, 3))
+
+
+def plot_autoencoder(
+    run: Any, x: Any, y: Any = None, *, strange: Any = None, names: Sequence[str] = ("known", "strange")
+) -> Figure:
+    """Draw what an autoencoder keeps, how it learnt and, with labels, how its codes lie and where it fails.
+
+    Args:
+        run: The `Run` of a model that `build_autoencoder` made.
+        x: Examples that it has not learnt from `(n, ...)`; those that are no grey images have their loss curve drawn.
+        y: Class of each `(n,)`, where there is one.
+        strange: Examples of another kind `(m, ...)`, of the same shape, to be told by their error.
+        names: What to call the two kinds.
+
+    Returns:
+        The Figure.
+    """
+    x = np.asarray(x)
+    is_image = x.ndim in (3, 4) and (x.ndim == 3 or x.shape[3] == 1)
+    if not is_image:
+        return plot_history(run).figure  # type: ignore[return-value]
+    encoder, decoder = run.model.get_layer("encoder"), run.model.get_layer("decoder")
+    codes = encoder.predict(x, verbose=0)  # (n, latent)
+    restored = decoder.predict(codes, verbose=0).reshape(x.shape)
+    classes = [] if y is None else np.unique(y).tolist()
+    firsts = [int(np.flatnonzero(np.asarray(y) == label)[0]) for label in classes[:EXAMPLES]]
+    shown = firsts if len(firsts) > 1 else [*range(min(EXAMPLES, len(x)))]
+    rows = 2 if len(classes) > 1 or strange is not None else 1
+    figure = new_figure((13, 4.1 * rows))
+    parts = figure.subfigures(rows, 1, squeeze=False)[:, 0]
+    left, right = parts[0].subplots(1, 2, width_ratios=(1.7, 1))
+    plot_reconstructions(x[shown], codes[shown], restored[shown], left)
+    values, numbers = int(np.prod(x.shape[1:])), int(np.prod(codes.shape[1:]))
+    left.set_title(f"{values:,} values -> {numbers:,} numbers -> {values:,} values, of examples it has never seen")
+    plot_history(run, right)
+    if rows == 1:
+        return figure
+    below = parts[1]
+    walks = [(i, j) for i, j in WALKS if max(i, j) < len(firsts)]
+    kinds = ["codes", *(["walks"] if walks else []), "worst"] if len(classes) > 1 else []
+    kinds += ["strange"] if strange is not None else []
+    widths = {"codes": 1, "walks": 0.5, "worst": 1.05, "strange": 1}
+    axes = below.subplots(1, len(kinds), width_ratios=[widths[kind] for kind in kinds], squeeze=False)[0]
+    for kind, ax in zip(kinds, axes, strict=True):
+        if kind == "codes":
+            plot_latent(codes, y, ax).set_title("codes, where they vary most", fontsize=POINTS + 1)
+        elif kind == "walks":
+            ax.remove()
+            strips = below.add_subfigure(ax.get_subplotspec()).subplots(len(walks), 1, squeeze=False)[:, 0]
+            for strip, (i, j) in zip(strips, walks, strict=True):
+                plot_walk(decoder, codes[firsts[i]], codes[firsts[j]], strip, steps=6)
+            strips[0].set_title("between two codes", fontsize=POINTS + 1)
+        elif kind == "worst":
+            plot_class_errors(x, restored, y, ax)
+            ax.set_title("error of each class, and its worst case", fontsize=POINTS + 1)
+        else:
+            others = np.asarray(strange)
+            errors = _errors(others, run.predict(others).reshape(others.shape))
+            plot_anomaly(_errors(x, restored), errors, ax, names=names)
+    return figure
 
 
 def plot_reconstructions(originals: Any, codes: Any, reconstructions: Any, ax: Axes | None = None) -> Axes:

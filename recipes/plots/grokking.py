@@ -76,7 +76,7 @@ def plot_embedding(
     """Draw how the embedded numbers lie.
 
     Args:
-        run: A `GrokRun` of an operation modulo p.
+        run: A `GrokRun` of an operation modulo p; of a product or quotient, of a prime p.
         at: Which of its evaluations.
         ax: Where to draw; a new figure without it.
         plane: Two directions `(width, 2)`; those of the last evaluation's strongest circle when missing, so that
@@ -84,11 +84,11 @@ def plot_embedding(
         frequency: Of that circle; the points are joined in its order.
 
     Raises:
-        ValueError: for S5, whose group is no circle.
+        ValueError: for S5 and for products modulo what is no prime, whose groups are no circles.
     """
     order = circle_order(run.table)
     if order is None:
-        raise ValueError(f"{run.table.operation} has no circle to draw. Expected an operation modulo p.")
+        raise ValueError(f"{_of(run)} has no circle to draw. Expected an operation modulo a prime p.")
     if plane is None or frequency is None:
         plane, frequency = circle_plane(run.embeddings[-1], order)
     ax = ax or new_ax(SMALL)
@@ -117,12 +117,14 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
     """
     order = circle_order(run.table)
     if order is None:
-        return [plot_timeline(run, None if axes is None else axes[0])]
+        ax = plot_timeline(run, None if axes is None else axes[0])
+        ax.set_title(f"{_of(run)}: {run.kind}; its numbers lie on no circle", loc="left", fontsize=POINTS, pad=28)
+        return [ax]
     if axes is None:
         above, below = new_figure(PANELS).subfigures(2, 1, squeeze=False, height_ratios=(1.3, 1))[:, 0]
         axes = [above.subplots(), *below.subplots(1, 4)]
     plot_timeline(run, axes[0])
-    axes[0].set_title(f"{run.table.operation} modulo {run.table.num_symbols}: {run.kind}", loc="left")
+    axes[0].set_title(f"{_of(run)}: {run.kind}", loc="left")
     plane, frequency = circle_plane(run.embeddings[-1], order)
     moments, history = four_moments(run.history), run.history
     size = 1.1 * max(np.abs(run.embeddings[at] @ plane).max() for at in moments)
@@ -132,6 +134,11 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
         ax.set_title(f"{moment_name(history, at)}: step {int(history['step'][at]):,}{inequality}", fontsize=POINTS)
         ax.set(xlim=(-size, size), ylim=(-size, size))
     return axes
+
+
+def _of(run: Any) -> str:
+    operation = run.table.operation
+    return operation if operation.startswith("S5") else f"{operation} modulo {run.table.num_symbols}"
 
 
 def four_moments(history: Mapping[str, Sequence[float]]) -> list[int]:

@@ -243,8 +243,8 @@ def command_of(asked: dict[str, Any]) -> str:
     words = ["recipes", "fit", asked["frame"]]
     for name, value in asked.items():
         if name != "frame":
-            for one in value if isinstance(value, list | tuple) else [value]:
-                words += [f"--{name.replace('_', '-')}", str(one)]
+            several = value if isinstance(value, list | tuple) else [value]
+            words += [f"--{name.replace('_', '-')}", *map(str, several)]
     return shlex.join(words)
 
 

@@ -3,6 +3,7 @@
 import inspect
 import time as clock
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -15,7 +16,7 @@ from cheatsheet.head import Head
 from recipes.tables.columns.column import Columns
 from recipes.tables.network import MOST_BYTES, Settings, compose, settings_for, train_cores
 from recipes.tables.prepare import prepare_table
-from recipes.tables.preprocessing import build_preprocessing, outputs_of
+from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
 from recipes.tables.run import TableRun, TableSignature, probabilities, verdict_on
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
@@ -79,32 +80,37 @@ def fit_table(
                    num_networks=num_networks, epochs=epochs, seed=seed)  # fmt: skip
     _require_arguments(num_networks=num_networks, epochs=epochs)
     ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, test_split=test_split,
-                          num_parts=num_networks, seed=seed)  # fmt: skip
+                          num_networks=num_networks, seed=seed)  # fmt: skip
     goal, columns, split = ready.target, ready.columns, ready.split
     rest, test = ready.part(split.rest), ready.part(split.test)
     y_rest, y_test = ready.y[split.rest], ready.y[split.test]
-    model, runs, settings, validation = fit_rows(columns, goal, rest, y_rest, split.held, epochs=epochs, seed=seed,
-                                                 verbose=verbose)  # fmt: skip
-    predicted = probabilities(goal, outputs_of(model, columns, test))
+    fitted = fit_rows(columns, goal, rest, y_rest, split.held, epochs=epochs, seed=seed, verbose=verbose)
+    predicted = probabilities(goal, outputs_of(fitted.model, columns, test))
     others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
     comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
     scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
     importance = permutation_importance(
-        lambda rows: probabilities(goal, outputs_of(model, columns, rows)), test, y_test,
+        lambda rows: probabilities(goal, outputs_of(fitted.model, columns, rows)), test, y_test,
         [column.name for column in columns.learnt], metric=goal.metric, seed=seed,
     )  # fmt: skip
-    history = {key: values.tolist() for key, values in runs.history.items() if values.ndim == 2}
+    history = {key: values.tolist() for key, values in fitted.runs.history.items() if values.ndim == 2}
     found = [*ready.findings, *_of_comparison(comparison), *verdict_on(history)]
+    if fitted.num_rows < len(y_rest):
+        message = (
+            f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
+        )
+        found.append(Finding("sampled_rows", "info", message))
     return TableRun(
-        model=model,
+        model=fitted.model,
         signature=TableSignature(ready.reading, columns, goal),
-        scores={key: {goal.metric: value} for key, value in scores.items()} | {"validation": {goal.metric: validation}},
+        scores={key: {goal.metric: value} for key, value in scores.items()}
+        | {"validation": {goal.metric: fitted.validation}},
         comparison=comparison,
         findings=by_severity(found),
         history=history,
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
-        settings=settings,
+        settings=fitted.settings,
         seed=seed,
         seconds=clock.perf_counter() - start,
         test_true=y_test,
@@ -112,8 +118,27 @@ def fit_table(
         importance=importance,
         asked=asked,
         versions=versions(),
-        runs=runs,
+        runs=fitted.runs,
     )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Networks behind their preprocessing, and what came of their training.
+
+    Attributes:
+        model: From columns to outputs.
+        runs: The networks one by one.
+        settings: How they were made.
+        validation: The metric on rows that were held out; a little too good, for they stopped the training.
+        num_rows: That trained or stopped the training.
+    """
+
+    model: keras.Model
+    runs: Runs
+    settings: Settings
+    validation: float
+    num_rows: int
 
 
 def fit_rows(
@@ -127,7 +152,7 @@ def fit_rows(
     seed: int = 0,
     verbose: str | int = 0,
     settings: Settings | None = None,
-) -> tuple[keras.Model, Runs, Settings, float]:
+) -> Fitted:
     """Train the networks on rows whose columns are decided, and put them together with the preprocessing.
 
     Args:
@@ -140,23 +165,25 @@ def fit_rows(
         seed: Of weights and orders.
         verbose: 0 is silent.
         settings: Others than those for this number of rows.
-
-    Returns:
-        The model from columns to outputs, the runs, the settings, and the score on the rows that were held out, which
-        is a little too good, for they stopped the training.
     """
     num_bins = settings.num_bins if settings is not None else NUM_BINS
     preprocessing = build_preprocessing(columns, rows, num_bins=num_bins)
-    features = outputs_of(preprocessing, columns, rows)
-    if features.nbytes * len({out.tobytes() for out in held}) > MOST_BYTES:
+    most = MOST_BYTES // (4 * preprocessing.output_shape[-1])  # rows
+    if len(y) * len({out.tobytes() for out in held}) > most:
         held = [held[0]] * len(held)
-    settings = settings or settings_for(len(y), features.shape[1], epochs=epochs)
+    if len(y) > most:
+        drawn = np.sort(np.random.default_rng([seed, 53]).choice(len(y), most, replace=False))
+        rows, y = {name: values[drawn] for name, values in rows.items()}, y[drawn]
+        held = [np.flatnonzero(np.isin(drawn, held[0]))] * len(held)
+    features = outputs_of(preprocessing, columns, rows)
+    settings = settings or settings_for(len(y), features.shape[1], loss=target.loss, epochs=epochs)
     learnt, middle, spread = _on_learnt_scale(target, y)
     units = len(target.classes) if target.task == "multiclass" and target.classes else 1
     head = Head(units, target.activation, target.loss, (), target.task)
     runs = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
     smear, validation = _out_of_fold(runs, features, target, y, learnt, held, middle, spread)
-    return compose(preprocessing, runs, target, middle, spread, smear), runs, settings, validation
+    model = compose(preprocessing, runs, target, middle, spread, smear)
+    return Fitted(model, runs, settings, validation, len(y))
 
 
 def _on_learnt_scale(target: Target, y: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -175,7 +202,10 @@ def _out_of_fold(
     sums: Any = None
     times = np.zeros(len(y))
     for run, out in zip(runs, held, strict=True):
-        outputs = keras.ops.convert_to_numpy(run.model.predict(features[out], batch_size=4096, verbose=0))
+        parts = [
+            run.model(features[out[i : i + ROWS_AT_ONCE]], training=False) for i in range(0, len(out), ROWS_AT_ONCE)
+        ]
+        outputs = np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
         sums = np.zeros((len(y), outputs.shape[1])) if sums is None else sums
         sums[out] += outputs
         times[out] += 1

@@ -57,7 +57,7 @@ def prepare_table(
     time: str | None = None,
     drop: Sequence[str] = (),
     test_split: float = 0.2,
-    num_parts: int = 8,
+    num_networks: int = 8,
     seed: int = 0,
 ) -> Prepared:
     """Read a table, decide what its target and its columns are, and split its rows; the arguments are `fit_table`'s.
@@ -71,7 +71,7 @@ def prepare_table(
         time: Column that orders them.
         drop: Columns not to learn from.
         test_split: Share of the rows that are tested on.
-        num_parts: Of the other rows, each of which stops one network.
+        num_networks: For each of which a part of the other rows is held out.
         seed: Of the split.
     """
     if isinstance(test_split, bool) or not isinstance(test_split, int | float) or not 0 < test_split < 1:
@@ -86,7 +86,7 @@ def prepare_table(
     has_target = ~np.isnan(encoded)
     table, y = table.loc[has_target].reset_index(drop=True), encoded[has_target]
     split = split_rows(
-        y, is_classes=goal.classes is not None, test_split=test_split, num_networks=num_parts, seed=seed,
+        y, is_classes=goal.classes is not None, test_split=test_split, num_networks=num_networks, seed=seed,
         groups=None if group is None else as_texts(table[str(group)]),
         times=None if time is None else _times(table[str(time)]),
     )  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 
 from cheatsheet.common.words import count
 
+NUM_PARTS = 8  # of the rows that are not tested on, one of which stops a network
 BLOCK = 20  # rows next to each other by target, of which each part gets its share
 
 
@@ -44,7 +45,7 @@ def split_rows(
         y: Encoded targets `(n,)`.
         is_classes: Whether these are places of classes.
         test_split: Share of the rows.
-        num_networks: So many parts of the rest, each of which stops one network.
+        num_networks: For each of which a part of the rest is held out.
         seed: Of the split.
         groups: Of each row: rows of a group stay together.
         times: Of each row: the latest are tested on, and the latest of the rest stop all networks.
@@ -54,12 +55,12 @@ def split_rows(
     """
     rng = np.random.default_rng([seed, 71])
     number = len(y)
-    num_parts = max(2, min(num_networks, number // 5))
+    num_parts = max(2, min(NUM_PARTS, number // 5))
     if times is not None:
         order = np.argsort(times, kind="stable")
         num_test = max(1, round(number * test_split))
         rest = np.sort(order[:-num_test])
-        latest = np.argsort(times[rest], kind="stable")[-max(1, len(rest) // 8) :]
+        latest = np.argsort(times[rest], kind="stable")[-max(1, len(rest) // NUM_PARTS) :]
         how = f"the latest {count(num_test, 'row')} test; of the others the latest eighth stops the training"
         return Split(np.sort(order[-num_test:]), rest, (np.sort(latest),) * num_networks, how)
     if groups is not None:

@@ -1,7 +1,7 @@
 """Scores on rows that a network has not seen, fold by fold, at the price of little more than one training."""
 
 import inspect
-import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from recipes.training.engines.description import LIFTED
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.engines.many.engine import sharing
 from recipes.training.fit_many import train_jobs
-from recipes.training.folds import folds_of, rows_of
+from recipes.training.folds import corrected_error, folds_of, rows_of, share_of
 from recipes.training.run import Run
 from recipes.training.runs import Runs
 
@@ -57,18 +57,9 @@ class CrossValidation:
 
     @property
     def standard_error(self) -> dict[str, Any]:
-        """The standard error of each mean, s sqrt(1 / J + n_test / n_train) over J trainings.
-
-        Folds share most of the rows that train them, and repeats all rows, so that s / sqrt(J) would be too small, and
-        would vanish with more repeats. C. Nadeau and Y. Bengio (2003), Inference for the generalization error, Machine
-        Learning 52, equation 9.
-        """
-        number = len(self.folds)
-        share = float(np.mean([len(held) / len(rows) for rows, held in self.folds]))
-        if number < 2:
-            return {name: math.nan for name in self.scores}
-        factor = math.sqrt(1 / number + share)
-        return {name: _plain(values.std(axis=0, ddof=1) * factor) for name, values in self.scores.items()}
+        """The standard error of each mean, by `recipes.training.folds.corrected_error`."""
+        share = share_of(self.folds)
+        return {name: _plain(corrected_error(values, share)) for name, values in self.scores.items()}
 
     def __str__(self) -> str:
         lines = [f"{count(len(self.folds), 'fold')} in {self.runs.seconds:.1f} s; {self.runs.how}"]
@@ -104,6 +95,8 @@ def cross_validate(
     seed: int = 0,
     verbose: str | int = "auto",
     engine: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
     **options: Any,
 ) -> CrossValidation:
     """Train a network on each fold's rows and score it on the rest; the folds train at once.
@@ -128,7 +121,9 @@ def cross_validate(
         class_weight: As for `fit`, found on the training rows.
         seed: Of folds, weights and order.
         verbose: 0 is silent.
-        engine: As for `fit_many`.
+        engine: As for `fit_many`, like the next two.
+        checkpoint: Folder for the state of all folds, from which the same call goes on.
+        checkpoint_every: Write it after so many epochs.
         **options: For `build_model`, such as `units=(64, 32)`.
 
     Returns:
@@ -183,8 +178,11 @@ def cross_validate(
     _require_apart([job.model for job in jobs])
     _require_all_classes(jobs)
     if not with_x:
-        _require_no_constants([job.model for job in jobs])
-    runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start)
+        require_no_constants([job.model for job in jobs])
+    runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
+                      checkpoint_every=checkpoint_every)  # fmt: skip
+    if len(runs) < len(folds) or any(run.interrupted for run in runs):
+        raise KeyboardInterrupt  # in a notebook, where the runs so far are given back: no score of these would be right
     scores, sums, times = [], None, np.zeros(len(target))
     for run, (_, held) in zip(runs, folds, strict=True):
         x_held = rows_of(x, held)
@@ -284,23 +282,24 @@ def _require_all_classes(jobs: Sequence[Job]) -> None:
     every = {label for classes in found if isinstance(classes, tuple) for label in classes}
     for i, classes in enumerate(found):
         if isinstance(classes, tuple) and (missing := sorted(every - {*classes}, key=str)):
-            raise _lacking(i, missing[0])
+            raise lacking(i, missing[0])
 
 
 def _require_words_known(i: int, y: np.ndarray, rows: np.ndarray, held: np.ndarray) -> None:
     """Refuse a fold that holds out a word that its training rows lack."""
     if y.dtype.kind == "U" and y.size == len(y) and (missing := sorted({*y[held].ravel()} - {*y[rows].ravel()})):
-        raise _lacking(i, str(missing[0]))
+        raise lacking(i, str(missing[0]))
 
 
-def _lacking(i: int, label: Any) -> ValueError:
+def lacking(i: int, label: Any) -> ValueError:
+    """Make the error of a fold whose training rows lack a class."""
     return ValueError(
         f"The training rows of fold {i} (counted from 0) have no row of class {label!r}, so that its network would not "
         "know that class. Take fewer folds, or a splitter that keeps the share of each class; mend it if it is a typo."
     )
 
 
-def _require_no_constants(models: Sequence[keras.Model]) -> None:
+def require_no_constants(models: Sequence[keras.Model]) -> None:
     """Refuse models that were made without their fold's rows and hold constants of data all the same.
 
     Raises:

@@ -116,13 +116,7 @@ def fit(
     require_whole("epochs", epochs, 1)
     require_whole("batch_size", batch_size, 1)
     require_whole("seed", seed, 0)
-    if checkpoint_every is not None:
-        require_whole("checkpoint_every", checkpoint_every, 1)
-        if checkpoint is None:
-            raise ValueError(
-                f"checkpoint_every={checkpoint_every} says how often, but checkpoint=None. "
-                "Pass checkpoint='folder' too."
-            )
+    require_checkpoint(checkpoint, checkpoint_every)
     if patience is not None:
         require_whole("patience", patience, 1)
         require_watched(patience, validation_data, validation_split)
@@ -262,6 +256,21 @@ def judged(
         kept=best,
         interrupted=interrupted,
     )
+
+
+def require_checkpoint(checkpoint: Any, checkpoint_every: int | None) -> None:
+    """Require a folder where it is said how often to write into it.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    if checkpoint_every is not None:
+        require_whole("checkpoint_every", checkpoint_every, 1)
+        if checkpoint is None:
+            raise ValueError(
+                f"checkpoint_every={checkpoint_every} says how often, but checkpoint=None. "
+                "Pass checkpoint='folder' too."
+            )
 
 
 def require_watched(patience: Any, validation_data: Any, validation_split: float) -> None:

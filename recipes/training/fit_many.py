@@ -1,8 +1,9 @@
 """Train many networks at once: error bars over seeds, widths and rates side by side, folds."""
 
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +19,12 @@ from recipes.seeds import seeded
 from recipes.training.copies import compile_like, made_again
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream
-from recipes.training.engines.engine import EngineUsed, Job, Plan
+from recipes.training.engines.engine import EngineUsed, Job, Plan, stopping_after
 from recipes.training.engines.many.engine import NAME, Together, groups, train
 from recipes.training.engines.registry import choose
-from recipes.training.engines.resume import steps_of
-from recipes.training.fit import judged, require_watched
+from recipes.training.engines.resume import Resume, steps_of
+from recipes.training.fit import judged, require_checkpoint, require_watched
+from recipes.training.keep_many import KeptCall
 from recipes.training.run import Run
 from recipes.training.runs import Runs
 from recipes.training.signature import expected_of
@@ -50,11 +52,14 @@ def fit_many(
     engine: str = "auto",
     refit: bool = False,
     allow: Sequence[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
 ) -> Runs:
     """Train many compiled models on the same rows, as `fit` would train each, at the price of a few.
 
-    Networks that are alike but for their numbers, hidden widths, dropout, rates, epochs and seeds are stacked and
-    trained in one program; others go through `fit`'s own engines one after another, and `Runs.how` says which and why.
+    Networks that are alike but for their numbers, hidden widths and layers, activations, dropout, optimizers, rates,
+    batch sizes, epochs and seeds are stacked and trained in few programs; others go through `fit`'s own engines one
+    after another, and `Runs.how` says which and why.
     Each model ends as `fit(models[k], x, y, seed=seed[k], ...)` would have left it, up to the rounding of sums that are
     taken in another order; with dropout, as that run under XLA.
 
@@ -69,8 +74,8 @@ def fit_many(
         batch_size: Rows a step.
         validation_data: `(x, y)` or `(x, y, sample_weight)`.
         validation_split: Share of the rows to validate on instead; each `seed` has its own.
-        patience: As for `fit`; a network that has stopped stays as it is while others go on, and costs nothing more
-            once all of its group have.
+        patience: As for `fit`; a network that has stopped stays as it is while others go on. Once half of a program's
+            have, they are taken out of it, where that saves more than to compile a smaller one costs.
         shuffle: Whether each epoch has a new order.
         sample_weight: As for `fit`.
         class_weight: As for `fit`.
@@ -79,23 +84,31 @@ def fit_many(
         engine: `"auto"` stacks what can be stacked; the name of one of `fit`'s engines trains one after another in it.
         refit: As for `fit`.
         allow: As for `fit`.
+        checkpoint: Folder for the state of all networks. The same call goes on where the last one stopped, however it
+            stopped, and ends with the same weights, to the bit where it runs on the same machine; no argument may
+            differ, `epochs` neither.
+        checkpoint_every: Write the state after so many epochs; without it, whenever that costs less than 1 % of the
+            time.
 
     Returns:
         `Runs`: one `Run` for each model, in order; `best`, `ensemble()`, `plot()`.
 
     Raises:
         DataError: for data that do not fit a model, before any is trained.
-        ValueError: for arguments that do not go together.
+        ValueError: for arguments that do not go together; for a checkpoint of another call, saying what differs.
+        BlockingIOError: where another process has the checkpoint open.
         recipes.running.interrupt.Interrupted: after Ctrl-C, with the `Runs` so far in `result`.
     """
     start = time.perf_counter()
     if is_stream(x):
         raise ValueError(f"fit_many trains on arrays. Received: x is a {type(x).__name__}. Use fit for each model.")
+    require_checkpoint(checkpoint, checkpoint_every)
     if seeds is not None:
         return _over_seeds(models, x, y, seeds=seeds, epochs=epochs, batch_size=batch_size, start=start,
                            validation_data=validation_data, validation_split=validation_split, patience=patience,
                            shuffle=shuffle, sample_weight=sample_weight, class_weight=class_weight, seed=seed,
-                           verbose=verbose, engine=engine, refit=refit, allow=allow)  # fmt: skip
+                           verbose=verbose, engine=engine, refit=refit, allow=allow, checkpoint=checkpoint,
+                           checkpoint_every=checkpoint_every)  # fmt: skip
     models = _as_models(models)
     each = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "seed": seed}
     by_name = {name: _each(name, value, len(models)) for name, value in each.items()}
@@ -107,31 +120,42 @@ def fit_many(
     jobs = []
     for model, own in zip(models, settings, strict=True):
         like = None if refit else expected_of(model)
-        key = (own["seed"] if validation_split else 0, like, _takes(model))
+        key = (own["seed"] if validation_split else 0, like, takes(model))
         data = known.get(key)
         if data is None:
             data = prepare(
                 model, x, y, sample_weight=sample_weight, class_weight=class_weight, validation_data=validation_data,
                 validation_split=validation_split, seed=own["seed"], like=like, allow=allow,
             )  # fmt: skip
-            data = _with_one_of_each(data, arrays)
+            data = with_one_of_each(data, arrays)
             if not data.findings:  # which name this model's layers
                 known[key] = data
         plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]), patience=own["patience"])
         jobs.append(Job(model, data, plan))
-    return train_jobs(jobs, engine=engine, verbose=verbose, start=start)
+    return train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
+                      checkpoint_every=checkpoint_every)  # fmt: skip
 
 
 def train_jobs(
-    jobs: Sequence[Job], *, engine: str = "auto", verbose: str | int = 0, start: float | None = None
+    jobs: Sequence[Job],
+    *,
+    engine: str = "auto",
+    verbose: str | int = 0,
+    start: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
 ) -> Runs:
     """Train jobs whose data are prepared, those together that can be; what `fit_many` and `cross_validate` stand on."""
     start = time.perf_counter() if start is None else start
     found: list[Run | None] = [None] * len(jobs)
-    steps_before = [steps_of(job.model) for job in jobs]
     with ExitStack() as opened:
         interrupt = opened.enter_context(Interrupt())
-        for together in _in_budget(groups(jobs), jobs) if engine == "auto" else _alone(jobs):
+        parts = _in_budget(groups(jobs), jobs) if engine == "auto" else _alone(jobs)
+        kept = None
+        if checkpoint is not None:
+            kept = KeptCall(checkpoint, checkpoint_every, jobs, engine, [part.jobs for part in parts])
+            opened.enter_context(kept.checkpoint)
+        for number, together in enumerate(parts):
             mine = [jobs[i] for i in together.jobs]
             line = None
             if verbose:
@@ -139,33 +163,53 @@ def train_jobs(
                 line = ProgressLine(epochs=epochs, steps_per_epoch=-(-mine[0].data.num_rows // mine[0].plan.batch_size))
                 line.on_train_begin()
             mine = [replace(job, plan=replace(job.plan, progress=line, interrupt=interrupt)) for job in mine]
-            begin = time.perf_counter()
             try:
-                if together.network is not None:
-                    outcomes = train(mine, together.network)
-                    used = [EngineUsed(NAME, outcome.how, "networks that are alike") for outcome in outcomes]
-                else:
-                    chosen, why = choose(engine, mine[0].model, mine[0].data.arrays)
-                    outcomes = chosen.train(mine)
-                    used = [EngineUsed(chosen.name, outcomes[0].how, together.why or why)]
+                for i, run in zip(together.jobs, _trained(mine, together, number, engine, kept), strict=True):
+                    found[i] = run
             finally:
                 if line is not None:
                     line.close()
-            seconds = time.perf_counter() - begin
-            for i, job, outcome, name in zip(together.jobs, mine, outcomes, used, strict=True):
-                found[i] = judged(job, outcome, name, seconds=seconds, steps=steps_of(job.model) - steps_before[i],
-                                  interrupted=interrupt.requested)  # fmt: skip
             if interrupt.requested:
                 break
     runs = tuple(run for run in found if run is not None)
     result = Runs(runs, _how(runs), time.perf_counter() - start)
-    return interrupted(result, how_to_go_on(f"{count(len(runs), 'network')}", None)) if interrupt.requested else result
+    if not interrupt.requested:
+        return result
+    return interrupted(result, how_to_go_on(count(len(runs), "network"), checkpoint))
+
+
+def _trained(jobs: Sequence[Job], together: Together, number: int, engine: str, kept: KeptCall | None) -> list[Run]:
+    """Train the jobs of one part of a call, and judge each."""
+    begin = time.perf_counter()
+    steps_before = [steps_of(job.model) for job in jobs]
+    if together.network is not None:
+        with nullcontext() if kept is None else kept.of_part(number) as state:
+            outcomes = train(jobs, together.network, state, None if kept is None else kept.every)
+        used = [EngineUsed(NAME, outcome.how, together.why) for outcome in outcomes]
+    else:
+        (job,) = jobs
+        chosen, why = choose(engine, job.model, job.data.arrays)
+        with nullcontext() if kept is None else kept.of_part(number) as state:
+            if kept is not None and state is not None:
+                callbacks = [] if job.plan.patience is None else [stopping_after(job.plan.patience)]
+                resume = Resume(state, kept.every, job.model, callbacks)
+                steps_before = [resume.first_steps]
+                job = replace(job, plan=replace(job.plan, callbacks=callbacks, patience=None, resume=resume))
+                jobs = [job]
+            outcomes = chosen.train(jobs)
+        used = [EngineUsed(chosen.name, outcomes[0].how, together.why or why)]
+    seconds = time.perf_counter() - begin
+    return [
+        judged(job, outcome, name, seconds=seconds, interrupted=job.plan.interrupt.requested,
+               steps=steps_of(job.model) - (before if outcome.first_steps is None else outcome.first_steps))
+        for job, outcome, name, before in zip(jobs, outcomes, used, steps_before, strict=True)
+    ]  # fmt: skip
 
 
 def _over_seeds(
     model: Any, x: Any, y: Any, *, seeds: int | Sequence[int], seed: Any, epochs: Any, batch_size: Any, patience: Any,
     validation_data: Any, validation_split: float, engine: str, verbose: str | int, start: float, shuffle: bool,
-    refit: bool, **options: Any,
+    refit: bool, checkpoint: Any, checkpoint_every: int | None, **options: Any,
 ) -> Runs:  # fmt: skip
     """Train copies of one model with fresh weights, all on the rows of one split."""
     if not isinstance(model, keras.Model):
@@ -191,7 +235,8 @@ def _over_seeds(
     for name in ("epochs", "batch_size"):
         require_whole(name, getattr(plan, name), 1)
     jobs = [Job(fresh(model, own, data), data, replace(plan, seed=own)) for own in drawn]
-    return train_jobs(jobs, engine=engine, verbose=verbose, start=start)
+    return train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
+                      checkpoint_every=checkpoint_every)  # fmt: skip
 
 
 def fresh(model: keras.Model, seed: int, data: TrainingData) -> keras.Model:
@@ -260,7 +305,7 @@ def _each(name: str, value: Any, number: int) -> list[Any]:
     return values
 
 
-def _takes(model: keras.Model) -> Any:
+def takes(model: keras.Model) -> Any:
     """Write down all that decides how rows are read for a model, and what is in their way, but for names."""
     if type(model) is not keras.Sequential:
         return id(model)
@@ -278,7 +323,7 @@ def _takes(model: keras.Model) -> Any:
     return repr((layers, inputs, outputs, spec.has_own_step, spec.optimizer, spec.learning_rate))
 
 
-def _with_one_of_each(data: TrainingData, known: list[np.ndarray]) -> TrainingData:
+def with_one_of_each(data: TrainingData, known: list[np.ndarray]) -> TrainingData:
     """Put arrays that have been met before in the place of their equals, so that they are held once."""
 
     def one(array: Any) -> Any:

@@ -1,6 +1,8 @@
 """Which rows train and which are held out, fold by fold, and how they are taken from whatever holds them."""
 
+import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -64,6 +66,28 @@ def folds_of(cv: Any, y: np.ndarray, groups: Any, repeats: int, seed: int) -> li
                 "Pass the number of folds, or a splitter that heeds groups, such as GroupKFold."
             )
     return found
+
+
+def corrected_error(values: np.ndarray, share: float) -> Any:
+    """Estimate the standard error of a mean over trainings, s sqrt(1 / J + n_test / n_train); NaN for a single one.
+
+    Folds share most of the rows that train them, and repeats all rows, so that s / sqrt(J) would be too small, and
+    would vanish with more repeats. C. Nadeau and Y. Bengio (2003), Inference for the generalization error, Machine
+    Learning 52, equation 9.
+
+    Args:
+        values: Of each training `(J,)` or `(J, quantities)`.
+        share: n_test / n_train, rows that are held out for each that trains.
+    """
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return math.nan
+    return values.std(axis=0, ddof=1) * math.sqrt(1 / len(values) + share)
+
+
+def share_of(folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Count the rows that are held out for each that trains, the mean over the folds."""
+    return float(np.mean([len(held) / len(rows) for rows, held in folds]))
 
 
 def rows_of(values: Any, rows: np.ndarray) -> Any:

@@ -47,7 +47,7 @@ def read_model(
             _copy(Path(path), copy)
             judge_model(copy, custom_objects)
             if compiled is not None:
-                _compile_as(copy, compiled)
+                compile_as(copy, compiled)
                 judge_model(copy, custom_objects)
             return _read(copy, custom_objects)
         except UntrustedFileError as error:
@@ -76,11 +76,11 @@ def write_model(model: keras.Model, path: Path) -> dict[str, Any] | None:
         compiled = json.loads(archive.read(CONFIG)).get("compile_config")
     if not any(is_of_recipes(thing) for thing, _ in objects_in(compiled)):
         return None
-    _compile_as(path, None)
+    compile_as(path, None)
     return compiled
 
 
-def _compile_as(path: Path, compiled: dict[str, Any] | None) -> None:
+def compile_as(path: Path, compiled: dict[str, Any] | None) -> None:
     """Have the model in a file compiled otherwise; `None` is not at all. Its weights stay as they are."""
     with zipfile.ZipFile(path) as archive:
         held = {info.filename: archive.read(info) for info in archive.infolist()}

@@ -3,7 +3,7 @@
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -17,6 +17,9 @@ from recipes.training.engines.engine import EngineUsed
 from recipes.training.evaluate import evaluate, predict
 from recipes.training.evaluation import Evaluation
 from recipes.training.signature import Signature, signature_of
+
+if TYPE_CHECKING:
+    from recipes.training.export import Export
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,17 @@ class Run:
         from recipes.training.save import save
 
         save(self, folder, overwrite=overwrite)
+
+    def export(
+        self, path: str | os.PathLike[str], *, format: str | None = None, x: Any = None, overwrite: bool = False
+    ) -> "Export":
+        """Write the model for other programs, as `.keras`, SavedModel or ONNX, compared with it; see `recipes.export`.
+
+        To go on in this package, `save` it.
+        """
+        from recipes.training.export import export
+
+        return export(self, path, format=format, x=x, overwrite=overwrite)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Say how `pickle`, `joblib` and `copy.deepcopy` make it again; a pickle is as safe as its author."""

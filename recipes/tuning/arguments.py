@@ -17,20 +17,23 @@ from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.build import say_what_is_flattened, say_what_was_read
 from recipes.features import as_features, columns_of, in_order
+from recipes.training.cross_validate import lacking
 from recipes.training.data.batches import split_rows
 from recipes.training.data.checks import raise_errors, unaligned_rows
 from recipes.training.data.streams import is_stream
 from recipes.training.data.targets import class_index, encode_target
 from recipes.training.fit import require_callbacks
+from recipes.training.folds import folds_of
 from recipes.training.signature import named
 from recipes.tuning.grokking import GROKKING
 from recipes.tuning.hypermodels import OWN_MODEL, OWN_TRAINING, own_fit
 from recipes.tuning.kinds import Kind
 from recipes.tuning.networks import AUTOENCODER, SUPERVISED
 from recipes.tuning.oracles._keras_tuner import infer_metric_direction
-from recipes.tuning.problem import Problem
+from recipes.tuning.problem import Problem, on_fold
 from recipes.tuning.space import entries_of
 
+SPLIT = 0.2  # of the rows validates, when nobody says
 _OF_BODY = {body: kind for kind in (SUPERVISED, AUTOENCODER, GROKKING) for body in kind.names}
 
 
@@ -50,7 +53,9 @@ def problem_of(
     objective: Any,
     executions_per_trial: int,
     validation_data: Any,
-    validation_split: float,
+    validation_split: float | None,
+    cv: Any,
+    groups: Any,
     sample_weight: Any,
     class_weight: Any,
     metrics: Any,
@@ -68,6 +73,9 @@ def problem_of(
     callbacks = (callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ())
     require_callbacks(callbacks)
     decided, loss, validation, weights, like = task, None, None, None, None
+    folds: list[tuple[np.ndarray, np.ndarray]] = []
+    _require_one_way(kind, cv, groups, validation_data, validation_split)
+    split = SPLIT if validation_split is None else validation_split
     train: tuple[Any, ...] = (None, None, None)
     _require_possible(kind, y, hypermodel, sample_weight, class_weight, metrics)
     if kind.brings_data:
@@ -76,7 +84,7 @@ def problem_of(
     else:
         if x is None:
             raise ValueError("Which data? Received: x=None. Say tune(x, y), or tune(x) for an autoencoder.")
-        raise_errors(unaligned_rows(x, y=y, sample_weight=sample_weight))
+        raise_errors(unaligned_rows(x, y=y, sample_weight=sample_weight, groups=groups))
         columns = columns_of(x), _several(columns_of(y))
         like = named(*columns)
         x, y = _arrays(in_order(x, None, "x"), in_order(y, None, "y"))
@@ -86,13 +94,17 @@ def problem_of(
         with contextlib.suppress(*tolerated):
             decided, loss = _decided(y, task, said=hypermodel is None)
         weights = _weights(sample_weight, x)
-        if validation_data is not None:
+        if cv is not None:
+            folds = _folds(cv, x, y, groups, seed, decided)
+            first = on_fold((x, y, weights), folds[0])
+            train, validation = (first["x"], first["y"], first["sample_weight"]), first["validation"]
+        elif validation_data is not None:
             train, validation = (x, y, weights), _given(validation_data, y, columns)
         else:
             labels = None
             with contextlib.suppress(*tolerated):
                 labels = _labels(y, decided)
-            train, validation = _divided((x, y, weights), validation_split, seed, labels)
+            train, validation = _divided((x, y, weights), split, seed, labels)
     shape, num_rows = ((), 0) if train[0] is None else (np.shape(train[0])[1:], len(train[0]))
     entries = {}
     if kind.defaults is not None:
@@ -121,9 +133,10 @@ def problem_of(
         objective=objective.name,
         direction=objective.direction,
         all_rows=(x, y, weights),
-        split=float(validation_split) if validation_data is None else None,
+        split=float(split) if validation_data is None and cv is None else None,
         callbacks=callbacks,
         like=like,
+        folds=tuple(folds),
     )
 
 
@@ -233,6 +246,42 @@ def _divided(
         for which in split_rows(len(rows[0]), fraction, seed, labels)
     )
     return train, validate[:2]  # Keras weighs the training rows alone, so that scores stay comparable
+
+
+def _require_one_way(kind: Kind, cv: Any, groups: Any, validation_data: Any, validation_split: Any) -> None:
+    """Require one way to validate, and folds only where something can be trained on each."""
+    if cv is None:
+        if groups is not None:
+            raise ValueError("groups keeps rows together in folds, and there are none: cv=None. Pass cv=5 too.")
+        return
+    for name, value in (("validation_data", validation_data), ("validation_split", validation_split)):
+        if value is not None:
+            raise ValueError(
+                f"cv validates on the rows that each fold holds out. Received beside it: {name}. Leave one of them out."
+            )
+    if not kind.by_engine:
+        whose = "A search that has its own data" if kind.brings_data else "A HyperModel with its own fit"
+        raise ValueError(f"{whose} has its own way to validate. Received beside it: cv. Leave it out.")
+
+
+def _folds(
+    cv: Any, x: np.ndarray, y: np.ndarray | None, groups: Any, seed: int, task: str | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Find the folds; the training rows of each must have every class."""
+    if groups is not None and len(groups) != len(x):
+        raise ValueError(f"groups has {len(groups):,} rows and x has {len(x):,}. Expected one for each row.")
+    target = np.arange(len(x)) if y is None else y
+    folds = folds_of(cv, target, groups, 1, seed)
+    labels = None
+    with contextlib.suppress(ValueError):
+        labels = _labels(y, task)
+    if labels is not None and y is not None:
+        every = np.unique(labels)
+        for i, (rows, _) in enumerate(folds):
+            if len(missing := np.setdiff1d(every, labels[rows])):
+                lacks = y[labels == missing[0]][0]
+                raise lacking(i, lacks.tolist() if isinstance(lacks, np.ndarray | np.generic) else lacks)
+    return folds
 
 
 def _labels(y: np.ndarray | None, task: str | None) -> np.ndarray | None:

@@ -146,5 +146,5 @@ def _check(problem: "Problem") -> None:
 
 
 OWN_MODEL = Kind(build=build, train=by_engine.train, again=by_engine.again, retrain=by_engine.retrain,
-                 check=by_engine.check)  # fmt: skip
+                 check=by_engine.check, by_engine=True)  # fmt: skip
 OWN_TRAINING = Kind(build=build, train=train, again=again, retrain=None, check=_check)

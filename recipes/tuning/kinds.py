@@ -44,6 +44,9 @@ class Trained:
         verdict: First rule of `diagnose`, or a kind's own word.
         standard_error: Of the score, by the spread over the validation rows; `None` where it is not known.
         weights: Those of the scored epoch, where training again would not give the same; `None` where it does.
+        at_once: How many networks were trained together, this one included; then the model has the weights of the
+            scored epoch.
+        seconds: Its share of them; `None` where whoever called it knows.
     """
 
     model: keras.Model
@@ -51,6 +54,8 @@ class Trained:
     verdict: str = ""
     standard_error: float | None = None
     weights: list[np.ndarray] | None = field(default=None, repr=False)
+    at_once: int = 1
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Kind:
         objective: When nobody names one.
         objectives: Of its own, each with its direction.
         brings_data: Whether it has its own, so that there are no x and y.
+        by_engine: Whether `train` is by this package's engines, which take several at once.
     """
 
     build: Callable[["Problem", Any, int], keras.Model]
@@ -81,6 +87,7 @@ class Kind:
     objective: str = "val_loss"
     objectives: Mapping[str, str] = field(default_factory=dict)
     brings_data: bool = False
+    by_engine: bool = False
 
 
 class NotMeasured(ValueError):

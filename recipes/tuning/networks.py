@@ -74,6 +74,7 @@ SUPERVISED = Kind(
     check=check,
     names={body: OF_BODY[body] for body in ("mlp", "cnn", "sequence")},
     defaults=defaults,
+    by_engine=True,
 )
 AUTOENCODER = Kind(
     build=build_coder,
@@ -83,4 +84,5 @@ AUTOENCODER = Kind(
     check=check,
     names={body: OF_BODY[body] for body in ("dense", "conv")},
     defaults=defaults,
+    by_engine=True,
 )

@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from keras_tuner import HyperParameters
 from keras_tuner.errors import FailedTrialError
 
 from recipes.running.digests import digest_of
+from recipes.training.cross_validate import require_no_constants
 from recipes.training.signature import Signature
 from recipes.tuning.kinds import Kind
 from recipes.tuning.oracles._keras_tuner import serialize
@@ -38,7 +40,7 @@ class Problem:
         hypermodel: The user's own: a function of `hp` that gives a compiled model, or a keras-tuner `HyperModel`.
         epochs: The most that a configuration is trained for.
         batch_size: Unless it is searched.
-        executions: How often each configuration is trained, each time from other initial weights.
+        executions: How often each configuration is trained, each time from other initial weights; with folds, on each.
         seed: Of everything.
         objective: Name of the quantity in the history.
         direction: `"min"` or `"max"`.
@@ -47,6 +49,9 @@ class Problem:
         split: Share of these rows that validates; `None` where the validation set was given.
         callbacks: Keras callbacks, of which each training gets a copy.
         like: The names of the columns of x and y, which the arrays have lost; `None` where they had none.
+        folds: The rows that train and those that are held out, of each fold, by their numbers in `all_rows`; empty
+            where one part of the rows validates. With folds, x, y, weights and validation are those of the first.
+        is_fold: Whether this is what is to be done on one of them.
     """
 
     kind: Kind = field(repr=False)
@@ -72,10 +77,36 @@ class Problem:
     split: float | None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     like: Signature | None = None
+    folds: tuple[tuple[np.ndarray, np.ndarray], ...] = field(default=(), repr=False)
+    is_fold: bool = False
 
     def build(self, hp: Any, seed: int) -> keras.Model:
-        """Build the compiled model of this configuration."""
-        return self.kind.build(self, hp, seed)
+        """Build the compiled model of this configuration.
+
+        Raises:
+            ValueError: with folds, for a model of the user's that holds constants of rows that a fold holds out.
+        """
+        model = self.kind.build(self, hp, seed)
+        if (self.folds or self.is_fold) and self.hypermodel is not None:
+            require_no_constants([model])
+        return model
+
+    @property
+    def trainings(self) -> int:
+        """How often each configuration is trained: the executions, on every fold."""
+        return self.executions * max(1, len(self.folds))
+
+    def of(self, training: int) -> "Problem":
+        """Give what a training of each trial, counted from 0, has to do: on its own fold, where there are any."""
+        return self._of_folds[training % len(self.folds)] if self.folds else self
+
+    @cached_property
+    def _of_folds(self) -> tuple["Problem", ...]:
+        return tuple(replace(self, **on_fold(self.all_rows, fold), folds=(), is_fold=True) for fold in self.folds)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out for other processes what they make themselves."""
+        return {name: value for name, value in vars(self).items() if name != "_of_folds"}
 
     def declare(self, hp: Any) -> None:
         """Ask for every hyperparameter, so that keras-tuner knows the space; the user's own model is built for it."""
@@ -96,7 +127,8 @@ class Problem:
     def settings(self) -> dict[str, Any]:
         """List what must stay the same for a search to go on: by name, in plain values."""
         x, y, weights = self.all_rows
-        arrays = keras.tree.flatten(((x, y), self.validation if self.split is None else None))
+        given = self.validation if self.split is None and not self.folds else None
+        arrays = keras.tree.flatten(((x, y), given))
         arrays += [] if weights is None else [weights]
         asked = {"class_weight": _in_words(self.class_weight), "metrics": [*map(_in_words, self.metrics)]}
         return {
@@ -113,6 +145,11 @@ class Problem:
             "seed": self.seed,
             "callbacks": [described_callback(callback) for callback in self.callbacks],
             **{name: value for name, value in asked.items() if value},  # which older searches know nothing of
+            **(
+                {"cv": [len(self.folds), digest_of(*(rows for fold in self.folds for rows in fold))]}
+                if self.folds
+                else {}
+            ),
         }
 
     def _space(self) -> Any:
@@ -127,6 +164,14 @@ class Problem:
 def seed_of(seed: int, number: int, execution: int) -> int:
     """Make the seed of one training, below 2^32; any two are unrelated."""
     return int(np.random.SeedSequence([seed, number, execution]).generate_state(1)[0])
+
+
+def on_fold(rows: tuple[Any, Any, Any], fold: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    """Take what trains and what validates on a fold of inputs, targets and weights; `None` stays `None`."""
+    (x, y, weights), (train, held) = rows, fold
+    names = ("x", "y", "sample_weight")
+    taken = {name: None if part is None else part[train] for name, part in zip(names, (x, y, weights), strict=True)}
+    return {**taken, "validation": (x[held], None if y is None else y[held])}
 
 
 def _for_digest(array: Any) -> np.ndarray:

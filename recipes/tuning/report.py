@@ -3,16 +3,20 @@
 import time
 from typing import Any
 
+from cheatsheet.common.words import count
 from recipes.running.progress import LiveLine, duration
 from recipes.tuning.oracles import schedule
+from recipes.tuning.problem import Problem
 from recipes.tuning.space import describe as describe_space
 from recipes.tuning.work.loop import Setup
+from recipes.tuning.work.together import Waves
 
 
 class Report:
     """What is said of a search while it goes on."""
 
-    def __init__(self, oracle: Any, setup: Setup, line: LiveLine | None) -> None:
+    def __init__(self, oracle: Any, setup: Setup, line: LiveLine | None, waves: Waves | None = None) -> None:
+        self.waves = waves
         self.oracle, self.setup, self.problem, self.line = oracle, setup, setup.problem, line
         self.num_trials, self.num_epochs = schedule.totals(oracle, setup.max_trials, setup.problem.epochs)
         self.epochs = 0  # trained in this call
@@ -28,12 +32,17 @@ class Report:
             return
         say = self.line.console.print
         problem = self.problem
-        say(schedule.describe(self.oracle, self.setup.max_trials, problem.epochs, problem.executions))
-        if problem.validation is not None:
+        say(schedule.describe(self.oracle, self.setup.max_trials, problem.epochs, problem.trainings))
+        if problem.folds:
+            say(f"{count(len(problem.folds), 'fold')} of {len(problem.all_rows[0]):,} rows; score: best "
+                f"{problem.objective} over the epochs, the mean over the folds")  # fmt: skip
+        elif problem.validation is not None:
             say(f"{len(problem.x):,} rows train, {len(problem.validation[0]):,} validate; score: best "
                 f"{problem.objective} over the epochs")  # fmt: skip
         if problem.entries:
             say(f"space: {describe_space(problem.entries)}", soft_wrap=True)
+        if self.waves is not None:
+            say(_said_of(self.waves, problem), soft_wrap=True)
         done = f"; {self.ended} trials are there from before" if self.ended else ""
         say(f"kept in {self.setup.folder}{done}", soft_wrap=True)
         self.line.start()
@@ -64,3 +73,12 @@ class Report:
         """Leave the last line standing."""
         if self.line is not None:
             self.line.close()
+
+
+def _said_of(waves: Waves, problem: Problem) -> str:
+    """Say which trainings are done at once."""
+    if not waves.size:
+        return f"one training after another: {waves.why}"
+    return (
+        f"up to {count(waves.size * problem.trainings, 'network')} train at once, those of {count(waves.size, 'trial')}"
+    )

@@ -77,7 +77,8 @@ class Search:
     def best_model(self) -> keras.Model:
         """The model that was scored: of the best trial's best training, with the weights of its best epoch.
 
-        On the validation rows it has exactly the recorded score. `retrain` trains on all rows.
+        On the validation rows it has exactly the recorded score. `retrain` trains on all rows. With `cv`, where each
+        fold has a model of its own, it is that of `retrain`, as scikit-learn's `best_estimator_` is.
         """
         return self.model(self.best_trial.number)
 
@@ -89,8 +90,11 @@ class Search:
     def model(self, number: int) -> keras.Model:
         """Return the model of any trial as it was scored: from disk, or trained again to the same.
 
-        Warns where training again gives another score, as it may on another machine.
+        With `cv` it is that of `retrain(number)`. Warns where training again gives another score, as it
+        may on another machine.
         """
+        if self.problem.folds:
+            return self.retrain(number).model
         return _to_the_end(scored_model, self._trained(number), self.problem, Journal(self.folder))
 
     def retrain(self, number: int | None = None) -> Run:

@@ -23,7 +23,8 @@ from recipes.tuning.report import Report
 from recipes.tuning.search import Search
 from recipes.tuning.tensorboard import require_own_curves, write_tensorboard
 from recipes.tuning.work import processes
-from recipes.tuning.work.loop import Setup, explored, work
+from recipes.tuning.work.loop import Setup, explored, work, work_in_waves
+from recipes.tuning.work.together import waves_of
 
 DEFAULT_TRIALS = 30  # of a random or Bayesian search
 
@@ -43,7 +44,9 @@ def tune(
     objective: Any = None,
     executions_per_trial: int = 1,
     validation_data: Any = None,
-    validation_split: float = 0.2,
+    validation_split: float | None = None,
+    cv: Any = None,
+    groups: Any = None,
     sample_weight: Any = None,
     class_weight: Mapping[Any, float] | str | None = None,
     metrics: Sequence[Any] = (),
@@ -83,9 +86,15 @@ def tune(
             the search.
         objective: Name in the history, or a `keras_tuner.Objective`. The score is its best value over the epochs.
             `"val_loss"` when missing; for grokking `"steps_to_generalise"`.
-        executions_per_trial: Trainings of each configuration; their mean counts.
+        executions_per_trial: Trainings of each configuration; their mean counts. With `cv`, on each fold.
         validation_data: `(x, y)` to validate on, instead of a part of x.
-        validation_split: Share of the rows to validate on: shuffled, and stratified for classes; the same for all.
+        validation_split: Share of the rows to validate on, 0.2 when missing: shuffled, and stratified for classes; the
+            same for all.
+        cv: Validate on folds instead: their number, shuffled by the seed, and for classes stratified; or a splitter of
+            scikit-learn; or a list of (training rows, held-out rows). A trial is trained once on each fold (and for
+            each of `executions_per_trial`), with scales, class weights and all else found on that fold's training rows;
+            its score is the mean over the folds, each at its best epoch.
+        groups: With `cv`, of each row `(n,)`: rows of a group stay together.
         batch_size: Rows a step, unless it is searched.
         callbacks: Keras callbacks, such as `EarlyStopping`; each training gets copies.
         directory: Folder of the search; by default one in `runs/` whose name depends on the data and the settings.
@@ -97,8 +106,8 @@ def tune(
         verbose: 0 is silent.
 
     Returns:
-        A `Search`: `best_hyperparameters`, `simplest_hyperparameters`, `best_model` (the one that was scored),
-        `retrain()` (on all rows), `table()`, `plot()`.
+        A `Search`: `best_hyperparameters`, `simplest_hyperparameters`, `best_model` (the one that was scored; with
+        `cv`, where no single one was, that of `retrain()`), `retrain()` (on all rows), `table()`, `plot()`.
 
     Raises:
         ValueError: for arguments that do not fit, an objective that is not measured among them, before any work.
@@ -113,8 +122,8 @@ def tune(
     problem = problem_of(
         x, y, task, body=body, space=space, hypermodel=hypermodel, objective=objective,
         executions_per_trial=executions_per_trial, validation_data=validation_data, validation_split=validation_split,
-        sample_weight=sample_weight, class_weight=class_weight, metrics=metrics, batch_size=batch_size, epochs=epochs,
-        seed=seed, callbacks=callbacks,
+        cv=cv, groups=groups, sample_weight=sample_weight, class_weight=class_weight, metrics=metrics,
+        batch_size=batch_size, epochs=epochs, seed=seed, callbacks=callbacks,
     )  # fmt: skip
     if tuner not in TUNERS:
         raise ValueError(f"Unknown tuner. Received: tuner={tuner!r}. Expected one of {', '.join(TUNERS)}.")
@@ -146,7 +155,9 @@ def tune(
             processes.be_worker(setup, interrupt)
         else:
             searched = _choose_and_train(setup, workers, interrupt, LiveLine() if verbose else None)
-        trials = tuple(setup.journal.trials())
+        # What was chosen beyond `max_trials`, to settle the last wave, is not asked for.
+        trials = tuple(trial for trial in setup.journal.trials()
+                       if trial.status != "running" or max_trials is None or trial.number < max_trials)  # fmt: skip
     if tensorboard is not None and not is_worker:
         write_tensorboard(tensorboard, _name(settings), trials, searched, problem.objective)
     found = Search(trials, problem, folder, interrupt.requested)
@@ -163,15 +174,21 @@ def _choose_and_train(setup: Setup, num_workers: int, interrupt: Interrupt, line
     oracle = explored(setup.oracle(), setup)
     oracle.restore()
     oracle.save()
-    report = Report(oracle, setup, line)
+    is_done = setup.max_trials is not None and len(oracle.end_order) >= setup.max_trials
+    waves = None
+    if not is_done and num_workers == 1 and processes.role() == "alone":
+        waves = waves_of(setup.problem, setup.tuner)
+    report = Report(oracle, setup, line, waves)
     try:
         report.start()
-        if setup.max_trials is not None and len(oracle.end_order) >= setup.max_trials:
-            pass  # all done before
+        if is_done:
+            pass
         elif processes.role() == "chief":
             processes.serve(oracle, setup.journal, interrupt, report.on_end)
         elif num_workers > 1:
             processes.run(setup, oracle, num_workers, interrupt, report.on_end)
+        elif waves is not None and waves.size:
+            work_in_waves(setup, oracle, waves, interrupt, on_end=report.on_end)
         else:
             work(setup, oracle, interrupt, on_end=report.on_end)
     finally:

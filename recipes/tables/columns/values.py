@@ -34,8 +34,10 @@ def is_dates(series: pd.Series) -> bool:
     """Say whether a column came as dates, times or durations, in pandas' types or Python's."""
     if series.dtype.kind in "mM" or isinstance(series.dtype, pd.PeriodDtype):
         return True
-    there = series.dropna() if series.dtype == object else series.iloc[:0]
-    return len(there) > 0 and all(isinstance(value, date | time | timedelta | np.datetime64) for value in there)
+    if series.dtype != object:
+        return False
+    there = [*series.dropna()]
+    return bool(there) and all(isinstance(value, date | time | timedelta | np.datetime64) for value in there)
 
 
 def as_texts(series: pd.Series, marks: tuple[str, ...] = ()) -> np.ndarray:
@@ -52,7 +54,7 @@ def as_texts(series: pd.Series, marks: tuple[str, ...] = ()) -> np.ndarray:
 def _word(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
-    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < 2**53:
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**53:
         return str(int(value))
     return str(value).strip()
 

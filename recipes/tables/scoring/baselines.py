@@ -72,7 +72,7 @@ def _linear(columns: Columns, target: Target, seed: int) -> Any:
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     numbers, words = _parts(columns)
-    places = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=256, sparse_output=False)
+    places = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=256)
     encode = ColumnTransformer(
         [("numbers", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numbers),
          ("words", places, words)]

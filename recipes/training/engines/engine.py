@@ -64,12 +64,14 @@ class Outcome:
         how: What ran, in words.
         steps_per_second: Of training alone, once all was compiled; NaN where nothing ran after that.
         kept: Epoch, counted from 1, whose weights `plan.patience` has put back; `None` for the last one.
+        first_steps: Batches that the model had seen before, where a checkpoint knows it.
     """
 
     history: dict[str, list[float]]
     how: str
     steps_per_second: float = math.nan
     kept: int | None = None
+    first_steps: int | None = None
 
 
 def stopping_after(patience: int) -> keras.callbacks.EarlyStopping:

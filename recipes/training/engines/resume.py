@@ -184,10 +184,13 @@ def settings_of(
     shuffle: bool,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback],
+    digest: str | None = None,
 ) -> dict[str, Any]:
-    """List what must stay the same for a run to go on as if it had never stopped; epochs may be added."""
-    validation = data.validation or (None, None, None)
-    arrays = keras.tree.flatten((data.x, data.y, data.sample_weight, *validation))
+    """List what must stay the same for a run to go on as if it had never stopped; epochs may be added.
+
+    Args:
+        digest: `digest_of_data(data)`, where it is known.
+    """
     with warnings.catch_warnings(action="ignore"):  # of lambdas, that they are unsafe to save
         layers, compiled = description(model)
     kind, config = compiled.pop("optimizer")
@@ -198,12 +201,18 @@ def settings_of(
         "layers": hashlib.sha256(json.dumps(layers, sort_keys=True, default=str).encode()).hexdigest()[:16],
         "optimizer": [kind, json.loads(json.dumps(config, default=str))],
         **json.loads(json.dumps({name: compiled.get(name) for name in _COMPILED}, default=str)),
-        "data": digest_of(*arrays),
+        "data": digest or digest_of_data(data),
         "batch_size": batch_size,
         "shuffle": shuffle,
         "seed": seed,
         "callbacks": [type(callback).__name__ for callback in callbacks],
     }
+
+
+def digest_of_data(data: TrainingData) -> str:
+    """Make a short text that differs when any of the arrays does."""
+    validation = data.validation or (None, None, None)
+    return digest_of(*keras.tree.flatten((data.x, data.y, data.sample_weight, *validation)))
 
 
 def plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:

@@ -77,6 +77,21 @@ def take_up_end(oracle: Any, trial_id: str) -> None:
     oracle._run_times[trial_id] = 1
 
 
+def take_on(oracle: Any, trial_id: str) -> None:
+    """Let an oracle know that this trial, which it had chosen before, is worked on."""
+    if trial_id in oracle._retry_queue:
+        oracle._retry_queue.remove(trial_id)
+    trial = oracle.trials[trial_id]
+    trial.status = "RUNNING"
+    oracle.ongoing_trials[trial_id] = trial
+
+
+def take_on_none(oracle: Any) -> None:
+    """Let an oracle know that no trial is worked on."""
+    oracle.ongoing_trials.clear()
+    oracle.tuner_ids.clear()
+
+
 def brackets(oracle: Any) -> list[list[tuple[int, int]]]:
     """List sizes and epochs of the rounds of each of Hyperband's brackets, the first one first."""
     return [
@@ -110,6 +125,11 @@ def set_grid_order(oracle: Any, order: list[str], populate_next: list[str]) -> N
     for name in order:
         oracle._ordered_ids.insert(name)
     oracle._populate_next = populate_next
+
+
+def follow(oracle: Any, trial_id: str) -> None:
+    """Have a grid look for the combination behind this trial's, though it has not ended."""
+    oracle._populate_next.append(trial_id)
 
 
 def populate_next(oracle: Any) -> list[str]:

@@ -74,7 +74,8 @@ class _Recorded:
         for trial in trials:
             inside.take_up(self, self._as_keras_tuner_s(trial))
             if trial.status == "running":
-                inside.try_again(self, trial.id, last=True)  # the earliest first
+                if self.max_trials is None or trial.number < self.max_trials:
+                    inside.try_again(self, trial.id, last=True)  # the earliest first
             else:
                 inside.take_up_end(self, trial.id)
         if trials:
@@ -102,17 +103,53 @@ class _Recorded:
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Any:
         """Choose the next configuration, and record it before anyone works on it."""
+        return self._create(tuner_id, self.max_trials, {})
+
+    @keras_tuner.synchronized
+    def choose(self, number: int, wave: tuple[int, int]) -> Any:
+        """Take up a trial of a wave, chosen now if it has not been; `None` where there is no configuration left.
+
+        Args:
+            number: Of the trial: one that is known, or the next.
+            wave: The first trial that is trained with it, and the one behind the last, whatever `max_trials` says.
+        """
+        name = trial_id(number)
+        if name not in self.trials:
+            trial = self._create(name, None, {"wave": list(wave)})
+            return trial if trial.status == "RUNNING" else None
+        if name not in self.end_order:
+            inside.take_on(self, name)
+        return self.trials[name]
+
+    @property
+    def next_number(self) -> int:
+        """Number of the first trial that has not ended, or has not been chosen."""
+        ended = {*self.end_order}
+        return next((int(name) for name in sorted(self.trials, key=int) if name not in ended), len(self.trials))
+
+    def let_wait(self) -> None:
+        """Leave the trials that have been chosen and not ended for another time."""
+        inside.take_on_none(self)
+        self.save()
+
+    def _create(self, tuner_id: str, most: int | None, also: dict[str, Any]) -> Any:
         oracle: Any = self
-        most = oracle.max_trials
+        before = oracle.max_trials
         oracle.max_trials = _CountsTo(most)
         try:
             trial = super().create_trial(tuner_id)  # type: ignore[misc]
         finally:
-            oracle.max_trials = most
+            oracle.max_trials = before
         if trial.status == "RUNNING" and self.journal.read(int(trial.trial_id)) is None:
-            started = {"started": trial.hyperparameters.values, "chooser": self.chooser()}
-            self.journal.append(int(trial.trial_id), started)
+            if also:
+                self.chosen_with_others(trial)
+            self.journal.append(
+                int(trial.trial_id), {"started": trial.hyperparameters.values, "chooser": self.chooser(), **also}
+            )
         return trial
+
+    def chosen_with_others(self, trial: Any) -> None:
+        """Take note of a trial that is chosen before those in front of it have ended."""
 
     def score_trial(self, trial: Any) -> None:
         """Take the score as it was recorded; over the wire it comes in single precision."""
@@ -164,6 +201,10 @@ class _Grid(_Recorded, keras_tuner.oracles.GridSearchOracle):
     def _choose_as(self, chooser: dict[str, Any]) -> None:
         ended_since = [name for name in chooser["running"] if name in self.end_order]
         inside.set_grid_order(self, chooser["order"], [*chooser["populate_next"], *ended_since])
+
+    def chosen_with_others(self, trial: Any) -> None:
+        """Let the next combination follow at once: all hyperparameters are known."""
+        inside.follow(self, trial.trial_id)
 
 
 class _Hyperband(_Recorded, keras_tuner.oracles.HyperbandOracle):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from recipes.running.files import flush_folder
+from recipes.training.folds import corrected_error
 
 RECORD = "record.jsonl"
 TRIAL_FOLDER = re.compile(r"trial_(\d{4,})")
@@ -37,6 +38,8 @@ class Execution:
         standard_error: Of the score, by the spread over the validation rows; `None` where it is not known.
         verdict: First rule of `diagnose`, such as `"overfitting"`.
         history: One list per quantity, one value per epoch.
+        share: With folds, the rows that were held out for each that trained; `None` without.
+        at_once: How many networks were trained together with it, itself included.
     """
 
     score: float
@@ -47,6 +50,8 @@ class Execution:
     standard_error: float | None
     verdict: str
     history: dict[str, list[float]] = field(repr=False)
+    share: float | None = None
+    at_once: int = 1
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,9 @@ class Trial:
     error: str = ""
     chooser: dict[str, Any] = field(default_factory=dict, repr=False)  # its state once this trial was chosen
     space: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # hyperparameters that first appeared in it
+    wave: tuple[int, int] | None = field(
+        default=None, repr=False
+    )  # of trials that are trained together: first, behind the last
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -96,7 +104,9 @@ class Trial:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the score: that over the validation rows, and with several executions also that between them."""
+        """Of the score: that over the folds; or over the validation rows, with several executions also between them."""
+        if (shares := [e.share for e in self.executions if e.share is not None]) and self.repeated:
+            return float(corrected_error(np.array([e.score for e in self.executions]), float(np.mean(shares))))
         by_rows = [e.standard_error for e in self.executions if e.standard_error is not None]
         between = np.var([e.score for e in self.executions], ddof=1) / len(self.executions) if self.repeated else 0.0
         if not by_rows:
@@ -215,4 +225,5 @@ def _trial(number: int, events: Iterable[dict[str, Any]]) -> Trial:
         ended.get("error", ""),
         started.get("chooser", {}),
         tuple(ended.get("space", ())),
+        None if started.get("wave") is None else tuple(started["wave"]),
     )

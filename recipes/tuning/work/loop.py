@@ -4,8 +4,9 @@ import contextlib
 import io
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import numpy as np
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from recipes.running.interrupt import Interrupt
-from recipes.tuning.kinds import NotMeasured, Stopped, Training, require_measured
+from recipes.training.folds import share_of
+from recipes.tuning.kinds import NotMeasured, Stopped, Trained, Training, require_measured
 from recipes.tuning.oracles._keras_tuner import BaseTuner
 from recipes.tuning.oracles.persistent import make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.record.journal import Execution, Journal
-from recipes.tuning.work.scored import settle, trainings_of, weights_file, write_weights
+from recipes.tuning.work.scored import keep_if_best, settle, trainings_of, weights_file, write_weights
+from recipes.tuning.work.together import Waves, train_together
 from recipes.tuning.work.train import inherit
 
 ALONE = "tuner0"  # the name of the one process of a search
@@ -124,6 +127,77 @@ def work(
             interrupt.requested = True
 
 
+def work_in_waves(
+    setup: Setup, oracle: Any, waves: Waves, interrupt: Interrupt, *, on_end: Callable[[int], None]
+) -> None:
+    """Train waves of configurations until the oracle has no more.
+
+    A wave is settled before the work and written into the record of each of its trials. It is trained whole, also where
+    some of its trials have ended before a kill, and where the last ones go beyond `max_trials`: these are forgotten
+    again, but for what was chosen. So a trial has the same numbers however often the search was stopped, and whatever
+    it is extended to. Trials that must train by themselves do so in their turn.
+
+    Args:
+        setup: The search.
+        oracle: keras-tuner's, in this process.
+        waves: How trials are trained together.
+        interrupt: As for `work`, like the next.
+        on_end: Called with the number of each trial that has ended.
+
+    Raises:
+        FatalError, NotMeasured: as `work`.
+    """
+    journal = setup.journal
+    while not interrupt.requested:
+        number = oracle.next_number
+        if setup.max_trials is not None and number >= setup.max_trials:
+            break
+        recorded = journal.read(number)
+        if recorded is not None and recorded.wave is None:  # of an earlier version, or of several processes
+            trials = [oracle.create_trial(ALONE)]
+        else:
+            wave = (number, (number // waves.size + 1) * waves.size)
+            if recorded is not None and recorded.wave is not None:
+                wave = recorded.wave
+            chosen = (oracle.choose(i, wave) for i in range(*wave))
+            trials = list(takewhile(lambda trial: trial is not None, chosen))
+        if not any(trial.status == "RUNNING" for trial in trials):  # there is no configuration left
+            break
+        try:
+            _wave(setup, oracle, waves, trials, interrupt, on_end)
+        except Stopped:
+            interrupt.requested = True
+    oracle.let_wait()
+
+
+def _wave(
+    setup: Setup, oracle: Any, waves: Waves, trials: Sequence[Any], interrupt: Interrupt, on_end: Callable[[int], None]
+) -> None:
+    """Train these trials together, and record in order those that have not ended."""
+    problem, journal = setup.problem, setup.journal
+    known = {int(trial.trial_id): {parameter.name for parameter in trial.hyperparameters.space} for trial in trials}
+    together: dict[int, list[Trained]] = {}
+    if journal.read(int(trials[0].trial_id)).wave is not None:  # type: ignore[union-attr]
+        for trial in trials:
+            trial.hyperparameters.values = dict(journal.read(int(trial.trial_id)).values)  # type: ignore[union-attr]
+        asked = {int(trial.trial_id): trial.hyperparameters for trial in trials}
+        together = train_together(problem, waves, asked, interrupt)
+    for trial in trials:
+        number = int(trial.trial_id)
+        if trial.status != "RUNNING" or (setup.max_trials is not None and number >= setup.max_trials):
+            continue
+        if interrupt.requested:
+            raise Stopped
+        own = together.pop(number, None)
+        if own is not None:
+            best = oracle.get_best_trials(1)
+            keep_if_best(own, best[0].score if best else None, problem, journal.folder_of(number))
+        _run(problem, trial, journal, own, known[number])
+        oracle.end_trial(trial)
+        on_end(number)
+        settle(number, problem, journal, again=False)
+
+
 def execute(problem: Problem, training: Training, execution: int, folder: Path) -> Execution:
     """Train this configuration once, and score it.
 
@@ -139,20 +213,31 @@ def execute(problem: Problem, training: Training, execution: int, folder: Path) 
         Stopped: where Ctrl-C ended it.
     """
     start = time.perf_counter()
-    trained = problem.kind.train(problem, training, folder / f"state-{execution}")
-    values = _objective_of(problem, trained.history)
+    trained = problem.kind.train(problem.of(execution), training, folder / f"state-{execution}")
     if trained.weights is not None:
         write_weights(weights_file(folder, execution), trained.weights)
+    return scored(problem, trained, execution, time.perf_counter() - start)
+
+
+def scored(problem: Problem, trained: Trained, execution: int, seconds: float) -> Execution:
+    """Score what came of one training of a trial.
+
+    Raises:
+        FloatingPointError, NotMeasured: as `execute`.
+    """
+    values = _objective_of(problem, trained.history)
     best = int(np.argmin(values) if problem.direction == "min" else np.argmax(values))
     return Execution(
         score=values[best],
         best_epoch=best + 1,
         epochs=len(values),
-        seconds=time.perf_counter() - start,
+        seconds=seconds,
         parameters=int(sum(np.prod(weight.shape) for weight in trained.model.trainable_weights)),
         standard_error=trained.standard_error,
         verdict=trained.verdict,
         history={name: [np.asarray(value).tolist() for value in column] for name, column in trained.history.items()},
+        share=share_of([problem.folds[execution % len(problem.folds)]]) if problem.folds else None,
+        at_once=trained.at_once,
     )
 
 
@@ -166,23 +251,42 @@ def _objective_of(problem: Problem, history: dict[str, list[float]]) -> list[flo
     return values
 
 
-def _run(problem: Problem, trial: Any, journal: Journal) -> None:
-    """Train the executions that are not recorded yet, and record the end."""
+def _run(
+    problem: Problem,
+    trial: Any,
+    journal: Journal,
+    together: Sequence[Trained] | None = None,
+    known: set[str] | None = None,
+) -> None:
+    """Train the executions that are not recorded yet, and record the end.
+
+    Args:
+        problem: What all trials have in common.
+        trial: keras-tuner's.
+        journal: The record.
+        together: What came of its trainings, where it was trained with others.
+        known: Names of its hyperparameters before anything was built; those of now when missing.
+    """
     number = int(trial.trial_id)
     recorded = journal.read(number)
     assert recorded is not None, f"{journal.folder_of(number)} must be reached by all workers"
     folder, hp = journal.folder_of(number), trial.hyperparameters
-    hp.values = dict(recorded.values)  # over the wire they come in single precision
+    if together is None:
+        hp.values = dict(recorded.values)  # over the wire they come in single precision
     if recorded.status == "running":
-        before = {parameter.name for parameter in hp.space}
+        before = {parameter.name for parameter in hp.space} if known is None else known
         ended: dict[str, Any] = {"status": "completed"}
         try:
             if recorded.promoted is not None:
-                inherit(journal.folder_of(recorded.promoted), folder, problem.executions)
-            for execution in range(len(recorded.executions), problem.executions):
-                training = replace(trainings_of(recorded, execution, problem, journal)[-1], hp=hp)
-                done = execute(problem, training, execution, folder)
-                journal.append(number, {"execution": vars(done)})
+                inherit(journal.folder_of(recorded.promoted), folder, problem.trainings)
+            if together is not None:
+                for i, one in enumerate(together):
+                    execution = scored(problem, one, i, one.seconds or 0.0)
+                    if i >= len(recorded.executions):
+                        journal.append(number, {"execution": vars(execution)})
+            for i in range(len(recorded.executions), 0 if together is not None else problem.trainings):
+                training = replace(trainings_of(recorded, i, problem, journal)[-1], hp=hp)
+                journal.append(number, {"execution": vars(execute(problem, training, i, folder))})
         except ENDING:  # the trial is not over: the same call takes it up again
             raise
         except Exception as error:  # whatever a user's code may raise

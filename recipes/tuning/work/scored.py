@@ -3,7 +3,8 @@
 Training again on the same machine gives the same bits, so that is how a model comes back, and what it scores is held
 against the record. Two kinds of weights do not come back like that, so those of the trial that is best so far are kept
 beside its record: those of workers, which share the cores as no later process does, and bits depend on that; and those
-of a user's own `fit`, whose order of the batches nobody knows.
+of a user's own `fit`, whose order of the batches nobody knows. So are those of a trial that was trained with others, to
+be there at once; training its whole wave again gives the same.
 """
 
 import io
@@ -16,11 +17,13 @@ import keras
 import numpy as np
 
 from recipes.running.files import remove_files, write_atomically
+from recipes.running.interrupt import Interrupt
 from recipes.training.signature import remember
-from recipes.tuning.kinds import Training
+from recipes.tuning.kinds import Trained, Training
 from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.record.folder import WEIGHTS
 from recipes.tuning.record.journal import Execution, Journal, Trial, ranked
+from recipes.tuning.work.together import train_together, waves_of
 from recipes.tuning.work.train import as_hyperparameters, prepared
 
 SAME = 1e-6  # of the score or in all: the rounding of single precision
@@ -62,9 +65,10 @@ def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Mode
             remember(model, prepared(problem, model).signature)
         return model
     state = folder / f"state-{execution}"
-    if done.best_epoch == done.epochs and not problem.callbacks and state.is_dir():  # as it was at its end
+    if done.at_once == 1 and done.best_epoch == done.epochs and not problem.callbacks and state.is_dir():  # its end
         return problem.kind.train(problem, trainings[-1], state).model
-    model, score = _again(done, trainings, problem)
+    together = _with_its_wave(trial, execution, problem, journal) if done.at_once > 1 else None
+    model, score = together or _again(done, trainings, problem)
     if not _is_same(score, done.score):
         warnings.warn(
             f"Trial {trial.number}, trained again, has another score than in the search: {problem.objective} was "
@@ -80,6 +84,25 @@ def weights_file(folder: Path, execution: int) -> Path:
     return folder / f"scored-{execution}.npz"
 
 
+def keep_if_best(trained: Sequence[Trained], best: float | None, problem: Problem, folder: Path) -> None:
+    """Write the weights of a trial's best training, where no trial before it has a better score.
+
+    Args:
+        trained: Its trainings, with the weights of the best epoch in their models.
+        best: Score of the best trial so far; `None` for none.
+        problem: What all trials have in common.
+        folder: Of the trial.
+    """
+    if problem.folds:
+        return
+    sign = 1 if problem.direction == "min" else -1
+    scores = [float(np.min(sign * np.asarray(one.history[problem.objective]))) for one in trained]
+    score = float(np.mean(scores))
+    if math.isfinite(score) and (best is None or score < sign * best):
+        execution = int(np.argmin(scores))
+        write_weights(weights_file(folder, execution), trained[execution].model.get_weights())
+
+
 def settle(number: int, problem: Problem, journal: Journal, *, again: bool) -> None:
     """Have the weights of the best of all trials alone on disk, once this one has ended.
 
@@ -88,7 +111,7 @@ def settle(number: int, problem: Problem, journal: Journal, *, again: bool) -> N
         again: Whether it is trained again for them, where it is the best and they are not there.
     """
     folder = journal.folder_of(number)
-    if not again and not any(WEIGHTS.fullmatch(path.name) for path in folder.iterdir()):
+    if problem.folds or not (again or any(WEIGHTS.fullmatch(path.name) for path in folder.iterdir())):
         return
     completed = ranked(journal.trials(), problem.direction)
     if not completed or completed[0].number != number:
@@ -121,6 +144,23 @@ def _again(done: Execution, trainings: list[Training], problem: Problem) -> tupl
     trained = problem.kind.again(problem, trainings, done.best_epoch)
     values = trained.history.get(problem.objective, [])
     return trained.model, float(values[done.best_epoch - 1]) if len(values) >= done.best_epoch else math.nan
+
+
+def _with_its_wave(
+    trial: Trial, execution: int, problem: Problem, journal: Journal
+) -> tuple[keras.Model, float] | None:
+    """Train all that a trial was trained with again; `None` where that is no longer possible."""
+    assert trial.wave is not None
+    members = [member for number in range(*trial.wave) if (member := journal.read(number)) is not None]
+    with Interrupt() as interrupt:
+        found = train_together(
+            problem, waves_of(problem, "random"), {m.number: as_hyperparameters(m.values) for m in members}, interrupt
+        )
+    if trial.number not in found:
+        return None
+    trained = found[trial.number][execution]
+    sign = 1 if problem.direction == "min" else -1
+    return trained.model, float(sign * np.min(sign * np.asarray(trained.history[problem.objective])))
 
 
 def _is_same(score: float, recorded: float) -> bool:

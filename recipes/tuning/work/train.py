@@ -50,7 +50,7 @@ def train(problem: Problem, training: Training, state: Path) -> Trained:
     """
     run = _fit(problem, training, state)
     verdict = run.findings[0].rule if run.findings else ""
-    return Trained(run.model, run.history, verdict, _standard_error(problem, run))
+    return Trained(run.model, run.history, verdict, standard_error(problem, run))
 
 
 def again(problem: Problem, trainings: Sequence[Training], epoch: int) -> Trained:
@@ -166,7 +166,7 @@ def _measured(problem: Problem, model: keras.Model, data: TrainingData) -> list[
     return [*names, *(f"val_{name}" for name in names), *(["learning_rate"] if problem.callbacks else [])]
 
 
-def _standard_error(problem: Problem, run: Run) -> float | None:
+def standard_error(problem: Problem, run: Run) -> float | None:
     """Estimate how far the score may be off because the validation set is a sample: by the spread of its rows' losses.
 
     Of the model after its last epoch, which for this purpose is as good as that of its best.

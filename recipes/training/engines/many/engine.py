@@ -1,5 +1,6 @@
-"""Which jobs are trained together: networks that are alike but for their numbers, widths and rows."""
+"""Which jobs are trained together: networks that are alike but for what one program can hold, and their rows."""
 
+import contextlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from recipes.running.checkpoint import Checkpoint
 from recipes.training.engines.engine import Job, Outcome
 
 NAME = "stacked"
@@ -19,7 +21,7 @@ class Together:
     Attributes:
         jobs: Their places in the list that was given.
         network: What they have in common; `None` for one that must be trained by itself.
-        why: What is in the way then, in words.
+        why: What is in the way then, in words; else why it is these that share a program.
     """
 
     jobs: tuple[int, ...]
@@ -27,12 +29,19 @@ class Together:
     why: str = ""
 
 
-def groups(jobs: Sequence[Job]) -> list[Together]:
+def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = ()) -> list[Together]:
     """Sort jobs into those that can be trained together, and those that must be trained alone.
 
     Every variable that is not there yet is created.
+
+    Args:
+        jobs: To sort.
+        among: What `kinds` says of others, which are not trained here, but have the same network in common, so that
+            several lists of jobs share a program.
     """
-    from recipes.training.engines.many.network import Unsuited, as_wide_as
+    from recipes.training.engines.many.common import in_common
+    from recipes.training.engines.many.cost import apart
+    from recipes.training.engines.many.network import Unsuited
 
     found: list[Together] = []
     by_kind: dict[Hashable, list[tuple[int, Any]]] = {}
@@ -47,22 +56,50 @@ def groups(jobs: Sequence[Job]) -> list[Together]:
             found.append(Together((i,), why=str(error)))
             continue
         by_kind.setdefault(kind, []).append((i, network))
-    for members in by_kind.values():
+    for of_members, members in by_kind.items():
         places, networks = zip(*members, strict=True)
-        wide = as_wide_as(list(networks))
-        if wide is not None:
-            found.append(Together(places, wide))
-            continue
-        for network in dict.fromkeys(networks):  # each width by itself
-            found.append(Together(tuple(i for i, own in members if own == network), network))
+        if others := [network for kind, network in among if kind == of_members]:
+            wide = in_common([*networks, *others])
+            if wide is not None:
+                found.append(Together(places, wide, "networks that are alike"))
+                continue
+        split = apart([jobs[i] for i in places], networks)
+        why = "networks that are alike"
+        if len(split) > 1:
+            why = f"in {len(split)} programs, since to fill all {len(places)} up would cost more than to compile"
+        for some in split:
+            mine = [networks[i] for i in some]
+            wide = in_common(mine)
+            if wide is not None:
+                found.append(Together(tuple(places[i] for i in some), wide, why))
+                continue
+            for network in dict.fromkeys(mine):  # each width by itself
+                found.append(Together(tuple(places[i] for i in some if networks[i] == network), network, why))
     return found
 
 
-def train(jobs: Sequence[Job], network: Any) -> list[Outcome]:
-    """Train the jobs of one group, at once; `network` is what they have in common."""
+def kinds(jobs: Sequence[Job]) -> list[tuple[Hashable, Any]]:
+    """Read the networks of these jobs, each with what it must share with another; those that cannot be left out."""
+    from recipes.training.engines.many.network import Unsuited
+
+    found = []
+    for job in jobs:
+        with contextlib.suppress(Unsuited):
+            network = _read(job)
+            found.append((_kind(job, network), network))
+    return found
+
+
+def train(jobs: Sequence[Job], network: Any, kept: Checkpoint | None = None, every: int | None = None) -> list[Outcome]:
+    """Train the jobs of one group, at once; `network` is what they have in common.
+
+    Args:
+        kept: Where the state of all is written at the ends of blocks, and gone on from.
+        every: After how many epochs; `None` for whenever it costs next to nothing.
+    """
     from recipes.training.engines.many.train import train as train_all
 
-    return train_all(jobs, network)
+    return train_all(jobs, network, kept, every)
 
 
 def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]:
@@ -82,12 +119,13 @@ def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]
 
 def _kind(job: Job, network: Any) -> Hashable:
     """Write down what must be equal for jobs to be trained together."""
-    from recipes.training.engines.many.network import shapeless
+    from recipes.training.engines.many.common import kinship
 
     data = job.data
     arrays = (data.x, data.y, data.sample_weight, *(data.validation or ()))
     shapes = tuple(None if array is None else (array.shape[1:], array.dtype.str) for array in arrays)
-    return shapeless(network), job.plan.batch_size, shapes, _margins(job) if network.reads_margins else None
+    whole = job.plan.batch_size if any(part.statistics for part in network.parts) else None  # of whole batches alone
+    return kinship(network), whole, shapes, _margins(job) if network.reads_margins else None
 
 
 def _margins(job: Job) -> bool:

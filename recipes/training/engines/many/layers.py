@@ -35,6 +35,7 @@ class Held:
         live: Which rows are real rather than filled up, `(K, B)`; `None` for all.
         training: Whether it is a step of training.
         own: Which units are a network's own, `(K, units)`; `None` for all.
+        first_row: Place of the first row within its batch, `(K,)`; `None` for 0.
     """
 
     weights: Sequence[Any]
@@ -46,6 +47,7 @@ class Held:
     live: Any = None
     training: bool = False
     own: Any = None
+    first_row: Any = None
 
 
 Call = Callable[[Any, dict[str, Any], Held], Any]
@@ -105,7 +107,9 @@ def _dropout(x: Any, settings: dict[str, Any], held: Held) -> Any:
         return x
     sizes = _sizes(x)[1:]
     rate, scale = (tf.reshape(value, (-1, *[1] * len(sizes))) for value in (held.rate, held.scale))
-    return tf.where(uniform(held.words, sizes) >= rate, x * tf.cast(scale, x.dtype), tf.zeros((), x.dtype))
+    return tf.where(
+        uniform(held.words, sizes, held.first_row) >= rate, x * tf.cast(scale, x.dtype), tf.zeros((), x.dtype)
+    )
 
 
 def _flatten(x: Any, settings: dict[str, Any], held: Held) -> Any:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -49,6 +49,7 @@ class Part:
         penalized: Which of the trainable variables have a regularizer.
         decayed: Which of them the optimizer's decay reaches.
         draws: Whether it draws random numbers.
+        is_optional: Whether some networks lack it, and hand their values through.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Part:
     penalized: tuple[bool, ...] = ()
     decayed: tuple[bool, ...] = ()
     draws: bool = False
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Network:
-    """What K networks have in common, hidden widths included.
+    """One network as a plain value, or what K of them have in common.
 
     Attributes:
         parts: Its layers, in order.
@@ -101,8 +103,7 @@ class Network:
         precision: `"float32"` or `"float64"`.
         loss: What is minimised.
         metrics: What is watched besides.
-        optimizer: A key of `OPTIMIZERS`.
-        flags: What of the optimizer decides which operations there are.
+        optimizers: Keys of `OPTIMIZERS`, each with what of the optimizer decides which operations there are.
     """
 
     parts: tuple[Part, ...]
@@ -110,8 +111,7 @@ class Network:
     precision: str
     loss: Measured
     metrics: tuple[Measured, ...]
-    optimizer: str
-    flags: tuple[tuple[str, Any], ...]
+    optimizers: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
 
     @property
     def names(self) -> list[str]:
@@ -130,23 +130,57 @@ def read(model: keras.Model) -> Network:
     Raises:
         Unsuited: for anything that a stacked program does not compute as Keras does.
     """
-    if type(model) is not keras.Sequential:
-        raise Unsuited(f"it is a {type(model).__name__}, and Sequential models alone are stacked")
-    policies = {layer.dtype_policy.name for layer in model.layers}
+    layers = chain_of(model)
+    policies = {layer.dtype_policy.name for layer in layers}
     if len(policies) > 1 or not policies <= {*PRECISIONS}:
         raise Unsuited(f"its layers compute in {' and '.join(sorted(policies))}")
     precision = policies.pop()
     decayed = _decayed(model)
-    parts = tuple(_part(layer, decayed) for layer in model.layers)
+    parts = tuple(_part(layer, decayed) for layer in layers)
     if not any(part.shapes for part in parts):
         raise Unsuited("it has nothing to train")
     loss, metrics = _measures(model)
     kind = type(model.optimizer).__name__
     if kind not in OPTIMIZERS or type(model.optimizer).__module__.split(".")[0] != "keras":
         raise Unsuited(f"its optimizer is {kind}, and {', '.join(OPTIMIZERS)} are stacked")
-    flags = _flags(model.optimizer)
-    _require_known_embeddings(parts, kind, dict(flags)["clip"])
-    return Network(parts, _taken(model, parts, precision), precision, loss, metrics, kind, flags)
+    optimizer = optimizer_of(model)
+    _require_known_embeddings(parts, kind, dict(optimizer[1])["clip"])
+    return Network(parts, _taken(model, parts, precision), precision, loss, metrics, (optimizer,))
+
+
+def chain_of(model: keras.Model) -> list[keras.Layer]:
+    """List the layers of a model in which each gets what the one before it gives, and nothing else.
+
+    Raises:
+        Unsuited: for any other model.
+    """
+    if type(model) is keras.Sequential:
+        return model.layers
+    if type(model).__name__ != "Functional" or not type(model).__module__.startswith("keras.src."):
+        raise Unsuited(f"it is a {type(model).__name__}, and Sequential models alone are stacked, and chains of layers")
+    first, *layers = model.layers
+    value = first.output if type(first) is keras.layers.InputLayer else None
+    if model.input is not value:
+        raise Unsuited("its inputs are several, or in a container")
+    for layer in layers:
+        # One call alone, of one value: else a layer is used twice, or the values branch.
+        calls = layer._inbound_nodes
+        if [[*map(id, call.input_tensors)] for call in calls] != [[id(value)]] or len(calls[0].output_tensors) != 1:
+            raise Unsuited("its layers are no chain, each called once")
+        node = calls[0]
+        # Over `training` Keras lays what the whole model is called with.
+        given = {name: value for name, value in node.arguments.kwargs.items() if name != "training"}
+        if len(node.arguments.args) != 1 or any(value is not None for value in given.values()):
+            raise Unsuited(f"the layer {layer.name!r} is called with arguments of its own")
+        value = node.output_tensors[0]
+    if model.output is not value:
+        raise Unsuited("its outputs are not those of its last layer alone")
+    return layers
+
+
+def optimizer_of(model: keras.Model) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """Name a model's optimizer, with what of it decides which operations there are."""
+    return type(model.optimizer).__name__, _flags(model.optimizer)
 
 
 def _taken(model: keras.Model, parts: Sequence[Part], precision: str) -> str:
@@ -173,45 +207,12 @@ def _require_known_embeddings(parts: Sequence[Part], optimizer: str, clip: str |
         raise Unsuited("a layer in front of its embedding gets no gradient")
 
 
-def as_wide_as(networks: list[Network]) -> Network | None:
-    """Find the network of the largest widths, in which all of these train; `None` where they differ in more."""
-    first = networks[0]
-    if all(network == first for network in networks[1:]):
-        return first
-    if any(shapeless(network) != shapeless(first) for network in networks[1:]):
-        return None
-    begin = next(i for i, part in enumerate(first.parts) if part.shapes)  # in front of it nothing is filled up
-    if not all(LAYERS[part.kind].takes_zeros(dict(part.settings)) for part in first.parts[begin:-1]):
-        return None
-    ends = {(_widths(network)[0], _widths(network)[-1]) for network in networks}
-    if len(ends) > 1:
-        return None
-    parts = []
-    for same in zip(*(network.parts for network in networks), strict=True):
-        if any(part.statistics or part.constants for part in same) and len({*same}) > 1:
-            return None
-        shapes = [_wide(shapes) for shapes in zip(*(part.shapes for part in same), strict=True)]
-        parts.append(replace(same[0], shapes=tuple(shapes)))
-    return replace(first, parts=tuple(parts))
-
-
-def _wide(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+def wide_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """Find the shape that holds all of these; where they differ, one that other lists of networks share too."""
     sizes = []
     for along in zip(*shapes, strict=True):
         sizes.append(along[0] if len({*along}) == 1 else -(-max(along) // WIDTH_STEP) * WIDTH_STEP)
     return tuple(sizes)
-
-
-def shapeless(network: Network) -> Network:
-    """Leave the widths out."""
-    return replace(network, parts=tuple(replace(part, shapes=((),) * len(part.shapes)) for part in network.parts))
-
-
-def _widths(network: Network) -> list[int]:
-    """List what comes in and what goes out of the layers with weights."""
-    first, *_ = kernels = [part.shapes[0] for part in network.parts if part.shapes]
-    return [first[0], *(shape[-1] for shape in kernels)]
 
 
 def _part(layer: keras.Layer, decayed: Mapping[int, bool]) -> Part:

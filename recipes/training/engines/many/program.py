@@ -4,17 +4,18 @@ Everything is an argument and a result; no variable is read or written. So a pro
 equal `Plan`s of networks is the same program, whatever it was made for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from recipes.training.engines.many.layers import LAYERS, Held
+from recipes.training.engines.many.common import called, where
+from recipes.training.engines.many.layers import Held
 from recipes.training.engines.many.network import Measured, Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS, clipped
-from recipes.training.engines.many.stack import shapes_of
+from recipes.training.engines.many.stack import num_moments, shapes_of
 from recipes.training.engines.tensorflow.steps import Compiled
 
 MOST_ROWS_AT_ONCE = 1_024  # of a validation, for each network
@@ -27,8 +28,8 @@ class Shape:
     Attributes:
         network: What the networks have in common.
         num_networks: K; `None` for any, which only the plain graph can.
-        batch_size: Rows a step.
-        num_steps: Steps an epoch of the network with most.
+        batch_size: Rows a step; with `in_parts`, rows a part of a step, which divides all batch sizes.
+        num_steps: Steps, or parts, an epoch of the network with most.
         num_held: Validation rows of the network with most; 0 for no validation.
         ragged: Whether some batches are not full.
         uneven: Whether some networks have fewer steps an epoch.
@@ -36,6 +37,7 @@ class Shape:
         weighted: Whether the rows of the training have weights, and those of the validation.
         ends: Whether networks end before the last epoch, or keep the weights of another.
         schedules: Whether the rate is another in each step.
+        in_parts: Whether the batch sizes differ, so that some networks take several parts a step.
     """
 
     network: Network
@@ -49,11 +51,29 @@ class Shape:
     weighted: tuple[bool, bool]
     ends: bool
     schedules: bool
+    in_parts: bool = False
 
 
-def compiled(shape: Shape, arguments: Any, *, jit_compile: bool) -> Compiled:
+# Of the arguments: those that belong to no network, and those that have an axis of steps or epochs before that of the
+# networks.
+SHARED = ("x", "y", "weight", "held_x", "held_y", "held_weight", "epoch", "count")
+BY_STEP = ("order", "rates")
+
+
+def specs_of(shape: Shape, arguments: dict[str, Any]) -> list[Any]:
+    """List the shapes that a program is for; without `num_networks`, for any number of them."""
+
+    def of(name: str, tensor: Any) -> Any:
+        sizes = tensor.shape.as_list()
+        if shape.num_networks is None and name not in SHARED:
+            sizes[1 if name in BY_STEP else 0] = None
+        return tf.TensorSpec(sizes, tensor.dtype)
+
+    return [of(name, tensor) for name in sorted(arguments) for tensor in tf.nest.flatten(arguments[name])]
+
+
+def compiled(shape: Shape, arguments: Any, specs: list[Any], *, jit_compile: bool) -> Compiled:
     """Compile a program for arguments like these: see `Block.__call__`."""
-    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(arguments)]
     block = Block(shape)
 
     def run(*tensors: Any) -> list[Any]:
@@ -68,8 +88,7 @@ class Block:
     def __init__(self, shape: Shape) -> None:
         self.shape, self.network = shape, shape.network
         self.sizes = [int(np.prod(one)) for one in shapes_of(self.network)]
-        self.rule = OPTIMIZERS[self.network.optimizer]
-        self.flags = dict(self.network.flags)
+        self.rules = [(OPTIMIZERS[kind], dict(flags)) for kind, flags in self.network.optimizers]
         self.penalized = [flag for part in self.network.parts for flag in part.penalized]
         self.decayed = [flag for part in self.network.parts for flag in part.decayed]
 
@@ -80,8 +99,8 @@ class Block:
             a: `now` and, with `ends`, `best` and `final`: weights, moments, statistics, words, steps of each network;
                 `x`, `y`, `weight` of all rows there are, and `held_x`, ... of those of the validation;
                 `order`: `(epochs, K, steps * batch)` of training; `held`: `(K, rows)` of validation;
-                `num_rows`, `num_held`: `(K,)`; `rates`: `(epochs * steps, K)` or `(1, K)`;
-                `numbers`: of the optimizers; `constants`, `dropout`, `penalties`, `own`: see `stack.py`;
+                `num_rows`, `num_held`, `batch_sizes`: `(K,)`; `rates`: `(epochs * steps, K)` or `(1, K)`;
+                `numbers`: of the optimizers; `constants`, `dropout`, `penalties`, `own`, `choices`: see `stack.py`;
                 with `ends`, `epochs`, `patience`, `lowest`, `waited`, `ended`, `length`, `kept`: `(K,)`.
 
         Returns:
@@ -114,52 +133,87 @@ class Block:
     def _train(self, a: dict[str, Any], now: dict[str, Any], epoch: Any) -> tuple[dict[str, Any], Any]:
         order, size = a["order"][epoch], self.shape.batch_size
         totals = tf.zeros((tf.shape(order)[0], 1 + self._num_sums), self.network.precision)
+        begin = {**now, "summed": tf.zeros_like(now["weights"])} if self.shape.in_parts else now
 
         def step(i: Any, flat: list[Any], totals: Any) -> Any:
-            now_then = tf.nest.pack_sequence_as(now, flat)
+            now_then = tf.nest.pack_sequence_as(begin, flat)
             rows = tf.slice(order, [0, i * size], [-1, size])
             rows.set_shape((self.shape.num_networks, size))
             live = None
             if self.shape.ragged:
                 live = i * size + tf.range(size)[None, :] < a["num_rows"][:, None]
             rate = a["rates"][epoch * self.shape.num_steps + i] if self.shape.schedules else a["rates"][0]
-            changed, sums = self._step(a, now_then, rows, live, rate[:, None])
+            changed, sums = self._step(a, now_then, rows, live, rate[:, None], i)
             return i + 1, tf.nest.flatten(changed), totals + sums
 
         steps = tf.constant(self.shape.num_steps)
-        _, flat, totals = tf.while_loop(lambda i, *_: i < steps, step, (tf.constant(0), tf.nest.flatten(now), totals))
-        return tf.nest.pack_sequence_as(now, flat), self._means(totals)
+        _, flat, totals = tf.while_loop(lambda i, *_: i < steps, step, (tf.constant(0), tf.nest.flatten(begin), totals))
+        after = tf.nest.pack_sequence_as(begin, flat)
+        return {name: after[name] for name in now}, self._means(totals)
 
     def _step(
-        self, a: dict[str, Any], now: dict[str, Any], rows: Any, live: Any, rate: Any
+        self, a: dict[str, Any], now: dict[str, Any], rows: Any, live: Any, rate: Any, i: Any
     ) -> tuple[dict[str, Any], Any]:
-        """Take one step of each network on its own rows `(K, B)`."""
+        """Take one step of each network on its own rows `(K, B)`, or the `i`-th part of it."""
         x, y = tf.gather(a["x"], rows), tf.gather(a["y"], rows)
         weight = tf.gather(a["weight"], rows) if self.shape.weighted[0] else None
+        share = first_row = is_last = None
+        if self.shape.in_parts:
+            share, first_row, is_last = self._part_of_batch(a, i)
         with tf.GradientTape() as tape:
             tape.watch(now["weights"])
-            prediction, statistics = self._forward(a, now, x, live, training=True)
+            prediction, statistics = self._forward(a, now, x, live, training=True, first_row=first_row)
             loss, sums = self._measure(a, now["weights"], y, prediction, weight, live)
-            total = tf.reduce_sum(loss)
+            total = tf.reduce_sum(loss if share is None else loss * share)
         gradient = tape.gradient(total, now["weights"])
         if self.shape.filled:
             gradient = self._own(a, gradient)
+        if self.shape.in_parts:
+            gradient += now["summed"]
+        weights, moments = self._updated(a, now, gradient, rate)
+        words = now["words"] + tf.constant([0, 1], now["words"].dtype) if now["words"].shape[1] else now["words"]
+        after = {"weights": weights, "moments": moments, "statistics": statistics, "words": words,
+                 "steps": now["steps"] + 1}  # fmt: skip
+        if self.shape.in_parts:
+            after["summed"] = tf.zeros_like(gradient)
+            after = where(is_last, after, {**now, "summed": gradient})
+        if self.shape.uneven:  # a network whose epoch is over stays as it is
+            assert live is not None
+            after = where(live[:, 0], after, now)
+        return after, sums
+
+    def _part_of_batch(self, a: dict[str, Any], i: Any) -> tuple[Any, Any, Any]:
+        """Say of the `i`-th part which share of its batch it is, where it begins in it, and whether it is the last.
+
+        Each `(K,)`. A mean over the batch is the sum of the means over its parts, each times its share.
+        """
+        size, number, part = a["batch_sizes"], a["num_rows"], self.shape.batch_size
+        start, end = i * part, (i + 1) * part
+        begin = start // size * size
+        of_batch = tf.minimum(size, number - begin)
+        mine = tf.clip_by_value(number - start, 0, part)
+        precision = self.network.precision
+        share = tf.math.divide_no_nan(tf.cast(mine, precision), tf.cast(of_batch, precision))
+        return share, start - begin, tf.logical_or(end % size == 0, end >= number)
+
+    def _updated(self, a: dict[str, Any], now: dict[str, Any], gradient: Any, rate: Any) -> tuple[Any, list[Any]]:
+        """Give weights and moments after an update by each network's own rule."""
         numbers = {**a["numbers"], "rate": rate, "step": tf.cast(now["steps"] + 1, self.network.precision)[:, None]}
-        clip = self.flags["clip"]
-        gradient = clipped(gradient, clip, numbers.get(clip), self.sizes)
         weights = now["weights"]
         if any(self.decayed):
             weights -= weights * numbers["weight_decay"] * rate * self._by_variable(self.decayed)
-        change, moments = self.rule.update(gradient, now["moments"], numbers, self.flags)
+        empty = [tf.zeros_like(gradient)] * num_moments(self.network)
+        found: list[Any] = []
+        for i, (rule, flags) in enumerate(self.rules):
+            clip = flags["clip"]
+            own = clipped(gradient, clip, numbers.get(clip), self.sizes)
+            kept = len(rule.kept(flags))
+            change, moments = rule.update(own, now["moments"][:kept], numbers, flags)
+            mine = [change, *moments, *empty[kept:]]
+            found = where(a["choices"]["optimizer"] == i, mine, found) if found else mine
         if self.shape.filled:  # 0 / (sqrt(0) + epsilon) is not 0 for every epsilon
-            change, *moments = (self._own(a, part) for part in (change, *moments))
-        words = now["words"] + tf.constant([0, 1], now["words"].dtype) if now["words"].shape[1] else now["words"]
-        after = {"weights": weights + change, "moments": moments, "statistics": statistics, "words": words,
-                 "steps": now["steps"] + 1}  # fmt: skip
-        if self.shape.uneven:  # a network whose epoch is over stays as it is
-            assert live is not None
-            after = _where(live[:, 0], after, now)
-        return after, sums
+            found = [self._own(a, part) for part in found]
+        return weights + found[0], found[1:]
 
     def _own(self, a: dict[str, Any], values: Any) -> Any:
         """Leave 0 in the places that only fill a width up, whatever was computed there."""
@@ -199,8 +253,8 @@ class Block:
             "ended": tf.logical_or(state["ended"], over),
             "length": tf.where(over, epoch + 1, state["length"]),
             "kept": tf.where(better, epoch + 1, state["kept"]),
-            "best": _where(better, {name: state["now"][name] for name in state["best"]}, state["best"]),
-            "final": _where(over, state["now"], state["final"]),
+            "best": where(better, {name: state["now"][name] for name in state["best"]}, state["best"]),
+            "final": where(over, state["now"], state["final"]),
         }
 
     # --- a network ------------------------------------------------------------------------------------------------
@@ -213,13 +267,14 @@ class Block:
         ]
 
     def _forward(
-        self, a: dict[str, Any], now: dict[str, Any], x: Any, live: Any, *, training: bool
+        self, a: dict[str, Any], now: dict[str, Any], x: Any, live: Any, *, training: bool, first_row: Any = None
     ) -> tuple[Any, list[Any]]:
         variables, constants = iter(self._variables(now["weights"])), iter(a["constants"])
         own = iter(self._variables(a["own"]) if self.shape.filled else ())
         x = tf.cast(x, self.network.takes)  # as Keras does with what a model is given, and then each layer
         x = tf.cast(x, self.network.precision) if x.dtype.is_floating else x
         statistics, after, drawn = iter(now["statistics"]), [], 0
+        present, activations = (_columns(a["choices"][name]) for name in ("present", "activation"))
         for part in self.network.parts:
             held = Held(
                 [next(variables) for _ in part.shapes],
@@ -227,6 +282,7 @@ class Block:
                 [next(constants) for _ in part.constants],
                 live=live,
                 training=training,
+                first_row=first_row,
             )
             if self.shape.filled:
                 masks = [next(own) for _ in part.shapes]
@@ -235,7 +291,7 @@ class Block:
                 held.rate, held.scale = a["dropout"][:, drawn, 0], a["dropout"][:, drawn, 1]
                 held.words = tf.unstack(now["words"][:, drawn], axis=1)
                 drawn += 1
-            x = LAYERS[part.kind].call(x, dict(part.settings), held)
+            x = called(part, x, held, activations, next(present) if part.is_optional else None)
             after += held.statistics
         return x, after
 
@@ -298,6 +354,10 @@ class Block:
         return tf.stack(means, axis=1)
 
 
+def _columns(matrix: Any) -> Iterator[Any]:
+    return iter(tf.unstack(matrix, axis=1) if matrix.shape[1] else ())
+
+
 def _as_rows(values: Any) -> Any:
     """Lay the rows of all networks behind each other, as a loss of Keras expects them; its logits come along."""
     rows = tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))
@@ -310,12 +370,3 @@ def _as_rows(values: Any) -> Any:
 def _sum(values: Any, real: Any) -> Any:
     """Sum over the real rows; what stands in the others, be it infinite, counts nothing."""
     return tf.reduce_sum(tf.where(real > 0, values, tf.zeros((), values.dtype)), axis=1)
-
-
-def _where(which: Any, first: Any, second: Any) -> Any:
-    """Take from each network of two trees the one that `which` says, `(K,)`."""
-
-    def choose(one: Any, other: Any) -> Any:
-        return tf.where(tf.reshape(which, (-1, *[1] * (len(one.shape) - 1))), one, other)
-
-    return tf.nest.map_structure(choose, first, second)

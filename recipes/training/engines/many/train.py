@@ -2,21 +2,26 @@
 
 import time
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from recipes.running.checkpoint import Checkpoint
 from recipes.running.programs import PROGRAMS
 from recipes.training.data.batches import epoch_order
 from recipes.training.engines.engine import Job, Outcome
+from recipes.training.engines.many.cost import PLAIN_STEP, XLA_SECONDS, step_seconds
 from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.network import Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS
-from recipes.training.engines.many.program import Shape, compiled
+from recipes.training.engines.many.program import SHARED, Shape, compiled, specs_of
+from recipes.training.engines.many.rows import Pool, in_parts, schedules_of
 from recipes.training.engines.many.stack import (
     Stack,
+    choices,
     constants_of,
     dropout_rates,
     is_filled,
@@ -37,18 +42,24 @@ XLA_PAYS_AFTER_STEPS, XLA_PAYS_AFTER_UPDATES = 1_500, 100_000_000
 NEVER = np.int32(2**31 - 1)
 
 
-def train(jobs: Sequence[Job], network: Network) -> list[Outcome]:
-    """Train the models of these jobs in place, all at once; they differ in what `engine.py` allows."""
-    return _Run(jobs, network).train()
+def train(
+    jobs: Sequence[Job], network: Network, kept: Checkpoint | None = None, every: int | None = None
+) -> list[Outcome]:
+    """Train the models of these jobs in place, all at once; they differ in what `engine.py` allows.
+
+    Args:
+        kept: Where the state of all is written at the ends of blocks, and gone on from.
+        every: After how many epochs; `None` for whenever it costs next to nothing.
+    """
+    return _Run(jobs, network, kept, every).train()
 
 
 class _Run:
-    def __init__(self, jobs: Sequence[Job], network: Network) -> None:
-        self.jobs, self.network = jobs, network
+    def __init__(self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None, every: int | None) -> None:
+        self.jobs, self.network, self.kept, self.every = jobs, network, kept, every
         self.models = [job.model for job in jobs]
         self.plans = [job.plan for job in jobs]
-        plan = self.plans[0]
-        self.rows, self.held = _Pool(), _Pool()
+        self.rows, self.held = Pool(), Pool()
         self.starts = np.array([self.rows.put(job.data.x, job.data.y, job.data.sample_weight) for job in jobs])
         self.num_rows = np.array([job.data.num_rows for job in jobs], np.int32)
         held_starts, held_sizes = [0] * len(jobs), [0] * len(jobs)
@@ -64,8 +75,9 @@ class _Run:
         self.epochs = np.array([plan.epochs for plan in self.plans], np.int32)
         self.patience = np.array([NEVER if p.patience is None else p.patience for p in self.plans], np.int32)
         self.own = is_filled(self.models, network)
-        steps = -(-self.num_rows // plan.batch_size)
-        self.schedules = _schedules(self.models, network.precision)
+        self.batch_sizes, size = in_parts([p.batch_size for p in self.plans], self.num_rows)
+        steps = -(-self.num_rows // size)
+        self.schedules = schedules_of(self.models, network.precision)
         total = int(self.epochs.max()) * int(steps.max())
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
         pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
@@ -73,41 +85,42 @@ class _Run:
         self.shape = Shape(
             network,
             len(jobs) if self.way == XLA else None,
-            plan.batch_size,
+            size,
             int(steps.max()),
             most,
-            ragged=bool((self.num_rows % plan.batch_size).any() or len({*steps}) > 1),
+            ragged=bool((self.num_rows % size).any() or len({*steps}) > 1),
             uneven=len({*steps}) > 1,
             filled=self.own is not None,
             weighted=(self.rows.is_weighted, self.held.is_weighted),
             ends=bool((self.patience < NEVER).any() or len({*self.epochs}) > 1),
             schedules=any(schedule is not None for schedule in self.schedules),
+            in_parts=bool((self.batch_sizes != size).any()),
         )
-        width = len(jobs) * self.shape.num_steps * plan.batch_size
+        width = len(jobs) * self.shape.num_steps * size
         self.block_epochs = max(1, min(MOST_BLOCK_EPOCHS, int(self.epochs.max()), MOST_ORDERS // width))
+        self.seconds_each = int(steps.max()) * step_seconds(updates // total // len(jobs), size)  # network and epoch
+        # Who is taken out must not depend on the clock, or a run that goes on would end with other bits: it is decided
+        # every so many epochs.
+        of_epoch = len(jobs) * self.seconds_each + int(steps.max()) * (PLAIN_STEP if self.way == PLAIN else 0.0)
+        self.stride = max(1, min(int(BLOCK_SECONDS / of_epoch), self.block_epochs, int(self.epochs.max()) // 16))
+        self.first_steps = [int(model.optimizer.iterations) for model in self.models]
+        self.here = np.arange(len(jobs))  # the networks that are computed, by their places
+        self.numbers = [len(jobs)]  # how many those were, as ever more were taken out
+        self.idle = 0  # epochs of networks that had stopped, and were computed all the same
 
     def train(self) -> list[Outcome]:
         """Run blocks until all networks have ended, and put what has become of them into the models."""
-        stack = stacked(self.models, self.network)
-        state: dict[str, Any] = {"now": vars(stack)}
-        number = len(self.jobs)
-        if self.shape.ends:
-            state |= {
-                "best": {"weights": stack.weights, "statistics": stack.statistics},
-                "final": vars(stack),
-                "lowest": np.full(number, np.inf, self.network.precision),
-                "waited": np.zeros(number, np.int32),
-                "ended": np.zeros(number, bool),
-                "length": np.zeros(number, np.int32),
-                "kept": np.zeros(number, np.int32),
-            }
-        state, fixed = tf.nest.map_structure(tf.constant, state), self._fixed()
-        epoch, logs, count, speed = 0, [], 1, Speed()
+        plan, end = self.plans[0], int(self.epochs.max())
+        home, logs, epoch = self._begin()
+        state, fixed = self._taken(home)
+        count, speed, written, blocks = 1, Speed(), epoch, 0
         program: Any = None
-        end = int(self.epochs.max())
-        plan = self.plans[0]
-        while epoch < end and not plan.interrupt.requested:
+        while epoch < end and not plan.interrupt.requested and not self._all_ended(state):
             count = min(count, end - epoch, self.block_epochs)
+            if self.shape.ends:
+                count = min(count, self.stride - epoch % self.stride)
+            if self.every is not None:
+                count = min(count, self.every - epoch % self.every)
             start = time.perf_counter()
             of_block = {"order": self._orders(epoch, count), "rates": self._rates(epoch, count),
                         "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
@@ -116,7 +129,8 @@ class _Run:
             if program is None:  # every block has the same shapes
                 program, tracing = self._program(arguments)
             found = tf.nest.pack_sequence_as({**state, "logs": 0}, program(tf.nest.flatten(arguments), ()))
-            block = found.pop("logs").numpy()[:count]
+            block = np.full((count, len(self.jobs), len(self._names())), np.nan, self.network.precision)
+            block[:, self.here] = found.pop("logs").numpy()[:count]
             state = found
             logs.append(block)
             seconds = time.perf_counter() - start
@@ -124,32 +138,122 @@ class _Run:
             if plan.progress is not None:
                 for i in range(count):
                     plan.progress.on_epoch_end(epoch + i, self._median(block[i]))
-            epoch += count
-            if self.shape.ends and bool(np.asarray(state["ended"]).all()):
-                break
+            epoch, blocks = epoch + count, blocks + 1
+            if self.shape.ends and self._takes_out(state, epoch, count):
+                home = self._returned(home, state)
+                self.here = self._left(state)
+                self.numbers.append(len(self.here))
+                state, fixed = self._taken(home)
+                program = None
+            if self.kept is not None and (epoch % self.every == 0 if self.every else self.kept.is_due()):
+                home, written = self._returned(home, state), epoch
+                self._keep(home, logs, epoch)
             if not tracing:
                 count = max(1, int(BLOCK_SECONDS / (seconds / count)))
-            elif len(logs) == 1:
+            elif blocks == 1:
                 count = min(4, end)
         if not logs:  # interrupted before the first step
             return [Outcome({}, self._how()) for _ in self.jobs]
-        return self._finish(state, np.concatenate(logs), epoch, speed)
+        home = self._returned(home, state)
+        if self.kept is not None and written != epoch:
+            self._keep(home, logs, epoch)
+        return self._finish(home, np.concatenate(logs), epoch, speed)
+
+    def _begin(self) -> tuple[dict[str, Any], list[np.ndarray], int]:
+        """Give the state of all networks, their logs and epochs so far: anew, or as the checkpoint has them."""
+        stack = stacked(self.models, self.network)
+        home: dict[str, Any] = {"now": vars(stack)}
+        number = len(self.jobs)
+        if self.shape.ends:
+            home |= {
+                "best": {"weights": stack.weights, "statistics": stack.statistics},
+                "final": vars(stack),
+                "lowest": np.full(number, np.inf, self.network.precision),
+                "waited": np.zeros(number, np.int32),
+                "ended": np.zeros(number, bool),
+                "length": np.zeros(number, np.int32),
+                "kept": np.zeros(number, np.int32),
+            }
+        home = tf.nest.map_structure(np.array, home)
+        saved = None if self.kept is None else self.kept.load()
+        if saved is None:
+            return home, [], 0
+        number = len(tf.nest.flatten(home))
+        home = tf.nest.pack_sequence_as(home, [saved.arrays[f"state {i}"] for i in range(number)])
+        self.here = saved.arrays["here"]
+        self.numbers, self.idle, self.first_steps = (saved.state[name] for name in ("numbers", "idle", "first_steps"))
+        return home, [saved.arrays["logs"]], saved.state["epoch"]
+
+    def _keep(self, home: dict[str, Any], logs: list[np.ndarray], epoch: int) -> None:
+        """Write the state of all networks to the disk."""
+        assert self.kept is not None
+        arrays = {f"state {i}": array for i, array in enumerate(tf.nest.flatten(home))}
+        arrays |= {"logs": np.concatenate(logs), "here": self.here}
+        self.kept.save(arrays, {"epoch": epoch, "numbers": self.numbers, "idle": self.idle,
+                                "first_steps": self.first_steps})  # fmt: skip
+
+    # --- who is computed ------------------------------------------------------------------------------------------
+
+    def _taken(self, home: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Take the state of those that are computed, and what every block of theirs is given alike."""
+        state = tf.nest.map_structure(lambda array: tf.constant(array[self.here]), home)
+        fixed = {name: value if name in SHARED else tf.nest.map_structure(lambda array: array[self.here], value)
+                 for name, value in self._fixed().items()}  # fmt: skip
+        return state, tf.nest.map_structure(tf.constant, fixed)
+
+    def _returned(self, home: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        """Put the state of those that are computed back beside that of the others."""
+        for place, value in zip(tf.nest.flatten(home), tf.nest.flatten(state), strict=True):
+            place[self.here] = np.asarray(value)
+        return home
+
+    def _all_ended(self, state: dict[str, Any]) -> bool:
+        return self.shape.ends and bool(np.asarray(state["ended"]).all())
+
+    def _takes_out(self, state: dict[str, Any], epoch: int, count: int) -> bool:
+        """Say whether those that have stopped are taken out now, after a block of `count` epochs.
+
+        Half of them are at least. Where that compiles a program, it waits until so much has been computed in vain as a
+        program costs, so that it never costs more than twice what knowing the future would; and it asks whether there
+        is still as much to save.
+        """
+        ended, length = np.asarray(state["ended"]), np.asarray(state["length"])
+        self.idle += int((ended * (epoch - np.maximum(length, epoch - count))).sum())
+        number = len(self.here)
+        left = _power_of_two(int((~ended).sum()))
+        if epoch % self.stride or ended.all() or 2 * left > number:
+            return False
+        if self.way == XLA:
+            to_save = (int(self.epochs.max()) - epoch) * (number - left)
+            if min(self.idle, to_save) * self.seconds_each < XLA_SECONDS:
+                return False
+        self.idle = 0
+        return True
+
+    def _left(self, state: dict[str, Any]) -> np.ndarray:
+        """List those that go on, and of the others so many that their number is a power of two."""
+        ended = np.asarray(state["ended"])
+        number = _power_of_two(int((~ended).sum()))
+        return np.sort(np.concatenate([self.here[~ended], self.here[ended]])[:number])
 
     def _program(self, arguments: Any) -> tuple[Any, float]:
-        shapes = tuple((tuple(t.shape), t.dtype.name) for t in tf.nest.flatten(arguments))
-        key = ("many", self.shape, shapes, self.way, self._read_by_tracing())
+        shape = replace(self.shape, num_networks=len(self.here)) if self.way == XLA else self.shape
+        specs = specs_of(shape, arguments)
+        shapes = tuple((spec.shape, spec.dtype.name) for spec in specs)
+        key = ("many", shape, shapes, self.way, self._read_by_tracing())
         program = PROGRAMS.get(key)
         if program is not None:
             return program, 0.0
         start = time.perf_counter()
-        program = compiled(self.shape, arguments, jit_compile=self.way == XLA)
+        program = compiled(shape, arguments, specs, jit_compile=self.way == XLA)
         PROGRAMS.put(key, program)
         return program, time.perf_counter() - start
 
     def _read_by_tracing(self) -> Hashable:
         """List what decides about a program and is in no network: the tables, and what is set for the process."""
         kinds = tuple(LAYERS[part.kind] for part in self.network.parts)
-        return kinds, OPTIMIZERS[self.network.optimizer], settings_of_process()
+        rules = tuple(OPTIMIZERS[kind] for kind, _ in self.network.optimizers)
+        return kinds, rules, settings_of_process()
 
     def _fixed(self) -> dict[str, Any]:
         """List what every block is given alike."""
@@ -158,7 +262,7 @@ class _Run:
             "numbers": optimizer_numbers(self.models, self.network),
             "constants": constants_of(self.models, self.network),
             "dropout": dropout_rates(self.models, self.network),
-            "penalties": penalties(self.models).astype(self.network.precision),
+            "penalties": penalties(self.models, self.network), "choices": choices(self.models, self.network),
         }  # fmt: skip
         if self.shape.weighted[0]:
             fixed["weight"] = self.rows.weight
@@ -168,50 +272,55 @@ class _Run:
             fixed |= {"held": self.held_rows, "num_held": self.num_held, "held_x": self.held.x, "held_y": self.held.y}
             if self.shape.weighted[1]:
                 fixed["held_weight"] = self.held.weight
+        if self.shape.in_parts:
+            fixed["batch_sizes"] = self.batch_sizes
         if self.shape.ends:
             fixed |= {"epochs": self.epochs, "patience": self.patience}
-        return tf.nest.map_structure(tf.constant, fixed)
+        return fixed
 
     def _orders(self, epoch: int, count: int) -> np.ndarray:
         """Order the rows of each network for each epoch of a block, `(block_epochs, K, steps * batch)`."""
         width = self.shape.num_steps * self.shape.batch_size
-        orders = np.zeros((self.block_epochs, len(self.jobs), width), np.int32)
+        orders = np.zeros((self.block_epochs, len(self.here), width), np.int32)
         for i in range(count):
             known: dict[tuple[int, int, bool], np.ndarray] = {}
-            for k, plan in enumerate(self.plans):
+            for place, k in enumerate(self.here):
+                plan = self.plans[k]
                 rows = int(self.num_rows[k])
                 like = (plan.seed, rows, plan.shuffle)
                 if like not in known:
                     known[like] = (
                         epoch_order(plan.seed, epoch + i, rows) if plan.shuffle else np.arange(rows, dtype=np.int32)
                     )
-                orders[i, k, :rows] = known[like]
+                orders[i, place, :rows] = known[like]
                 # What fills the last batch up is a row of it, so that nothing overflows that would not alone.
-                orders[i, k, rows:] = known[like][(rows - 1) // self.shape.batch_size * self.shape.batch_size]
-        return orders + self.starts[None, :, None].astype(np.int32)
+                orders[i, place, rows:] = known[like][(rows - 1) // self.shape.batch_size * self.shape.batch_size]
+        return orders + self.starts[None, self.here, None].astype(np.int32)
 
     def _rates(self, epoch: int, count: int) -> np.ndarray:
         """List the learning rates, of each step of a block `(steps, K)` where one is a schedule, or `(1, K)`."""
         steps = self.shape.num_steps
         if not self.shape.schedules:
-            rates = [[float(model.optimizer.learning_rate) for model in self.models]]
+            rates = [[float(self.models[k].optimizer.learning_rate) for k in self.here]]
             return np.array(rates, self.network.precision)
-        found = np.zeros((self.block_epochs * steps, len(self.models)), self.network.precision)
-        for k, (model, schedule) in enumerate(zip(self.models, self.schedules, strict=True)):
+        found = np.zeros((self.block_epochs * steps, len(self.here)), self.network.precision)
+        for place, k in enumerate(self.here):
+            schedule = self.schedules[k]
             if schedule is None:
-                found[:, k] = float(model.optimizer.learning_rate)
+                found[:, place] = float(self.models[k].optimizer.learning_rate)
                 continue
-            own_steps = -(-int(self.num_rows[k]) // self.shape.batch_size)
-            first = int(model.optimizer.iterations) + epoch * own_steps
-            places = np.arange(count)[:, None] * own_steps + np.minimum(np.arange(steps), own_steps - 1)
-            found[: count * steps, k] = schedule(tf.constant(first + places.ravel(), tf.int64)).numpy()
+            own_steps = -(-int(self.num_rows[k]) // int(self.batch_sizes[k]))
+            first = self.first_steps[k] + epoch * own_steps
+            within = np.arange(steps) * self.shape.batch_size // int(self.batch_sizes[k])
+            places = np.arange(count)[:, None] * own_steps + np.minimum(within, own_steps - 1)
+            found[: count * steps, place] = schedule(tf.constant(first + places.ravel(), tf.int64)).numpy()
         return found
 
     def _how(self) -> str:
-        return f"{self.way}, {len(self.jobs)} networks at once"
+        return f"{self.way}, {', then '.join(map(str, self.numbers))} networks at once"
 
     def _median(self, values: np.ndarray) -> dict[str, float]:
-        return dict(zip(self._names(), np.median(values, axis=0).tolist(), strict=True))
+        return dict(zip(self._names(), np.median(values[self.here], axis=0).tolist(), strict=True))
 
     def _names(self) -> list[str]:
         names = self.network.names
@@ -238,8 +347,14 @@ class _Run:
             found = {name: values[:, i].tolist() for i, name in enumerate(self._names())}
             history = dict(sorted(found.items()))  # as Keras has them
             _tell(model, history)
-            outcomes.append(Outcome(history, how, speed.steps_per_second(self.way), int(kept[k]) or None))
+            outcomes.append(Outcome(history, how, speed.steps_per_second(self.way), int(kept[k]) or None,
+                                    self.first_steps[k]))  # fmt: skip
         return outcomes
+
+
+def _power_of_two(number: int) -> int:
+    """Find the smallest power of two that is no less."""
+    return 1 << max(number - 1, 0).bit_length()
 
 
 def _as_arrays(tree: Any) -> dict[str, Any]:
@@ -261,68 +376,3 @@ def _tell(model: keras.Model, history: dict[str, list[float]]) -> None:
     for i in range(len(next(iter(history.values())))):
         told.on_epoch_end(i, {name: values[i] for name, values in history.items()})
     model.history = told
-
-
-def _schedules(models: Sequence[keras.Model], precision: str) -> list[Any]:
-    """Compile the schedule of each model's rate for many steps at once; `None` for a rate that is a number.
-
-    Called one by one, a step takes a millisecond.
-    """
-    known: dict[str, Any] = {}
-    found: list[Any] = []
-    for model in models:
-        schedule = model.optimizer._learning_rate
-        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-            found.append(None)
-            continue
-        key = repr(keras.saving.serialize_keras_object(schedule))
-        if key not in known:
-            known[key] = _compiled(schedule, precision)
-        found.append(known[key])
-    return found
-
-
-def _compiled(schedule: Any, precision: str) -> Any:
-    def rates(steps: Any) -> Any:
-        return tf.map_fn(lambda step: tf.cast(schedule(step), precision), steps, fn_output_signature=precision)
-
-    return tf.function(rates, autograph=False, input_signature=[tf.TensorSpec([None], tf.int64)])
-
-
-class _Pool:
-    """The rows of all jobs, each array once, one behind the other."""
-
-    def __init__(self) -> None:
-        self.parts: list[tuple[Any, Any, Any]] = []
-        self.places: dict[tuple[int, int, int], int] = {}
-        self.size = 0
-
-    def put(self, x: Any, y: Any, weight: Any) -> int:
-        """Put these rows in; return where they begin."""
-        key = (id(x), id(y), id(weight))
-        if key not in self.places:
-            self.places[key] = self.size
-            self.parts.append((x, y, weight))
-            self.size += len(y)
-        return self.places[key]
-
-    def _joined(self, i: int) -> Any:
-        arrays = [part[i] for part in self.parts]
-        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-
-    @property
-    def x(self) -> Any:
-        return self._joined(0)
-
-    @property
-    def y(self) -> Any:
-        return self._joined(1)
-
-    @property
-    def weight(self) -> Any:
-        return self._joined(2) if self.is_weighted else None
-
-    @property
-    def is_weighted(self) -> bool:
-        """Whether rows have weights: those of all jobs, or of none."""
-        return bool(self.parts) and self.parts[0][2] is not None

@@ -108,14 +108,14 @@ def identity_but_widths(model: keras.Sequential, widths: Sequence[int]) -> str |
 _TOLD: dict[str, bool] = {}
 
 
-def is_told_by_its_configuration(model: keras.Sequential, build: Callable[[keras.Model], None]) -> bool:
+def is_told_by_its_configuration(model: keras.Model, build: Callable[[keras.Model], None]) -> bool:
     """Say whether everything that tracing can read of a model is in its configuration, but for widths and numbers.
 
     A twin is made from the configuration and written down as the model is: what was set on a layer, an optimizer or a
     class afterwards makes the two differ. It is made once for all models that are written down alike.
 
     Args:
-        model: A built and compiled `Sequential`.
+        model: A built and compiled `Sequential`, or a functional model that is a chain.
         build: Creates every variable of the twin.
     """
     digest = _but_numbers(model)
@@ -123,7 +123,7 @@ def is_told_by_its_configuration(model: keras.Sequential, build: Callable[[keras
         return False
     if digest not in _TOLD:
         try:
-            twin = keras.Sequential.from_config(with_seeds(model.get_config()))
+            twin = type(model).from_config(with_seeds(model.get_config()))
             twin.compile_from_config(model.get_compile_config())
             build(twin)
             _TOLD[digest] = _but_numbers(twin) == digest
@@ -132,9 +132,9 @@ def is_told_by_its_configuration(model: keras.Sequential, build: Callable[[keras
     return _TOLD[digest]
 
 
-def _but_numbers(model: keras.Sequential) -> str | None:
+def _but_numbers(model: keras.Model) -> str | None:
     """Make a text that is equal for models that differ in numbers, widths of `Dense` and rates of dropout alone."""
-    functional = model._functional
+    functional = getattr(model, "_functional", model)  # which a `Sequential` has inside
     if functional is not None and [*functional.layers] != [*functional._layers]:
         return None
     kinds = (keras.layers.Dense, keras.layers.Dropout)

@@ -23,19 +23,20 @@ _MULTIPLIERS = (0x7FEB352D, 0x846CA68B, 0x9E3779B1)  # lowbias32's two, and 2^32
 _SHIFTS = (16, 15, 16)
 
 
-def random_bits(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
+def random_bits(words: tf.Tensor, shape: Sequence[Any], first_row: Any = None) -> tf.Tensor:
     """Draw 32 random bits for each place of an array.
 
     Args:
         words: Two uint32, such as a seed and a counter.
         shape: Of the result; the first axis may be a tensor.
+        first_row: Index of the first place along the first axis, of the shape of a word; 0 if `None`.
 
     Returns:
         uint32 of that shape. The number at a place depends on the words and on the indices of that place alone.
     """
     first, second = _scrambled(words[0], words[1]), _scrambled(words[1] ^ _word(0xA511E9B3), words[0])
-    for size in shape[:-1]:  # one key for each row, then for each place within it
-        index = _index(size)
+    for axis, size in enumerate(shape[:-1]):  # one key for each row, then for each place within it
+        index = _index(size, first_row if axis == 0 else None)
         first, second = (
             _scrambled(first[..., None] ^ index, second[..., None]),
             _scrambled(second[..., None] + index, first[..., None]),
@@ -44,9 +45,9 @@ def random_bits(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
     return _scrambled(first[..., None] ^ unit, second[..., None])
 
 
-def uniform(words: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
+def uniform(words: tf.Tensor, shape: Sequence[Any], first_row: Any = None) -> tf.Tensor:
     """Draw numbers of [0, 1) in steps of 2^-24, as many as float32 has between 1/2 and 1."""
-    bits = tf.bitwise.right_shift(random_bits(words, shape), _word(8))
+    bits = tf.bitwise.right_shift(random_bits(words, shape, first_row), _word(8))
     return tf.cast(tf.bitcast(bits, tf.int32), tf.float32) * 2.0**-24
 
 
@@ -154,8 +155,11 @@ def _word(value: int) -> tf.Tensor:
     return tf.constant(value, tf.uint32)
 
 
-def _index(size: Any) -> tf.Tensor:
-    return tf.bitcast(tf.range(size, dtype=tf.int32), tf.uint32) * _word(_MULTIPLIERS[2])
+def _index(size: Any, first: Any = None) -> tf.Tensor:
+    index = tf.range(size, dtype=tf.int32)
+    if first is not None:
+        index += first[..., None]
+    return tf.bitcast(index, tf.uint32) * _word(_MULTIPLIERS[2])
 
 
 def _scrambled(word: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
