@@ -70,14 +70,15 @@ def test_an_unknown_task_exits_with_2_and_the_answer():
 
 # --- recipes ------------------------------------------------------------------------------------------------------
 
-COMMANDS = ["sheet", "infer", "check", "diagnose", "fit", "predict", "tune", "autoencoder", "grok"]
+COMMANDS = ["sheet", "infer", "check", "diagnose", "fit", "predict", "report", "tune", "autoencoder", "grok"]
 # Which functions' arguments the options of a command are, and the options that are the command's own.
 OF_FUNCTIONS = {
     "infer": ([], {"data", "target", "separator"}),
     "sheet": ([lookup], {"markdown", "rules"}),
     "check": ([check], set()),
     "diagnose": (["recipes.diagnosis.diagnose:diagnose"], {"separator"}),
-    "fit": (["recipes.tables.fit_table:fit_table"], set()),
+    "fit": (["recipes.tables.fit_table:fit_table"], {"report"}),
+    "report": ([], {"folder", "report"}),
     "predict": (["recipes.training.save:load", "recipes.tables.fit_table:fit_table"], {"folder"}),
     "tune": (["recipes.tuning.tune:tune"], {"data", "autoencoder"}),
     "autoencoder": (["recipes.training.fit:fit", "recipes.autoencoder.build:build_autoencoder"], {"data", "save"}),
@@ -322,7 +323,8 @@ def test_a_reader_that_has_read_enough_is_no_error():
         assert process.returncode == 141
 
 
-def test_a_table_is_fitted_and_predicted(tmp_path, capsys):
+def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     doses = rng.normal(size=200)
     wards = rng.choice(["north", "south"], 200)
@@ -331,6 +333,11 @@ def test_a_table_is_fitted_and_predicted(tmp_path, capsys):
     fitted = ["fit", str(tmp_path / "wards.csv"), "--target", "cured", "--num-networks", "2", "--epochs", "3"]
     assert main([*fitted, "--json", "--out", str(tmp_path / "run")]) in (0, 1)
     assert json.loads(capsys.readouterr().out)["task"] == "binary"
+    assert (tmp_path / "runs" / "wards-cured.html").read_text().startswith("<!doctype html>")
+    assert main(["report", "run", "--report", "pages/wards.html"]) == 0
+    assert capsys.readouterr().err.endswith(f"report: {tmp_path / 'pages' / 'wards.html'}\n")
+    assert main([*fitted, "--report", str(tmp_path)]) == 2
+    assert "is a folder. Name a file" in capsys.readouterr().err
     assert main([*fitted, "--out", str(tmp_path / "run")]) == 2  # before anything is trained
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv")]) == 0

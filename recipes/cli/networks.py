@@ -48,7 +48,7 @@ def _add_tune(commands: Commands) -> None:
     command.add_argument("--objective", help="(default: val_loss; for grokking steps_to_generalise)")
     for name, default in (("epochs", 50), ("executions-per-trial", 1), ("batch-size", 32), ("workers", 1), ("seed", 0)):
         command.add_argument(f"--{name}", type=int, default=default, help=DEFAULT)
-    command.add_argument("--validation-split", type=float, default=0.2, help=f"share of the rows {DEFAULT}")
+    command.add_argument("--validation-split", type=float, help="share of the rows to validate on (default: 0.2)")
     command.add_argument("--max-trials", type=int, help="(default: 30; of a grid or Hyperband all)")
     command.add_argument("--directory", help="folder of the search")
     command.add_argument("--overwrite", action="store_true", help="delete an earlier search in it, and nothing else")

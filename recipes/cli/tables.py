@@ -31,8 +31,8 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--epochs", type=int, help="at most (default: by a budget of rows seen)")
     command.add_argument("--seed", type=int, default=0, help=DEFAULT)
     command.add_argument("--out", type=Path, help="folder to keep the run in, for recipes predict and recipes.load")
-    command.add_argument("--report", type=Path, metavar="FILE", help="the report, an HTML file that replaces an earlier "
-                         "one (default: runs/DATA-TARGET.html)")  # fmt: skip
+    command.add_argument("--report", type=Path, metavar="FILE",
+                         help="the report, HTML; replaces an old one (default: runs/DATA-TARGET.html)")  # fmt: skip
     command.add_argument("--json", action="store_true", help="print the scores and the findings as JSON")
     command.set_defaults(run=_fit, show=_show_fit)
 
