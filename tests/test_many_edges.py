@@ -29,6 +29,7 @@ def numbers(k, *between, optimizer=None, **options):
 
 
 class TestWidthsThatAreFilledUp:
+    @pytest.mark.slow
     def test_a_flatten_behind_steps_mixes_units_and_steps(self):
         """The places of a step's units in the flat row depend on their number: such widths are not filled up."""
 
@@ -37,12 +38,14 @@ class TestWidthsThatAreFilledUp:
 
         assert_as_alone(make, STEPS, NUMBER, epochs=2, how="1 networks at once")
 
+    @pytest.mark.slow
     def test_images_of_one_size_are_flattened_in_front(self):
         def make(k):
             return numbers(k, L.Flatten(), L.Dense(3 + 2 * k, "tanh"), inputs=(4, 2))
 
         assert_as_alone(make, STEPS, NUMBER, epochs=2, how="3 networks at once")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["Adam", "RMSprop"])
     def test_zero_over_zero_stays_outside(self, kind):
         """Without epsilon a gradient of 0 gives 0/0 where a width is filled up, and there alone."""
@@ -60,6 +63,7 @@ class TestWidthsThatAreFilledUp:
 
 
 class TestLossesAndMetrics:
+    @pytest.mark.slow
     def test_one_row_a_batch(self):
         """Keras squeezes a last axis of one, which in a batch of one row was that of the rows."""
 
@@ -72,6 +76,7 @@ class TestLossesAndMetrics:
             round(9 * run.history["accuracy"][0]) / 9
         )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("loss", "why"),
         [
@@ -96,6 +101,7 @@ class TestLossesAndMetrics:
 
         assert_as_alone(make, X, KIND, number=2, epochs=2, how="ignore_class=0")
 
+    @pytest.mark.slow
     def test_a_metric_of_half_precision_is_rounded_by_keras(self):
         def make(k):
             model = numbers(k)
@@ -104,6 +110,7 @@ class TestLossesAndMetrics:
 
         assert_as_alone(make, X, NUMBER, number=2, how="in float16")
 
+    @pytest.mark.slow
     def test_margins_and_zeros_are_not_asked_for_together(self):
         """Keras' hinge looks whether all labels of a batch are 0 and 1: each network is asked for its own."""
         models = [network(seed=k, loss="hinge", last="tanh", metrics=()) for k in range(4)]
@@ -126,6 +133,7 @@ class TestLossesAndMetrics:
             for mine, theirs in zip(one.weights, other.weights, strict=True):
                 np.testing.assert_allclose(mine, theirs, atol=1e-9)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("weight", [np.ones((20, 4)) / 3, np.arange(20) / 9])
     def test_weights_of_the_steps_of_a_validation(self, weight):
         y = np.random.default_rng(0).integers(0, 3, size=(ROWS, 4))
@@ -174,6 +182,7 @@ class TestNumbersAsKerasRoundsThem:
             for engine in ("resident", "keras"):
                 assert_as_alone(one, X, NUMBER, epochs=3, alone=lambda *a, e=engine, **o: fit(*a, engine=e, **o))
 
+    @pytest.mark.slow
     def test_the_factor_of_what_dropout_keeps(self):
         """As `noise.py` computes it: in Python's precision, and then rounded once."""
         models = [network(L.Dropout(rate), seed=0) for rate in (0.3, 0.1, 0.7)]
@@ -183,6 +192,7 @@ class TestNumbersAsKerasRoundsThem:
         np.testing.assert_array_equal(found[:, 0, 0], np.float32([0.3, 0.1, 0.7]))
         np.testing.assert_array_equal(found[:, 0, 1], np.float32([1 / (1 - rate) for rate in (0.3, 0.1, 0.7)]))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("first", "x"),
         [
@@ -212,6 +222,7 @@ class TestOptimizers:
 
         assert_as_alone(make, X, NUMBER, number=2, epochs=2)
 
+    @pytest.mark.slow
     def test_a_limit_below_zero_clips_nothing(self):
         def make(k):
             return numbers(k, optimizer=keras.optimizers.SGD(1e-3, clipnorm=-1.0))
@@ -226,6 +237,7 @@ class TestOptimizers:
 
         assert_as_alone(make, X, NUMBER, number=2, how="configuration")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm", "clipvalue"])
     def test_embeddings_are_clipped_word_by_word(self, clip):
         def make(k):
@@ -289,6 +301,7 @@ def test_to_early_stopping_the_first_epoch_is_the_best_so_far_even_if_nan(engine
 
 
 class TestPrograms:
+    @pytest.mark.slow
     def test_another_epsilon_of_keras_is_another_program(self):
         """Keras reads it while a step is traced: a variance of 0 is held to it."""
 

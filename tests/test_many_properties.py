@@ -20,7 +20,7 @@ ACTIVATIONS = (
     "glu",
 )  # fmt: skip
 ROWS = (1, 5, 32, 33, 47, 75)
-FEW = 25
+FEW = 6  # that the quick tests draw
 
 
 @pytest.fixture(autouse=True)
