@@ -73,7 +73,7 @@ def test_an_unknown_task_exits_with_2_and_the_answer():
 COMMANDS = ["sheet", "infer", "check", "diagnose", "fit", "predict", "report", "tune", "autoencoder", "grok"]
 # Which functions' arguments the options of a command are, and the options that are the command's own.
 OF_FUNCTIONS = {
-    "infer": ([], {"data", "target", "separator"}),
+    "infer": ([], {"data", "target"}),
     "sheet": ([lookup], {"markdown", "rules"}),
     "check": ([check], set()),
     "diagnose": (["recipes.diagnosis.diagnose:diagnose"], {"separator"}),
@@ -193,17 +193,16 @@ def test_infer_reads_arrays_and_a_single_column(tmp_path, capsys):
         (
             TEXT,
             ["--target", "doses"],
-            "has no column 'doses'. Its columns are id, outcome, dose, visits, mixed. Did you",
+            "no column 'doses' for target=. The table has 'id', 'outcome', 'dose', 'visits', "
+            "'mixed'. Did you mean 'dose'?",
         ),
-        (TEXT, ["--target", "dose", "--separator", ","], "has no column 'dose'. Its columns are id;outcome;dose"),
-        ("a,a\n1,2\n", ["--target", "a"], "has 2 columns 'a'. Its columns are a, a."),
-        ("a,b\n1,2\n1,2,3\n", ["--target", "a"], "line 3, has 3 columns, and the first line 2. Name the separator"),
-        ("", ["--target", "a"], "has no column 'a'. Its columns are none."),
-        ("", [], "is empty."),
-        ("a,b\n", ["--target", "a"], "has no target in any of its 0 rows."),
+        ("a,a\n1,2\n", ["--target", "a"], "data.csv names 1 column more than once: 'a'."),
+        ("a,b\n1,2\n1,2,3\n", ["--target", "a"], "data.csv, line 3 has 3 fields where the header has 2."),
+        ("", [], "data.csv is empty."),
+        ("a,b\n", ["--target", "a"], "data.csv has a header ('a', 'b') and no rows."),
         ("a,b\nNA,1\n", ["--target", "a"], "has no target in any of its 1 rows."),
         ("a,b\n3,1\n3,1\n", ["--target", "a"], "y holds a single value (3) in 2 rows"),
-        (b"a,b\n\xff\xfe,1\n", ["--target", "a"], "is no table in UTF-8"),
+        (b"PK\x03\x04 of a workbook", ["--target", "a"], "an Excel workbook or another zip archive"),
     ],
 )
 def test_what_infer_cannot_read_is_exit_code_2(content, arguments, message, tmp_path, capsys):

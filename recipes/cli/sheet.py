@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.cli.files import read_array, read_arrays, read_column
+from recipes.cli.files import read_array, read_arrays
 
 if TYPE_CHECKING:
     from cheatsheet.targets import Inference
@@ -23,9 +23,8 @@ def add_commands(commands: Commands) -> None:
     command.set_defaults(run=_sheet, show=_show)
 
     command = commands.add_parser("infer", help="which task a target is, why, and the cheatsheet's row for it")
-    command.add_argument("data", type=Path, help="a table as text (CSV), an .npy file, or an .npz file with y")
+    command.add_argument("data", type=Path, help="a table (CSV, Parquet), an .npy file, or an .npz file with y")
     command.add_argument("--target", help="the column of the table; needless where there is one alone")
-    command.add_argument("--separator", help="of the columns (default: as the first line has them)")
     command.add_argument("--json", action="store_true", help="print what was inferred as JSON")
     command.set_defaults(run=_infer, show=_show_inferred)
 
@@ -49,26 +48,26 @@ def _infer(options: argparse.Namespace) -> "tuple[Inference, int]":
     elif options.data.suffix == ".npz":
         y = read_arrays(str(options.data), (options.target or "y",))[0]
     else:
-        texts, num_missing = read_column(options.data, options.target, options.separator)
-        if not texts:
+        values = _column(options.data, options.target)
+        num_missing = sum(value is None for value in values)
+        if num_missing == len(values):
             raise ValueError(f"{options.data} has no target in any of its {num_missing:,} rows.")
-        y = _numbers_or_text(texts)
+        y = [value for value in values if value is not None]
     return infer_task(y), num_missing
 
 
-def _numbers_or_text(texts: list[str]) -> Any:
-    """Read a column of text as numbers where all of them are; whole numbers as integers."""
-    import numpy as np
+def _column(path: Path, name: str | None) -> list[Any]:
+    """Read a column as `recipes fit` does; `None` where it is missing."""
+    from recipes.tables.reading.frames import read_frame, require_column
+    from recipes.tables.target import values_in
 
-    from cheatsheet.common.columns import numbers_in_text
-
-    text = np.array(texts, dtype=str)
-    numbers = numbers_in_text(text)
-    if numbers is None:
-        truth = np.char.lower(text)
-        return truth == "true" if len(text) and np.isin(truth, ("true", "false")).all() else text
-    whole = np.isfinite(numbers).all() and np.all(numbers == np.rint(numbers)) and np.abs(numbers).max() < 2**53
-    return numbers.astype(np.int64) if whole else numbers
+    table, reading = read_frame(path)
+    if name is None and table.shape[1] != 1:
+        columns = [*table.columns]
+        shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+        raise ValueError(f"{path} has the columns {shown}. Name one: --target {columns[-1]!r}.")
+    name = table.columns[0] if name is None else require_column(table, name, "target")
+    return values_in(table[name], reading.decimal)[0]
 
 
 def _show_inferred(found: "tuple[Inference, int]", options: argparse.Namespace) -> None:

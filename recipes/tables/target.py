@@ -98,7 +98,7 @@ def decide_target(
         raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
     if is_dates(series):
         raise unfit_target(f"{column} holds dates.", "turn them into numbers first, such as days since a start")
-    values, mark, marks = _values(series, decimal)
+    values, mark, marks = values_in(series, decimal)
     there = np.array([value is not None for value in values])
     known = np.array([value for value in values if value is not None])
     if len(known) == 0:
@@ -143,7 +143,7 @@ def _skew(y: np.ndarray) -> float:
     return float((((y - y.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def _values(series: pd.Series, decimal: str) -> tuple[list[Any], str, tuple[str, ...]]:
+def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], str, tuple[str, ...]]:
     """List plain values, `None` where missing; and how numbers in text were read."""
     if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
         return [_plain(value) for value in series.astype(object)], "", ()
