@@ -1,5 +1,7 @@
 """Many networks at once: each ends as it would alone, whatever they differ in."""
 
+from typing import ClassVar
+
 import keras
 import numpy as np
 import pytest
@@ -362,3 +364,51 @@ class TestRefusals:
         with pytest.raises(ValueError, match="finite"):
             fit_many([network(), model], np.where(X > 2, np.nan, X), YES_NO)
         assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+class TestCallbacks:
+    class Seen(keras.callbacks.Callback):
+        """Remembers which epochs it has seen, and halves the rate in the second."""
+
+        everything: ClassVar[list] = []  # of all copies
+
+        def __init__(self):
+            super().__init__()
+            self.epochs = []
+
+        def __deepcopy__(self, memo):
+            made = type(self)()
+            TestCallbacks.Seen.everything.append(made)
+            return made
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epochs.append(epoch)
+            if epoch == 1:
+                self.model.optimizer.learning_rate = 0.5 * self.model.optimizer.learning_rate
+
+    def test_each_network_gets_a_copy_and_trains_as_alone(self):
+        own = self.Seen()
+        self.Seen.everything.clear()
+        together, apart = [network(seed=k) for k in range(2)], [network(seed=k) for k in range(2)]
+        runs = fit_many(together, X, YES_NO, epochs=4, callbacks=own, verbose=0)
+        assert "callbacks" in runs.how
+        assert own.epochs == []
+        assert [copy.epochs for copy in self.Seen.everything] == [[0, 1, 2, 3]] * 2
+        for model, other, run in zip(together, apart, runs, strict=True):
+            assert fit(other, X, YES_NO, epochs=4, callbacks=self.Seen(), verbose=0).history == run.history
+            for mine, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+    def test_patience_beside_them_keeps_the_best_epoch_for_seeds_too(self):
+        model = network(optimizer=keras.optimizers.Adam(0.3))
+        options = {"epochs": 20, "patience": 1, "validation_split": 0.3, "verbose": 0}
+        quick, watched = (
+            fit_many(model, X, YES_NO, seeds=2, callbacks=callbacks, **options)
+            for callbacks in ((), [keras.callbacks.TerminateOnNaN()])
+        )
+        assert [run.kept for run in quick] == [run.kept for run in watched]
+        assert [run.epochs for run in quick] == [run.epochs for run in watched]
+
+    def test_what_is_none_is_refused_before_anything_is_trained(self):
+        with pytest.raises(TypeError, match=r"keras\.callbacks\.EarlyStopping\(patience=5\)"):
+            fit_many([network()], X, YES_NO, callbacks=["early"], verbose=0)

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from recipes.training.engines.engine import EngineUsed, Job, Plan, stopping_afte
 from recipes.training.engines.many.engine import NAME, Together, groups, train
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, steps_of
-from recipes.training.fit import judged, require_checkpoint, require_watched
+from recipes.training.fit import judged, require_callbacks, require_checkpoint, require_watched
 from recipes.training.keep_many import KeptCall
 from recipes.training.run import Run
 from recipes.training.runs import Runs
@@ -48,6 +49,7 @@ def fit_many(
     sample_weight: Any = None,
     class_weight: Mapping[Any, Any] | str | None = None,
     seed: int | Sequence[int] = 0,
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
     verbose: str | int = "auto",
     engine: str = "auto",
     refit: bool = False,
@@ -80,6 +82,8 @@ def fit_many(
         sample_weight: As for `fit`.
         class_weight: As for `fit`.
         seed: Of the validation split and the order of the rows.
+        callbacks: Keras callbacks, or one, of which each network gets a copy. They want to see each network at each
+            epoch, so that these are trained one after another; `patience` does not.
         verbose: 0 is silent; anything else shows one line.
         engine: `"auto"` stacks what can be stacked; the name of one of `fit`'s engines trains one after another in it.
         refit: As for `fit`.
@@ -103,11 +107,14 @@ def fit_many(
     if is_stream(x):
         raise ValueError(f"fit_many trains on arrays. Received: x is a {type(x).__name__}. Use fit for each model.")
     require_checkpoint(checkpoint, checkpoint_every)
+    if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks] if callbacks else []
+    require_callbacks(callbacks)
     if seeds is not None:
         return _over_seeds(models, x, y, seeds=seeds, epochs=epochs, batch_size=batch_size, start=start,
-                           validation_data=validation_data, validation_split=validation_split, patience=patience,
-                           shuffle=shuffle, sample_weight=sample_weight, class_weight=class_weight, seed=seed,
-                           verbose=verbose, engine=engine, refit=refit, allow=allow, checkpoint=checkpoint,
+                           callbacks=callbacks, validation_data=validation_data, validation_split=validation_split,
+                           patience=patience, shuffle=shuffle, sample_weight=sample_weight, class_weight=class_weight,
+                           seed=seed, verbose=verbose, engine=engine, refit=refit, allow=allow, checkpoint=checkpoint,
                            checkpoint_every=checkpoint_every)  # fmt: skip
     models = _as_models(models)
     each = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "seed": seed}
@@ -130,7 +137,8 @@ def fit_many(
             data = with_one_of_each(data, arrays)
             if not data.findings:  # which name this model's layers
                 known[key] = data
-        plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]), patience=own["patience"])
+        plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]),
+                    deepcopy([*callbacks]), patience=own["patience"])  # fmt: skip
         jobs.append(Job(model, data, plan))
     return train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
                       checkpoint_every=checkpoint_every)  # fmt: skip
@@ -188,14 +196,16 @@ def _trained(jobs: Sequence[Job], together: Together, number: int, engine: str, 
         used = [EngineUsed(NAME, outcome.how, together.why) for outcome in outcomes]
     else:
         (job,) = jobs
-        chosen, why = choose(engine, job.model, job.data.arrays)
+        plan = job.plan
+        chosen, why = choose(engine, job.model, job.data.arrays, plan.callbacks)
+        if plan.patience is not None and (plan.callbacks or kept is not None):  # which want to see each epoch
+            plan = replace(plan, callbacks=[*plan.callbacks, stopping_after(plan.patience)], patience=None)
         with nullcontext() if kept is None else kept.of_part(number) as state:
             if kept is not None and state is not None:
-                callbacks = [] if job.plan.patience is None else [stopping_after(job.plan.patience)]
-                resume = Resume(state, kept.every, job.model, callbacks)
+                resume = Resume(state, kept.every, job.model, plan.callbacks)
                 steps_before = [resume.first_steps]
-                job = replace(job, plan=replace(job.plan, callbacks=callbacks, patience=None, resume=resume))
-                jobs = [job]
+                plan = replace(plan, resume=resume)
+            jobs = [replace(job, plan=plan)]
             outcomes = chosen.train(jobs)
         used = [EngineUsed(chosen.name, outcomes[0].how, together.why or why)]
     seconds = time.perf_counter() - begin
@@ -209,7 +219,8 @@ def _trained(jobs: Sequence[Job], together: Together, number: int, engine: str, 
 def _over_seeds(
     model: Any, x: Any, y: Any, *, seeds: int | Sequence[int], seed: Any, epochs: Any, batch_size: Any, patience: Any,
     validation_data: Any, validation_split: float, engine: str, verbose: str | int, start: float, shuffle: bool,
-    refit: bool, checkpoint: Any, checkpoint_every: int | None, **options: Any,
+    callbacks: Sequence[keras.callbacks.Callback], refit: bool, checkpoint: Any, checkpoint_every: int | None,
+    **options: Any,
 ) -> Runs:  # fmt: skip
     """Train copies of one model with fresh weights, all on the rows of one split."""
     if not isinstance(model, keras.Model):
@@ -234,7 +245,9 @@ def _over_seeds(
     plan = Plan(epochs, batch_size, shuffle, 0, patience=patience)
     for name in ("epochs", "batch_size"):
         require_whole(name, getattr(plan, name), 1)
-    jobs = [Job(fresh(model, own, data), data, replace(plan, seed=own)) for own in drawn]
+    jobs = [
+        Job(fresh(model, own, data), data, replace(plan, seed=own, callbacks=deepcopy([*callbacks]))) for own in drawn
+    ]
     return train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
                       checkpoint_every=checkpoint_every)  # fmt: skip
 
