@@ -60,8 +60,7 @@ def some(cases, *quick):
     ]
 
 
-def assert_as_alone(make, x, y, *, number=3, at_most=1e-9, how="networks at once", alone=fit,
-                    eagerly=True, **options):
+def assert_as_alone(make, x, y, *, number=3, at_most=1e-9, how="networks at once", alone=fit, eagerly=True, **options):
     """Train them at once, and each alone; all that a model holds is equal, and what is said of it."""
     together, apart = [make(k) for k in range(number)], [make(k) for k in range(number)]
     runs = fit_many(together, x, y, verbose=0, **options)

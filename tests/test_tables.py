@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from conftest import refused
 from processes import run_python
 
@@ -240,9 +241,7 @@ def test_columns_in_another_type_are_read_or_refused(run):
     np.testing.assert_array_equal(run.predict(as_text), expected)
     numbers = frame.assign(dose=frame["dose"].str.replace(",", ".").astype(float))
     np.testing.assert_array_equal(run.predict(numbers), expected)
-    with refused(
-        "In age: no value of 'age' can be read as a number ('old', 'old', 'old', ...). Pass it as in the training."
-    ):
+    with refused("In age: no value of 'age' can be read as a number ('old'). Pass it as in the training."):
         run.predict(frame.assign(age="old"))
 
 
@@ -328,3 +327,76 @@ def test_a_folder_that_was_changed_is_not_loaded(folder, tmp_path):
         recipes.load(other)
     with pytest.raises(FileExistsError, match="holds a saved run"):
         recipes.load(folder).save(folder)
+
+
+@pytest.fixture(scope="module")
+def dosed():
+    rng = np.random.default_rng(0)
+    doses = rng.uniform(0.5, 120.0, 80).round(2)
+    table = {"dose": doses, "ward": rng.choice(["a", "b"], 80), "cured": np.where(doses > 60, "yes", "no")}
+    return recipes.fit_table(table, "cured", num_networks=2, epochs=3, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def expected(dosed):
+    return dosed.predict({"dose": [119.8, 0.5, 2.25], "ward": ["a", "b", "a"]})
+
+
+class TestOtherTablesMayBeWrittenInAnotherWay:
+    """What a new table holds is read by how it is written there, or said; nothing becomes another number silently."""
+
+    @pytest.mark.parametrize(
+        ("doses", "unreadable"),
+        [
+            (["119,80", "0,5", "2,25"], 0),
+            (["119.80", "0.5", "2.25"], 0),
+            (["119,80 €", "0,50 €", "2,25 €"], 0),
+            (["119,8", 0.5, "n/a"], 2),  # one of each kind: which is meant cannot be known
+        ],
+    )
+    def test_numbers_in_text(self, dosed, expected, doses, unreadable):
+        table = {"dose": np.array(doses, dtype=object), "ward": ["a", "b", "a"]}
+        assert {one.rule for one in dosed.check(table)} == (
+            {"new_missing", "unreadable_values"} if unreadable else set()
+        )
+        if unreadable:
+            with pytest.warns(UserWarning, match="'119,8'"):
+                np.testing.assert_allclose(dosed.predict(table)[1], expected[1], rtol=1e-5)
+        else:
+            np.testing.assert_allclose(dosed.predict(table), expected, rtol=1e-5)
+
+    def test_files(self, dosed, expected, tmp_path):
+        (tmp_path / "new.csv").write_text("dose;ward\n119,80;a\n0,5;b\n2,25;a\n")
+        np.testing.assert_allclose(dosed.predict(tmp_path / "new.csv"), expected, rtol=1e-5)
+
+    def test_a_file_with_decimal_commas_and_thousands(self, tmp_path):
+        rng = np.random.default_rng(0)
+        doses = rng.uniform(1, 4000, 60).round(2)
+        lines = [f"{str(dose).replace('.', ',')};{'yes' if dose > 2000 else 'no'}" for dose in doses]
+        (tmp_path / "old.csv").write_text("\n".join(["dose;cured", *lines]))
+        run = recipes.fit_table(tmp_path / "old.csv", "cured", num_networks=2, epochs=2, verbose=0)
+        (tmp_path / "new.csv").write_text("dose;cured\n2.309,16;no\n1.002,50;no\n")
+        expected = run.predict({"dose": [2309.16, 1002.5]})
+        np.testing.assert_allclose(run.predict(tmp_path / "new.csv"), expected, rtol=1e-5)
+        (tmp_path / "one.csv").write_text("dose;cured\n2309,16;no\n1002,50;no\nhigh;no\n")
+        with pytest.warns(UserWarning, match="'high'"):
+            np.testing.assert_allclose(run.predict(tmp_path / "one.csv")[:2], expected, rtol=1e-5)
+
+    def test_values_far_outside_are_said(self, dosed):
+        (found,) = dosed.check({"dose": [11980.0, 3.0], "ward": ["a", "b"]})
+        assert found.rule == "far_outside"
+        assert found.message.startswith("1 value of 'dose' lies far outside what was trained on")
+        assert dosed.check({"dose": [130.0, 3.0], "ward": ["a", "b"]}) == []
+
+    def test_words_for_missing_values_are_missing(self, dosed):
+        table = {"dose": np.array(["n/a", "NA"], dtype=object), "ward": ["a", "b"]}
+        with pytest.raises(recipes.DataError, match="can be read as a number") as caught:
+            dosed.predict({"dose": np.array(["high", "low"], dtype=object), "ward": ["a", "b"]})
+        assert "'high'" in str(caught.value)
+        assert [one.rule for one in dosed.check(table)] == ["new_missing"]
+
+    def test_the_model_predicts_in_plain_keras(self, dosed):
+        inputs = {"dose": tf.constant([[119.8], [0.5]], tf.float64), "ward": tf.constant([["a"], ["b"]])}
+        outputs = dosed.model.predict(inputs, verbose=0)
+        ours = dosed.predict({"dose": [119.8, 0.5], "ward": ["a", "b"]})[:, 1]
+        np.testing.assert_allclose(outputs[:, 0], ours, rtol=1e-5)

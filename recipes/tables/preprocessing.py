@@ -44,7 +44,7 @@ def build_preprocessing(columns: Columns, rows: Mapping[str, np.ndarray], *, num
         parts += _of_numbers(raw, values, of_numbers, num_bins)
     for column in columns.learnt:
         if column.kind == "category":
-            parts.append(_of_category(inputs[column.input], rows[column.name], column))
+            parts.append(_of_category(inputs[column.input], rows[column.name], column, len(parts)))
     return keras.Model([*inputs.values()], _joined(parts, "float32", "features"), name="preprocessing")
 
 
@@ -144,16 +144,19 @@ def _periods(days: np.ndarray) -> list[float]:
     return found
 
 
-def _of_category(values: Any, rows: np.ndarray, column: Column) -> Any:
-    """Give each category a place; two share one, at -1 and 1."""
+def _of_category(values: Any, rows: np.ndarray, column: Column, place: int) -> Any:
+    """Give each category a place; two share one, at -1 and 1.
+
+    Its layers are not called after the column: TensorFlow takes few letters in the name of a layer that is called.
+    """
     table = _codes(rows, column)
-    index = keras.layers.StringLookup(vocabulary=[*column.categories], num_oov_indices=1, name=f"{column.input} index")(
+    index = keras.layers.StringLookup(vocabulary=[*column.categories], num_oov_indices=1, name=f"index_of_{place}")(
         values
     )
-    code = keras.layers.Embedding(*table.shape, trainable=False, name=f"{column.input} code")
+    code = keras.layers.Embedding(*table.shape, trainable=False, name=f"code_of_{place}")
     found = code(index)
     code.set_weights([table])
-    return keras.layers.Reshape((table.shape[1],), name=f"{column.input} places")(found)
+    return keras.layers.Reshape((table.shape[1],), name=f"places_of_{place}")(found)
 
 
 def _codes(rows: np.ndarray, column: Column) -> np.ndarray:

@@ -15,8 +15,8 @@ from cheatsheet.common.words import count, did_you_mean, digits, show_values
 from cheatsheet.finding import DataError, Finding, unreadable
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
-from recipes.tables.columns.column import Columns
-from recipes.tables.columns.values import values_of
+from recipes.tables.columns.column import Column, Columns
+from recipes.tables.columns.values import read_numbers, values_of
 from recipes.tables.network import Settings
 from recipes.tables.preprocessing import outputs_of
 from recipes.tables.reading.csv import Reading
@@ -28,6 +28,8 @@ from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
 from recipes.training.runs import Runs
 from recipes.training.scores import of_classes, of_numbers
+
+UNREADABLE = "unreadable"  # among the attributes of a frame: texts that are no numbers, by column
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ class TableRun:
         Raises:
             DataError: for a table that lacks a column; see `check`, whose warnings are given as warnings.
         """
-        table = self._read(frame)
+        return self._predict(self._read(frame))
+
+    def _predict(self, table: pd.DataFrame) -> np.ndarray:
         found = self._found(table)
         errors = [one for one in found if one.severity == "error"]
         if errors:
@@ -168,7 +172,7 @@ class TableRun:
         if not known.any():
             raise unreadable(f"No row has a known value of the target {self.target.name!r}.")
         table = table.loc[known].reset_index(drop=True)
-        return evaluation_of(self.target, true[known], self.predict(table))
+        return evaluation_of(self.target, true[known], self._predict(table))
 
     @property
     def evaluation(self) -> Evaluation:
@@ -208,7 +212,10 @@ class TableRun:
         save(self, folder, overwrite=overwrite)
 
     def _read(self, frame: Any) -> pd.DataFrame:
-        return read_frame(frame, self.signature.reading)[0]
+        table, reading = read_frame(frame, self.signature.reading)
+        table, unreadable = read_numbers(table, self.columns, reading.decimal)
+        table.attrs[UNREADABLE] = unreadable
+        return table
 
     def _rows(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
         return {column.name: values_of(table[column.name], column) for column in self.columns.learnt}
@@ -228,7 +235,8 @@ class TableRun:
             found.append(Finding("new_columns", "info", message))
         for column in self.columns.learnt:
             if column.name in table.columns:
-                found += _differences(table[column.name], column)
+                bad = table.attrs.get(UNREADABLE, {}).get(column.name, [])
+                found += _differences(table[column.name], column, bad)
         return found
 
     def __repr__(self) -> str:
@@ -244,7 +252,7 @@ class TableRun:
             f"{count(self.num_rows['rest'] + self.num_rows['test'], 'row')}, {count(learnt, 'column')} learnt from, "
             f"{left} left out; {self.split}",
             str(self.comparison),
-            *map(str, self.findings),
+            *(str(one) for one in self.findings if one.message != self.comparison.sentence),
         ])  # fmt: skip
 
     def _repr_html_(self) -> str:
@@ -307,18 +315,34 @@ def evaluation_of(target: Target, true: np.ndarray, predicted: np.ndarray) -> Ev
     return Evaluation({**numbers, **more}, {None: report}, len(true))
 
 
-def _differences(series: pd.Series, column: Any) -> list[Finding]:
-    """Say how a column of another table differs from the one that was trained on."""
+def _differences(series: pd.Series, column: Column, bad: Sequence[str]) -> list[Finding]:
+    """Say how a column of another table differs from that of the training; `bad` are texts that are no numbers."""
     values = values_of(series, column)
     missing = int((values == "").sum() if column.kind == "category" else np.isnan(values).sum())
     came = int(series.isna().sum())
     found: list[Finding] = []
-    at = {"where": column.name}
-    if missing == len(values) and came < len(values):
-        message = (
-            f"no value of {column.name!r} can be read as a {column.kind} ({show_values(series.dropna().tolist(), 3)})."
-        )
+    at: Any = {"where": column.name}
+    if column.kind not in ("category", "number") and came < missing < len(values):
+        bad = [str(value) for value in series[np.isnan(values)].dropna().unique()]
+    if missing == len(values) and (bad or came < len(values)):
+        shown = show_values(bad or series.dropna().tolist(), 3)
+        form = f" of the form {column.date_format}" if column.date_format else ""
+        message = f"no value of {column.name!r} can be read as a {column.kind}{form} ({shown})."
         return [Finding("other_type", "error", message, "pass it as in the training", **at)]
+    if bad:
+        message = f"{column.name!r} holds what is no {column.kind} ({show_values(bad, 3)}), which counts as missing."
+        found.append(Finding("unreadable_values", "warning", message, "mend these values", **at))
+    if column.low is not None and column.high is not None:
+        width = max(column.high - column.low, abs(column.high), abs(column.low))
+        far = values[(values < column.low - width) | (values > column.high + width)]
+        if len(far):
+            message = (
+                f"{count(len(far), 'value')} of {column.name!r} {'lies' if len(far) == 1 else 'lie'} far outside what "
+                "was trained on, "
+                f"{column.low:.6g} to {column.high:.6g} ({show_values(far.tolist(), 3)})."
+            )
+            fix = "look whether units and decimal marks are those of the training"
+            found.append(Finding("far_outside", "warning", message, fix, **at))
     if missing and not column.num_missing:
         middle = "an average category" if column.kind == "category" else "the median"
         never = f"is missing in {count(missing, 'row')}, and never was in the training"

@@ -27,6 +27,8 @@ class Column:
         date_format: Of dates in text; empty where they came as dates.
         categories: Those with a place of their own; `""` among them is a missing value.
         has_others: Whether there is a place for all other categories.
+        low: Of numbers, the smallest in the training rows; `None` for others.
+        high: The largest.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Column:
     date_format: str = ""
     categories: tuple[str, ...] = ()
     has_others: bool = False
+    low: float | None = None
+    high: float | None = None
 
     @property
     def is_learnt(self) -> bool:

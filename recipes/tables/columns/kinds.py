@@ -23,7 +23,7 @@ _ID_NAME = re.compile(
 )
 # Names that Keras gives the layers and operations of the model; `preprocessing.py` has them.
 _OF_KERAS = re.compile(
-    r"(numbers|features|scale|bins|mean|ensemble|preprocessing|member|head|outputs?|is_?nan|where|square|sqrt|true_divide|divide|"
+    r"(numbers|features|index_of|code_of|places_of|scale|bins|mean|ensemble|preprocessing|member|head|outputs?|is_?nan|where|square|sqrt|true_divide|divide|"
     r"multiply|add|subtract|cast|take|clip|sin|cos|exp|identity|get_item|concatenate|rescaling|reshape|input_layer|"
     r"activation|average|expand_dims|functional)(_\d+)?"
 )
@@ -58,7 +58,7 @@ def _with_inputs(columns: Sequence[Column]) -> list[Column]:
             name = re.sub(r"[/\x00-\x1f]", "_", column.name)[:100] or "column"
             while name in taken or _OF_KERAS.fullmatch(name):
                 name += " (column)"
-            taken |= {name, f"{name} index", f"{name} code", f"{name} places"}
+            taken.add(name)
             column = replace(column, input=name)
         named.append(column)
     return named
@@ -106,7 +106,7 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
     if set(distinct.tolist()) <= {0.0, 1.0}:
         return replace(column, kind="boolean", reason=_with_missing("0 or 1", column))
     what = f"{column.reason} {_short(distinct[0])} to {_short(distinct[-1])}"
-    return replace(column, reason=_with_missing(what, column))
+    return replace(column, reason=_with_missing(what, column), low=float(distinct[0]), high=float(distinct[-1]))
 
 
 def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.tables.columns.column import Column
-from recipes.tables.reading.texts import to_dates, to_numbers
+from recipes.tables.columns.column import Column, Columns
+from recipes.tables.reading.texts import decimal_in, is_missing_word, to_dates, to_numbers
 
 _DAY_MICROSECONDS = 86_400_000_000
 
@@ -28,6 +28,32 @@ def values_of(series: pd.Series, column: Column) -> np.ndarray:
     if column.kind == "date":
         return _days(series, column.date_format)
     return _numbers(series, column)
+
+
+def read_numbers(table: pd.DataFrame, columns: Columns, decimal: str) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Read the numbers that came as text in another table, each column by how it is written there.
+
+    Args:
+        table: Whatever is to be predicted.
+        columns: The decisions.
+        decimal: The decimal mark where a column does not tell (1,234).
+
+    Returns:
+        The table with numbers in these columns, NaN where missing; and by column the texts that are no numbers.
+    """
+    table, unreadable = table.copy(deep=False), {}
+    for column in columns.learnt:
+        series = table.get(column.name)
+        if column.kind != "number" or series is None or pd.api.types.is_numeric_dtype(series.dtype) or is_dates(series):
+            continue
+        texts = as_texts(series, column.marks)
+        texts[[is_missing_word(text) for text in texts]] = ""
+        found = decimal_in(sorted({*texts} - {""}), decimal) if (texts != "").any() else None
+        numbers = to_numbers(pd.Series(texts), decimal if found is None else found[0])
+        if bad := sorted({*texts[np.isnan(numbers)]} - {""}):
+            unreadable[column.name] = bad
+        table[column.name] = numbers
+    return table, unreadable
 
 
 def is_dates(series: pd.Series) -> bool:

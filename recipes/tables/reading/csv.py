@@ -58,7 +58,7 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
 
     Args:
         path: The file.
-        like: How a file of its kind was read; separator and decimals are then taken from it.
+        like: How a file of its kind was read; the separator, and decimals that do not tell, are taken from it.
 
     Returns:
         The frame, with missing values where a field is empty or says so, and how it was read.
@@ -77,7 +77,7 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
         separator = like.separator if its >= mine else separator
     header, rows_named = _require_whole_lines(path, encoding, separator)
     fields = _fields(sample, separator)[1:]
-    decimal = _decimal_of(fields, separator) if like is None else like.decimal
+    decimal = _decimal_of(fields, separator) or (like.decimal if like is not None else ".")
     as_text = like.as_text if like is not None else _with_leading_zeros(header, fields)
     frame = pd.read_csv(
         path, sep=separator, decimal=decimal, encoding=encoding, names=["row names", *header] if rows_named else header,
@@ -134,19 +134,22 @@ def _fields(lines: list[str], separator: str) -> list[list[str]]:
 
 
 def _separator_of(sample: list[str]) -> str:
-    """Choose what parts all lines into the same number of fields; of several the one that makes the most."""
+    """Choose what parts all lines into the same number of fields; of several what parts the header too, or the most.
 
-    def worth(separator: str) -> tuple[float, int]:
+    In a file of two columns with decimal commas, every line but the header has as many commas as semicolons.
+    """
+
+    def worth(separator: str) -> tuple[float, bool, int]:
         widths = [len(fields) for fields in _fields(sample, separator)]
         usual = max(set(widths), key=widths.count)
         share = widths.count(usual) / len(widths)
-        return (share if usual > 1 else 0.0, usual)
+        return (share if usual > 1 else 0.0, widths[0] == usual, usual)
 
     by_share = {separator: worth(separator) for separator in SEPARATORS}
-    best = max(share for share, _ in by_share.values())
+    best = max(share for share, *_ in by_share.values())
     if best == 0.0:
         return ","
-    return max((part for part in SEPARATORS if by_share[part][0] >= best - 0.05), key=lambda part: by_share[part][1])
+    return max((part for part in SEPARATORS if by_share[part][0] >= best - 0.05), key=lambda part: by_share[part][1:])
 
 
 def _require_whole_lines(path: Path, encoding: str, separator: str) -> tuple[list[str], bool]:
@@ -205,14 +208,16 @@ def _columns_in(fields: list[list[str]]) -> Iterator[list[str]]:
 
 
 def _decimal_of(fields: list[list[str]], separator: str) -> str:
-    """Find whether numbers have a decimal comma, which they cannot have bare between commas."""
+    """Find whether numbers have a decimal comma, which they cannot have bare between commas; `""` where none tells."""
     commas = points = 0
     for values in _columns_in(fields):
         with_comma = [value for value in values if _DECIMAL_COMMA.fullmatch(value)]
         numeric = [value for value in values if value.replace(",", "").replace(".", "").lstrip("+-").isdigit()]
         commas += bool(with_comma) and len(numeric) > 0.9 * len(values)
         points += any(_DECIMAL_POINT.fullmatch(value) for value in values)
-    return "," if separator != "," and commas > 0 and commas >= points else "."
+    if separator != "," and commas > 0 and commas >= points:
+        return ","
+    return "." if points else ""
 
 
 def _with_leading_zeros(header: list[str], fields: list[list[str]]) -> tuple[str, ...]:

@@ -47,14 +47,22 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
 
 
 def to_numbers(texts: pd.Series, decimal: str) -> np.ndarray:
-    """Read texts as numbers `(n,)`; NaN for those that are none."""
-    flat = texts.astype(object)
-    dressed = flat.map(lambda text: _DRESS.sub("", text) if isinstance(text, str) else text)
-    thousands = "," if decimal == "." else "."
-    plain = dressed.map(
-        lambda text: text.replace(thousands, "").replace(decimal, ".") if isinstance(text, str) else text
-    )
-    return pd.to_numeric(plain, errors="coerce").to_numpy(np.float64)
+    """Read texts as numbers `(n,)`; NaN for those that are none, thousands in groups of other than three among them."""
+    form, thousands = _BY_DECIMAL[decimal], "," if decimal == "." else "."
+
+    def plain(text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        if not form.fullmatch(text):
+            return None
+        return _DRESS.sub("", text).replace(thousands, "").replace(decimal, ".")
+
+    return pd.to_numeric(texts.astype(object).map(plain), errors="coerce").to_numpy(np.float64)
+
+
+def is_missing_word(text: str) -> bool:
+    """Say whether a text stands for a missing number, such as `n/a`."""
+    return text.lower() in MARKS
 
 
 def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:

@@ -79,8 +79,9 @@ class Comparison:
         said = f"The network is {', '.join(parts)} on {self.num_rows:,} test rows."
         worse = [rival.name for rival in self.rivals if rival.verdict == "worse"]
         if not self.is_justified:
-            simpler = "the constant" if _verdict(self, "constant") != "better" else "the linear model"
-            return f"{said} It is not justified here: {simpler} is simpler and not shown to be worse."
+            simpler = "constant" if _verdict(self, "constant") != "better" else "linear"
+            more = "better" if _verdict(self, simpler) == "worse" else "not shown to be worse"
+            return f"{said} It is not justified here: {_WORDS[simpler]} is simpler and {more}."
         if worse:
             return f"{said} It is not justified here: {_and([_WORDS[name] for name in worse])} does better."
         return said
