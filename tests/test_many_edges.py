@@ -180,7 +180,8 @@ class TestNumbersAsKerasRoundsThem:
 
         for one in (make, make_scaled):
             for engine in ("resident", "keras"):
-                assert_as_alone(one, X, NUMBER, epochs=3, alone=lambda *a, e=engine, **o: fit(*a, engine=e, **o))
+                assert_as_alone(one, X, NUMBER, epochs=3, eagerly=engine == "keras",
+                                alone=lambda *a, e=engine, **o: fit(*a, engine=e, **o))  # fmt: skip
 
     @pytest.mark.slow
     def test_the_factor_of_what_dropout_keeps(self):

@@ -91,7 +91,7 @@ def test_dropout_draws_by_the_place_in_the_batch_in_single_precision(monkeypatch
     hidden = [(8, "tanh", 0.4)], [(8, "tanh", None), (6, "relu", 0.2)], [(4, "relu", None)]
     assert_as_alone(
         lambda k: mixed(k, hidden=hidden[k]), X, YES_NO, epochs=3, batch_size=[16, 32, 48], at_most=1e-5,
-        how="3 networks at once",
+        how="3 networks at once", eagerly=False,
     )  # fmt: skip
 
 
