@@ -293,7 +293,7 @@ SEARCH = [
     Case("tune", "a folder with other files", lambda g: (
         (g.folder / "work").mkdir(exist_ok=True), (g.folder / "work" / "thesis.tex").touch(),
         tune(g.x[:64], g.y[:64], directory=g.folder / "work", overwrite=True, verbose=0))),
-    Case("grok", "an unknown operation", lambda g: grok(operation="x^y")),
+    Case("grok", "an unknown operation", lambda g: grok(operation="x o y")),
     Case("grok", "an unknown preset", lambda g: grok("papr")),
     Case("grok", "a modulus that would fill the memory", lambda g: grok(p=9973)),
     Case("grok", "a share of 0", lambda g: grok(train_fraction=0.0)),

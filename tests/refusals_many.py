@@ -42,7 +42,7 @@ MANY = [
     Case("fit_many", "an endless generator", lambda g: at_once(g, [g.binary()], endless())),
     Case("fit_many", "one model that takes other columns", lambda g: at_once(
         g, [g.binary(), build_model("binary", input_shape=(NUM_COLUMNS + 1,))], g.x, g.y)),
-    Case("fit_many", "callbacks", lambda g: at_once(g, [g.binary()], g.x, g.y, callbacks=[])),
+    Case("fit_many", "callbacks that are none", lambda g: at_once(g, [g.binary()], g.x, g.y, callbacks=["early"])),
     Case("cross_validate", "a model", lambda g: folds(g, g.binary(), g.x, g.y)),
     Case("cross_validate", "a model that knows all rows",
          lambda g: folds(g, lambda: build_model("binary", x=g.x, y=g.y), g.x, g.y)),

@@ -33,7 +33,7 @@ HOMES = {
     "matplotlib": ("recipes.plots",),
     "keras_tuner": ("recipes.tuning",),
     "grpc": ("recipes.tuning.work",),
-    "pandas": ("recipes.tables",),
+    "pandas": ("recipes.tables", "recipes.cli.tables"),
     "tensorflow": (
         "recipes.training.engines.many",
         "recipes.training.engines.tensorflow",

@@ -1,5 +1,6 @@
 """A search deletes its own files alone, and is kept where nothing else is."""
 
+import keras
 import numpy as np
 import pytest
 from conftest import refused
@@ -8,6 +9,9 @@ from searches import QUICK, X, Y
 from recipes import tune
 from recipes.running.checkpoint import Checkpoint
 from recipes.tuning.work.train import inherit
+
+# A callback wants to see each training, so that no trial trains with others, and each has a state of its own.
+ONE_BY_ONE = {**QUICK, "callbacks": [keras.callbacks.TerminateOnNaN()]}
 
 
 class TestFolder:
@@ -65,7 +69,7 @@ class TestFolder:
 
     @pytest.mark.parametrize("overwrite", [False, True])
     def test_files_that_are_not_its_own_stay(self, tmp_path, overwrite):
-        tune(X, Y, max_trials=3, directory=tmp_path, **QUICK)
+        tune(X, Y, max_trials=3, directory=tmp_path, **ONE_BY_ONE)
         for name in self.KEPT:
             if (path := tmp_path / name).name == "trial_0007":
                 path.write_text("mine")  # a file, not a folder
@@ -76,7 +80,7 @@ class TestFolder:
         for name in leftovers:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text("torn")
-        options = {**QUICK, "epochs": 1} if overwrite else QUICK
+        options = {**ONE_BY_ONE, "epochs": 1} if overwrite else ONE_BY_ONE
         found = tune(X, Y, max_trials=1 if overwrite else 3, directory=tmp_path, overwrite=overwrite, **options)
         now = self.content(tmp_path)
         assert {name: now.get(name) for name in self.KEPT} == dict.fromkeys(self.KEPT, b"mine")
@@ -89,11 +93,11 @@ class TestFolder:
             assert not (tmp_path / "trial_0002").exists()
 
     def test_states_that_nobody_needs_are_let_go_and_nothing_else(self, tmp_path):
-        tune(X, Y, max_trials=1, directory=tmp_path, **QUICK)
+        tune(X, Y, max_trials=1, directory=tmp_path, **ONE_BY_ONE)
         mine = [tmp_path / "trial_0000" / name for name in ("state-of-mind", "state-0/mine.npz")]
         for path in mine:
             path.write_text("mine")
-        found = tune(X, Y, max_trials=7, directory=tmp_path, **QUICK)
+        found = tune(X, Y, max_trials=7, directory=tmp_path, **ONE_BY_ONE)
         kept = {t.number for t in found.completed[:3]}
         assert all(path.read_text() == "mine" for path in mine)
         for t in found.trials:
