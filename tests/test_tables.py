@@ -400,3 +400,7 @@ class TestOtherTablesMayBeWrittenInAnotherWay:
         outputs = dosed.model.predict(inputs, verbose=0)
         ours = dosed.predict({"dose": [119.8, 0.5], "ward": ["a", "b"]})[:, 1]
         np.testing.assert_allclose(outputs[:, 0], ours, rtol=1e-5)
+
+    def test_a_table_without_a_known_target_is_not_judged(self, dosed):
+        with pytest.raises(recipes.DataError, match="No row has a known value of the target 'cured'"):
+            dosed.evaluate({"dose": [1.0, 2.0], "ward": ["a", "b"], "cured": ["perhaps", "unknown"]})

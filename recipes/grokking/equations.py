@@ -40,6 +40,7 @@ PERMUTATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 RANDOM = "random"  # answers without a rule, which nothing can generalise
 OPERATIONS = (*MODULAR, *PERMUTATIONS, RANDOM)
 DIVISIONS = ("x/y", "x/y if y odd else x-y")  # not by 0, nor by what has no inverse
+MOST_FACTORED = 1_000_000  # p, whose table would take 64 TB
 TABLE_BYTES = 64  # for each equation, while a table is made
 
 
@@ -175,7 +176,12 @@ def _num_train(num_rows: int, train_fraction: float) -> int:
 
 
 def _num_divisors(operation: str, p: int) -> int:
-    """Count the y of a division, by Euler's totient function: of an odd p, half of the invertible numbers are odd."""
+    """Count the y of a division, by Euler's totient function: of an odd p, half of the invertible numbers are odd.
+
+    Of a p beyond all tables it is all numbers but 0, at most as many as there are, and found at once.
+    """
+    if p > MOST_FACTORED:
+        return p - 1
     invertible, rest = p, p
     for factor in range(2, math.isqrt(p) + 1):
         if rest % factor == 0:

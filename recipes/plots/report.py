@@ -19,10 +19,10 @@ from recipes.plots.evaluation import plot_evaluation
 from recipes.plots.lecture.networks.drawing import plot_network
 from recipes.plots.tables import plot_comparison, plot_importance, plot_table_curves
 from recipes.running.files import as_path, write_atomically
+from recipes.tables.scoring.scores import METRICS
 
 LONG = 24  # letters of a cell that wants room
 MARKS = {"error": "✖", "warning": "▲", "info": "●"}  # told apart without colours
-METRICS = {"log_loss": "log loss", "poisson_deviance": "Poisson deviance", "r2": "R²"}
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -89,7 +89,7 @@ def save_report(run: Any, path: Any) -> Path:
 
 
 def _summary(run: Any) -> str:
-    metric = METRICS[run.comparison.metric]
+    metric = METRICS[run.comparison.metric].title
     rows = run.num_rows
     facts = [
         (digits(run.comparison.network), f"{metric} of the network on {count(rows['test'], 'test row')}"),
@@ -102,15 +102,14 @@ def _summary(run: Any) -> str:
 
 
 def _comparison(run: Any) -> str:
-    metric = run.comparison.metric
-    better = "higher" if metric == "r2" else "lower"
+    metric = METRICS[run.comparison.metric]
     body = [["network", digits(run.comparison.network), "", "", ""]]
     body += [
         [rival.name, digits(rival.score), digits(rival.difference), f"{digits(rival.low)} to {digits(rival.high)}",
          rival.verdict]
         for rival in run.comparison.rivals
     ]  # fmt: skip
-    head = ["", f"{METRICS[metric]}, {better} is better", "network better by", "95 % interval", "network is"]
+    head = ["", f"{metric.title}, {metric.better} is better", "network better by", "95 % interval", "network is"]
     note = (
         "All were fitted to the same rows and are compared on the same test rows, which nothing was chosen by. The "
         "interval is the bootstrap's over the test rows: what another sample of this size could have shown. "

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 
 from recipes.plots.history import plot_spread
 from recipes.plots.style import CHANCE, TRAIN, VALIDATION, frame, new_ax
-from recipes.tables.run import kept_on
+from recipes.tables.run import curves_of
+from recipes.tables.scoring.scores import METRICS
 
 MOST_COLUMNS = 20  # whose importance is drawn
 ROW = 0.32  # inches, of a bar or an interval
@@ -36,7 +37,7 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Axes:
             markerfacecolor="white" if rival.verdict == "level" else colour,
         )  # fmt: skip
     ax.set_yticks(range(len(rivals)), [rival.name for rival in rivals])
-    ax.set(ylim=(-0.6, len(rivals) - 0.4), xlabel=f"how much better the network is ({_unit(comparison.metric)})")
+    ax.set(ylim=(-0.6, len(rivals) - 0.4), xlabel=f"how much better the network is ({METRICS[comparison.metric].unit})")
     frame(ax, f"difference on {comparison.num_rows:,} test rows, with its 95 % interval")
     return ax
 
@@ -57,7 +58,7 @@ def plot_importance(importance: Sequence[Any], ax: Axes | None = None, *, metric
     ax.axvline(0, color=CHANCE, linewidth=1)
     names = [one.name if len(one.name) <= LABEL else f"{one.name[: LABEL - 1]}…" for one in shown]
     ax.set_yticks(places, names)
-    ax.set(xlabel=f"increase of the loss when the column is permuted{f' ({_unit(metric)})' if metric else ''}")
+    ax.set(xlabel=f"increase of the loss when the column is permuted{f' ({METRICS[metric].unit})' if metric else ''}")
     more = f", {len(shown)} of {len(importance)}" if len(importance) > len(shown) else ""
     frame(ax, f"what the model looks at{more}")
     return ax
@@ -71,8 +72,4 @@ def plot_table_curves(run: Any, ax: Axes | None = None) -> Axes:
         ax: Where to draw; a new figure without it.
     """
     history = {name: np.asarray(values, float) for name, values in run.history.items()}
-    return plot_spread(SimpleNamespace(history=history, curves=kept_on(run.history)[0], findings=run.of_curves), ax)
-
-
-def _unit(metric: str) -> str:
-    return {"log_loss": "nats", "poisson_deviance": "deviance", "r2": "share of the variance"}.get(metric, metric)
+    return plot_spread(SimpleNamespace(history=history, curves=curves_of(run.history)[0], findings=run.of_curves), ax)

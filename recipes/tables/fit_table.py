@@ -14,7 +14,7 @@ from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.head import Head
 from recipes.tables.columns.column import Columns
-from recipes.tables.network import MOST_BYTES, Settings, compose, settings_for, train_cores
+from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
 from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
 from recipes.tables.run import TableRun, TableSignature, probabilities, verdict_on
@@ -25,8 +25,6 @@ from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
 from recipes.training.runs import Runs
 from recipes.training.save import versions
-
-NUM_BINS = 16
 
 
 @known_arguments_only

@@ -22,6 +22,7 @@ from recipes.training.runs import Runs
 # a minute on two cores.
 BUDGET = 6e10
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 6
+NUM_BINS = 16
 # Below which dropout and decay are strong: chosen by the rows held out of five tables (docs/tables.md).
 FEW_ROWS, FEW_NUMBERS = 10_000, 1_000
 # Of the features of all folds together; beyond it all networks stop by the same rows, which are held once, and if that
@@ -71,7 +72,7 @@ def settings_for(num_rows: int, num_features: int, *, loss: str, epochs: int | N
     few = num_rows < (FEW_NUMBERS if loss == "mean_squared_error" else FEW_ROWS)
     dropout, decay = (0.3, 1.0) if few else (0.15, 0.3) if num_rows < FEW_ROWS else (0.1, 0.1)
     return Settings(
-        num_bins=16, units=units, dropout=dropout, learning_rate=2e-3, weight_decay=decay, batch_size=batch_size,
+        num_bins=NUM_BINS, units=units, dropout=dropout, learning_rate=2e-3, weight_decay=decay, batch_size=batch_size,
         epochs=most, patience=max(8, most // 6),
     )  # fmt: skip
 

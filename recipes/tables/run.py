@@ -26,10 +26,10 @@ from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
-from recipes.training.runs import Runs
+from recipes.training.runs import Runs, kept_on
 from recipes.training.scores import of_classes, of_numbers
 
-UNREADABLE = "unreadable"  # among the attributes of a frame: texts that are no numbers, by column
+NoNumbers = Mapping[str, Sequence[str]]  # texts that are no numbers, by column
 
 
 @dataclass(frozen=True)
@@ -124,17 +124,18 @@ class TableRun:
         Raises:
             DataError: for a table that lacks a column; see `check`, whose warnings are given as warnings.
         """
-        return self._predict(self._read(frame))
+        return self._predict(*self._read(frame))
 
-    def _predict(self, table: pd.DataFrame) -> np.ndarray:
-        found = self._found(table)
+    def _predict(self, table: pd.DataFrame, no_numbers: NoNumbers) -> np.ndarray:
+        rows = self._rows(table)
+        found = self._found(table, rows, no_numbers)
         errors = [one for one in found if one.severity == "error"]
         if errors:
             raise DataError(errors)
         warnings = [one.message for one in found if one.severity == "warning"]
         if warnings:
             warn_user(" ".join(f"{text[0].upper()}{text[1:]}" for text in warnings))
-        return probabilities(self.target, outputs_of(self.model, self.columns, self._rows(table)))
+        return probabilities(self.target, outputs_of(self.model, self.columns, rows))
 
     def predict_labels(self, frame: Any) -> np.ndarray:
         """Return the most probable class of each row, under its own name `(n,)`.
@@ -153,7 +154,8 @@ class TableRun:
 
         Errors are what `predict` refuses: columns that are missing, or hold nothing that can be read.
         """
-        return self._found(self._read(frame))
+        table, no_numbers = self._read(frame)
+        return self._found(table, self._rows(table), no_numbers)
 
     def evaluate(self, frame: Any) -> Evaluation:
         """Say what the model is worth on the rows of another table that have the target.
@@ -165,14 +167,14 @@ class TableRun:
         Raises:
             DataError: as `predict`; for a table without a known value of the target.
         """
-        table = self._read(frame)
+        table, no_numbers = self._read(frame)
         require_column(table, self.target.name, "target")
         true = self.target.encode(table[self.target.name])
         known = ~np.isnan(true)
         if not known.any():
             raise unreadable(f"No row has a known value of the target {self.target.name!r}.")
         table = table.loc[known].reset_index(drop=True)
-        return evaluation_of(self.target, true[known], self._predict(table))
+        return evaluation_of(self.target, true[known], self._predict(table, no_numbers))
 
     @property
     def evaluation(self) -> Evaluation:
@@ -211,16 +213,16 @@ class TableRun:
 
         save(self, folder, overwrite=overwrite)
 
-    def _read(self, frame: Any) -> pd.DataFrame:
+    def _read(self, frame: Any) -> tuple[pd.DataFrame, NoNumbers]:
         table, reading = read_frame(frame, self.signature.reading)
-        table, unreadable = read_numbers(table, self.columns, reading.decimal)
-        table.attrs[UNREADABLE] = unreadable
-        return table
+        return read_numbers(table, self.columns, reading.decimal)
 
     def _rows(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
-        return {column.name: values_of(table[column.name], column) for column in self.columns.learnt}
+        """Give the values of the learnt columns that the table has."""
+        there = (column for column in self.columns.learnt if column.name in table.columns)
+        return {column.name: values_of(table[column.name], column) for column in there}
 
-    def _found(self, table: pd.DataFrame) -> list[Finding]:
+    def _found(self, table: pd.DataFrame, rows: Mapping[str, np.ndarray], no_numbers: NoNumbers) -> list[Finding]:
         known = {column.name for column in self.columns} | {self.target.name}
         new = [name for name in table.columns if name not in known]
         found = []
@@ -234,9 +236,9 @@ class TableRun:
             message = f"the model does not know {count(len(new), 'column')}: {show_values(new)}."
             found.append(Finding("new_columns", "info", message))
         for column in self.columns.learnt:
-            if column.name in table.columns:
-                bad = table.attrs.get(UNREADABLE, {}).get(column.name, [])
-                found += _differences(table[column.name], column, bad)
+            if column.name in rows:
+                bad = no_numbers.get(column.name, [])
+                found += _differences(table[column.name], rows[column.name], column, bad)
         return found
 
     def __repr__(self) -> str:
@@ -263,8 +265,8 @@ class TableRun:
         return as_html("TableRun", facts, self.findings) + self.columns._repr_html_()
 
 
-def kept_on(history: Mapping[str, Sequence[Sequence[float]]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Let networks that have stopped count on with the weights that they kept, those of the lowest val_loss.
+def curves_of(history: Mapping[str, Sequence[Sequence[float]]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Let networks count on with the weights that they kept, those of the lowest val_loss; see `runs.kept_on`.
 
     Args:
         history: By name one list for each network, NaN where it had stopped.
@@ -273,13 +275,9 @@ def kept_on(history: Mapping[str, Sequence[Sequence[float]]]) -> tuple[dict[str,
         The curves by name, `(networks, epochs)`, and the epoch that each network kept, counted from 1.
     """
     curves = {name: np.asarray(values, float) for name, values in history.items()}
-    watched = curves["val_loss"]
-    best = np.argmin(np.where(np.isnan(watched), np.inf, watched), axis=1)
-    for name, values in curves.items():
-        of_best = values[np.arange(len(values)), best]
-        ends = np.arange(values.shape[1]) >= (~np.isnan(watched)).sum(axis=1)[:, None]
-        curves[name] = np.where(ends, of_best[:, None], values)
-    return curves, best + 1
+    is_known = ~np.isnan(curves["val_loss"])
+    kept = np.argmin(np.where(is_known, curves["val_loss"], np.inf), axis=1) + 1
+    return kept_on(curves, is_known.sum(axis=1), kept), kept
 
 
 def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding]:
@@ -288,7 +286,7 @@ def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding
     Args:
         history: By name one list for each network, NaN where it had stopped.
     """
-    curves, kept = kept_on(history)
+    curves, kept = curves_of(history)
     median = {name: np.median(values, axis=0).tolist() for name, values in curves.items()}
     return diagnose(median, kept=round(float(np.median(kept))))
 
@@ -315,9 +313,8 @@ def evaluation_of(target: Target, true: np.ndarray, predicted: np.ndarray) -> Ev
     return Evaluation({**numbers, **more}, {None: report}, len(true))
 
 
-def _differences(series: pd.Series, column: Column, bad: Sequence[str]) -> list[Finding]:
+def _differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequence[str]) -> list[Finding]:
     """Say how a column of another table differs from that of the training; `bad` are texts that are no numbers."""
-    values = values_of(series, column)
     missing = int((values == "").sum() if column.kind == "category" else np.isnan(values).sum())
     came = int(series.isna().sum())
     found: list[Finding] = []

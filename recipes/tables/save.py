@@ -22,7 +22,7 @@ from recipes.tables.scoring.importance import Importance
 from recipes.tables.target import Target
 from recipes.training.judge import UntrustedFileError, judge_model
 from recipes.training.model_file import read_model, write_model
-from recipes.training.save import MOST_FACTS_BYTES, as_json, of_json, require_room, versions
+from recipes.training.save import MOST_FACTS_BYTES, as_json, of_json, require_as_saved, require_room, versions
 
 MODEL, ARRAYS, FACTS = "model.keras", "arrays.npz", "table.json"
 FORMAT = 1
@@ -90,12 +90,7 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
         digests = {name: str(facts["sha256"][name]) for name in (MODEL, ARRAYS)}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UntrustedFileError(f"{file} describes no fitted table ({type(error).__name__}: {error}).") from error
-    for name, digest in digests.items():
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} lacks {name}, which belongs to the saved run.")
-        with (folder / name).open("rb") as opened:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != digest:
-                raise UntrustedFileError(f"{folder / name} is not the file that was saved with {file}, or is damaged.")
+    require_as_saved(folder, digests, FACTS)
     model = read_model(folder / MODEL, custom_objects)
     try:
         with np.load(folder / ARRAYS, allow_pickle=False) as held:

@@ -150,11 +150,9 @@ def fit(
             like=None if refit else expected_of(model),
             allow=allow,
         )
-    if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
-        callbacks = [callbacks] if callbacks else []
-    require_callbacks(callbacks)
     # NumPy's numbers are not for JSON
-    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), [*callbacks], patience=patience, of_keras=of_keras)
+    plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), as_callbacks(callbacks), patience=patience,
+                of_keras=of_keras)  # fmt: skip
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
                 verbose=verbose, start=start)  # fmt: skip
     done = f"the run after {run.epochs:,} of {count(plan.epochs, 'epoch')}"
@@ -195,8 +193,7 @@ def train_as_planned(
         chosen, why = choose(engine, model, data.arrays, plan.callbacks, of_keras=plan.of_keras, widen=plan.widen)
         plan = replace(plan, progress=line, interrupt=interrupt, widen=plan.widen and chosen.widens)
         resume = None
-        if plan.patience is not None and (plan.callbacks or checkpoint is not None):  # which want to see each epoch
-            plan = replace(plan, callbacks=[*plan.callbacks, stopping_after(plan.patience)], patience=None)
+        plan = epoch_by_epoch(plan, kept=checkpoint is not None)
         if checkpoint is not None:
             settings = settings_of(
                 model, data, engine="search" if plan.widen else chosen.name, batch_size=plan.batch_size,
@@ -286,19 +283,28 @@ def require_watched(patience: Any, validation_data: Any, validation_split: float
         )
 
 
-def require_callbacks(callbacks: Any) -> None:
-    """Require Keras callbacks, made and not named.
+def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """List Keras callbacks, made and not named, of which one may come alone, and `None` stands for none.
 
     Raises:
         TypeError: for anything else among them.
     """
-    for callback in callbacks:
+    found = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else [*(callbacks or ())]
+    for callback in found:
         if not isinstance(callback, keras.callbacks.Callback):
             shown = f"the class {callback.__name__}" if isinstance(callback, type) else repr(callback)
             raise TypeError(
                 f"callbacks holds {shown}. Expected objects of keras.callbacks, such as "
                 "keras.callbacks.EarlyStopping(patience=5)."
             )
+    return found
+
+
+def epoch_by_epoch(plan: Plan, *, kept: bool) -> Plan:
+    """Have patience count as a callback where something else wants to see each epoch: callbacks, or a checkpoint."""
+    if plan.patience is None or not (plan.callbacks or kept):
+        return plan
+    return replace(plan, callbacks=[*plan.callbacks, stopping_after(plan.patience)], patience=None)
 
 
 def _of_keras(epochs: int, **asked: Any) -> dict[str, int]:

@@ -20,11 +20,11 @@ from recipes.seeds import seeded
 from recipes.training.copies import compile_like, made_again
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream
-from recipes.training.engines.engine import EngineUsed, Job, Plan, stopping_after
+from recipes.training.engines.engine import EngineUsed, Job, Plan
 from recipes.training.engines.many.engine import NAME, Together, groups, train
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, steps_of
-from recipes.training.fit import judged, require_callbacks, require_checkpoint, require_watched
+from recipes.training.fit import as_callbacks, epoch_by_epoch, judged, require_checkpoint, require_watched
 from recipes.training.keep_many import KeptCall
 from recipes.training.run import Run
 from recipes.training.runs import Runs
@@ -107,9 +107,7 @@ def fit_many(
     if is_stream(x):
         raise ValueError(f"fit_many trains on arrays. Received: x is a {type(x).__name__}. Use fit for each model.")
     require_checkpoint(checkpoint, checkpoint_every)
-    if callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
-        callbacks = [callbacks] if callbacks else []
-    require_callbacks(callbacks)
+    callbacks = as_callbacks(callbacks)
     if seeds is not None:
         return _over_seeds(models, x, y, seeds=seeds, epochs=epochs, batch_size=batch_size, start=start,
                            callbacks=callbacks, validation_data=validation_data, validation_split=validation_split,
@@ -138,7 +136,7 @@ def fit_many(
             if not data.findings:  # which name this model's layers
                 known[key] = data
         plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]),
-                    deepcopy([*callbacks]), patience=own["patience"])  # fmt: skip
+                    deepcopy(callbacks), patience=own["patience"])  # fmt: skip
         jobs.append(Job(model, data, plan))
     return train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
                       checkpoint_every=checkpoint_every)  # fmt: skip
@@ -198,8 +196,7 @@ def _trained(jobs: Sequence[Job], together: Together, number: int, engine: str, 
         (job,) = jobs
         plan = job.plan
         chosen, why = choose(engine, job.model, job.data.arrays, plan.callbacks)
-        if plan.patience is not None and (plan.callbacks or kept is not None):  # which want to see each epoch
-            plan = replace(plan, callbacks=[*plan.callbacks, stopping_after(plan.patience)], patience=None)
+        plan = epoch_by_epoch(plan, kept=kept is not None)
         with nullcontext() if kept is None else kept.of_part(number) as state:
             if kept is not None and state is not None:
                 resume = Resume(state, kept.every, job.model, plan.callbacks)
@@ -219,7 +216,7 @@ def _trained(jobs: Sequence[Job], together: Together, number: int, engine: str, 
 def _over_seeds(
     model: Any, x: Any, y: Any, *, seeds: int | Sequence[int], seed: Any, epochs: Any, batch_size: Any, patience: Any,
     validation_data: Any, validation_split: float, engine: str, verbose: str | int, start: float, shuffle: bool,
-    callbacks: Sequence[keras.callbacks.Callback], refit: bool, checkpoint: Any, checkpoint_every: int | None,
+    callbacks: list[keras.callbacks.Callback], refit: bool, checkpoint: Any, checkpoint_every: int | None,
     **options: Any,
 ) -> Runs:  # fmt: skip
     """Train copies of one model with fresh weights, all on the rows of one split."""
@@ -245,9 +242,7 @@ def _over_seeds(
     plan = Plan(epochs, batch_size, shuffle, 0, patience=patience)
     for name in ("epochs", "batch_size"):
         require_whole(name, getattr(plan, name), 1)
-    jobs = [
-        Job(fresh(model, own, data), data, replace(plan, seed=own, callbacks=deepcopy([*callbacks]))) for own in drawn
-    ]
+    jobs = [Job(fresh(model, own, data), data, replace(plan, seed=own, callbacks=deepcopy(callbacks))) for own in drawn]
     return train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
                       checkpoint_every=checkpoint_every)  # fmt: skip
 

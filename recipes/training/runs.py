@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,12 +84,8 @@ class Runs:
 
         So every epoch is about all networks, and a median does not jump where some of them stop.
         """
-        filled = self.history
-        for name, values in filled.items():
-            for k, run in enumerate(self.runs):
-                if name in run.history and run.epochs < values.shape[1]:
-                    values[k, run.epochs :] = run.history[name][(run.kept or run.epochs) - 1]
-        return filled
+        epochs = np.array([run.epochs for run in self.runs])
+        return kept_on(self.history, epochs, np.array([run.kept or run.epochs for run in self.runs]))
 
     @property
     def median(self) -> dict[str, list[float]]:
@@ -196,3 +192,19 @@ def _spread(values: np.ndarray) -> str:
     low, middle, high = np.percentile(finite, [25, 50, 75])
     lost = f"; not finite in {len(values) - len(finite)}" if len(finite) < len(values) else ""
     return f"{digits(middle)} (half of them {digits(low)} to {digits(high)}{lost})"
+
+
+def kept_on(curves: Mapping[str, np.ndarray], epochs: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
+    """Let networks that have stopped count on with the value of what they kept.
+
+    Args:
+        curves: By name `(networks, epochs)`, or more axes; NaN where a network had stopped.
+        epochs: That each was trained for `(networks,)`.
+        kept: The epoch whose weights each has `(networks,)`, counted from 1.
+    """
+    filled = {name: values.copy() for name, values in curves.items()}
+    for values in filled.values():
+        for k, (end, best) in enumerate(zip(epochs, kept, strict=True)):
+            if 0 < best <= values.shape[1]:
+                values[k, end:] = values[k, best - 1]
+    return filled

@@ -99,16 +99,7 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
 def load_run(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Run:
     """Read the folder of one saved run; see `load`."""
     facts = _read_facts(path)
-    contents = {}
-    for name in (MODEL, HISTORY):
-        if not (path / name).is_file():
-            raise FileNotFoundError(f"{path} lacks {name}, which belongs to the saved run.")
-        with (path / name).open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        if digest != facts["sha256"].get(name):
-            raise UntrustedFileError(
-                f"{path / name} is not the file that was saved with {path / FACTS}, or is damaged."
-            )
+    require_as_saved(path, {name: facts["sha256"].get(name) for name in (MODEL, HISTORY)}, FACTS)
     model = read_model(path / MODEL, custom_objects, facts["compiled"])
     try:
         with np.load(path / HISTORY, allow_pickle=False) as file:
@@ -119,6 +110,23 @@ def load_run(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Run
         raise UntrustedFileError(f"{path / FACTS} describes no run ({type(error).__name__}: {error}).") from error
     remember(model, run.signature)
     return run
+
+
+def require_as_saved(folder: Path, digests: Mapping[str, Any], vouches: str) -> None:
+    """Require the files that were saved, by their digests, which the file that vouches for them has.
+
+    Raises:
+        FileNotFoundError: for one that is missing.
+        UntrustedFileError: for one that is another, or damaged.
+    """
+    for name, digest in digests.items():
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder} lacks {name}, which belongs to the saved run.")
+        with (folder / name).open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != digest:
+                raise UntrustedFileError(
+                    f"{folder / name} is not the file that was saved with {folder / vouches}, or is damaged."
+                )
 
 
 def require_room(

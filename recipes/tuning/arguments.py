@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import keras_tuner
 import numpy as np
 
@@ -22,7 +21,7 @@ from recipes.training.data.batches import split_rows
 from recipes.training.data.checks import raise_errors, unaligned_rows
 from recipes.training.data.streams import is_stream
 from recipes.training.data.targets import class_index, encode_target
-from recipes.training.fit import require_callbacks
+from recipes.training.fit import as_callbacks
 from recipes.training.folds import folds_of
 from recipes.training.signature import named
 from recipes.tuning.grokking import GROKKING
@@ -70,8 +69,7 @@ def problem_of(
         require_whole(name, value, least)
     asked = body is not None
     kind, body = _kind(body or "mlp", y, hypermodel)
-    callbacks = (callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks or ())
-    require_callbacks(callbacks)
+    callbacks = tuple(as_callbacks(callbacks))
     decided, loss, validation, weights, like = task, None, None, None, None
     folds: list[tuple[np.ndarray, np.ndarray]] = []
     _require_one_way(kind, cv, groups, validation_data, validation_split)

@@ -10,7 +10,7 @@ import pandas as pd
 from cheatsheet.common.words import count, show_values
 from recipes.tables.columns.column import LEARNT, Column, Columns
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.texts import MARKS, date_format_in, decimal_in
+from recipes.tables.reading.texts import date_format_in, decimal_in, is_missing_word
 
 MOST_CATEGORIES = 255  # with a place of their own; as many as scikit-learn's boosting takes
 FEWEST_ROWS_OF_CATEGORY = 4  # of one with a place of its own, in columns of more than a few
@@ -125,7 +125,7 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
     if not said and (dates := date_format_in(words.tolist())) is not None:
         also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
         return _counted(Column(name, "date", f"dates in text, read as {dates[0]}{also}", date_format=dates[0]), series)
-    marks = tuple(word for word in words.tolist() if word.lower() in MARKS)
+    marks = tuple(word for word in words.tolist() if is_missing_word(word))
     column = Column(name, "category", "", int((texts == "").sum()), len(words), marks=marks)
     if marks:
         texts = as_texts(series, marks)

@@ -39,7 +39,7 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
     for decimal in (prefer, "," if prefer == "." else "."):
         others = [text for text in texts if not _BY_DECIMAL[decimal].fullmatch(text)]
         few = len(others) <= MOST_MARKS and len(others) <= (1 - SHARE_OF_NUMBERS) * len(texts)
-        if not others or (len(others) < len(texts) and all(text.lower() in MARKS for text in others)):
+        if not others or (len(others) < len(texts) and all(map(is_missing_word, others))):
             return decimal, tuple(others)
         if few and not any(any(letter.isdigit() for letter in text) for text in others):
             return decimal, tuple(others)

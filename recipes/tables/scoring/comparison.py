@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cheatsheet.common.words import digits
-from recipes.tables.scoring.scores import losses, score
+from recipes.tables.scoring.scores import METRICS, losses, score
 
 REPEATS = 2_000  # of the bootstrap
 LEVEL = 0.95
 NETWORK = "network"
-_METRICS = {"log_loss": "log loss (nats, lower is better)", "poisson_deviance": "Poisson deviance (lower is better)",
-            "r2": "R² (higher is better)"}  # fmt: skip
 _WORDS = {"constant": "the best constant", "linear": "the linear model", "boosting": "gradient boosting"}
 
 
@@ -60,7 +58,7 @@ class Comparison:
     def winner(self) -> str:
         """Name of the model with the best score; by chance, where the intervals say so."""
         scores = {NETWORK: self.network, **{rival.name: rival.score for rival in self.rivals}}
-        return (max if self.metric == "r2" else min)(scores, key=scores.__getitem__)
+        return (max if METRICS[self.metric].better == "higher" else min)(scores, key=scores.__getitem__)
 
     @property
     def is_justified(self) -> bool:
@@ -87,7 +85,9 @@ class Comparison:
         return said
 
     def __str__(self) -> str:
-        lines = [_METRICS[self.metric], f"  {NETWORK:<10} {digits(self.network):>9}"]
+        metric = METRICS[self.metric]
+        unit = "nats, " if self.metric == "log_loss" else ""
+        lines = [f"{metric.title} ({unit}{metric.better} is better)", f"  {NETWORK:<10} {digits(self.network):>9}"]
         lines += [
             f"  {rival.name:<10} {digits(rival.score):>9}   network {rival.verdict}, by {digits(rival.difference)} "
             f"({digits(rival.low)} to {digits(rival.high)})"

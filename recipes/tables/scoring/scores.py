@@ -1,8 +1,32 @@
 """The loss of each row, in the measure of the task, so that models are compared row by row."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 SMALLEST = 1e-7  # probability, and rate
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What models are compared by.
+
+    Attributes:
+        title: As it is shown.
+        unit: Of the difference of two of them.
+        better: `"lower"` or `"higher"`.
+    """
+
+    title: str
+    unit: str
+    better: str = "lower"
+
+
+METRICS = {
+    "log_loss": Metric("log loss", "nats"),
+    "poisson_deviance": Metric("Poisson deviance", "deviance"),
+    "r2": Metric("R²", "share of the variance", "higher"),
+}
 
 
 def losses(metric: str, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ def kinship(network: Network) -> Hashable:
     """Write down what must be equal for networks to have a common one."""
     rest = replace(network, parts=(), optimizers=())
     if not is_soft(network):
-        return rest, tuple(replace(part, shapes=((),) * len(part.shapes)) for part in network.parts)
+        return rest, tuple(map(_bare, network.parts))
     front, *hidden, last = (tuple(map(_bare, block)) for block in _without_dropout(network))
     kinds = dict.fromkeys(hidden)  # of one kind there may be any number
     outputs = next(part for part in reversed(network.parts) if part.kind == "Dense").shapes[0][-1]
