@@ -88,7 +88,8 @@ def plot_embedding(
     """
     order = circle_order(run.table)
     if order is None:
-        raise ValueError(f"{_of(run)} has no circle to draw. Expected an operation modulo a prime p.")
+        expected = "an operation modulo p" if run.table.operation.startswith("S5") else "a prime p"
+        raise ValueError(f"{_of(run)} has no circle to draw. Expected {expected}.")
     if plane is None or frequency is None:
         plane, frequency = circle_plane(run.embeddings[-1], order)
     ax = ax or new_ax(SMALL)
