@@ -104,7 +104,7 @@ def grok(
         ValueError: for unknown names, values out of range and a table that the free memory does not hold, before any
             work.
         OtherRunError: for a checkpoint of another run, saying what differs; a `ValueError` too.
-        recipes.running.interrupt.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
+        recipes.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
             written and the `GrokRun` so far in `result`; in a notebook and at a prompt it is returned instead.
     """
     changes = {"operation": operation, "p": p, "train_fraction": train_fraction, "network": network,

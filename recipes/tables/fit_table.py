@@ -11,8 +11,10 @@ import keras
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.head import Head
+from recipes.running.interrupt import interrupted
 from recipes.tables.columns.column import Columns
 from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
 from recipes.tables.prepare import prepare_table
@@ -72,6 +74,8 @@ def fit_table(
         FileNotFoundError: for a path at which there is no file.
         DataError: for a table that cannot be read, and a target that cannot be learnt.
         ValueError: for columns that are not there, and arguments that do not go together.
+        recipes.Interrupted: after Ctrl-C in the training, with a `TableRun` of what the networks had learnt by then in
+            `result`; in a notebook and at a prompt it is returned. Elsewhere Ctrl-C ends the call.
     """
     start = clock.perf_counter()
     asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=[*drop], test_split=test_split,
@@ -98,7 +102,12 @@ def fit_table(
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
         )
         found.append(Finding("sampled_rows", "info", message))
-    return TableRun(
+    cut_short = ""
+    if fitted.is_cut_short:
+        done = max(run.epochs for run in fitted.runs)
+        cut_short = f"Ctrl-C ended the training after {done:,} of at most {count(fitted.settings.epochs, 'epoch')}"
+        found.append(Finding("cut_short", "warning", f"{cut_short}.", "fit again before the scores are handed in"))
+    run = TableRun(
         model=fitted.model,
         signature=TableSignature(ready.reading, columns, goal),
         scores={key: {goal.metric: value} for key, value in scores.items()}
@@ -118,6 +127,8 @@ def fit_table(
         versions=versions(),
         runs=fitted.runs,
     )
+    more = "the networks keep what they have learnt, and are compared as they are. The same call begins anew."
+    return interrupted(run, f"{cut_short}; {more}") if cut_short else run
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,7 @@ class Fitted:
         settings: How they were made.
         validation: The metric on rows that were held out; a little too good, for they stopped the training.
         num_rows: That trained or stopped the training.
+        is_cut_short: Whether Ctrl-C ended the training.
     """
 
     model: keras.Model
@@ -137,6 +149,7 @@ class Fitted:
     settings: Settings
     validation: float
     num_rows: int
+    is_cut_short: bool = False
 
 
 def fit_rows(
@@ -178,10 +191,11 @@ def fit_rows(
     learnt, middle, spread = _on_learnt_scale(target, y)
     units = len(target.classes) if target.task == "multiclass" and target.classes else 1
     head = Head(units, target.activation, target.loss, (), target.task)
-    runs = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
+    runs, is_cut_short = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
+    held = held[: len(runs)]
     smear, validation = _out_of_fold(runs, features, target, y, learnt, held, middle, spread)
     model = compose(preprocessing, runs, target, middle, spread, smear)
-    return Fitted(model, runs, settings, validation, len(y))
+    return Fitted(model, runs, settings, validation, len(y), is_cut_short)
 
 
 def _on_learnt_scale(target: Target, y: np.ndarray) -> tuple[np.ndarray, float, float]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from cheatsheet.common.words import count, did_you_mean, digits, show_values
 from cheatsheet.finding import DataError, Finding, unreadable
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
-from recipes.tables.columns.column import Column, Columns
-from recipes.tables.columns.values import read_numbers, values_of
+from recipes.tables.columns.column import Columns
+from recipes.tables.columns.others import Written, differences, read_as_written
+from recipes.tables.columns.values import as_texts, values_of
 from recipes.tables.network import Settings
 from recipes.tables.preprocessing import outputs_of
 from recipes.tables.reading.csv import Reading
@@ -28,8 +29,6 @@ from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
 from recipes.training.runs import Runs, kept_on
 from recipes.training.scores import of_classes, of_numbers
-
-NoNumbers = Mapping[str, Sequence[str]]  # texts that are no numbers, by column
 
 
 @dataclass(frozen=True)
@@ -124,11 +123,11 @@ class TableRun:
         Raises:
             DataError: for a table that lacks a column; see `check`, whose warnings are given as warnings.
         """
-        return self._predict(*self._read(frame))
+        return self._predict(self._read(frame))
 
-    def _predict(self, table: pd.DataFrame, no_numbers: NoNumbers) -> np.ndarray:
-        rows = self._rows(table)
-        found = self._found(table, rows, no_numbers)
+    def _predict(self, other: Written) -> np.ndarray:
+        rows = self._rows(other.table)
+        found = self._found(other, rows)
         errors = [one for one in found if one.severity == "error"]
         if errors:
             raise DataError(errors)
@@ -154,8 +153,8 @@ class TableRun:
 
         Errors are what `predict` refuses: columns that are missing, or hold nothing that can be read.
         """
-        table, no_numbers = self._read(frame)
-        return self._found(table, self._rows(table), no_numbers)
+        other = self._read(frame)
+        return self._found(other, self._rows(other.table))
 
     def evaluate(self, frame: Any) -> Evaluation:
         """Say what the model is worth on the rows of another table that have the target.
@@ -167,14 +166,21 @@ class TableRun:
         Raises:
             DataError: as `predict`; for a table without a known value of the target.
         """
-        table, no_numbers = self._read(frame)
-        require_column(table, self.target.name, "target")
-        true = self.target.encode(table[self.target.name])
+        other = self._read(frame)
+        require_column(other.table, self.target.name, "target")
+        true, unknown = self.target.read(other.table[self.target.name], self.signature.reading.decimal)
         known = ~np.isnan(true)
         if not known.any():
-            raise unreadable(f"No row has a known value of the target {self.target.name!r}.")
-        table = table.loc[known].reset_index(drop=True)
-        return evaluation_of(self.target, true[known], self._predict(table, no_numbers))
+            shown = f": {show_values(unknown)}" if unknown else ""
+            raise unreadable(f"No row has a known value of the target {self.target.name!r}{shown}.")
+        if unknown:
+            what = "is no number" if self.classes is None else "is no class of the training"
+            warn_user(
+                f"{count(int(np.isin(as_texts(other.table[self.target.name]), unknown).sum()), 'row')} of the target "
+                f"{self.target.name!r} hold what {what} ({show_values(unknown)}), and are left out."
+            )
+        table = other.table.loc[known].reset_index(drop=True)
+        return evaluation_of(self.target, true[known], self._predict(replace(other, table=table)))
 
     @property
     def evaluation(self) -> Evaluation:
@@ -213,16 +219,17 @@ class TableRun:
 
         save(self, folder, overwrite=overwrite)
 
-    def _read(self, frame: Any) -> tuple[pd.DataFrame, NoNumbers]:
+    def _read(self, frame: Any) -> Written:
         table, reading = read_frame(frame, self.signature.reading)
-        return read_numbers(table, self.columns, reading.decimal)
+        return read_as_written(table, self.columns, reading.decimal)
 
     def _rows(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
         """Give the values of the learnt columns that the table has."""
         there = (column for column in self.columns.learnt if column.name in table.columns)
         return {column.name: values_of(table[column.name], column) for column in there}
 
-    def _found(self, table: pd.DataFrame, rows: Mapping[str, np.ndarray], no_numbers: NoNumbers) -> list[Finding]:
+    def _found(self, other: Written, rows: Mapping[str, np.ndarray]) -> list[Finding]:
+        table = other.table
         known = {column.name for column in self.columns} | {self.target.name}
         new = [name for name in table.columns if name not in known]
         found = []
@@ -237,9 +244,9 @@ class TableRun:
             found.append(Finding("new_columns", "info", message))
         for column in self.columns.learnt:
             if column.name in rows:
-                bad = no_numbers.get(column.name, [])
-                found += _differences(table[column.name], rows[column.name], column, bad)
-        return found
+                bad = other.unreadable.get(column.name, [])
+                found += differences(table[column.name], rows[column.name], column, bad)
+        return [*found, *other.findings]
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {digits(one)}" for name, one in self.scores["network"].items())
@@ -311,45 +318,3 @@ def evaluation_of(target: Target, true: np.ndarray, predicted: np.ndarray) -> Ev
         scores = predicted[:, 1] if is_binary else predicted
         more, report = of_classes(true.astype(int), scores, target.classes, None, 0.5 if is_binary else None)
     return Evaluation({**numbers, **more}, {None: report}, len(true))
-
-
-def _differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequence[str]) -> list[Finding]:
-    """Say how a column of another table differs from that of the training; `bad` are texts that are no numbers."""
-    missing = int((values == "").sum() if column.kind == "category" else np.isnan(values).sum())
-    came = int(series.isna().sum())
-    found: list[Finding] = []
-    at: Any = {"where": column.name}
-    if column.kind not in ("category", "number") and came < missing < len(values):
-        bad = [str(value) for value in series[np.isnan(values)].dropna().unique()]
-    if missing == len(values) and (bad or came < len(values)):
-        shown = show_values(bad or series.dropna().tolist(), 3)
-        form = f" of the form {column.date_format}" if column.date_format else ""
-        message = f"no value of {column.name!r} can be read as a {column.kind}{form} ({shown})."
-        return [Finding("other_type", "error", message, "pass it as in the training", **at)]
-    if bad:
-        message = f"{column.name!r} holds what is no {column.kind} ({show_values(bad, 3)}), which counts as missing."
-        found.append(Finding("unreadable_values", "warning", message, "mend these values", **at))
-    if column.low is not None and column.high is not None:
-        width = max(column.high - column.low, abs(column.high), abs(column.low))
-        far = values[(values < column.low - width) | (values > column.high + width)]
-        if len(far):
-            message = (
-                f"{count(len(far), 'value')} of {column.name!r} {'lies' if len(far) == 1 else 'lie'} far outside what "
-                "was trained on, "
-                f"{column.low:.6g} to {column.high:.6g} ({show_values(far.tolist(), 3)})."
-            )
-            fix = "look whether units and decimal marks are those of the training"
-            found.append(Finding("far_outside", "warning", message, fix, **at))
-    if missing and not column.num_missing:
-        middle = "an average category" if column.kind == "category" else "the median"
-        never = f"is missing in {count(missing, 'row')}, and never was in the training"
-        message = f"{column.name!r} {never}: {middle} stands for it."
-        found.append(Finding("new_missing", "warning", message, **at))
-    if column.kind == "category" and not column.has_others:
-        new = sorted({*values} - {*column.categories, ""})
-        if new:
-            rows = int(np.isin(values.astype(str), new).sum())
-            where = f"({show_values(new)}), in {count(rows, 'row')}"
-            message = f"{column.name!r} has categories that the training lacked {where}."
-            found.append(Finding("new_categories", "warning", message, **at))
-    return found

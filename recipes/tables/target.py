@@ -12,8 +12,9 @@ from cheatsheet.head import head
 from cheatsheet.table import canonical_loss
 from cheatsheet.targets import Inference, infer_task
 from recipes.tables.columns.column import Column
+from recipes.tables.columns.others import numbers_in
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.texts import decimal_in
+from recipes.tables.reading.texts import CLASSES, decimal_in, is_missing_word, unit_of, without_unit
 
 TASKS = ("regression", "binary", "multiclass")
 FEWEST_ROWS = 10
@@ -37,6 +38,7 @@ class Target:
         num_missing: Rows without a value, which were dropped.
         decimal: Of numbers in text; empty where they came as numbers.
         marks: Words that stand for a missing value.
+        unit: Of numbers in text, that follows each of them.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Target:
     num_missing: int = 0
     decimal: str = ""
     marks: tuple[str, ...] = ()
+    unit: str = ""
 
     @property
     def is_counts(self) -> bool:
@@ -65,9 +68,27 @@ class Target:
     def encode(self, series: pd.Series) -> np.ndarray:
         """Give the numbers, or the place of each row's class, `(n,)` float64; NaN where missing or no known class."""
         if self.classes is None:
-            return values_of(series, Column(self.name, "number", "", decimal=self.decimal, marks=self.marks))
+            column = Column(self.name, "number", "", decimal=self.decimal, marks=self.marks, unit=self.unit)
+            return values_of(series, column)
         known = {_label_key(label): float(i) for i, label in enumerate(self.classes)}
         return np.array([known.get(text, np.nan) for text in as_texts(series, self.marks)])
+
+    def read(self, series: pd.Series, decimal: str) -> tuple[np.ndarray, list[str]]:
+        """Encode the target of another table, whose numbers may be written in another way there.
+
+        Args:
+            series: Its values.
+            decimal: The decimal mark where they do not tell.
+
+        Returns:
+            What `encode` gives, and the texts that are no number or no class of the training.
+        """
+        if self.classes is None and not pd.api.types.is_numeric_dtype(series.dtype):
+            column = Column(self.name, "number", "", decimal=self.decimal, marks=self.marks, unit=self.unit)
+            return numbers_in(series, column, decimal)
+        encoded = self.encode(series)
+        unread = {*as_texts(series, self.marks)[np.isnan(encoded)]}
+        return encoded, sorted(text for text in unread if not is_missing_word(text))
 
 
 def decide_target(
@@ -98,7 +119,7 @@ def decide_target(
         raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
     if is_dates(series):
         raise unfit_target(f"{column} holds dates.", "turn them into numbers first, such as days since a start")
-    values, mark, marks = values_in(series, decimal)
+    values, how = values_in(series, decimal)
     there = np.array([value is not None for value in values])
     known = np.array([value for value in values if value is not None])
     if len(known) == 0:
@@ -123,7 +144,8 @@ def decide_target(
     if found.task != "regression":
         classes = found.classes or tuple(np.unique(known).tolist())
     target = Target(name, found.task, top.loss, top.activation, str(found), classes,
-                    num_missing=int((~there).sum()), decimal=mark, marks=marks)  # fmt: skip
+                    num_missing=int((~there).sum()), decimal=how.decimal, marks=how.marks,
+                    unit=how.unit)  # fmt: skip
     return target, target.encode(series)
 
 
@@ -143,20 +165,28 @@ def _skew(y: np.ndarray) -> float:
     return float((((y - y.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], str, tuple[str, ...]]:
-    """List plain values, `None` where missing; and how numbers in text were read."""
+def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
+    """List plain values, `None` where missing; and how numbers in text were read, with the words for missing ones.
+
+    Words that are classes as often as gaps (`none`, `unknown`) stay classes.
+    """
+    how = Column("", "number", "")
     if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
-        return [_plain(value) for value in series.astype(object)], "", ()
+        return [_plain(value) for value in series.astype(object)], how
     there = series.dropna()
     if len(there) and all(isinstance(value, bool | np.bool_) for value in there):
-        return [None if pd.isna(value) else bool(value) for value in series], "", ()
+        return [None if pd.isna(value) else bool(value) for value in series], how
     texts = as_texts(series)
     words = sorted({*texts} - {""})
-    numbers = decimal_in(words, decimal)
-    if numbers is not None and len(words) >= NUMBERS_FROM:
-        column = Column("", "number", "", decimal=numbers[0], marks=numbers[1])
-        return [_plain(value) for value in values_of(series, column)], *numbers
-    return [text or None for text in texts], "", ()
+    unit = unit_of(words)
+    numbers = decimal_in([without_unit(word, unit) for word in words], decimal)
+    if numbers is not None:
+        how = replace(how, decimal=numbers[0], marks=numbers[1], unit=unit)
+        values = values_of(series, how)
+        if len(words) >= NUMBERS_FROM or (values % 1 > 0).any():
+            return [_plain(value) for value in values], how
+    marks = tuple(word for word in words if is_missing_word(word) and word.lower() not in CLASSES)
+    return [text or None for text in as_texts(series, marks)], Column("", "number", "", marks=marks)
 
 
 def _plain(value: Any) -> Any:
@@ -178,7 +208,7 @@ def _inferred(known: np.ndarray, name: str, task: str | None, loss: str | None) 
             raise unfit_target(f"The target {name!r} looks like {found.task}.", "name a column with one value a row")
         if found.classes is not None and len(found.classes) > len(known) / 2:
             raise unfit_target(
-                f"The target {name!r} holds {count(len(found.classes), 'class').replace('classs', 'classes')} in "
+                f"The target {name!r} holds {count(len(found.classes), 'class')} in "
                 f"{count(len(known), 'row')}: too few rows of each to learn from.",
                 "say task='regression' if they are quantities",
             )
