@@ -20,7 +20,6 @@ from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.split import Split, split_rows
 from recipes.tables.target import Target, decide_target, on_scale
 
-
 FEWEST_OF_CLASS = 5  # rows
 
 
@@ -60,6 +59,7 @@ def prepare_table(
     group: str | None = None,
     time: str | None = None,
     drop: Sequence[str] = (),
+    positive: Any = None,
     test_split: float = 0.2,
     num_networks: int = 8,
     seed: int = 0,
@@ -74,6 +74,7 @@ def prepare_table(
         group: Column that keeps rows together.
         time: Column that orders them.
         drop: Columns not to learn from.
+        positive: Of two classes the one whose probability is given.
         test_split: Share of the rows that are tested on.
         num_networks: For each of which a part of the other rows is held out.
         seed: Of the split.
@@ -86,7 +87,7 @@ def prepare_table(
     table, reading = read_frame(frame)
     name = require_column(table, target, "target")
     roles = _roles(table, name, group, time, drop)
-    goal, encoded = decide_target(table[name], name, task=task, loss=loss, decimal=reading.decimal)
+    goal, encoded = decide_target(table[name], name, task=task, loss=loss, positive=positive, decimal=reading.decimal)
     has_target = ~np.isnan(encoded)
     table, y = table.loc[has_target].reset_index(drop=True), encoded[has_target]
     split = split_rows(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -19,16 +19,20 @@ from recipes.tables.columns.column import Columns
 from recipes.tables.columns.others import Written, differences, read_as_written
 from recipes.tables.columns.values import as_texts, values_of
 from recipes.tables.network import Settings
-from recipes.tables.preprocessing import outputs_of
+from recipes.tables.preprocessing import made_up_rows, outputs_of
 from recipes.tables.reading.csv import Reading
 from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
+from recipes.tables.scoring.intervals import Interval
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
 from recipes.training.runs import Runs, kept_on
 from recipes.training.scores import of_classes, of_numbers
+
+if TYPE_CHECKING:
+    from recipes.training.export import Export
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class TableRun:
         test_true: Encoded targets of the test rows.
         test_predicted: What the model says of them: probabilities `(n, classes)`, or numbers `(n,)`.
         importance: How much hangs on each column, on the test rows, the most important first.
+        interval: How far around a predicted number the true one lies; `None` where it was not asked for.
         asked: The arguments of the call, those that were given, by name; `frame` only where it was a path.
         versions: Of the packages that it was made with, by name.
         runs: The networks one by one; `None` in a run that was loaded.
@@ -85,6 +90,7 @@ class TableRun:
     test_true: np.ndarray = field(repr=False)
     test_predicted: np.ndarray = field(repr=False)
     importance: tuple[Importance, ...] = field(default=(), repr=False)
+    interval: Interval | None = field(default=None, repr=False)
     asked: dict[str, Any] = field(default_factory=dict, repr=False)
     versions: dict[str, str] = field(default_factory=dict, repr=False)
     runs: Runs | None = field(default=None, repr=False)
@@ -110,6 +116,11 @@ class TableRun:
         return self.target.classes
 
     @property
+    def positive(self) -> Any:
+        """The class whose probability `model` gives, the second of two; `None` for numbers and for more classes."""
+        return self.target.positive
+
+    @property
     def verdict(self) -> str:
         """Who won, and whether a network is justified here."""
         return self.comparison.sentence
@@ -126,11 +137,7 @@ class TableRun:
         return self._predict(self._read(frame))
 
     def _predict(self, other: Written) -> np.ndarray:
-        rows = self._rows(other.table)
-        found = self._found(other, rows)
-        errors = [one for one in found if one.severity == "error"]
-        if errors:
-            raise DataError(errors)
+        rows, found = self._require(other)
         warnings = [one.message for one in found if one.severity == "warning"]
         if warnings:
             warn_user(" ".join(f"{text[0].upper()}{text[1:]}" for text in warnings))
@@ -147,6 +154,72 @@ class TableRun:
             raise ValueError(f"{self.target.name!r} has no classes: it is numbers. Use predict.")
         labels = np.array(self.classes, dtype=object if isinstance(self.classes[0], str) else None)
         return labels[self.predict(frame).argmax(axis=1)]
+
+    def predict_intervals(self, frame: Any) -> np.ndarray:
+        """Return the interval around what is predicted of each row, `(n, 2)`: its lower and its upper end.
+
+        The true number lies within as often as `fit_table(..., intervals=0.9)` asked for, over rows like those of the
+        training; how often it did on the test rows, `print(run.interval)` says.
+
+        Raises:
+            ValueError: for a run that was fitted without `intervals`.
+            DataError: as `predict`.
+        """
+        if self.interval is None:
+            raise ValueError("This run has no intervals. Fit it with intervals=0.9.")
+        return self.interval.around(self.predict(frame))
+
+    def predict_table(self, frame: Any) -> pd.DataFrame:
+        """Return what the model says of each row as a frame, beside what the rows are told apart by.
+
+        Its columns: those that were ids in the training, or where the table has none of them `"row"`, counted from 1;
+        the class or the number, under the target's name; then the probability of each class, `"p(yes)"`, or the ends of
+        the interval, `"price low"` and `"price high"`.
+
+        Raises:
+            DataError: as `predict`.
+        """
+        other = self._read(frame)
+        predicted = self._predict(other)
+        ids = [column.name for column in self.columns if column.kind == "id" and column.name in other.table.columns]
+        told: dict[str, Any] = {name: as_texts(other.table[name]) for name in ids}
+        told = told or {"row": np.arange(1, len(predicted) + 1)}
+        name = self.target.name
+        if self.classes is None:
+            told[name] = predicted
+            if self.interval is not None:
+                ends = self.interval.around(predicted)
+                told |= {f"{name} low": ends[:, 0], f"{name} high": ends[:, 1]}
+        else:
+            told[name] = pd.Series([self.classes[i] for i in predicted.argmax(axis=1)], dtype=object)
+            told |= {f"p({label})": predicted[:, i] for i, label in enumerate(self.classes)}
+        return pd.DataFrame(told)
+
+    def inputs_of(self, frame: Any = None, *, most: int | None = None) -> dict[str, np.ndarray]:
+        """Return what `model` is given for the rows of a table, by the name of each input: `(n, 1)`, float64 or text.
+
+        Args:
+            frame: As for `predict`; rows are made up without it.
+            most: How many of the first rows.
+        """
+        if frame is None:
+            rows = made_up_rows(self.columns, most or 1)
+        else:
+            other = self._read(frame)
+            self._require(other)
+            rows = self._rows(other.table)
+        return {column.input: rows[column.name][:most, None] for column in self.columns.learnt}
+
+    def export(
+        self, path: str | os.PathLike[str], *, format: str | None = None, x: Any = None, overwrite: bool = False
+    ) -> "Export":
+        """Write the model for other programs, as `.keras`, SavedModel or ONNX, compared with it; see `recipes.export`.
+
+        The file takes a column in each input, and gives numbers or probabilities; to go on in this package, `save` it.
+        """
+        from recipes.training.export import export
+
+        return export(self, path, format=format, x=x, overwrite=overwrite)
 
     def check(self, frame: Any) -> list[Finding]:
         """Find what is other in a table than in the one that was trained on: columns, types, categories, gaps.
@@ -174,10 +247,11 @@ class TableRun:
             shown = f": {show_values(unknown)}" if unknown else ""
             raise unreadable(f"No row has a known value of the target {self.target.name!r}{shown}.")
         if unknown:
-            what = "is no number" if self.classes is None else "is no class of the training"
+            what = "number" if self.classes is None else "class of the training"
+            number = int(np.isin(as_texts(other.table[self.target.name]), unknown).sum())
             warn_user(
-                f"{count(int(np.isin(as_texts(other.table[self.target.name]), unknown).sum()), 'row')} of the target "
-                f"{self.target.name!r} hold what {what} ({show_values(unknown)}), and are left out."
+                f"{count(number, 'row')} {'is' if number == 1 else 'are'} left out, where {self.target.name!r} is no "
+                f"{what} ({show_values(unknown)})."
             )
         table = other.table.loc[known].reset_index(drop=True)
         return evaluation_of(self.target, true[known], self._predict(replace(other, table=table)))
@@ -186,6 +260,13 @@ class TableRun:
     def evaluation(self) -> Evaluation:
         """What the model is worth on the test rows: the metric, and the tables of the task."""
         return evaluation_of(self.target, self.test_true, self.test_predicted)
+
+    @property
+    def said_of_positive(self) -> str:
+        """Which class is the positive one, in words; of two."""
+        assert self.classes is not None
+        other = self.classes[0]
+        return f"the model gives the probability of {self.positive!r}, the positive class; the other is {other!r}"
 
     @property
     def of_curves(self) -> list[Finding]:
@@ -222,6 +303,15 @@ class TableRun:
     def _read(self, frame: Any) -> Written:
         table, reading = read_frame(frame, self.signature.reading)
         return read_as_written(table, self.columns, reading.decimal)
+
+    def _require(self, other: Written) -> tuple[dict[str, np.ndarray], list[Finding]]:
+        """Require a table that can be predicted; give its values, and what was found."""
+        rows = self._rows(other.table)
+        found = self._found(other, rows)
+        errors = [one for one in found if one.severity == "error"]
+        if errors:
+            raise DataError(errors)
+        return rows, found
 
     def _rows(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
         """Give the values of the learnt columns that the table has."""
@@ -260,14 +350,17 @@ class TableRun:
             f"{self.target.name}: {self.target.evidence}",
             f"{count(self.num_rows['rest'] + self.num_rows['test'], 'row')}, {count(learnt, 'column')} learnt from, "
             f"{left} left out; {self.split}",
+            *([] if self.positive is None else [self.said_of_positive]),
             str(self.comparison),
+            *([] if self.interval is None else [str(self.interval)]),
             *(str(one) for one in self.findings if one.message != self.comparison.sentence),
         ])  # fmt: skip
 
     def _repr_html_(self) -> str:
         scores = {name: ", ".join(f"{key} {digits(value)}" for key, value in values.items())
                   for name, values in self.scores.items()}  # fmt: skip
-        facts = {"target": self.target.name, "task": self.target.evidence, "rows": self.split, **scores,
+        positive = {} if self.positive is None else {"positive class": repr(self.positive)}
+        facts = {"target": self.target.name, "task": self.target.evidence, **positive, "rows": self.split, **scores,
                  "seconds": f"{self.seconds:.1f}"}  # fmt: skip
         return as_html("TableRun", facts, self.findings) + self.columns._repr_html_()
 

@@ -16,6 +16,27 @@ from recipes.tables.columns.others import numbers_in
 from recipes.tables.columns.values import as_texts, is_dates, values_of
 from recipes.tables.reading.texts import CLASSES, decimal_in, is_missing_word, unit_of, without_unit
 
+# Of two classes that are a pair of these, the first kind is the positive one.
+YES = {
+    "yes",
+    "y",
+    "ja",
+    "j",
+    "oui",
+    "o",
+    "si",
+    "sí",
+    "s",
+    "true",
+    "t",
+    "positive",
+    "positiv",
+    "pos",
+    "+",
+    "1",
+    "present",
+}
+NO = {"no", "n", "nein", "non", "false", "f", "negative", "negativ", "neg", "-", "0", "absent"}
 TASKS = ("regression", "binary", "multiclass")
 FEWEST_ROWS = 10
 # A positive target is learnt on a logarithmic scale where it is skewed, and its logarithm is less so by this factor.
@@ -52,6 +73,11 @@ class Target:
     decimal: str = ""
     marks: tuple[str, ...] = ()
     unit: str = ""
+
+    @property
+    def positive(self) -> Any:
+        """The class whose probability the model's only output is; `None` where there is no such class."""
+        return self.classes[1] if self.task == "binary" and self.classes else None
 
     @property
     def is_counts(self) -> bool:
@@ -92,7 +118,13 @@ class Target:
 
 
 def decide_target(
-    series: pd.Series, name: str, *, task: str | None = None, loss: str | None = None, decimal: str = "."
+    series: pd.Series,
+    name: str,
+    *,
+    task: str | None = None,
+    loss: str | None = None,
+    positive: Any = None,
+    decimal: str = ".",
 ) -> tuple[Target, np.ndarray]:
     """Decide what a column stands for as a target.
 
@@ -101,6 +133,7 @@ def decide_target(
         name: Of the column.
         task: `"regression"`, `"binary"` or `"multiclass"`; from the values when missing.
         loss: `"poisson"` for counts; from the values when missing.
+        positive: Of two classes the one whose probability is given.
         decimal: The decimal mark of the file.
 
     Returns:
@@ -143,10 +176,30 @@ def decide_target(
     classes = None
     if found.task != "regression":
         classes = found.classes or tuple(np.unique(known).tolist())
+    if positive is not None or (classes is not None and len(classes) == 2):
+        classes = _in_order(classes, positive, name, found.task)
     target = Target(name, found.task, top.loss, top.activation, str(found), classes,
                     num_missing=int((~there).sum()), decimal=how.decimal, marks=how.marks,
                     unit=how.unit)  # fmt: skip
     return target, target.encode(series)
+
+
+def _in_order(classes: tuple[Any, ...] | None, positive: Any, name: str, task: str) -> tuple[Any, ...]:
+    """Put the positive one of two classes last: the one that was named, or the one that says yes."""
+    if positive is not None and (classes is None or len(classes) != 2):
+        raise ValueError(f"positive= names one of two classes. Received: positive={positive!r} for {name!r}, {task}.")
+    assert classes is not None
+    labels = [_label_key(label) for label in classes]
+    if positive is not None:
+        asked = _label_key(positive)
+        if asked not in labels:
+            raise ValueError(
+                f"positive= names one of the classes of {name!r}, {show_values(classes)}. Received: "
+                f"positive={positive!r}.{did_you_mean(asked, labels)}"
+            )
+        return classes if labels.index(asked) == 1 else classes[::-1]
+    words = [label.lower() for label in labels]
+    return classes[::-1] if words[0] in YES and words[1] in NO else classes
 
 
 def on_scale(target: Target, y: np.ndarray) -> Target:
@@ -176,6 +229,8 @@ def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
     there = series.dropna()
     if len(there) and all(isinstance(value, bool | np.bool_) for value in there):
         return [None if pd.isna(value) else bool(value) for value in series], how
+    if len(there) and all(isinstance(value, int | float | np.number) for value in there):
+        return [_plain(value) for value in series.astype(object)], how
     texts = as_texts(series)
     words = sorted({*texts} - {""})
     unit = unit_of(words)

@@ -100,7 +100,9 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
         return replace(column, kind="constant", reason=f"always {distinct[0]:g}")
     whole = bool((distinct == np.round(distinct)).all())
     if whole and DAY_NUMBERS[0] <= distinct[0] and distinct[-1] <= DAY_NUMBERS[1] and not column.unit:
-        as_days = replace(column, kind="date", reason=f"dates as whole numbers, {distinct[0]:.0f}", date_format="%Y%m%d")
+        as_days = replace(
+            column, kind="date", reason=f"dates as whole numbers, {distinct[0]:.0f}", date_format="%Y%m%d"
+        )
         if not np.isnan(values_of(pd.Series(distinct), as_days)).any():
             return _counted(as_days, series)
     if whole and len(distinct) == len(there) and len(there) >= FEWEST_FOR_IDS and column.num_missing == 0:

@@ -124,8 +124,9 @@ def _of_signs(series: pd.Series, column: Column) -> list[Finding]:
     message = ""
     if others and (column.unit or "%" in others):
         message = f"{column.name!r} is written with {others[0]} here, and was {had} in the training."
-    elif column.unit == "%" and "" in signs and (largest := np.nanmax(np.abs(numbers), initial=0.0)) > 0:
-        if largest <= 1 < max(abs(column.low), abs(column.high)):  # 0.51 where 51 % was
+    elif column.unit == "%" and "" in signs:
+        largest = np.nanmax(np.abs(numbers), initial=0.0)
+        if 0 < largest <= 1 < max(abs(column.low), abs(column.high)):  # 0.51 where 51 % was
             message = f"{column.name!r} was written with % in the training, and holds shares of 1 here."
     if not message:
         return []

@@ -48,7 +48,9 @@ def _unsure(column: Column) -> Finding:
 
 def _of_signs(column: Column) -> Iterable[Finding]:
     if SOME_WITH in column.reason:
-        message = f"the numbers of {column.name!r} are written in two ways, and were taken as they are: {column.reason}."
+        message = (
+            f"the numbers of {column.name!r} are written in two ways, and were taken as they are: {column.reason}."
+        )
         yield Finding("mixed_signs", "warning", message, "write all of them in one unit", where=column.name)
 
 

@@ -233,7 +233,9 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
                 first, times = wrong.get(len(fields), (line, 0))
                 wrong[len(fields)] = (first, times + 1)
     except csv.Error as error:
-        raise unreadable(f"{path.name}, line {lines.line_num + skipped}: {error}. Is a quotation mark left open?") from None
+        raise unreadable(
+            f"{path.name}, line {lines.line_num + skipped}: {error}. Is a quotation mark left open?"
+        ) from None
     if num_rows == 0:
         raise unreadable(f"{path.name} has a header ({show_values(header)}) and no rows.")
     has_one_more = wrong.keys() == {len(header) + 1} and wrong[len(header) + 1][1] == num_rows
@@ -246,8 +248,8 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
         if usual > len(header) and wrong[usual][1] > 0.8 * num_rows:
             line = wrong[usual][0]
             raise unreadable(
-                f"{path.name} begins with {count(len(header), 'field')} in a line, and from line {line} on has {usual}. "
-                f"Line {line} seems to name the columns: delete the lines above it."
+                f"{path.name} begins with {count(len(header), 'field')} in a line, and from line {line} on has "
+                f"{usual}. Line {line} seems to name the columns: delete the lines above it."
             )
         width, (line, _) = min(wrong.items(), key=lambda item: item[1][0])
         others = sum(times for _, times in wrong.values()) - 1
@@ -265,20 +267,17 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
             f"{path.name} names {count(len(twice), 'column')} more than once: {show_values(twice)}. "
             "Give each column a name of its own."
         )
-    return _Lines(
-        tuple(header), tuple(header[i] for i in nameless), tuple(header[i] for i in sorted(zeros)), first_row
-    )
+    return _Lines(tuple(header), tuple(header[i] for i in nameless), tuple(header[i] for i in sorted(zeros)), first_row)
 
 
 def _require_names(file: str, header: list[str], fields: list[str], line: int) -> None:
     """Require that the header is not a title above the names, padded with separators as spreadsheets do."""
-    filled = sum(map(bool, header))
-    if len(header) > 2 and filled == 1 and header[0] and len(fields) == len(header) and all(fields):
-        if not any(map(_is_number, fields)):
-            raise unreadable(
-                f"{file} has a first line with {header[0]!r} alone, and line {line} seems to name the columns: delete the "
-                "lines above it."
-            )
+    is_title = len(header) > 2 and bool(header[0]) and not any(header[1:])
+    if is_title and len(fields) == len(header) and all(fields) and not any(map(_is_number, fields)):
+        raise unreadable(
+            f"{file} has a first line with {header[0]!r} alone, and line {line} seems to name the columns: delete the "
+            "lines above it."
+        )
 
 
 def _may_be_zero(field: str) -> bool:

@@ -21,9 +21,7 @@ _BY_DECIMAL = {
     ".": re.compile(
         _AROUND.format(r"(\d{1,3}([, '])\d{3}(\2\d{3})*(\.\d*)?|(0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
     ),
-    ",": re.compile(
-        _AROUND.format(r"(\d{1,3}([. '])\d{3}(\2\d{3})*(,\d*)?|(0|[1-9]\d*)(,\d*)?|,\d+)([eE][+-]?\d+)?")
-    ),
+    ",": re.compile(_AROUND.format(r"(\d{1,3}([. '])\d{3}(\2\d{3})*(,\d*)?|(0|[1-9]\d*)(,\d*)?|,\d+)([eE][+-]?\d+)?")),
 }
 _DRESS = re.compile(r"[\s$€£¥%']")
 _SIGN = re.compile(r"[$€£¥%]")
@@ -44,7 +42,7 @@ _MONTHS = {
     "sep": "september sept septembre septiembre", "oct": "october okt oktober octobre octubre",
     "nov": "november novembre noviembre", "dec": "december dez dezember decembre dic diciembre",
 }  # fmt: skip
-_IN_ENGLISH = {word: month.title() for month, words in _MONTHS.items() for word in words.split()}
+_IN_ENGLISH = {word: month.title() for month, words in _MONTHS.items() for word in [month, *words.split()]}
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _DAY_AND_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:\.\s*|er\s+|\s+de\s+)(?=[^\W\d_])|(?<=[^\W\d_])\s+de\s+(?=\d)")
 _MAY_BE_DATE = re.compile(r"(?=.*\d).*[-/.: ].*")
