@@ -29,6 +29,7 @@ def written(tmp_path, content, name="data.csv", encoding="utf-8"):
     return path
 
 
+JSON = "data.csv is JSON. Read it with pandas.read_json or json_normalize, and pass the frame."
 HEADER_ALONE = "a,b\n"
 ONE_WORD = "a,b,y\n" + "1,x,2\n" * 12
 
@@ -49,6 +50,12 @@ ONE_WORD = "a,b,y\n" + "1,x,2\n" * 12
         (b"PK\x03\x04rest", "data.csv is an Excel workbook or another zip archive, not text. Save the sheet as CSV."),
         (b"\x1f\x8b\x08rest", "data.csv is compressed (gzip), not text. Unpack it first."),
         (b"a,b\n\0\0\0\0\0\0", "data.csv holds zero bytes: it is no text file. Export the table as CSV or Parquet."),
+        ("<html><table><tr><td>1</td></tr></table></html>", "data.csv is an HTML or XML page, not a table in text. "
+         "Export the table as CSV."),
+        ('[{"a": 1, "y": 2}]', JSON),
+        ('{"a": 1, "y": 2}\n', JSON),
+        ("a,y\n1,2\na,y\n3,4\n", "data.csv, line 3 repeats the names of the columns: these are tables one below the "
+         "other. Delete such lines, if the columns mean the same."),
         (b"PAR1rest", "data.csv is no Parquet file, or is damaged (ArrowInvalid)."),
         (ONE_WORD, "The target 'y' holds a single value (2) in 12 rows, so there is nothing to learn. Look where the "
          "rows were filtered."),
@@ -262,6 +269,8 @@ def test_dates_that_can_be_read_in_two_ways_are_a_finding():
         (pd.to_timedelta(range(ROWS), unit="h"), "date", "came as dates"),
         ([*np.linspace(-1, 1, ROWS)], "number", None),
         ([1.5, np.inf] * 20, "number", None),
+        ([1j] * ROWS, "text", "complex numbers, which are left out: make columns of their parts"),
+        (["2024-03-01", "02/03/2024"] + [f"2024-{m:02d}-{d:02d}" for m in (1, 2) for d in range(1, 20)], "text", None),
         ([[1, 2]] * ROWS, "text", "each value is a collection, which is left out"),
     ],
 )
@@ -290,6 +299,26 @@ def test_rows_without_a_target_are_dropped_and_said():
     ready = prepare_table(frame, "y")
     assert (len(ready.y), ready.target.num_missing) == (ROWS - 2, 2)
     assert str(ready.findings[0]) == "info missing_target: 2 rows without a value of 'y' were left out."
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path):
+    frame = table(patient=[f"P{i}" for i in range(ROWS)]).set_index("patient")
+    frame.to_parquet(tmp_path / "t.parquet")
+    for source in (frame, tmp_path / "t.parquet"):
+        assert [(one.name, one.kind) for one in prepare_table(source, "y").columns] == [
+            ("patient", "id"), ("a", "number"),
+        ]  # fmt: skip
+
+
+def test_dates_in_several_forms_are_left_out_and_said():
+    days = [f"2024-03-{i + 1:02d}" if i % 2 else f"{i + 1:02d}/04/2024" for i in range(28)] + ["2024-05-01"] * 12
+    found = prepare_table(table(c=days), "y")
+    (finding,) = [one for one in found.findings if one.where == "c"]
+    assert finding.severity == "warning"
+    assert finding.message.startswith(
+        "the column 'c' is not learnt from: dates in more than one form, or days that are none ('"
+    )
+    assert finding.fix == "write them as 2024-12-31"
 
 
 def test_polars_and_parquet_are_read_as_pandas(tmp_path):

@@ -11,7 +11,7 @@ from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding, unreadable
 from recipes.tables.columns.column import Columns
-from recipes.tables.columns.kinds import decide_columns
+from recipes.tables.columns.kinds import DATES_IN_FORMS, NUMBERS_AND, decide_columns
 from recipes.tables.columns.leaks import leaks
 from recipes.tables.columns.remarks import remarks
 from recipes.tables.columns.values import as_texts, is_dates, values_of
@@ -21,6 +21,7 @@ from recipes.tables.split import Split, split_rows
 from recipes.tables.target import Target, decide_target, on_scale
 
 FEWEST_OF_CLASS = 5  # rows
+_MENDS = {NUMBERS_AND: "write numbers, or leave the fields empty", DATES_IN_FORMS: "write them as 2024-12-31"}
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,8 @@ def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray],
     for column in columns.left_out:
         if column.kind in ("id", "text", "constant"):
             message = f"the column {column.name!r} is not learnt from: {column.reason}."
-            mends = column.reason.startswith("numbers, and ")  # of a few values, and all of it could be learnt from
-            fix = "write numbers, or leave the fields empty" if mends else ""
-            severity = "warning" if mends else "info"
+            fix = next((fix for reason, fix in _MENDS.items() if column.reason.startswith(reason)), "")
+            severity = "warning" if fix else "info"  # of a few values, and all of it could be learnt from
             found.append(Finding(f"{column.kind}_column", severity, message, fix, where=column.name))
     for column in columns.learnt:
         if "would fit too" in column.reason:

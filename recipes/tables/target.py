@@ -152,6 +152,8 @@ def decide_target(
         raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
     if is_dates(series):
         raise unfit_target(f"{column} holds dates.", "turn them into numbers first, such as days since a start")
+    if pd.api.types.is_complex_dtype(series.dtype):
+        raise unfit_target(f"{column} holds complex numbers.", "name a column of their parts")
     values, how = values_in(series, decimal)
     there = np.array([value is not None for value in values])
     known = np.array([value for value in values if value is not None])

@@ -10,13 +10,23 @@ import pandas as pd
 from cheatsheet.common.words import count, show_values
 from recipes.tables.columns.column import LEARNT, Column, Columns
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.texts import date_format_in, decimal_in, is_missing_word, signs_of, unit_of, without_unit
+from recipes.tables.reading.texts import (
+    date_format_in,
+    decimal_in,
+    is_missing_word,
+    look_like_dates,
+    signs_of,
+    unit_of,
+    without_unit,
+)
 
 MOST_CATEGORIES = 255  # with a place of their own; as many as scikit-learn's boosting takes
 FEWEST_ROWS_OF_CATEGORY = 4  # of one with a place of its own, in columns of more than a few
 FEW_CATEGORIES = 12
 FEWEST_FOR_IDS = 20  # rows, below which values differ by chance
 DAY_NUMBERS = (19000101, 21001231)  # between which whole numbers may be days, as 20241231 is
+# Reasons that a mend of the table would take away, as `prepare.py` and `remarks.py` say.
+NUMBERS_AND, DATES_IN_FORMS = "numbers, and", "dates in more than one form, or days that are none"
 SOME_WITH = "some with"  # a sign that others lack
 MOSTLY_DISTINCT = 0.5  # of the rows: names rather than categories
 WORDS_OF_PROSE = 4.0  # mean number of words in free text
@@ -74,6 +84,8 @@ def _decide(name: str, series: pd.Series, decimal: str) -> Column:
         return _counted(Column(name, "date", "came as dates"), series)
     if _is_truth(series):
         return _counted(Column(name, "boolean", "true or false"), series)
+    if pd.api.types.is_complex_dtype(series.dtype):
+        return Column(name, "text", "complex numbers, which are left out: make columns of their parts", missing)
     if pd.api.types.is_numeric_dtype(series.dtype):
         return _of_numbers(Column(name, "number", "numbers"), series)
     if any(isinstance(value, list | tuple | dict | set | np.ndarray) for value in series.dropna().head(50)):
@@ -167,8 +179,10 @@ def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_ro
             return replace(column, kind="text", reason=f"free text ({show_values(words, 1)}), which is left out")
         odd = [word for word in words.tolist() if decimal_in([word]) is None]
         if len(odd) < len(words) / 2:
-            what = f"numbers, and {count(len(odd), 'text')} among them that {'is' if len(odd) == 1 else 'are'} none"
+            what = f"{NUMBERS_AND} {count(len(odd), 'text')} among them that {'is' if len(odd) == 1 else 'are'} none"
             return replace(column, kind="text", reason=f"{what} ({show_values(odd, 3)}), left out")
+        if look_like_dates(words.tolist()):
+            return replace(column, kind="text", reason=f"{DATES_IN_FORMS} ({show_values(words, 3)}), left out")
         if len(words) == there:
             return replace(column, kind="id", reason=f"another text in every row ({show_values(words, 2)}): names")
         return replace(column, kind="text", reason=f"{len(words):,} different texts in {there:,} rows, left out")

@@ -30,6 +30,7 @@ _OTHERS = (
     (b"%PDF", "a PDF", "Save the table as CSV"),
     (b"\x89HDF", "an HDF5 file", "Read its table with pandas.read_hdf and pass the frame"),
 )
+_JSON = re.compile(rb'\s*(\{\s*"[^"]*"\s*:|\[\s*[\[{])')
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _THREE_DIGITS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")  # 1.234: thousands, or three decimals
@@ -122,6 +123,10 @@ def _encoding_of(path: Path) -> str:
     for mark, encoding in _BOMS:
         if start.startswith(mark):
             return encoding
+    if start.lstrip()[:1] == b"<":
+        raise unreadable(f"{path.name} is an HTML or XML page, not a table in text. Export the table as CSV.")
+    if _JSON.match(start):
+        raise unreadable(f"{path.name} is JSON. Read it with pandas.read_json or json_normalize, and pass the frame.")
     if b"\0" in start:
         zeros = [start[i::2].count(0) for i in (0, 1)]
         if max(zeros) > 0.3 * len(start) / 2 and min(zeros) < 0.05 * len(start):
@@ -211,6 +216,7 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
 
     lines = csv.reader(noted(), delimiter=separator, skipinitialspace=True)
     header: list[str] = []
+    raw_header: list[str] = []
     wrong: dict[int, tuple[int, int]] = {}  # line and number of lines, by number of fields
     num_rows, ended, first_row, ends_filled, zeros = 0, skipped, 0, False, set[int]()
     try:
@@ -219,10 +225,15 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
             if not fields:
                 continue
             if not header:
-                header = [field.strip() for field in fields]
+                raw_header, header = fields, [field.strip() for field in fields]
                 continue
             num_rows += 1
             first_row = first_row or line
+            if fields == raw_header and len(header) > 1 and not any(map(_is_number, header)):
+                raise unreadable(
+                    f"{path.name}, line {line} repeats the names of the columns: these are tables one below the other. "
+                    "Delete such lines, if the columns mean the same."
+                )
             if num_rows == 1:
                 _require_names(path.name, header, fields, line)
             if marked[0]:

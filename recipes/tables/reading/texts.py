@@ -45,6 +45,7 @@ _MONTHS = {
 _IN_ENGLISH = {word: month.title() for month, words in _MONTHS.items() for word in [month, *words.split()]}
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _DAY_AND_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:\.\s*|er\s+|\s+de\s+)(?=[^\W\d_])|(?<=[^\W\d_])\s+de\s+(?=\d)")
+_THREE_NUMBERS = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?")
 _MAY_BE_DATE = re.compile(r"(?=.*\d).*[-/.: ].*")
 
 
@@ -145,6 +146,15 @@ def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:
         return None
     swapped = fits[0].replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
     return fits[0], swapped if swapped != fits[0] and swapped in fits else ""
+
+
+def look_like_dates(texts: Sequence[str]) -> bool:
+    """Say whether all of these texts are three numbers as a date has, whatever their order.
+
+    >>> look_like_dates(["2024-03-01", "31/02/2024 12:30"]), look_like_dates(["2024-03-01", "soon"])
+    (True, False)
+    """
+    return all(map(_THREE_NUMBERS.fullmatch, texts))
 
 
 def to_dates(texts: pd.Series, form: str) -> np.ndarray:
