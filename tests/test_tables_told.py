@@ -144,7 +144,8 @@ def test_few_rows_are_no_ground_to_compare_on(true, said):
     assert {rival.verdict for rival in found.rivals} == ({"unknown"} if said else {"better"})
     assert found.is_justified == (not said)
     if said:
-        assert found.sentence == f"Whether the network is better than the others cannot be told: {said}."
+        why = f"{said}; by the scores alone the network is first"
+        assert found.sentence == f"Whether the network is better than the others cannot be told: {why}."
         assert found.rivals[0].low is None
         assert "(" not in str(found).splitlines()[2]
 
@@ -152,10 +153,12 @@ def test_few_rows_are_no_ground_to_compare_on(true, said):
 def test_a_small_table_says_so_and_is_saved_and_drawn(tmp_path):
     run = fit_table(doses(60), "cured", **FAST)
     (finding,) = [one for one in run.findings if one.rule in ("few_test_rows", "not_justified")]
-    assert str(finding) == (
-        "warning few_test_rows: Whether the network is better than the others cannot be told: 12 test rows are too few "
-        "(at least 30). Mend: bring more rows, or test on more of them (test_split)."
+    assert finding.message == run.verdict
+    assert finding.message.startswith(
+        "Whether the network is better than the others cannot be told: 12 test rows are too few (at least 30); by the "
+        "scores alone "
     )
+    assert finding.fix == "bring more rows, or test on more of them (test_split)"
     run.save(tmp_path / "run")
     assert recipes.load(tmp_path / "run").comparison == run.comparison
     assert "<td class=number>too few rows</td><td>unknown</td>" in run.report(tmp_path / "page.html").read_text()
@@ -200,6 +203,7 @@ def test_intervals_of_what_was_learnt_as_a_logarithm_are_factors():
     frame["price"] = np.exp(5 + frame["a"] + 0.3 * rng.normal(size=600))
     run = fit_table(frame, "price", intervals=0.8, num_networks=2, epochs=15, verbose=0)
     assert run.interval.is_factor
+    assert "say loss=" not in run.target.evidence  # fit_table takes the logarithm by itself
     assert run.interval.margin == pytest.approx(1.282 * 0.3, rel=0.3)
     assert run.interval.held == pytest.approx(0.8, abs=3 * (0.16 / 120) ** 0.5)
     low, high = run.predict_intervals(frame).T

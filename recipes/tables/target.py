@@ -37,6 +37,8 @@ YES = {
     "present",
 }
 NO = {"no", "n", "nein", "non", "false", "f", "negative", "negativ", "neg", "-", "0", "absent"}
+# Of `infer_task`'s advice, what is for arrays or for losses that tables are not fitted with.
+OF_ARRAYS = ("mean_squared_logarithmic_error", "hinge", "np.asarray")
 TASKS = ("regression", "binary", "multiclass")
 FEWEST_ROWS = 10
 # A positive target is learnt on a logarithmic scale where it is skewed, and its logarithm is less so by this factor.
@@ -172,6 +174,8 @@ def decide_target(
             "look where the rows were filtered",
         )
     found = _inferred(known, name, task, loss)
+    fitting = (one for one in found.alternatives if not any(word in one for word in OF_ARRAYS))
+    found = replace(found, alternatives=tuple(fitting))
     top = head(found.task, y=known, loss=found.loss)
     if top.loss not in ("mean_squared_error", "poisson", "binary_crossentropy", "sparse_categorical_crossentropy"):
         raise ValueError(f"fit_table trains counts with loss='poisson'. Received: loss={loss!r}. Leave it out.")

@@ -77,7 +77,9 @@ class Comparison:
     def sentence(self) -> str:
         """Who won, and whether a network is justified here."""
         if self.too_few:
-            return f"Whether the network is better than the others cannot be told: {self.too_few}."
+            first = _WORDS.get(self.winner, "the network")
+            why = f"{self.too_few}; by the scores alone {first} is first"
+            return f"Whether the network is better than the others cannot be told: {why}."
         told = {"better": [], "level": [], "worse": []}  # type: dict[str, list[str]]
         for rival in self.rivals:
             told[rival.verdict].append(_WORDS.get(rival.name, rival.name))

@@ -44,7 +44,7 @@ class Interval:
     def __str__(self) -> str:
         width = f"±{digits(self.margin)}"
         if self.is_factor:
-            width = f"/{digits(np.exp(self.margin))} to ×{digits(np.exp(self.margin))} around the median"
+            width = f"from 1/{digits(np.exp(self.margin))} of the median to {digits(np.exp(self.margin))} times it"
         error = (self.held * (1 - self.held) / self.num_test) ** 0.5
         return (
             f"{self.coverage:.0%} intervals: {width}, by {count(self.num_rows, 'row')} held out; "
