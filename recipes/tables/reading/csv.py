@@ -34,8 +34,7 @@ _JSON = re.compile(rb'\s*(\{\s*"[^"]*"\s*:|\[\s*[\[{])')
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _THREE_DIGITS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")  # 1.234: thousands, or three decimals
-_LEADING_ZERO = re.compile(r"[+-]?0\d+")
-_MAY_LEAD = re.compile(r"(^|[,;\t| \"'])[+-]?0\d")
+_LEADING_ZERO = re.compile(r"0\d+")
 _SEPARATOR_SAID = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.I)  # the first line that Excel writes and understands
 # What pandas takes for missing but for "None", which is a class where it is the target's, and a word elsewhere.
 _MISSING = ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
@@ -208,10 +207,13 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
         DataError: naming the first line that has more or fewer.
     """
     marked = [False]  # whether a line that may hold a leading zero was read since
+    may_lead = re.compile(rf"{re.escape(separator)}0\d").search  # that begins with letters is found fast
+    others = ('"0', f"{separator} 0")
 
     def noted() -> Iterator[str]:
         for text in islice(_lines(path, encoding), skipped, None):
-            marked[0] = marked[0] or bool(_MAY_LEAD.search(text))
+            if text[:1] == "0" or may_lead(text) is not None or others[0] in text or others[1] in text:
+                marked[0] = True
             yield text
 
     lines = csv.reader(noted(), delimiter=separator, skipinitialspace=True)
@@ -237,7 +239,9 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
             if num_rows == 1:
                 _require_names(path.name, header, fields, line)
             if marked[0]:
-                zeros |= {i for i, field in enumerate(fields) if _may_be_zero(field)}
+                zeros |= {
+                    i for i, field in enumerate(fields) if field[:1] == "0" and _LEADING_ZERO.fullmatch(field.strip())
+                }
                 marked[0] = False
             ends_filled = ends_filled or bool(fields[-1].strip())
             if len(fields) != len(header):
@@ -289,10 +293,6 @@ def _require_names(file: str, header: list[str], fields: list[str], line: int) -
             f"{file} has a first line with {header[0]!r} alone, and line {line} seems to name the columns: delete the "
             "lines above it."
         )
-
-
-def _may_be_zero(field: str) -> bool:
-    return "0" in field[:3] and _LEADING_ZERO.fullmatch(field.strip()) is not None
 
 
 def _is_number(text: str) -> bool:

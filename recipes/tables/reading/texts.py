@@ -62,7 +62,7 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
     >>> decimal_in(["1,5", "22", "-"]), decimal_in(["$1,200", "$80"]), decimal_in(["007", "12"])
     ((',', ('-',)), ('.', ()), None)
     """
-    texts = [text.translate(_ALIKE) for text in texts]
+    texts = [text if text.isascii() else text.translate(_ALIKE) for text in texts]
     for decimal in (prefer, "," if prefer == "." else "."):
         others = [text for text in texts if not _BY_DECIMAL[decimal].fullmatch(text)]
         few = len(others) <= MOST_MARKS and len(others) <= (1 - SHARE_OF_NUMBERS) * len(texts)
@@ -159,7 +159,8 @@ def look_like_dates(texts: Sequence[str]) -> bool:
 
 def to_dates(texts: pd.Series, form: str) -> np.ndarray:
     """Read texts as dates, `datetime64[us]` without a zone `(n,)`; NaT for those that are none."""
-    texts = texts.map(lambda text: _in_english(text) if isinstance(text, str) else text)
+    if "%b" in form:
+        texts = texts.map({text: _in_english(text) for text in texts.dropna().unique()})
     dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     return dates.dt.tz_localize(None).to_numpy("datetime64[us]")
 
