@@ -78,6 +78,7 @@ def test_a_sure_model_is_no_gap():
     assert "loss_of_predictions" not in rules(model, X * 300, y)
 
 
+@pytest.mark.slow
 def test_outputs_at_the_end_of_their_range():
     model = trained(1, "sigmoid", "mse", 100 * BINARY, epochs=60)
     assert "saturated_output" in rules(model, X, 100 * BINARY)

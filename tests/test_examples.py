@@ -24,6 +24,20 @@ def warned(stderr):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.slow_but(
+    "binary",
+    "regression",
+    "multiclass",
+    "autoencoder",
+    "tuning",
+    "grokking",
+    "which_line",
+    "which_loss",
+    "neuron",
+    "parameters",
+    "convolution",
+    "backpropagation",
+)
 def test_example(path, tmp_path, monkeypatch, capsys):
     if path.stem == BY_ITSELF:
         done = run_python("-W", "always", path, "--quick", cwd=tmp_path)

@@ -63,6 +63,7 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path, operation):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+@pytest.mark.slow
 def test_runs_that_differ_in_numbers_alone_compile_once():
     clear_programs()
     options = {**QUICK, "max_steps": 40}

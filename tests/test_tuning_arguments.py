@@ -99,6 +99,7 @@ class TestTask:
             (X[:, 0], None),
         ],
     )
+    @pytest.mark.slow_but("y0", "y1")
     def test_rows_are_divided_as_fit_divides_them(self, y, task, tmp_path):
         problem = tune(X, y, task, max_trials=1, epochs=1, space="training", directory=tmp_path, verbose=0).problem
         model = build_model(task, x=X, y=y)

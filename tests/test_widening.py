@@ -79,6 +79,7 @@ class TestSameMathematics:
         make = lambda: build_model("regression", x=x[:64], y=y[:64], units=(20, 10), seed=1)  # noqa: E731
         compare(make, x[:64], y[:64], engine="widened", rtol=1e-4, validation_split=0.2)
 
+    @pytest.mark.slow
     def test_a_run_in_parts_is_the_run_in_one(self, tmp_path):
         def part(epochs, **options):
             keras.utils.set_random_seed(1)
@@ -152,6 +153,7 @@ def test_decay_alone_compiles_once_in_every_engine_and_still_counts():
     ],
     ids=["sigmoid", "batch normalization", "constraint", "muon", "no hidden layer", "two dropouts", "convolutions"],
 )
+@pytest.mark.slow_but("batch norm", "sigmoid", "no hidden")
 def test_what_cannot_be_widened_trains_as_it_is(model):
     made = model()
     assert wide_config(made) is None
