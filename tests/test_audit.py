@@ -71,6 +71,7 @@ def test_penalties_are_no_gap():
     assert rules(model, X, BINARY) == []
 
 
+@pytest.mark.slow
 def test_a_sure_model_is_no_gap():
     y = (X[:, 0] > 0).astype(int)
     model = trained(1, "sigmoid", "binary_crossentropy", y, x=X * 300, epochs=30)

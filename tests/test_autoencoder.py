@@ -82,6 +82,7 @@ def test_the_lectures_codes_have_the_printed_widths():
     assert widths == [128, 64, 32, 16, 32, 64, 128, 784]
 
 
+@pytest.mark.slow
 def test_denoising_adds_noise_in_training_alone(rng):
     model = build_autoencoder("denoising", x=DIGITS, noise=0.4, learning_rate=0.003, seed=0)
     assert model.get_layer("encoder").output_shape == (None, 2, 2, 16)

@@ -224,6 +224,7 @@ def test_a_missing_file_is_said(tmp_path, capsys):
 
 
 class TestAutoencoder:
+    @pytest.mark.slow
     def test_it_is_the_model_that_the_functions_train(self, tmp_path, capsys):
         x = load_data("digits").x[:100]
         np.savez(tmp_path / "x.npz", x=x, y=load_data("digits").y[:100])

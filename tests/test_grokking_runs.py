@@ -107,6 +107,7 @@ def test_refusals(arguments, message):
         grok(**arguments)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_there():
     script = RESTORE_CTRL_C + textwrap.dedent("""
         import sys, threading, os, signal

@@ -61,6 +61,7 @@ def test_they_differ_in_all_of_it_at_once():
     "what",
     ["depth", "batch size", *(pytest.param(name, marks=pytest.mark.slow) for name in ("activation", "optimizer"))],
 )
+@pytest.mark.slow
 def test_they_differ_in_one(what):
     """All are stacked in one program; row weights, of classes in one-hot and by number."""
     same = [(8, "tanh", None)]

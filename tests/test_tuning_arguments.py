@@ -73,6 +73,7 @@ def test_what_the_answers_say_works(tmp_path):
 
 
 class TestTask:
+    @pytest.mark.slow
     def test_it_is_decided_once_from_the_whole_of_y(self, tmp_path, recwarn):
         y = np.repeat([3, 4, 5], 10)  # thirty rows are enough to be taken for classes, the 24 that train are not
         x = np.random.default_rng(0).normal(size=(30, 4)) + y[:, None]

@@ -92,6 +92,7 @@ class TestEveryTuner:
         most = {"random": 12, "bayesian": 14, "hyperband": None, "grid": 25}[tuner]
         return tune(X, Y, hypermodel=Bowl(), tuner=tuner, max_trials=most, epochs=4, directory=folder, verbose=0)
 
+    @pytest.mark.slow_but("random", "hyperband")
     def test_a_search_that_was_stopped_ends_as_one_that_was_not(self, tuner, tmp_path, monkeypatch):
         whole = self.search(tuner, tmp_path / "whole")
         for stop in (3, 4, 2):  # trainings after the last stop; in the next one

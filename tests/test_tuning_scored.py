@@ -201,6 +201,7 @@ def test_weights_that_workers_keep_are_of_the_best_trial_alone(tmp_path):
     assert kept(tmp_path) == {"trial_0000/scored-by-hand.npz", "trial_0000/scored-0.npz"}  # its own
 
 
+@pytest.mark.slow
 def test_a_training_that_is_not_the_same_again_is_said_so(tmp_path):
     factor = [1.0]
 
@@ -225,6 +226,7 @@ def test_a_search_with_its_own_training_is_not_trained_again_on_all_rows(tmp_pat
         found.retrain()
 
 
+@pytest.mark.slow
 def test_the_record_says_nothing_of_it(tmp_path):
     """A folder without kept weights, as earlier versions wrote it, is as good."""
     found = tune(X, Y, max_trials=2, directory=tmp_path, **EIGHT)

@@ -28,6 +28,7 @@ def searched(tmp_path, **options):
     pytest.param({"class_weight": "balanced"}, marks=pytest.mark.slow),
     pytest.param({"sample_weight": WEIGHTS}, marks=pytest.mark.slow),
 ], ids=["dict", "balanced", "rows"])  # fmt: skip
+@pytest.mark.slow
 def test_a_trial_is_weighted_as_fit_weighs(options, tmp_path):
     plain = searched(tmp_path / "plain")
     found = searched(tmp_path / "weighted", **options)

@@ -59,6 +59,7 @@ class TestSameMathematics:
         assert float(keras.activations.get(activation)(keras.ops.zeros(1))[0]) == 0
         compare(lambda: two_layers(activation=activation), X, Y, engine="widened", rtol=1e-4)
 
+    @pytest.mark.slow
     def test_dropout_of_the_program_s_own_width_draws_the_same_numbers(self, monkeypatch):
         """In the plain graph, where they are Keras' own."""
         monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 10**9)
@@ -108,6 +109,7 @@ def test_a_padded_network_draws_the_dropout_that_it_draws_alone(monkeypatch):
     assert [used.wide is not None for used in PROGRAMS] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_the_way_in_which_it_began(tmp_path, monkeypatch):
     """Fewer epochs than before would by themselves not pay for XLA."""
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 24)
