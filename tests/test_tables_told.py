@@ -77,6 +77,36 @@ def test_it_is_said_and_the_model_gives_its_probability(tmp_path):
     assert "--positive ill" in page
 
 
+def test_costs_move_the_threshold_and_the_mistakes(tmp_path):
+    """A false negative that costs four times as much: from 1 / (1 + 4) on the positive class is said (Elkan 2001)."""
+    frame = doses(400)
+    run = fit_table(frame, "cured", cost_false_negative=4, num_networks=2, epochs=8, verbose=0)
+    assert (run.target.costs, run.target.threshold) == ((1.0, 4.0), 0.2)
+    chance = run.predict(frame)[:, 1]
+    said = run.predict_labels(frame)
+    assert (said == np.where(chance > 0.2, "yes", "no")).all()
+    assert (said != np.where(chance > 0.5, "yes", "no")).any()
+    assert (run.predict_table(frame)["cured"] == said).all()
+    found, true = run.evaluate(frame), frame["cured"].to_numpy()
+    false_positives, false_negatives = ((said == one) & (true != one) for one in ("yes", "no"))
+    assert found["mean_cost"] == pytest.approx((false_positives.sum() + 4 * false_negatives.sum()) / 400)
+    assert found["mean_cost_of_one_answer"] == pytest.approx(min((true == "no").mean(), 4 * (true == "yes").mean()))
+    assert found["accuracy"] == pytest.approx((said == true).mean())
+    assert found.calibration is not None
+    assert "'yes' is said from 0.2 on, by the costs of mistakes" in str(run)
+    run.save(tmp_path / "run")
+    assert (recipes.load(tmp_path / "run").predict_labels(frame) == said).all()
+    page = run.report(tmp_path / "page.html").read_text()
+    assert "0.2 on: a false positive costs 1, a false negative 4" in page
+
+
+def test_costs_that_cannot_be_are_refused():
+    with refused("cost_false_negative is a positive number. Received: cost_false_negative=-1."):
+        fit_table(doses(), "cured", cost_false_negative=-1, **FAST)
+    with refused("Costs of false positives and negatives are for two classes. Received: 'age', regression."):
+        fit_table(doses(), "age", cost_false_positive=2, **FAST)
+
+
 # --- too few rows --------------------------------------------------------------------------------------------------
 
 

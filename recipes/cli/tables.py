@@ -29,6 +29,10 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--drop", nargs="+", default=(), metavar="COLUMN", help="columns not to learn from")
     command.add_argument("--positive", metavar="CLASS", help="of two, the one whose probability is given "
                          "(default: yes, ja, true or 1, else the last of the alphabet)")  # fmt: skip
+    command.add_argument("--cost-false-positive", type=float, metavar="COST",
+                         help="of saying that class where it is not (default: 1)")  # fmt: skip
+    command.add_argument("--cost-false-negative", type=float, metavar="COST",
+                         help="of not saying it where it is (default: 1)")  # fmt: skip
     command.add_argument("--intervals", type=float, metavar="SHARE",
                          help="of the true numbers that shall lie around the predicted ones, such as 0.9")  # fmt: skip
     command.add_argument("--test-split", type=float, default=0.2, help=f"share of the rows {DEFAULT}")
@@ -68,19 +72,8 @@ def _fit(options: argparse.Namespace) -> "TableRun":
         options.report = Path("runs") / f"{name}.html"
     if options.report.is_dir():
         raise ValueError(f"--report {options.report} is a folder. Name a file, such as report.html.")
-    names = (
-        "task",
-        "loss",
-        "group",
-        "time",
-        "drop",
-        "positive",
-        "intervals",
-        "test_split",
-        "num_networks",
-        "epochs",
-        "seed",
-    )
+    names = ("task", "loss", "group", "time", "drop", "positive", "cost_false_positive", "cost_false_negative",
+             "intervals", "test_split", "num_networks", "epochs", "seed")  # fmt: skip
     return fit_table(options.frame, options.target, **{name: getattr(options, name) for name in names})
 
 

@@ -165,6 +165,9 @@ def _task(run: Any) -> str:
     if run.positive is not None:
         body.append(["positive class", f"{run.positive}: its probability is what the model gives; precision and recall "
                      f"stand for it where one class is meant; the other is {target.classes[0]}"])  # fmt: skip
+    if target.costs is not None:
+        body.append(["said from", f"{digits(target.threshold)} on: a false positive costs {target.costs[0]:g}, a false "
+                     f"negative {target.costs[1]:g}"])  # fmt: skip
     return f"<p>{escape(target.evidence.rstrip('.'))}.</p>" + _table(["the cheatsheet's row", ""], body)
 
 

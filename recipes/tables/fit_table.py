@@ -19,11 +19,12 @@ from recipes.tables.columns.column import Columns
 from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
 from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
-from recipes.tables.run import TableRun, TableSignature, probabilities, verdict_on
+from recipes.tables.run import TableRun, TableSignature, verdict_on
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.importance import permutation_importance
 from recipes.tables.scoring.intervals import Interval, fewest_rows, interval_of
+from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.split import Split
 from recipes.tables.target import Target
@@ -42,6 +43,8 @@ def fit_table(
     time: str | None = None,
     drop: Sequence[str] = (),
     positive: Any = None,
+    cost_false_positive: float | None = None,
+    cost_false_negative: float | None = None,
     intervals: float | None = None,
     test_split: float = 0.2,
     num_networks: int = 8,
@@ -67,6 +70,9 @@ def fit_table(
         drop: Names of columns not to learn from.
         positive: Of two classes the one whose probability the model gives; without it the one that says yes (`"ja"`,
             `"true"`, 1), else the second in the order of the alphabet.
+        cost_false_positive: Of saying the positive class where it is not. By the two costs the class is chosen that
+            `predict_labels` says and the scores count; only their ratio matters, and one that is missing is 1.
+        cost_false_negative: Of not saying it where it is.
         intervals: Share of the true numbers that shall lie in an interval around the prediction, such as 0.9; `None`
             for no intervals. See `TableRun.predict_intervals`.
         test_split: Share of the rows that are opened once, for the scores.
@@ -87,12 +93,14 @@ def fit_table(
     """
     start = clock.perf_counter()
     asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=[*drop], positive=positive,
+                   cost_false_positive=cost_false_positive, cost_false_negative=cost_false_negative,
                    intervals=intervals, test_split=test_split, num_networks=num_networks, epochs=epochs,
                    seed=seed)  # fmt: skip
     _require_arguments(num_networks=num_networks, epochs=epochs)
     ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
                           test_split=test_split, num_networks=num_networks, seed=seed)  # fmt: skip
     goal, columns, split = ready.target, ready.columns, ready.split
+    goal = replace(goal, costs=_costs(goal, cost_false_positive, cost_false_negative))
     if intervals is not None:
         _require_intervals(intervals, goal, split)
     rest, test = ready.part(split.rest), ready.part(split.test)
@@ -258,6 +266,21 @@ def _out_of_fold(
         times[out] += 1
     seen = times > 0
     return seen, sums[seen] / times[seen, None]
+
+
+def _costs(target: Target, *costs: float | None) -> tuple[float, float] | None:
+    """Read the costs of the two mistakes; `None` where none was given."""
+    if costs == (None, None):
+        return None
+    for name, cost in zip(("cost_false_positive", "cost_false_negative"), costs, strict=True):
+        if cost is not None and (isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost < np.inf):
+            raise ValueError(f"{name} is a positive number. Received: {name}={cost!r}.")
+    if target.positive is None:
+        raise ValueError(
+            f"Costs of false positives and negatives are for two classes. Received: {target.name!r}, {target.task}."
+        )
+    first, second = (1.0 if cost is None else float(cost) for cost in costs)
+    return first, second
 
 
 def _require_intervals(coverage: Any, target: Target, split: Split) -> None:

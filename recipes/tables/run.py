@@ -25,11 +25,10 @@ from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
-from recipes.tables.scoring.scores import losses, score
+from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
 from recipes.training.runs import Runs, kept_on
-from recipes.training.scores import of_classes, of_numbers
 
 if TYPE_CHECKING:
     from recipes.training.export import Export
@@ -144,7 +143,7 @@ class TableRun:
         return probabilities(self.target, outputs_of(self.model, self.columns, rows))
 
     def predict_labels(self, frame: Any) -> np.ndarray:
-        """Return the most probable class of each row, under its own name `(n,)`.
+        """Return the most probable class of each row, under its own name `(n,)`; the cheapest, where costs were given.
 
         Raises:
             ValueError: for a run whose target was numbers.
@@ -153,7 +152,7 @@ class TableRun:
         if self.classes is None:
             raise ValueError(f"{self.target.name!r} has no classes: it is numbers. Use predict.")
         labels = np.array(self.classes, dtype=object if isinstance(self.classes[0], str) else None)
-        return labels[self.predict(frame).argmax(axis=1)]
+        return labels[guesses(self.target, self.predict(frame))]
 
     def predict_intervals(self, frame: Any) -> np.ndarray:
         """Return the interval around what is predicted of each row, `(n, 2)`: its lower and its upper end.
@@ -191,7 +190,7 @@ class TableRun:
                 ends = self.interval.around(predicted)
                 told |= {f"{name} low": ends[:, 0], f"{name} high": ends[:, 1]}
         else:
-            told[name] = pd.Series([self.classes[i] for i in predicted.argmax(axis=1)], dtype=object)
+            told[name] = pd.Series([self.classes[i] for i in guesses(self.target, predicted)], dtype=object)
             told |= {f"p({label})": predicted[:, i] for i, label in enumerate(self.classes)}
         return pd.DataFrame(told)
 
@@ -266,7 +265,10 @@ class TableRun:
         """Which class is the positive one, in words; of two."""
         assert self.classes is not None
         other = self.classes[0]
-        return f"the model gives the probability of {self.positive!r}, the positive class; the other is {other!r}"
+        said = f"the model gives the probability of {self.positive!r}, the positive class; the other is {other!r}"
+        if self.target.costs is None:
+            return said
+        return f"{said}; {self.positive!r} is said from {digits(self.target.threshold)} on, by the costs of mistakes"
 
     @property
     def of_curves(self) -> list[Finding]:
@@ -389,25 +391,3 @@ def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding
     curves, kept = curves_of(history)
     median = {name: np.median(values, axis=0).tolist() for name, values in curves.items()}
     return diagnose(median, kept=round(float(np.median(kept))))
-
-
-def probabilities(target: Target, outputs: np.ndarray) -> np.ndarray:
-    """Make of the model's outputs `(n, units)` probabilities `(n, classes)`, or numbers `(n,)`."""
-    outputs = np.asarray(outputs, np.float64)
-    if target.classes is None:
-        return outputs[:, 0]
-    return np.concatenate([1 - outputs, outputs], axis=1) if target.task == "binary" else outputs
-
-
-def evaluation_of(target: Target, true: np.ndarray, predicted: np.ndarray) -> Evaluation:
-    """Judge predictions in the words of the task."""
-    numbers = {target.metric: score(target.metric, true, losses(target.metric, true, predicted))}
-    if target.classes is None:
-        more, report = of_numbers(true[:, None], predicted[:, None], None)
-    else:
-        guess = predicted.argmax(axis=1)
-        numbers["accuracy"] = float((guess == true).mean())
-        is_binary = target.task == "binary"
-        scores = predicted[:, 1] if is_binary else predicted
-        more, report = of_classes(true.astype(int), scores, target.classes, None, 0.5 if is_binary else None)
-    return Evaluation({**numbers, **more}, {None: report}, len(true))

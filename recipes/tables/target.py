@@ -62,6 +62,7 @@ class Target:
         decimal: Of numbers in text; empty where they came as numbers.
         marks: Words that stand for a missing value.
         unit: Of numbers in text, that follows each of them.
+        costs: Of two classes, of saying the positive one where it is not, and of not saying it where it is.
     """
 
     name: str
@@ -75,6 +76,15 @@ class Target:
     decimal: str = ""
     marks: tuple[str, ...] = ()
     unit: str = ""
+    costs: tuple[float, float] | None = None
+
+    @property
+    def threshold(self) -> float:
+        """The probability above which the positive class is said: where both mistakes cost as much on average.
+
+        C. Elkan (2001), The Foundations of Cost-Sensitive Learning, IJCAI, equation 2.
+        """
+        return 0.5 if self.costs is None else self.costs[0] / sum(self.costs)
 
     @property
     def positive(self) -> Any:

@@ -208,11 +208,11 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
     """
     marked = [False]  # whether a line that may hold a leading zero was read since
     may_lead = re.compile(rf"{re.escape(separator)}0\d").search  # that begins with letters is found fast
-    others = ('"0', f"{separator} 0")
+    starts = ('"0', f"{separator} 0")
 
     def noted() -> Iterator[str]:
         for text in islice(_lines(path, encoding), skipped, None):
-            if text[:1] == "0" or may_lead(text) is not None or others[0] in text or others[1] in text:
+            if text[:1] == "0" or may_lead(text) is not None or starts[0] in text or starts[1] in text:
                 marked[0] = True
             yield text
 
