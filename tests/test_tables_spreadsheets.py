@@ -57,6 +57,10 @@ def test_a_row_of_units_is_said_and_words_for_missing_are_none(tmp_path):
     assert str(rules_of(found)["units_row"]) == (
         "info units_row: the row below the names holds units ('mg/l', '-', 'cm') and was left out."
     )
+    few = written(tmp_path, "ward,y,dose\n-,cm,mg/l\nu,1,2\n", "new.csv")
+    frame, reading = read_frame(few, found.reading)  # a single row tells nothing, the training does
+    assert frame.to_dict("list") == {"ward": ["u"], "y": [1], "dose": [2]}
+    assert reading.units == ("-", "cm", "mg/l")
     first = PLAIN.replace("0.0,u,0.0\n", "n/a,u,0.0\n")
     assert ready(tmp_path, first).columns["dose"].num_missing + np.isnan(ready(tmp_path, first).rows["dose"]).sum() > 0
 

@@ -25,7 +25,8 @@ def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) 
     """
     found = []
     if reading.units:
-        message = f"the row below the names holds units ({show_values(reading.units, 4)}) and was left out."
+        units = [unit for unit in reading.units if unit]
+        message = f"the row below the names holds units ({show_values(units, 4)}) and was left out."
         found.append(Finding("units_row", "info", message))
     for column in columns.learnt:
         if column.name in reading.unsure:

@@ -91,7 +91,7 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
         separator = like.separator if its >= mine else separator
     lines = _require_whole_lines(path, encoding, separator, 1 if said else 0)
     fields = _fields(sample, separator)[1:]
-    units = _units_in(fields)
+    units = _units_in(fields, like.units if like is not None else ())
     fields = fields[1:] if units else fields
     decimal, unsure = _decimal_of(fields, separator)
     if like is not None and (unsure or not decimal):
@@ -304,8 +304,11 @@ def _are_numbers(texts: list[str]) -> bool:
     return bool(there) and decimal_in(sorted({*there})) is not None
 
 
-def _units_in(fields: list[list[str]]) -> tuple[str, ...]:
-    """Find whether the row below the names holds units: words above numbers, in all columns of numbers."""
+def _units_in(fields: list[list[str]], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Find whether the row below the names holds units: those known, or words above all columns of numbers."""
+    first_row = tuple(text.strip() for text in fields[0]) if fields else ()
+    if known and sorted(first_row) == sorted(known):
+        return first_row
     if len(fields) <= FEWEST_NUMBERS:
         return ()
     words = numbers = 0
@@ -317,7 +320,7 @@ def _units_in(fields: list[list[str]]) -> tuple[str, ...]:
         if _is_number(first) or first.strip() in below:
             return ()
         words += not is_missing_word(first.strip())
-    return tuple(text.strip() for text in fields[0]) if words and 2 * words >= numbers else ()
+    return first_row if words and 2 * words >= numbers else ()
 
 
 def _columns_in(fields: list[list[str]]) -> Iterator[list[str]]:
