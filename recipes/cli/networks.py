@@ -193,8 +193,11 @@ def _add_grok(commands: Commands) -> None:
     command.add_argument("--train-fraction", type=float, help="share of the equations that trains")
     command.add_argument("--learning-rate", type=float)
     command.add_argument("--weight-decay", type=float)
+    command.add_argument("--beta-2", type=float, help="of AdamW's second moment")
     command.add_argument("--grokfast", type=float, help="factor of the amplified slow gradient")
     command.add_argument("--muon", action="store_true", default=None, help="move the matrices by Muon")
+    command.add_argument("--orthograd", action="store_true", default=None, help="no gradient along the weights")
+    command.add_argument("--stablemax", action="store_true", default=None, help="StableMax in place of the softmax")
     command.add_argument("--batch-size", type=int, help="equations a step")
     command.add_argument("--max-steps", type=int)
     command.add_argument("--seed", type=int, default=0, help=DEFAULT)
@@ -208,8 +211,8 @@ def _grok(options: argparse.Namespace) -> "GrokRun":
     load_keras()
     from recipes.grokking.grok import grok
 
-    names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "grokfast", "muon",
-             "batch_size", "max_steps", "seed", "checkpoint")  # fmt: skip
+    names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "beta_2", "grokfast",
+             "muon", "orthograd", "stablemax", "batch_size", "max_steps", "seed", "checkpoint")  # fmt: skip
     return grok(**{name: getattr(options, name) for name in names})
 
 
