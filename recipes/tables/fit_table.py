@@ -20,6 +20,7 @@ from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, sett
 from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
 from recipes.tables.run import TableRun, TableSignature, verdict_on
+from recipes.tables.scales import scales_for
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.importance import permutation_importance
@@ -162,9 +163,8 @@ class Fitted:
         settings: How they were made.
         validation: The metric on rows that were held out; a little too good, for they stopped the training.
         num_rows: That trained or stopped the training.
-        held_true: Targets of the rows that some network left out, on the scale that is learnt, `(n,)`.
+        held_true: Targets of the rows that some network left out, `(n,)`.
         held_outputs: What the networks that left them out say of them, on average, `(n, units)`.
-        smear: Mean of exp(residual) where the scale is logarithmic, else 1.
         is_cut_short: Whether Ctrl-C ended the training.
     """
 
@@ -175,13 +175,12 @@ class Fitted:
     num_rows: int
     held_true: np.ndarray
     held_outputs: np.ndarray
-    smear: float = 1.0
     is_cut_short: bool = False
 
     def interval(self, coverage: float, target: Target, true: np.ndarray, predicted: np.ndarray) -> Interval:
         """Find the interval around predicted numbers, and how many of these test rows lie in theirs."""
         found = interval_of(
-            coverage, self.held_true, self.held_outputs[:, 0], is_factor=target.scale == "log", smear=self.smear,
+            coverage, self.held_true, self.held_outputs[:, 0], is_factor=target.scale == "log",
             lowest=0.0 if target.is_counts else None,
         )  # fmt: skip
         low, high = found.around(predicted).T
@@ -224,30 +223,19 @@ def fit_rows(
         held = [np.flatnonzero(np.isin(drawn, held[0]))] * len(held)
     features = outputs_of(preprocessing, columns, rows)
     settings = settings or settings_for(len(y), features.shape[1], loss=target.loss, epochs=epochs)
-    learnt, middle, spread = _on_learnt_scale(target, y)
+    scales = scales_for(target, y)
+    learnt = y.astype(np.float32 if target.classes is None else np.int32) if scales is None else scales.learnt(y)
     units = len(target.classes) if target.task == "multiclass" and target.classes else 1
-    head = Head(units, target.activation, target.loss, (), target.task)
+    head = Head(units if scales is None else learnt.shape[1], target.activation, target.loss, (), target.task)
     runs, is_cut_short = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
     held = held[: len(runs)]
     seen, outputs = _out_of_fold(runs, features, held, len(y))
-    smear, held_true = 1.0, y[seen]
-    if target.loss == "mean_squared_error":
-        outputs = outputs * spread + middle
-        if target.scale == "log":
-            held_true = np.log(held_true)
-            smear = float(np.mean(np.exp(held_true - outputs[:, 0])))
-    said = probabilities(target, np.exp(outputs) * smear if target.scale == "log" else outputs)
-    validation = score(target.metric, y[seen], losses(target.metric, y[seen], said))
-    model = compose(preprocessing, runs, target, middle, spread, smear)
-    return Fitted(model, runs, settings, validation, len(y), held_true, outputs, smear, is_cut_short)
-
-
-def _on_learnt_scale(target: Target, y: np.ndarray) -> tuple[np.ndarray, float, float]:
-    if target.loss != "mean_squared_error":
-        return (y.astype(np.float32) if target.classes is None else y.astype(np.int32)), 0.0, 1.0
-    scaled = np.log(y) if target.scale == "log" else y
-    middle, spread = float(scaled.mean()), float(scaled.std())
-    return ((scaled - middle) / spread).astype(np.float32), middle, spread
+    if scales is not None:
+        scales = scales.balanced(outputs, y[seen])
+        outputs = scales.back(outputs)
+    validation = score(target.metric, y[seen], losses(target.metric, y[seen], probabilities(target, outputs)))
+    model = compose(preprocessing, runs, target, scales)
+    return Fitted(model, runs, settings, validation, len(y), y[seen], outputs, is_cut_short)
 
 
 def _out_of_fold(

@@ -11,6 +11,7 @@ import numpy as np
 from cheatsheet.head import Head
 from recipes.build import compile_head
 from recipes.seeds import seeded
+from recipes.tables.scales import Scales
 from recipes.tables.target import Target
 from recipes.training.data.prepare import prepare
 from recipes.training.engines.engine import Job, Plan
@@ -113,7 +114,7 @@ def _best_constant(head: Head, y: np.ndarray) -> np.ndarray:
     if head.task == "regression" and head.loss == "poisson":
         return np.array([math.log(math.expm1(max(float(y.mean()), 1e-3)))])  # of the softplus
     if head.task == "regression":  # which is standardised
-        return np.zeros(1)
+        return np.zeros(head.units)
     share = (np.bincount(y.astype(int), minlength=max(head.units, 2)) + 1) / (len(y) + max(head.units, 2))
     return np.array([math.log(share[1] / share[0])]) if head.units == 1 else np.log(share)
 
@@ -134,7 +135,7 @@ def train_cores(
 
     Args:
         features: Of all rows that are not tested on, `(n, features)` float32.
-        y: Targets on the scale that is learnt, `(n,)`.
+        y: Targets on the scales that are learnt, `(n,)`, or `(n, units)` of numbers.
         head: The last layer.
         held: Places of the rows that each network is stopped by.
         settings: How.
@@ -167,24 +168,16 @@ def train_cores(
     return replace(runs, runs=begun), True
 
 
-def compose(
-    preprocessing: keras.Model, runs: Runs, target: Target, middle: float, spread: float, smear: float
-) -> keras.Model:
+def compose(preprocessing: keras.Model, runs: Runs, target: Target, scales: Scales | None) -> keras.Model:
     """Put preprocessing, networks and the target's own units together in one plain Keras model.
 
     Args:
         preprocessing: From columns to features.
         runs: The trained networks, whose outputs are averaged.
         target: What they were trained on.
-        middle: Of the numbers on the learnt scale, which was subtracted ...
-        spread: ... and this divided by.
-        smear: Mean of exp(residual) where the scale is logarithmic; with it the mean is given, not the median (Duan
-            1983, doi:10.1080/01621459.1983.10478017).
+        scales: Of numbers, the way back.
     """
-    core = ensemble_of([run.model for run in runs])
-    outputs = core(preprocessing.outputs[0])
-    if target.loss == "mean_squared_error":
-        outputs = keras.layers.Rescaling(spread, middle, name="outputs")(outputs)
-        if target.scale == "log":
-            outputs = keras.ops.exp(outputs) * smear
+    outputs = ensemble_of([run.model for run in runs])(preprocessing.outputs[0])
+    if scales is not None:
+        outputs = scales.layers(outputs)
     return keras.Model(preprocessing.inputs, outputs, name=f"table_{target.task}")

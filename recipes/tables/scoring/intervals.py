@@ -16,7 +16,8 @@ class Interval:
         coverage: The share that was asked for.
         margin: Half of its width; on a logarithmic scale the logarithm of the factor either way.
         is_factor: Whether it is a factor, as where the target was learnt as a logarithm.
-        smear: What the prediction, which is a mean, is divided by first where the margin is a factor.
+        smear: What the prediction, which is a mean, is divided by first where the margin is a factor: its median ratio
+            to the truth.
         lowest: Below which no interval goes: 0 for counts; `None` for other numbers.
         num_rows: Whose residuals it was found by.
         held: Share of the test rows that lie in their interval.
@@ -58,7 +59,7 @@ def fewest_rows(coverage: float) -> int:
 
 
 def interval_of(
-    coverage: float, true: np.ndarray, predicted: np.ndarray, *, is_factor: bool, smear: float, lowest: float | None
+    coverage: float, true: np.ndarray, predicted: np.ndarray, *, is_factor: bool, lowest: float | None
 ) -> Interval:
     """Find the interval by the residuals of rows that were held out of the training.
 
@@ -68,11 +69,15 @@ def interval_of(
 
     Args:
         coverage: `0 < coverage < 1`.
-        true: Targets of these rows, on the scale that is learnt, `(n,)`.
+        true: Targets of these rows, `(n,)`.
         predicted: What was said of them.
-        is_factor: Whether that scale is the logarithm.
-        smear: Mean of exp(residual) there, which the model's predictions are multiplied by.
+        is_factor: Whether the interval shall be a factor; both are positive then.
         lowest: That the target can be.
     """
+    smear = 1.0
+    if is_factor:
+        true, predicted = np.log(true), np.log(predicted)
+        middle = float(np.median(predicted - true))
+        predicted, smear = predicted - middle, float(np.exp(middle))
     margin = conformal_margin(true, predicted, coverage)
     return Interval(coverage, margin, is_factor, smear, lowest, len(true))

@@ -1,0 +1,77 @@
+"""The scales on which numbers are learnt, and the way back from a network's outputs to the target's own units."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from recipes.tables.target import Target
+
+
+@dataclass(frozen=True)
+class Scales:
+    """How the outputs of a network become numbers of the target.
+
+    A skewed positive target is learnt as its logarithm and as it is at once, by two outputs of one network: the first
+    knows the small ones well, the second the large ones, on which the squared error depends. What is said is
+    `share · smear · exp(first) + (1 − share) · max(second, lowest)`.
+
+    Attributes:
+        middle: Of the numbers on each scale, which was subtracted ...
+        spread: ... and this divided by.
+        is_log: Whether the first of two outputs is the logarithm.
+        smear: Mean of exp(residual) of the logarithm; with it the mean is given, not the median (Duan 1983,
+            doi:10.1080/01621459.1983.10478017).
+        share: Of the logarithm in what is said, by least squares over the rows that were held out.
+        lowest: Of the numbers that were trained on; no prediction goes below.
+    """
+
+    middle: tuple[float, ...]
+    spread: tuple[float, ...]
+    is_log: bool = False
+    smear: float = 1.0
+    share: float = 1.0
+    lowest: float = 0.0
+
+    def learnt(self, y: np.ndarray) -> np.ndarray:
+        """Put numbers `(n,)` on the scales of the outputs, `(n, outputs)` float32."""
+        each = [np.log(y), y] if self.is_log else [y]
+        return ((np.stack(each, axis=1) - self.middle) / self.spread).astype(np.float32)
+
+    def balanced(self, outputs: np.ndarray, y: np.ndarray) -> "Scales":
+        """Find smear and share from a network's outputs `(n, outputs)` for rows that it was not trained on."""
+        if not self.is_log:
+            return self
+        logs, plain = (outputs * self.spread + self.middle).T
+        smear = float(np.mean(np.exp(np.log(y) - logs)))
+        first, second = np.exp(logs) * smear, np.maximum(plain, self.lowest)
+        apart = np.sum((first - second) ** 2)
+        share = float(np.clip(np.sum((y - second) * (first - second)) / apart, 0.0, 1.0)) if apart > 0 else 1.0
+        return replace(self, smear=smear, share=share)
+
+    def back(self, outputs: np.ndarray) -> np.ndarray:
+        """Turn outputs `(n, outputs)` into numbers `(n, 1)`."""
+        outputs = np.asarray(outputs, np.float64) * self.spread + self.middle
+        if not self.is_log:
+            return outputs
+        second = np.maximum(outputs[:, 1:], self.lowest)
+        return self.share * self.smear * np.exp(outputs[:, :1]) + (1 - self.share) * second
+
+    def layers(self, outputs: Any) -> Any:
+        """Do the same by layers, behind a model's outputs."""
+        outputs = keras.layers.Rescaling([*self.spread], [*self.middle], name="outputs")(outputs)
+        if not self.is_log:
+            return outputs
+        second = keras.ops.maximum(outputs[:, 1:], self.lowest)
+        return keras.ops.exp(outputs[:, :1]) * (self.share * self.smear) + second * (1 - self.share)
+
+
+def scales_for(target: Target, y: np.ndarray) -> Scales | None:
+    """Choose the scales from the rows that train; `None` for classes and counts, which are learnt as they are."""
+    if target.loss != "mean_squared_error":
+        return None
+    is_log = target.scale == "log"
+    each = [np.log(y), y] if is_log else [y]
+    middle, spread = (tuple(float(how(one)) for one in each) for how in (np.mean, np.std))
+    return Scales(middle, spread, is_log, lowest=float(y.min()))
