@@ -22,7 +22,7 @@ from recipes.tuning.oracles.persistent import make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.record.journal import Execution, Journal
 from recipes.tuning.work.scored import keep_if_best, settle, trainings_of, weights_file, write_weights
-from recipes.tuning.work.together import Waves, train_together
+from recipes.tuning.work.together import Wave, Waves, begin_together
 from recipes.tuning.work.train import inherit
 
 ALONE = "tuner0"  # the name of the one process of a search
@@ -147,42 +147,86 @@ def work_in_waves(
     Raises:
         FatalError, NotMeasured: as `work`.
     """
-    journal = setup.journal
-    while not interrupt.requested:
-        number = oracle.next_number
-        if setup.max_trials is not None and number >= setup.max_trials:
-            break
-        recorded = journal.read(number)
-        if recorded is not None and recorded.wave is None:  # of an earlier version, or of several processes
-            trials = [oracle.create_trial(ALONE)]
-        else:
-            wave = (number, (number // waves.size + 1) * waves.size)
-            if recorded is not None and recorded.wave is not None:
-                wave = recorded.wave
-            chosen = (oracle.choose(i, wave) for i in range(*wave))
-            trials = list(takewhile(lambda trial: trial is not None, chosen))
-        if not any(trial.status == "RUNNING" for trial in trials):  # there is no configuration left
-            break
-        try:
-            _wave(setup, oracle, waves, trials, interrupt, on_end)
-        except Stopped:
-            interrupt.requested = True
+    ahead: _Chosen | None = None
+    now = None
+    try:
+        while not interrupt.requested:
+            now, ahead = ahead or _begin_wave(setup, oracle, waves, interrupt, oracle.next_number), None
+            if now is None:
+                break
+            if now.settles_all:  # so the next one is chosen as it would be after the end of this one
+                ahead = _begin_wave(setup, oracle, waves, interrupt, now.end)
+            _end_wave(setup, oracle, now, interrupt, on_end)
+    except Stopped:
+        interrupt.requested = True
+    finally:
+        for chosen in (now, ahead):
+            if chosen is not None and chosen.wave is not None:
+                chosen.wave.give_up()
     oracle.let_wait()
 
 
-def _wave(
-    setup: Setup, oracle: Any, waves: Waves, trials: Sequence[Any], interrupt: Interrupt, on_end: Callable[[int], None]
-) -> None:
-    """Train these trials together, and record in order those that have not ended."""
-    problem, journal = setup.problem, setup.journal
+@dataclass(frozen=True)
+class _Chosen:
+    """Trials that are recorded as begun, to be trained together or, without a wave, alone.
+
+    Attributes:
+        trials: keras-tuner's.
+        known: Names of the hyperparameters of each, by number, before anything was built.
+        wave: What is being trained.
+    """
+
+    trials: list[Any]
+    known: dict[int, set[str]]
+    wave: Wave | None
+
+    @property
+    def end(self) -> int:
+        """Number of the trial behind the last."""
+        return int(self.trials[-1].trial_id) + 1
+
+    @property
+    def settles_all(self) -> bool:
+        """Say whether all that is chosen next is known already: each was built, and asked for nothing new."""
+        return (
+            self.wave is not None
+            and self.wave.is_whole
+            and all({p.name for p in t.hyperparameters.space} <= self.known[int(t.trial_id)] for t in self.trials)
+        )
+
+
+def _begin_wave(setup: Setup, oracle: Any, waves: Waves, interrupt: Interrupt, number: int) -> _Chosen | None:
+    """Choose the trials from this number on that train together, and begin; `None` where there are no more."""
+    if setup.max_trials is not None and number >= setup.max_trials:
+        return None
+    journal = setup.journal
+    recorded = journal.read(number)
+    if recorded is not None and recorded.wave is None:  # of an earlier version, or of several processes
+        trials = [oracle.create_trial(ALONE)]
+    else:
+        span = (number, (number // waves.size + 1) * waves.size)
+        if recorded is not None and recorded.wave is not None:
+            span = recorded.wave
+        chosen = (oracle.choose(i, span) for i in range(*span))
+        trials = list(takewhile(lambda trial: trial is not None, chosen))
+    if not any(trial.status == "RUNNING" for trial in trials):  # there is no configuration left
+        return None
     known = {int(trial.trial_id): {parameter.name for parameter in trial.hyperparameters.space} for trial in trials}
-    together: dict[int, list[Trained]] = {}
-    if journal.read(int(trials[0].trial_id)).wave is not None:  # type: ignore[union-attr]
-        for trial in trials:
-            trial.hyperparameters.values = dict(journal.read(int(trial.trial_id)).values)  # type: ignore[union-attr]
-        asked = {int(trial.trial_id): trial.hyperparameters for trial in trials}
-        together = train_together(problem, waves, asked, interrupt)
+    if journal.read(int(trials[0].trial_id)).wave is None:  # type: ignore[union-attr]
+        return _Chosen(trials, known, None)
     for trial in trials:
+        trial.hyperparameters.values = dict(journal.read(int(trial.trial_id)).values)  # type: ignore[union-attr]
+    asked = {int(trial.trial_id): trial.hyperparameters for trial in trials}
+    return _Chosen(trials, known, begin_together(setup.problem, waves, asked, interrupt))
+
+
+def _end_wave(
+    setup: Setup, oracle: Any, chosen: _Chosen, interrupt: Interrupt, on_end: Callable[[int], None]
+) -> None:
+    """Wait for these trials, and record in order those that have not ended."""
+    problem, journal = setup.problem, setup.journal
+    together = chosen.wave.outcomes() if chosen.wave is not None else {}
+    for trial in chosen.trials:
         number = int(trial.trial_id)
         if trial.status != "RUNNING" or (setup.max_trials is not None and number >= setup.max_trials):
             continue
@@ -192,7 +236,7 @@ def _wave(
         if own is not None:
             best = oracle.get_best_trials(1)
             keep_if_best(own, best[0].score if best else None, problem, journal.folder_of(number))
-        _run(problem, trial, journal, own, known[number])
+        _run(problem, trial, journal, own, chosen.known[number])
         oracle.end_trial(trial)
         on_end(number)
         settle(number, problem, journal, again=False)

@@ -23,7 +23,7 @@ from recipes.tuning.kinds import Trained, Training
 from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.record.folder import WEIGHTS
 from recipes.tuning.record.journal import Execution, Journal, Trial, ranked
-from recipes.tuning.work.together import train_together, waves_of
+from recipes.tuning.work.together import begin_together, waves_of
 from recipes.tuning.work.train import as_hyperparameters, prepared
 
 SAME = 1e-6  # of the score or in all: the rounding of single precision
@@ -153,9 +153,8 @@ def _with_its_wave(
     assert trial.wave is not None
     members = [member for number in range(*trial.wave) if (member := journal.read(number)) is not None]
     with Interrupt() as interrupt:
-        found = train_together(
-            problem, waves_of(problem, "random"), {m.number: as_hyperparameters(m.values) for m in members}, interrupt
-        )
+        asked = {member.number: as_hyperparameters(member.values) for member in members}
+        found = begin_together(problem, waves_of(problem, "random"), asked, interrupt).outcomes()
     if trial.number not in found:
         return None
     trained = found[trial.number][execution]

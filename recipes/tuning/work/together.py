@@ -17,8 +17,7 @@ from keras_tuner import HyperParameters
 
 from recipes.running.interrupt import Interrupt
 from recipes.training.engines.engine import EngineUsed, Job, Plan
-from recipes.training.engines.many.engine import NAME, groups, kinds
-from recipes.training.engines.many.engine import train as train_stacked
+from recipes.training.engines.many.engine import NAME, begin, groups, kinds
 from recipes.training.fit import judged
 from recipes.training.fit_many import MOST_BYTES, with_one_of_each
 from recipes.training.run import Run
@@ -81,26 +80,93 @@ def waves_of(problem: Problem, tuner: str) -> Waves:
     return Waves(int(size), why, patience, bool(stopping and stopping.restore_best_weights), tuple(among))
 
 
-def train_together(
+@dataclass
+class Wave:
+    """A wave of trials that is being trained, behind.
+
+    Attributes:
+        trials: Their hyperparameters, by number, in order; what `build` asked for besides has been entered there.
+        problem: What they have in common.
+        waves: How they train.
+        interrupt: Ends the work.
+        places: Trial and training of each job.
+        begun: The jobs that share a program, and who trains them.
+    """
+
+    trials: Mapping[int, HyperParameters]
+    problem: Problem = field(repr=False)
+    waves: Waves = field(repr=False)
+    interrupt: Interrupt = field(repr=False)
+    places: list[tuple[int, int]] = field(default_factory=list, repr=False)
+    begun: list["_Group"] = field(default_factory=list, repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether each of its trials trains with others."""
+        return sum(len(group.jobs) for group in self.begun) == len(self.trials) * self.problem.trainings
+
+    def outcomes(self) -> dict[int, list[Trained]]:
+        """Wait for its end.
+
+        Returns:
+            By number, each training with the weights of its best epoch in the model. Trials that must train by
+            themselves, and those that cannot be built, are missing.
+
+        Raises:
+            Stopped: where Ctrl-C ended it.
+        """
+        found: dict[tuple[int, int], Trained] = {}
+        while self.begun:
+            group = self.begun.pop(0)
+            start = time.perf_counter()
+            try:
+                outcomes = group.started.outcomes()
+            except Exception as error:
+                _go_alone(len(group.jobs), error)
+                continue
+            if self.interrupt.requested:
+                raise Stopped
+            seconds = (group.seconds + time.perf_counter() - start) / len(group.jobs)
+            for i, job, outcome in zip(group.places, group.jobs, outcomes, strict=True):
+                used = EngineUsed(NAME, outcome.how, "networks that are alike")
+                kept = outcome if self.waves.keeps else replace(outcome, kept=None)
+                run = judged(job, kept, used, seconds=seconds, steps=0)
+                found[self.places[i]] = _trained(self.problem, run, len(group.jobs))
+        return {
+            number: [found[number, i] for i in range(self.problem.trainings)]
+            for number in self.trials
+            if all((number, i) in found for i in range(self.problem.trainings))
+        }
+
+    def give_up(self) -> None:
+        """End it soon, where nobody will ask for its outcomes."""
+        while self.begun:
+            self.begun.pop().started.give_up()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Jobs of a wave that share a program: their places among its jobs, and who trains them."""
+
+    places: tuple[int, ...]
+    jobs: list[Job]
+    started: Any
+    seconds: float  # until they had begun
+
+
+def begin_together(
     problem: Problem, waves: Waves, trials: Mapping[int, HyperParameters], interrupt: Interrupt
-) -> dict[int, list[Trained]]:
-    """Train the trials of a wave, each as often as it is to be, in as few programs as there can be.
+) -> Wave:
+    """Begin to train the trials of a wave, each as often as it is to be, in as few programs as there can be.
 
     Args:
         problem: What they have in common.
         waves: How they train.
         trials: Their hyperparameters, by number, in order; what `build` asks for besides is entered there.
         interrupt: Ends the work.
-
-    Returns:
-        By number, each training with the weights of its best epoch in the model. Trials that must train by themselves,
-        and those that cannot be built, are missing.
-
-    Raises:
-        Stopped: where Ctrl-C ended it.
     """
+    wave = Wave(trials, problem, waves, interrupt)
     jobs: list[Job] = []
-    places: list[tuple[int, int]] = []
     arrays: list[Any] = []
     for number, hp in trials.items():
         try:
@@ -108,31 +174,26 @@ def train_together(
         except Exception:  # by itself it fails again, and is recorded
             continue
         jobs += own
-        places += [(number, i) for i in range(len(own))]
-    found: dict[tuple[int, int], Trained] = {}
+        wave.places += [(number, i) for i in range(len(own))]
     for together in groups(jobs, waves.among):
         if together.network is None or len(together.jobs) < 2:
             continue
         start = time.perf_counter()
         mine = [replace(jobs[i], plan=replace(jobs[i].plan, interrupt=interrupt)) for i in together.jobs]
         try:
-            outcomes = train_stacked(mine, together.network)
-        except Exception as error:  # such as too little memory: by themselves they may be trained
-            warnings.warn(f"{len(mine)} networks could not be trained together, and go one after another: {error}",
-                          stacklevel=2)  # fmt: skip
+            started = begin(mine, together.network)
+        except Exception as error:
+            _go_alone(len(mine), error)
             continue
-        if interrupt.requested:
-            raise Stopped
-        seconds = (time.perf_counter() - start) / len(mine)
-        for i, job, outcome in zip(together.jobs, mine, outcomes, strict=True):
-            used = EngineUsed(NAME, outcome.how, "networks that are alike")
-            run = judged(job, outcome if waves.keeps else replace(outcome, kept=None), used, seconds=seconds, steps=0)
-            found[places[i]] = _trained(problem, run, len(mine))
-    return {
-        number: [found[number, i] for i in range(problem.trainings)]
-        for number in trials
-        if all((number, i) in found for i in range(problem.trainings))
-    }
+        wave.begun.append(_Group(together.jobs, mine, started, time.perf_counter() - start))
+    return wave
+
+
+def _go_alone(number: int, error: Exception) -> None:
+    """Say that networks go one after another, where there was too little memory, say, to train them together."""
+    warnings.warn(
+        f"{number} networks could not be trained together, and go one after another: {error}", stacklevel=3
+    )
 
 
 def _trained(problem: Problem, run: Run, at_once: int) -> Trained:

@@ -102,6 +102,13 @@ def train(jobs: Sequence[Job], network: Any, kept: Checkpoint | None = None, eve
     return train_all(jobs, network, kept, every)
 
 
+def begin(jobs: Sequence[Job], network: Any) -> Any:
+    """Begin to train the jobs of one group behind; return what waits for their `outcomes()`, or may `give_up()`."""
+    from recipes.training.engines.many.train import Started
+
+    return Started(jobs, network, behind=True)
+
+
 def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]:
     """Find the models, by their places, that have a variable in common with another of them.
 

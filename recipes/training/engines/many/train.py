@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from recipes.running.behind import Behind
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.programs import PROGRAMS
 from recipes.training.data.batches import epoch_order
@@ -34,7 +35,7 @@ from recipes.training.engines.many.stack import (
 from recipes.training.engines.tensorflow.loop import BLOCK_SECONDS, Speed
 from recipes.training.engines.tensorflow.program import MOST_BLOCK_EPOCHS, MOST_ORDERS
 from recipes.training.engines.tensorflow.steps import PLAIN, XLA
-from recipes.training.engines.tensorflow.walk import settings_of_process
+from recipes.training.engines.tensorflow.walk import set_as_here, settings_of_process
 
 # Some 0.8 s more to compile, against 1 ms less a step of small networks, and 5e-9 s less a step, network and weight of
 # larger ones; measured on two cores, `benchmarks/many.py`.
@@ -51,7 +52,47 @@ def train(
         kept: Where the state of all is written at the ends of blocks, and gone on from.
         every: After how many epochs; `None` for whenever it costs next to nothing.
     """
-    return _Run(jobs, network, kept, every).train()
+    return Started(jobs, network, kept, every).outcomes()
+
+
+class Started:
+    """Models that are being trained, all at once.
+
+    Args:
+        jobs, network, kept, every: As for `train`.
+        behind: Whether they train in a thread of their own from now on, until `outcomes` is called. On an accelerator,
+            where nothing is gained, they train when it is.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None = None, every: int | None = None, *,
+        behind: bool = False,
+    ) -> None:  # fmt: skip
+        self._run = run = _Run(jobs, network, kept, every)
+        run.begin()
+        self._behind: Behind | None = None
+        if behind and not tf.config.list_logical_devices("GPU"):
+            set_there = set_as_here()
+
+            def train_there() -> None:
+                set_there()
+                run.train()
+
+            self._behind = Behind(train_there)
+
+    def outcomes(self) -> list[Outcome]:
+        """Wait until all have ended, and put what has become of them into the models."""
+        if self._behind is None:
+            self._run.train()
+        else:
+            self._behind.wait()
+        return self._run.finish()
+
+    def give_up(self) -> None:
+        """End it soon; nobody will ask for the outcomes."""
+        self._run.given_up = True
+        if self._behind is not None:
+            self._behind.wait()
 
 
 class _Run:
@@ -82,6 +123,8 @@ class _Run:
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
         pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
         self.way = XLA if pays and not tf.config.list_logical_devices("GPU") else PLAIN
+        keeps = bool((self.patience < NEVER).any())
+        ends = bool((self.patience < self.epochs).any() or len({*self.epochs}) > 1)
         self.shape = Shape(
             network,
             len(jobs) if self.way == XLA else None,
@@ -92,7 +135,8 @@ class _Run:
             uneven=len({*steps}) > 1,
             filled=self.own is not None,
             weighted=(self.rows.is_weighted, self.held.is_weighted),
-            ends=bool((self.patience < NEVER).any() or len({*self.epochs}) > 1),
+            keeps=keeps or ends,
+            ends=ends or (keeps and kept is not None),  # whose files hold all of it
             schedules=any(schedule is not None for schedule in self.schedules),
             in_parts=bool((self.batch_sizes != size).any()),
         )
@@ -108,71 +152,92 @@ class _Run:
         self.numbers = [len(jobs)]  # how many those were, as ever more were taken out
         self.idle = 0  # epochs of networks that had stopped, and were computed all the same
 
-    def train(self) -> list[Outcome]:
-        """Run blocks until all networks have ended, and put what has become of them into the models."""
+    def begin(self) -> None:
+        """Take the state of all networks, and write the program of their first blocks down: it reads the process."""
+        self.home, self.logs, self.epoch = self._begin()
+        self.state, self.fixed = self._taken(self.home)
+        self.written, self.speed, self.given_up = self.epoch, Speed(), False
+        self.program: Any = None
+        self.tracing = 0.0
+        if self.epoch < int(self.epochs.max()) and not self._all_ended(self.state):
+            self.program, self.tracing = self._program(self._arguments(self.epoch, 0))
+
+    def train(self) -> None:
+        """Run blocks until all networks have ended."""
         plan, end = self.plans[0], int(self.epochs.max())
-        home, logs, epoch = self._begin()
-        state, fixed = self._taken(home)
-        count, speed, written, blocks = 1, Speed(), epoch, 0
-        program: Any = None
-        while epoch < end and not plan.interrupt.requested and not self._all_ended(state):
-            count = min(count, end - epoch, self.block_epochs)
+        count, blocks = 1, 0
+        while self.epoch < end and not (plan.interrupt.requested or self.given_up or self._all_ended(self.state)):
+            epoch, count = self.epoch, min(count, end - self.epoch, self.block_epochs)
             if self.shape.ends:
                 count = min(count, self.stride - epoch % self.stride)
             if self.every is not None:
                 count = min(count, self.every - epoch % self.every)
-            start = time.perf_counter()
-            of_block = {"order": self._orders(epoch, count), "rates": self._rates(epoch, count),
-                        "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
-            arguments = {**state, **fixed, **tf.nest.map_structure(tf.constant, of_block)}
-            tracing = 0.0
-            if program is None:  # every block has the same shapes
-                program, tracing = self._program(arguments)
-            found = tf.nest.pack_sequence_as({**state, "logs": 0}, program(tf.nest.flatten(arguments), ()))
+            start = time.perf_counter() - self.tracing
+            arguments = self._arguments(epoch, count)
+            if self.program is None:  # every block has the same shapes
+                self.program, self.tracing = self._program(arguments)
+            found = tf.nest.pack_sequence_as({**self.state, "logs": 0}, self.program(tf.nest.flatten(arguments), ()))
             block = np.full((count, len(self.jobs), len(self._names())), np.nan, self.network.precision)
             block[:, self.here] = found.pop("logs").numpy()[:count]
-            state = found
-            logs.append(block)
+            self.state = found
+            self.logs.append(block)
             seconds = time.perf_counter() - start
-            speed.add(count * self.shape.num_steps, seconds, tracing)
+            self.speed.add(count * self.shape.num_steps, seconds, self.tracing)
             if plan.progress is not None:
                 for i in range(count):
                     plan.progress.on_epoch_end(epoch + i, self._median(block[i]))
-            epoch, blocks = epoch + count, blocks + 1
-            if self.shape.ends and self._takes_out(state, epoch, count):
-                home = self._returned(home, state)
-                self.here = self._left(state)
-                self.numbers.append(len(self.here))
-                state, fixed = self._taken(home)
-                program = None
-            if self.kept is not None and (epoch % self.every == 0 if self.every else self.kept.is_due()):
-                home, written = self._returned(home, state), epoch
-                self._keep(home, logs, epoch)
-            if not tracing:
+            self.epoch, blocks = epoch + count, blocks + 1
+            if not self.tracing:
                 count = max(1, int(BLOCK_SECONDS / (seconds / count)))
             elif blocks == 1:
                 count = min(4, end)
-        if not logs:  # interrupted before the first step
+            self.tracing = 0.0
+            self._between(len(block))
+
+    def _between(self, count: int) -> None:
+        """Do after a block of `count` epochs what is to be done: take out who has stopped, write to the disk."""
+        if self.shape.ends and self._takes_out(self.state, self.epoch, count):
+            self.home = self._returned(self.home, self.state)
+            self.here = self._left(self.state)
+            self.numbers.append(len(self.here))
+            self.state, self.fixed = self._taken(self.home)
+            self.program = None
+        if self.kept is not None and (self.epoch % self.every == 0 if self.every else self.kept.is_due()):
+            self.home, self.written = self._returned(self.home, self.state), self.epoch
+            self._keep(self.home, self.logs, self.epoch)
+
+    def finish(self) -> list[Outcome]:
+        """Put what has become of the networks into the models."""
+        if not self.logs:  # interrupted before the first step
             return [Outcome({}, self._how()) for _ in self.jobs]
-        home = self._returned(home, state)
-        if self.kept is not None and written != epoch:
-            self._keep(home, logs, epoch)
-        return self._finish(home, np.concatenate(logs), epoch, speed)
+        self.home = self._returned(self.home, self.state)
+        if self.kept is not None and self.written != self.epoch:
+            self._keep(self.home, self.logs, self.epoch)
+        return self._finish(self.home, np.concatenate(self.logs), self.epoch, self.speed)
+
+    def _arguments(self, epoch: int, count: int) -> dict[str, Any]:
+        """List all that a block of so many epochs is given."""
+        of_block = {"order": self._orders(epoch, count), "rates": self._rates(epoch, count),
+                    "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
+        return {**self.state, **self.fixed, **tf.nest.map_structure(tf.constant, of_block)}
 
     def _begin(self) -> tuple[dict[str, Any], list[np.ndarray], int]:
         """Give the state of all networks, their logs and epochs so far: anew, or as the checkpoint has them."""
         stack = stacked(self.models, self.network)
         home: dict[str, Any] = {"now": vars(stack)}
         number = len(self.jobs)
-        if self.shape.ends:
+        if self.shape.keeps:
             home |= {
                 "best": {"weights": stack.weights, "statistics": stack.statistics},
-                "final": vars(stack),
                 "lowest": np.full(number, np.inf, self.network.precision),
+                "kept": np.zeros(number, np.int32),
+            }
+        if self.shape.ends:
+            home |= {
+                "final": vars(stack),
                 "waited": np.zeros(number, np.int32),
                 "ended": np.zeros(number, bool),
                 "length": np.zeros(number, np.int32),
-                "kept": np.zeros(number, np.int32),
             }
         home = tf.nest.map_structure(np.array, home)
         saved = None if self.kept is None else self.kept.load()
@@ -335,6 +400,7 @@ class _Run:
             ended = np.asarray(state["ended"])
             lengths = np.where(ended, np.asarray(state["length"]), epoch)
             last = _chosen(ended, _as_arrays(state["final"]), now)
+        if self.shape.keeps:
             patient = (self.patience < NEVER) & (np.asarray(state["kept"]) > 0)
             kept = np.where(patient & (np.asarray(state["kept"]) < lengths), np.asarray(state["kept"]), 0)
             best = {name: tf.nest.map_structure(np.asarray, state["best"][name]) for name in state["best"]}
