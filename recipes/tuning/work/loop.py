@@ -4,7 +4,7 @@ import contextlib
 import io
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -21,7 +21,7 @@ from recipes.tuning.oracles._keras_tuner import BaseTuner
 from recipes.tuning.oracles.persistent import make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.record.journal import Execution, Journal
-from recipes.tuning.work.scored import keep_if_best, settle, trainings_of, weights_file, write_weights
+from recipes.tuning.work.scored import candidate, keep_if_best, settle, trainings_of, weights_file, write_weights
 from recipes.tuning.work.together import Wave, Waves, begin_together
 from recipes.tuning.work.train import inherit
 
@@ -137,6 +137,10 @@ def work_in_waves(
     again, but for what was chosen. So a trial has the same numbers however often the search was stopped, and whatever
     it is extended to. Trials that must train by themselves do so in their turn.
 
+    Where no choice depends on scores, the next wave is chosen and built while the last one trains. A wave of a Bayesian
+    search is chosen by keras-tuner's rule for parallel searches (`oracles/persistent.py`), one of Hyperband is a round
+    of a bracket or a part of it, which all go on from the same epoch.
+
     Args:
         setup: The search.
         oracle: keras-tuner's, in this process.
@@ -154,7 +158,7 @@ def work_in_waves(
             now, ahead = ahead or _begin_wave(setup, oracle, waves, interrupt, oracle.next_number), None
             if now is None:
                 break
-            if now.settles_all:  # so the next one is chosen as it would be after the end of this one
+            if waves.looks_ahead and now.settles_all:  # so the next one is chosen as it would be after the end of this one
                 ahead = _begin_wave(setup, oracle, waves, interrupt, now.end)
             _end_wave(setup, oracle, now, interrupt, on_end)
     except Stopped:
@@ -204,20 +208,33 @@ def _begin_wave(setup: Setup, oracle: Any, waves: Waves, interrupt: Interrupt, n
     if recorded is not None and recorded.wave is None:  # of an earlier version, or of several processes
         trials = [oracle.create_trial(ALONE)]
     else:
-        span = (number, (number // waves.size + 1) * waves.size)
+        # A round of Hyperband begins anywhere, and ends a wave.
+        wave = (number, number + waves.size if waves.goes_on else (number // waves.size + 1) * waves.size)
         if recorded is not None and recorded.wave is not None:
-            span = recorded.wave
-        chosen = (oracle.choose(i, span) for i in range(*span))
-        trials = list(takewhile(lambda trial: trial is not None, chosen))
+            wave = recorded.wave
+        trials = list(takewhile(lambda trial: trial is not None, _chosen(journal, oracle, wave)))
     if not any(trial.status == "RUNNING" for trial in trials):  # there is no configuration left
         return None
     known = {int(trial.trial_id): {parameter.name for parameter in trial.hyperparameters.space} for trial in trials}
     if journal.read(int(trials[0].trial_id)).wave is None:  # type: ignore[union-attr]
         return _Chosen(trials, known, None)
+    asked = {}
     for trial in trials:
-        trial.hyperparameters.values = dict(journal.read(int(trial.trial_id)).values)  # type: ignore[union-attr]
-    asked = {int(trial.trial_id): trial.hyperparameters for trial in trials}
+        one = journal.read(int(trial.trial_id))
+        assert one is not None
+        trial.hyperparameters.values = dict(one.values)
+        asked[one.number] = candidate(one, setup.problem, journal, trial.hyperparameters)
     return _Chosen(trials, known, begin_together(setup.problem, waves, asked, interrupt))
+
+
+def _chosen(journal: Journal, oracle: Any, wave: tuple[int, int]) -> Iterator[Any]:
+    """Take up the trials of a wave; the first one says which are the others."""
+    first, end = wave
+    yield oracle.choose(first, wave)
+    recorded = journal.read(first)
+    if recorded is not None and recorded.wave is not None:
+        _, end = wave = recorded.wave
+    yield from (oracle.choose(number, wave) for number in range(first + 1, end))
 
 
 def _end_wave(
@@ -282,6 +299,7 @@ def scored(problem: Problem, trained: Trained, execution: int, seconds: float) -
         history={name: [np.asarray(value).tolist() for value in column] for name, column in trained.history.items()},
         share=share_of([problem.folds[execution % len(problem.folds)]]) if problem.folds else None,
         at_once=trained.at_once,
+        stacked=trained.stacked,
     )
 
 
@@ -321,7 +339,7 @@ def _run(
         before = {parameter.name for parameter in hp.space} if known is None else known
         ended: dict[str, Any] = {"status": "completed"}
         try:
-            if recorded.promoted is not None:
+            if recorded.promoted is not None and together is None:
                 inherit(journal.folder_of(recorded.promoted), folder, problem.trainings)
             if together is not None:
                 for i, one in enumerate(together):

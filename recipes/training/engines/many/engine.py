@@ -102,11 +102,15 @@ def train(jobs: Sequence[Job], network: Any, kept: Checkpoint | None = None, eve
     return train_all(jobs, network, kept, every)
 
 
-def begin(jobs: Sequence[Job], network: Any) -> Any:
-    """Begin to train the jobs of one group behind; return what waits for their `outcomes()`, or may `give_up()`."""
+def begin(jobs: Sequence[Job], network: Any, first: int = 0) -> Any:
+    """Begin to train the jobs of one group behind; return what waits for their `outcomes()`, or may `give_up()`.
+
+    Args:
+        first: Epochs that all models have behind them, of those that are planned.
+    """
     from recipes.training.engines.many.train import Started
 
-    return Started(jobs, network, behind=True)
+    return Started(jobs, network, first=first, behind=True)
 
 
 def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]:

@@ -1,7 +1,7 @@
 """Train K models that were read as one network: blocks of epochs, until each has come to its end."""
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,15 +60,16 @@ class Started:
 
     Args:
         jobs, network, kept, every: As for `train`.
+        first: Epochs that the models have behind them, all alike, of those that are planned.
         behind: Whether they train in a thread of their own from now on, until `outcomes` is called. On an accelerator,
             where nothing is gained, they train when it is.
     """
 
     def __init__(
         self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None = None, every: int | None = None, *,
-        behind: bool = False,
+        first: int = 0, behind: bool = False,
     ) -> None:  # fmt: skip
-        self._run = run = _Run(jobs, network, kept, every)
+        self._run = run = _Run(jobs, network, kept, every, first)
         run.begin()
         self._behind: Behind | None = None
         if behind and not tf.config.list_logical_devices("GPU"):
@@ -80,12 +81,19 @@ class Started:
 
             self._behind = Behind(train_there)
 
-    def outcomes(self) -> list[Outcome]:
-        """Wait until all have ended, and put what has become of them into the models."""
+    def outcomes(self, at_end: Callable[[list[Outcome]], None] | None = None) -> list[Outcome]:
+        """Wait until all have ended, and put what has become of them into the models.
+
+        Args:
+            at_end: Is called once the models are as their last epoch left them, with the outcomes that they would have
+                then; only thereafter those that keep their best epoch get its weights.
+        """
         if self._behind is None:
             self._run.train()
         else:
             self._behind.wait()
+        if at_end is not None and not self._run.plans[0].interrupt.requested:
+            at_end(self._run.finish(keeps=False))
         return self._run.finish()
 
     def give_up(self) -> None:
@@ -96,8 +104,10 @@ class Started:
 
 
 class _Run:
-    def __init__(self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None, every: int | None) -> None:
-        self.jobs, self.network, self.kept, self.every = jobs, network, kept, every
+    def __init__(
+        self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None, every: int | None, first: int = 0
+    ) -> None:
+        self.jobs, self.network, self.kept, self.every, self.first = jobs, network, kept, every, first
         self.models = [job.model for job in jobs]
         self.plans = [job.plan for job in jobs]
         self.rows, self.held = Pool(), Pool()
@@ -119,7 +129,7 @@ class _Run:
         self.batch_sizes, size = in_parts([p.batch_size for p in self.plans], self.num_rows)
         steps = -(-self.num_rows // size)
         self.schedules = schedules_of(self.models, network.precision)
-        total = int(self.epochs.max()) * int(steps.max())
+        total = (int(self.epochs.max()) - first) * int(steps.max())
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
         pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
         self.way = XLA if pays and not tf.config.list_logical_devices("GPU") else PLAIN
@@ -206,14 +216,14 @@ class _Run:
             self.home, self.written = self._returned(self.home, self.state), self.epoch
             self._keep(self.home, self.logs, self.epoch)
 
-    def finish(self) -> list[Outcome]:
-        """Put what has become of the networks into the models."""
+    def finish(self, *, keeps: bool = True) -> list[Outcome]:
+        """Put what has become of the networks into the models; without `keeps`, as the last epoch left it."""
         if not self.logs:  # interrupted before the first step
             return [Outcome({}, self._how()) for _ in self.jobs]
         self.home = self._returned(self.home, self.state)
         if self.kept is not None and self.written != self.epoch:
             self._keep(self.home, self.logs, self.epoch)
-        return self._finish(self.home, np.concatenate(self.logs), self.epoch, self.speed)
+        return self._finish(self.home, np.concatenate(self.logs), keeps and self.shape.keeps)
 
     def _arguments(self, epoch: int, count: int) -> dict[str, Any]:
         """List all that a block of so many epochs is given."""
@@ -242,7 +252,7 @@ class _Run:
         home = tf.nest.map_structure(np.array, home)
         saved = None if self.kept is None else self.kept.load()
         if saved is None:
-            return home, [], 0
+            return home, [], self.first
         number = len(tf.nest.flatten(home))
         home = tf.nest.pack_sequence_as(home, [saved.arrays[f"state {i}"] for i in range(number)])
         self.here = saved.arrays["here"]
@@ -375,7 +385,7 @@ class _Run:
                 found[:, place] = float(self.models[k].optimizer.learning_rate)
                 continue
             own_steps = -(-int(self.num_rows[k]) // int(self.batch_sizes[k]))
-            first = self.first_steps[k] + epoch * own_steps
+            first = self.first_steps[k] + (epoch - self.first) * own_steps
             within = np.arange(steps) * self.shape.batch_size // int(self.batch_sizes[k])
             places = np.arange(count)[:, None] * own_steps + np.minimum(within, own_steps - 1)
             found[: count * steps, place] = schedule(tf.constant(first + places.ravel(), tf.int64)).numpy()
@@ -391,8 +401,8 @@ class _Run:
         names = self.network.names
         return names + [f"val_{name}" for name in names] if self.shape.num_held else names
 
-    def _finish(self, state: dict[str, Any], logs: np.ndarray, epoch: int, speed: Speed) -> list[Outcome]:
-        number = len(self.jobs)
+    def _finish(self, state: dict[str, Any], logs: np.ndarray, keeps: bool) -> list[Outcome]:
+        number, epoch = len(self.jobs), self.epoch
         now = _as_arrays(state["now"])
         lengths, kept = np.full(number, epoch), np.zeros(number, int)
         last = now
@@ -400,7 +410,7 @@ class _Run:
             ended = np.asarray(state["ended"])
             lengths = np.where(ended, np.asarray(state["length"]), epoch)
             last = _chosen(ended, _as_arrays(state["final"]), now)
-        if self.shape.keeps:
+        if keeps:
             patient = (self.patience < NEVER) & (np.asarray(state["kept"]) > 0)
             kept = np.where(patient & (np.asarray(state["kept"]) < lengths), np.asarray(state["kept"]), 0)
             best = {name: tf.nest.map_structure(np.asarray, state["best"][name]) for name in state["best"]}
@@ -409,11 +419,11 @@ class _Run:
         outcomes = []
         how = self._how()
         for k, model in enumerate(self.models):
-            values = logs[: int(lengths[k]), k]
+            values = logs[: int(lengths[k]) - self.first, k]
             found = {name: values[:, i].tolist() for i, name in enumerate(self._names())}
             history = dict(sorted(found.items()))  # as Keras has them
             _tell(model, history)
-            outcomes.append(Outcome(history, how, speed.steps_per_second(self.way), int(kept[k]) or None,
+            outcomes.append(Outcome(history, how, self.speed.steps_per_second(self.way), int(kept[k]) or None,
                                     self.first_steps[k]))  # fmt: skip
         return outcomes
 
