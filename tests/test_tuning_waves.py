@@ -12,7 +12,6 @@ from searches import X, Y
 
 from recipes import clear_programs, tune
 from recipes.running.programs import PROGRAMS
-from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.record.journal import RECORD, Journal
 from recipes.tuning.work.together import MOST_TRIALS, waves_of
 
@@ -203,15 +202,15 @@ class TestWhatGoesWrong:
         with pytest.raises(FatalError):
             self.search(tmp_path, fatal)
 
-    @pytest.mark.parametrize("tuner", TUNERS)
-    def test_what_trains_by_itself_is_said(self, tmp_path, tuner, capsys):
-        options = {"tuner": tuner, "max_trials": 1, "epochs": 1, "verbose": 1}
+    @pytest.mark.parametrize("callbacks", [(), ALONE], ids=["together", "alone"])
+    def test_what_trains_by_itself_is_said(self, tmp_path, callbacks, capsys):
+        options = {"max_trials": 1, "epochs": 1, "verbose": 1, "callbacks": callbacks}
         tune(X, Y, directory=tmp_path / "s", space={"units": [4], "learning_rate": (0.01, 0.1)}, **options)
         said = " ".join(capsys.readouterr().err.split())
-        if tuner in ("random", "grid"):
-            assert "up to 6 networks train at once, those of 6 trials" in said
+        if callbacks:
+            assert "one training after another: its callbacks (TerminateOnNaN) want to see each training" in said
         else:
-            assert "one training after another: " in said
+            assert "up to 6 networks train at once, those of 6 trials" in said
 
     def test_callbacks_another_objective_and_an_own_fit_are_named(self, nine):
         from dataclasses import replace
@@ -329,7 +328,7 @@ class TestFolds:
         found = tune(X, Y, directory=tmp_path / "s", **options)
         assert [len(t.executions) for t in found.trials] == [3] * 3
         assert {e.at_once for t in found.trials for e in t.executions} == {
-            "bayesian": {3}, "hyperband": {1}, "grid": {3 * MOST_TRIALS}}[tuner]  # fmt: skip
+            "bayesian": {9}, "hyperband": {9}, "grid": {3 * MOST_TRIALS}}[tuner]  # fmt: skip
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -158,7 +158,9 @@ def work_in_waves(
             now, ahead = ahead or _begin_wave(setup, oracle, waves, interrupt, oracle.next_number), None
             if now is None:
                 break
-            if waves.looks_ahead and now.settles_all:  # so the next one is chosen as it would be after the end of this one
+            if (
+                waves.looks_ahead and now.settles_all
+            ):  # so the next one is chosen as it would be after the end of this one
                 ahead = _begin_wave(setup, oracle, waves, interrupt, now.end)
             _end_wave(setup, oracle, now, interrupt, on_end)
     except Stopped:
@@ -237,9 +239,7 @@ def _chosen(journal: Journal, oracle: Any, wave: tuple[int, int]) -> Iterator[An
     yield from (oracle.choose(number, wave) for number in range(first + 1, end))
 
 
-def _end_wave(
-    setup: Setup, oracle: Any, chosen: _Chosen, interrupt: Interrupt, on_end: Callable[[int], None]
-) -> None:
+def _end_wave(setup: Setup, oracle: Any, chosen: _Chosen, interrupt: Interrupt, on_end: Callable[[int], None]) -> None:
     """Wait for these trials, and record in order those that have not ended."""
     problem, journal = setup.problem, setup.journal
     together = chosen.wave.outcomes() if chosen.wave is not None else {}

@@ -19,6 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from recipes.running.checkpoint import FILES
 from recipes.running.files import remove_files, write_atomically
 from recipes.running.interrupt import Interrupt
 from recipes.training.signature import remember
@@ -202,7 +203,7 @@ def _states_of(number: int, problem: Problem, journal: Journal, interrupt: Inter
     trial = journal.read(number)
     assert trial is not None
     for place in (states / trial.id, journal.folder_of(number)):
-        if all((place / f"state-{i}").is_dir() for i in range(problem.trainings)):
+        if all(any((place / f"state-{i}" / name).exists() for name in FILES) for i in range(problem.trainings)):
             return place
     place = states / trial.id
     if all(execution.in_wave for execution in trial.executions):

@@ -20,7 +20,7 @@ from keras_tuner import HyperParameters
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt
 from recipes.training.engines.engine import EngineUsed, Job, Outcome, Plan
-from recipes.training.engines.many.engine import NAME, begin, groups, kinds
+from recipes.training.engines.many.engine import NAME, Behind, groups, kinds
 from recipes.training.engines.resume import History, Resume, merged, settings_of
 from recipes.training.fit import judged
 from recipes.training.fit_many import MOST_BYTES, with_one_of_each
@@ -30,6 +30,7 @@ from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.work.train import as_hyperparameters, prepared, standard_error
 
 MOST_TRIALS = 6  # of a wave; more gain little, and as many may be trained for nothing behind the last one
+MOST_AT_A_GUESS = 3  # of a wave of a Bayesian search, each chosen without the scores of the others
 MOST_NETWORKS = 24  # of a wave, folds and executions included
 MOST_PARAMETERS = 250_000  # of all networks of a wave, beyond which a step is work and not its start
 BYTES_EACH = 4 * 8  # of a parameter: its moments, its copies of the best and the last epoch, and their successors
@@ -78,6 +79,8 @@ def waves_of(problem: Problem, tuner: str) -> Waves:
     most = max(job.model.count_params() for job in jobs if job.model.built)
     by_memory = min(MOST_PARAMETERS, MOST_BYTES // BYTES_EACH) // max(1, most * problem.trainings)
     size = min(MOST_TRIALS, MOST_NETWORKS // problem.trainings, by_memory)
+    if tuner == "bayesian":
+        size = min(size, MOST_AT_A_GUESS)
     if tuner == "grid" and problem.hypermodel is not None:
         size = min(size, 1)
     if size * problem.trainings < 2:
@@ -192,9 +195,7 @@ class Wave:
                                  finished=True)  # fmt: skip
 
 
-def begin_together(
-    problem: Problem, waves: Waves, trials: Mapping[int, Candidate], interrupt: Interrupt
-) -> Wave:
+def begin_together(problem: Problem, waves: Waves, trials: Mapping[int, Candidate], interrupt: Interrupt) -> Wave:
     """Begin to train the trials of a wave, each as often as it is to be, in as few programs as there can be.
 
     Args:
@@ -220,7 +221,7 @@ def begin_together(
             continue
         start = time.perf_counter()
         try:
-            started = begin([wave.jobs[i] for i in together.jobs], together.network, first)
+            started = Behind([wave.jobs[i] for i in together.jobs], together.network, first)
         except Exception as error:
             _go_alone(len(together.jobs), error)
             continue
@@ -230,9 +231,7 @@ def begin_together(
 
 def _go_alone(number: int, error: Exception) -> None:
     """Say that networks go one after another, where there was too little memory, say, to train them together."""
-    warnings.warn(
-        f"{number} networks could not be trained together, and go one after another: {error}", stacklevel=3
-    )
+    warnings.warn(f"{number} networks could not be trained together, and go one after another: {error}", stacklevel=3)
 
 
 def _goes_on(job: Job, candidate: Candidate, training: int) -> History:

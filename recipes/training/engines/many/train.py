@@ -1,7 +1,7 @@
 """Train K models that were read as one network: blocks of epochs, until each has come to its end."""
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,17 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from recipes.running.behind import Behind
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.programs import PROGRAMS
-from recipes.training.data.batches import epoch_order
 from recipes.training.engines.engine import Job, Outcome
 from recipes.training.engines.many.cost import PLAIN_STEP, XLA_SECONDS, step_seconds
 from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.network import Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS
 from recipes.training.engines.many.program import SHARED, Shape, compiled, specs_of
-from recipes.training.engines.many.rows import Pool, in_parts, schedules_of
+from recipes.training.engines.many.rows import Pool, in_parts, orders_of, schedules_of
 from recipes.training.engines.many.stack import (
     Stack,
     choices,
@@ -35,7 +33,7 @@ from recipes.training.engines.many.stack import (
 from recipes.training.engines.tensorflow.loop import BLOCK_SECONDS, Speed
 from recipes.training.engines.tensorflow.program import MOST_BLOCK_EPOCHS, MOST_ORDERS
 from recipes.training.engines.tensorflow.steps import PLAIN, XLA
-from recipes.training.engines.tensorflow.walk import set_as_here, settings_of_process
+from recipes.training.engines.tensorflow.walk import settings_of_process
 
 # Some 0.8 s more to compile, against 1 ms less a step of small networks, and 5e-9 s less a step, network and weight of
 # larger ones; measured on two cores, `benchmarks/many.py`.
@@ -43,69 +41,24 @@ XLA_PAYS_AFTER_STEPS, XLA_PAYS_AFTER_UPDATES = 1_500, 100_000_000
 NEVER = np.int32(2**31 - 1)
 
 
-def train(
-    jobs: Sequence[Job], network: Network, kept: Checkpoint | None = None, every: int | None = None
-) -> list[Outcome]:
-    """Train the models of these jobs in place, all at once; they differ in what `engine.py` allows.
+class Training:
+    """The training of these models in place, all at once; they differ in what `engine.py` allows.
 
     Args:
+        jobs: Whose models are trained.
+        network: What they have in common.
         kept: Where the state of all is written at the ends of blocks, and gone on from.
         every: After how many epochs; `None` for whenever it costs next to nothing.
-    """
-    return Started(jobs, network, kept, every).outcomes()
-
-
-class Started:
-    """Models that are being trained, all at once.
-
-    Args:
-        jobs, network, kept, every: As for `train`.
         first: Epochs that the models have behind them, all alike, of those that are planned.
-        behind: Whether they train in a thread of their own from now on, until `outcomes` is called. On an accelerator,
-            where nothing is gained, they train when it is.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None = None, every: int | None = None, *,
-        first: int = 0, behind: bool = False,
-    ) -> None:  # fmt: skip
-        self._run = run = _Run(jobs, network, kept, every, first)
-        run.begin()
-        self._behind: Behind | None = None
-        if behind and not tf.config.list_logical_devices("GPU"):
-            set_there = set_as_here()
-
-            def train_there() -> None:
-                set_there()
-                run.train()
-
-            self._behind = Behind(train_there)
-
-    def outcomes(self, at_end: Callable[[list[Outcome]], None] | None = None) -> list[Outcome]:
-        """Wait until all have ended, and put what has become of them into the models.
-
-        Args:
-            at_end: Is called once the models are as their last epoch left them, with the outcomes that they would have
-                then; only thereafter those that keep their best epoch get its weights.
-        """
-        if self._behind is None:
-            self._run.train()
-        else:
-            self._behind.wait()
-        if at_end is not None and not self._run.plans[0].interrupt.requested:
-            at_end(self._run.finish(keeps=False))
-        return self._run.finish()
-
-    def give_up(self) -> None:
-        """End it soon; nobody will ask for the outcomes."""
-        self._run.given_up = True
-        if self._behind is not None:
-            self._behind.wait()
-
-
-class _Run:
-    def __init__(
-        self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None, every: int | None, first: int = 0
+        self,
+        jobs: Sequence[Job],
+        network: Network,
+        kept: Checkpoint | None = None,
+        every: int | None = None,
+        first: int = 0,
     ) -> None:
         self.jobs, self.network, self.kept, self.every, self.first = jobs, network, kept, every, first
         self.models = [job.model for job in jobs]
@@ -355,21 +308,10 @@ class _Run:
 
     def _orders(self, epoch: int, count: int) -> np.ndarray:
         """Order the rows of each network for each epoch of a block, `(block_epochs, K, steps * batch)`."""
-        width = self.shape.num_steps * self.shape.batch_size
-        orders = np.zeros((self.block_epochs, len(self.here), width), np.int32)
-        for i in range(count):
-            known: dict[tuple[int, int, bool], np.ndarray] = {}
-            for place, k in enumerate(self.here):
-                plan = self.plans[k]
-                rows = int(self.num_rows[k])
-                like = (plan.seed, rows, plan.shuffle)
-                if like not in known:
-                    known[like] = (
-                        epoch_order(plan.seed, epoch + i, rows) if plan.shuffle else np.arange(rows, dtype=np.int32)
-                    )
-                orders[i, place, :rows] = known[like]
-                # What fills the last batch up is a row of it, so that nothing overflows that would not alone.
-                orders[i, place, rows:] = known[like][(rows - 1) // self.shape.batch_size * self.shape.batch_size]
+        orders = orders_of(
+            [self.plans[k] for k in self.here], self.num_rows[self.here], self.shape.batch_size,
+            (self.block_epochs, self.shape.num_steps * self.shape.batch_size), range(epoch, epoch + count),
+        )  # fmt: skip
         return orders + self.starts[None, self.here, None].astype(np.int32)
 
     def _rates(self, epoch: int, count: int) -> np.ndarray:

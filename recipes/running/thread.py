@@ -1,15 +1,14 @@
-"""Work that goes on behind, in a thread of its own, while this one does something else."""
+"""Work that goes on in a thread of its own, while this one does something else."""
 
 import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
-
 _CORES = threading.BoundedSemaphore(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
-class Behind:
+class InThread:
     """Calls a function in a thread; `wait` gives what it gave, or raises what it raised.
 
     As many run at once as there are cores; the others wait for their turn.
@@ -22,7 +21,7 @@ class Behind:
         self._work = work
         self._found: Any = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="recipes-behind")
+        self._thread = threading.Thread(target=self._run, name="recipes")
         self._thread.start()
 
     def wait(self) -> Any:
