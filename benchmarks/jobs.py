@@ -23,6 +23,8 @@ def main() -> None:
     job, way = sys.argv[1:3]
     if way.startswith("torch"):
         os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and PyTorch do not always bear each other in one process
+    if way == "keras-jax":
+        os.environ["KERAS_BACKEND"] = "jax"
     result = JOBS[job](way)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))

@@ -2,7 +2,8 @@
 
 Each measurement runs in a process of its own (`jobs.py`), the ways in turn, so that a slower minute of the machine
 strikes them all; medians over the repeats. PyTorch and Optuna are compared with where they are installed
-(pip install torch optuna).
+(pip install torch optuna); Keras on JAX where `--jax` names the Python of an environment of its own
+(pip install keras jax scikit-learn pandas).
 """
 
 import argparse
@@ -24,13 +25,16 @@ OPTIONAL = {"torch": "torch", "torch-compiled": "torch", "optuna": "optuna"}  # 
 # What is compared: job, what is read, whether more is better, and against whom; then what is asked and aimed for.
 ROWS = [
     ("mlp-200", "first_s", "keras", 7, 12, "breast cancer, MLP 64-32, batch 32, 200 epochs, first call"),
-    ("mlp-200", "first_s", "sklearn", 1.0, 1.5, "the same, scikit-learn's MLPClassifier"),
+    ("mlp-200", "first_s", "sklearn", 1.3, 1.8, "the same, scikit-learn's MLPClassifier"),
+    ("mlp-200", "first_s", "keras-jax", 1.6, 1.8, "the same, Keras on JAX, an epoch in one execution"),
     ("mlp-200", "steps_per_s", "keras", 15, 28, "the same, once compiled"),
     ("mlp-200", "steps_per_s", "sklearn", 3, 5, "the same, once compiled"),
     ("mlp-200", "steps_per_s", "torch", 5, 10, "the same, once compiled"),
+    ("mlp-200", "steps_per_s", "keras-jax", 3, 5, "the same, once compiled"),
     ("mlp-3", "first_s", "keras", 1.0, 1.5, "the same, 3 epochs, first call in the process"),
     ("dense-autoencoder", "steps_per_s", "keras", 2, 3, "MNIST dense autoencoder, batch 100"),
     ("dense-autoencoder", "steps_per_s", "torch", 1.5, 2, "the same"),
+    ("dense-autoencoder", "steps_per_s", "keras-jax", 1.4, 1.7, "the same"),
     ("conv-autoencoder", "steps_per_s", "keras", 1.4, 2, "MNIST conv autoencoder, batch 128"),
     ("conv-autoencoder", "steps_per_s", "torch", 1.0, 1.5, "the same, channels last"),
     ("lenet", "steps_per_s", "keras", 1.3, 2, "LeNet-5 on MNIST, batch 64"),
@@ -76,6 +80,7 @@ def main() -> None:
     parser.add_argument(
         "--grok-accelerations", type=int, metavar="N", help="instead: N seeds of each changed optimisation of grokking"
     )
+    parser.add_argument("--jax", metavar="PYTHON", help="the Python that has Keras and JAX")
     options = parser.parse_args()
     if options.grok_accelerations:
         grok_accelerations(options.grok_accelerations)
@@ -84,6 +89,8 @@ def main() -> None:
         grok_seeds(options.grok_seeds)
         return
     missing = {way for way, package in OPTIONAL.items() if importlib.util.find_spec(package) is None}
+    python = {"keras-jax": options.jax}
+    missing |= {way for way, path in python.items() if path is None}
     rows = [row for row in ROWS if (not options.jobs or row[0] in options.jobs) and row[2] not in missing]
     results: dict[str, dict[str, list[dict[str, float]]]] = {}
     for job in dict.fromkeys(row[0] for row in rows):
@@ -91,7 +98,7 @@ def main() -> None:
         results[job] = {way: [] for way in ways}
         for _ in range(options.repeats):
             for way in ways:
-                results[job][way].append(measure(job, way))
+                results[job][way].append(measure(job, way, python.get(way)))
     roof = statistics.median(measure("roof", "-")["gflops"] for _ in range(options.repeats))
     importing = statistics.median(measure("import", "-")["first_s"] for _ in range(options.repeats))
     print_table(rows, results, roof, importing)
@@ -141,10 +148,11 @@ def grok_accelerations(number: int) -> None:
               f"| {middle['delay_ratio']:.1f} | {len(steps)} of {number} |", flush=True)  # fmt: skip
 
 
-def measure(job: str, way: str) -> dict[str, float]:
+def measure(job: str, way: str, python: str | None = None) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, HERE / "jobs.py", job, way], capture_output=True, text=True, check=False, cwd=HERE.parent
-    )
+        [python or sys.executable, HERE / "jobs.py", job, way], capture_output=True, text=True, check=False,
+        cwd=HERE.parent, env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+    )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{job} {way} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -26,6 +26,23 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 50)  # a graph that is traced is some 10,000 objects, most of which stay
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow all cases of a test but those that its `slow_but` names by a part of their ids."""
+    quick: dict[str, bool] = {}
+    for item in items:
+        for mark in item.iter_markers("slow_but"):
+            test, _, case = item.nodeid.partition("[")
+            is_quick = any(part in f"[{case}" for part in mark.args)
+            quick[test] = quick.get(test, False) or is_quick
+            if not is_quick:
+                item.add_marker(pytest.mark.slow)
+    if lost := [
+        test for test, any_quick in quick.items() if not any_quick and sum(test in i.nodeid for i in items) > 1
+    ]:
+        raise pytest.UsageError(f"No case is quick of {', '.join(lost)}: slow_but names none of them.")
+
+
 @contextmanager
 def refused(message: str, error: type[Exception] = ValueError) -> Iterator[None]:
     """The block raises this error with exactly this message."""

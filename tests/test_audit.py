@@ -71,6 +71,7 @@ def test_penalties_are_no_gap():
     assert rules(model, X, BINARY) == []
 
 
+@pytest.mark.slow
 def test_a_sure_model_is_no_gap():
     y = (X[:, 0] > 0).astype(int)
     model = trained(1, "sigmoid", "binary_crossentropy", y, x=X * 300, epochs=30)
@@ -78,6 +79,7 @@ def test_a_sure_model_is_no_gap():
     assert "loss_of_predictions" not in rules(model, X * 300, y)
 
 
+@pytest.mark.slow
 def test_outputs_at_the_end_of_their_range():
     model = trained(1, "sigmoid", "mse", 100 * BINARY, epochs=60)
     assert "saturated_output" in rules(model, X, 100 * BINARY)

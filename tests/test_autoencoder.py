@@ -12,6 +12,7 @@ DIGITS = load_data("digits").x
 
 
 @pytest.mark.parametrize(("kind", "epochs"), [("dense", 3), ("conv", 5)])
+@pytest.mark.slow_but("dense")
 def test_it_restores_better_than_the_mean_image(kind, epochs, tmp_path):
     model = build_autoencoder(kind, x=DIGITS, latent=8, seed=0)
     run = fit(model, DIGITS, epochs=epochs, validation_split=0.2)
@@ -81,6 +82,7 @@ def test_the_lectures_codes_have_the_printed_widths():
     assert widths == [128, 64, 32, 16, 32, 64, 128, 784]
 
 
+@pytest.mark.slow
 def test_denoising_adds_noise_in_training_alone(rng):
     model = build_autoencoder("denoising", x=DIGITS, noise=0.4, learning_rate=0.003, seed=0)
     assert model.get_layer("encoder").output_shape == (None, 2, 2, 16)
@@ -118,6 +120,7 @@ def test_super_resolution_puts_every_value_in_its_place():
 
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # Keras', of any untrained model
 @pytest.mark.parametrize("kind", ["dense", "conv", "denoising", "super_resolution"])
+@pytest.mark.slow_but("[conv]", "[dense]")
 def test_every_kind_survives_saving_whole_and_in_parts(kind, tmp_path):
     model = build_autoencoder(kind, x=DIGITS, seed=1)
     expected = model.predict(DIGITS[:4], verbose=0)
@@ -271,6 +274,7 @@ def test_targets_of_another_size_than_the_output_are_refused():
         fit(model, DIGITS, DIGITS[:, :1, :1])
 
 
+@pytest.mark.slow
 def test_posterior_collapse_is_measured_and_named():
     """Adadelta at Keras' default rate: what the network gives is the average image, whatever it is shown."""
     model = build_autoencoder("dense", x=DIGITS, loss="mean_squared_error", latent=8, seed=0)

@@ -41,6 +41,9 @@ MORE = [
 
 
 @pytest.mark.parametrize(("task", "loss", "x", "y"), SIX + MORE, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.slow_but(
+    "regression-mean_squared_error", "binary-binary_cross", "multiclass-sparse", "multilabel", "quantile"
+)
 def test_every_row_builds_learns_predicts_and_survives_saving(task, loss, x, y, tmp_path):
     row = cheatsheet.lookup(task, loss)
     model = build_model(task, x=x, y=y, loss=loss, seed=0)

@@ -228,6 +228,7 @@ def assert_same_run(ours, whole):
     ("engine", "every"),
     [("resident", None), ("resident", 2), pytest.param("keras", None, marks=pytest.mark.slow)],
 )
+@pytest.mark.slow_but("resident-2")
 def test_a_run_in_parts_is_the_run_in_one(tmp_path, engine, every):
     options = {"validation_split": 0.2, "engine": engine, "verbose": 0}
     whole = fit(dropout_model(), X, Y, epochs=7, **options)
@@ -301,6 +302,7 @@ def test_numpy_s_numbers_and_metrics_of_several_values(tmp_path):
     assert np.shape(run.history["f1_score"]) == (4, 3)
 
 
+@pytest.mark.slow
 def test_a_convolutional_run_in_parts(tmp_path):
     labels = np.arange(200) % 10
     options = {"verbose": 0}

@@ -224,6 +224,7 @@ def test_a_missing_file_is_said(tmp_path, capsys):
 
 
 class TestAutoencoder:
+    @pytest.mark.slow
     def test_it_is_the_model_that_the_functions_train(self, tmp_path, capsys):
         x = load_data("digits").x[:100]
         np.savez(tmp_path / "x.npz", x=x, y=load_data("digits").y[:100])
@@ -261,6 +262,7 @@ class TestAutoencoder:
         assert main(["autoencoder", "--data", str(tmp_path / "x.npz")]) == 2
         assert "holds 9 examples and 2 labels" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_ctrl_c_shows_what_there_is_and_tensorflow_is_silent(self, start_python):
         environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
         script = RESTORE_CTRL_C + "import sys; from recipes.cli import main; sys.exit(main(sys.argv[1:]))"

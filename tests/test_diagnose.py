@@ -108,6 +108,7 @@ def test_the_lectures_rows():
 class TestTrained:
     """Real runs whose cause is known."""
 
+    @pytest.mark.slow
     def test_random_labels_are_overfitted(self, rng):
         x, y = rng.normal(size=(200, 20)), rng.integers(0, 2, 200)
         model = build_model("binary", input_shape=(20,), units=(128, 64), learning_rate=3e-3, seed=0)

@@ -11,6 +11,8 @@ from processes import run_python
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 EXAMPLES = [path for path in EXAMPLES if path.stem != "lecture"]  # runs the others; see test_lecture_page.py
 BY_ITSELF = "binary"
+QUICK = ("binary", "regression", "multiclass", "autoencoder", "tuning", "grokking", "which_line", "which_loss",
+         "neuron", "parameters", "convolution", "backpropagation")  # fmt: skip
 
 # Those that the tests ignore (pyproject.toml): a category, and the file or message that it comes with.
 TOLERATED = ("DeprecationWarning", re.compile(r"/(tensorflow|keras|keras_tuner|tensorboard)/")), (
@@ -24,6 +26,7 @@ def warned(stderr):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.slow_but(*(f"[{name}]" for name in QUICK))
 def test_example(path, tmp_path, monkeypatch, capsys):
     if path.stem == BY_ITSELF:
         done = run_python("-W", "always", path, "--quick", cwd=tmp_path)

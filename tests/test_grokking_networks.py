@@ -44,6 +44,7 @@ def test_every_operation(operation):
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.slow_but("one layer", "sinusoidal", "mlp")
 def test_every_network(name):
     compare(SMALL[name], equations("x/y", 11), "float64", 1e-10)
     compare(SMALL[name], equations("x/y", 11), "float32", 1e-5)

@@ -47,6 +47,12 @@ def test_how_a_run_shows_itself():
     assert f"<li>{run.verdict}</li>" in shown
 
 
+def test_the_last_line_of_the_progress_is_of_the_last_step(capsys):
+    run = grok(**{**QUICK, "verbose": 1}, max_steps=160)  # which is no step of the evaluations
+    known = "  ".join(f"{name} {run.history[name][-1]:.3f}" for name in ("accuracy", "val_accuracy"))
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"step 160  {known}")
+
+
 def test_the_same_seed_gives_the_same_run_and_another_another():
     first, second, other = (grok(**QUICK, max_steps=40, seed=seed) for seed in (0, 0, 1))
     assert first.history == second.history != other.history
@@ -63,6 +69,7 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path, operation):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+@pytest.mark.slow
 def test_runs_that_differ_in_numbers_alone_compile_once():
     clear_programs()
     options = {**QUICK, "max_steps": 40}
@@ -106,6 +113,7 @@ def test_refusals(arguments, message):
         grok(**arguments)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_there():
     script = RESTORE_CTRL_C + textwrap.dedent("""
         import sys, threading, os, signal

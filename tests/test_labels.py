@@ -31,6 +31,7 @@ def advice(run):
 
 
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+@pytest.mark.slow_but("sparse")
 def test_a_misspelt_label_is_a_finding(loss):
     assert advice(fit(net(3, loss), X, CLEAN, verbose=0)) == {}
     assert advice(fit(net(4, loss), X, BLANK, verbose=0)) == {

@@ -107,6 +107,7 @@ def test_the_figure_has_a_line_for_each_rate_told_apart_without_colour(made):
     assert ax.get_ylabel() == "validation accuracy"
 
 
+@pytest.mark.slow
 def test_the_example_takes_a_csv(tmp_path, monkeypatch, capsys):
     rows = "".join(f"{i},{i % 7},{'up' if i % 2 else 'down'}\n" for i in range(40))
     (tmp_path / "mine.csv").write_text("a,b,kind\n" + rows)

@@ -189,6 +189,7 @@ class TestUsersOwn:
         np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
         assert float(keras.random.uniform(())) == float(expected)
 
+    @pytest.mark.slow
     def test_the_example_takes_a_csv(self, tmp_path, monkeypatch, capsys):
         (tmp_path / "mine.csv").write_text("a,b,c\n" + "".join(f"{i},{2 * i + 1},x\n" for i in range(5)))
         monkeypatch.chdir(tmp_path)

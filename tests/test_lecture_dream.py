@@ -120,6 +120,7 @@ class TestKnownAnswers:
 
 
 class TestPromise:
+    @pytest.mark.slow
     def test_five_times_the_activation_of_noise_of_the_same_energy(self, dream):
         assert dream.activation_after >= 5 * dream.activation_noise
         assert dream.activation_after >= 2 * dream.activation_before

@@ -153,6 +153,7 @@ class TestExamples:
             start(name, "--csv", "pets.csv", "--quick")
         assert "--csv goes with --columns" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_their_parameters_and_drawing(self, start, theirs):
         said = start("parameters", "--model", "theirs.keras")
         assert f"{theirs.count_params():,} parameters" in said
@@ -177,6 +178,7 @@ class TestExamples:
         assert "unit 1 of encoder/far" in said
         assert said.count("figure: ") == 4
 
+    @pytest.mark.slow
     def test_its_dream(self, start, theirs, photograph):
         arguments = [
             "--model",

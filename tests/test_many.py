@@ -80,6 +80,7 @@ def assert_as_alone(make, x, y, *, number=3, at_most=1e-9, how="networks at once
             )
         assert (runs[k].kept, runs[k].steps, runs[k].epochs) == (run.kept, run.steps, run.epochs)
         assert [str(finding) for finding in runs[k].findings][:1] == [str(finding) for finding in run.findings][:1]
+    return runs
 
 
 OPTIMIZERS = {
@@ -102,7 +103,7 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", some(OPTIMIZERS, "SGD, Nesterov's", "Adam", "all gradients clipped", "a schedule"))
+@pytest.mark.parametrize("name", some(OPTIMIZERS, "SGD, Nesterov's", "all gradients clipped", "a schedule"))
 def test_optimizers(name):
     assert_as_alone(lambda k: network(seed=k, optimizer=OPTIMIZERS[name](0.01 * (k + 1))), X, YES_NO, epochs=4)
 
@@ -114,7 +115,9 @@ def without_biases(rate):
 
 
 def test_what_is_left_out_of_the_decay_is_left_out():
-    assert_as_alone(lambda k: network(seed=k, optimizer=without_biases(0.01 * (k + 1))), X, YES_NO, epochs=3, how="")
+    assert_as_alone(
+        lambda k: network(seed=k, optimizer=without_biases(0.01 * (k + 1))), X, YES_NO, epochs=3, how="", eagerly=False
+    )
 
 
 LOSSES = {
@@ -134,15 +137,14 @@ LOSSES = {
 
 @pytest.mark.parametrize(
     ("name", "weighted"),
-    some([(name, weighted) for name in LOSSES for weighted in (False, True)], ("classes", False), ("numbers", False),
-         ("two classes", True), ("huber", True)),
-)  # fmt: skip
+    some([(name, weighted) for name in LOSSES for weighted in (False, True)], ("classes", False), ("numbers", True)),
+)
 def test_losses_metrics_and_weights(name, weighted):
     y, options = LOSSES[name]
     if weighted:
         options = {**options, "weighted_metrics": ["mape"] if name in ("numbers", "huber") else None}
     extra = {"sample_weight": WEIGHT} if weighted else {"validation_split": 0.2}
-    assert_as_alone(lambda k: network(seed=k, **options), X, y, epochs=3, **extra)
+    assert_as_alone(lambda k: network(seed=k, **options), X, y, epochs=3, **extra, eagerly=False)
 
 
 BETWEEN = {
@@ -162,9 +164,12 @@ BETWEEN = {
 
 @pytest.mark.parametrize("name", some(BETWEEN, "batch norm", "penalties", "shapes"))
 def test_layers(name):
-    assert_as_alone(lambda k: network(*BETWEEN[name](), seed=k), X, YES_NO, epochs=3, validation_split=0.2)
+    assert_as_alone(
+        lambda k: network(*BETWEEN[name](), seed=k), X, YES_NO, epochs=3, validation_split=0.2, eagerly=False
+    )
 
 
+@pytest.mark.slow_but("SGD")
 @pytest.mark.parametrize(("optimizer", "how"), [("SGD", "networks at once"), ("Adam", "squares an embedding")])
 def test_embeddings(optimizer, how):
     tokens = np.random.default_rng(0).integers(0, 9, size=(ROWS, 5))
@@ -173,7 +178,7 @@ def test_embeddings(optimizer, how):
         layers = keras.layers.Embedding(9, 4), keras.layers.Flatten()
         return network(*layers, seed=k, inputs=(5,), optimizer=keras.optimizers.get(optimizer))
 
-    assert_as_alone(make, tokens, YES_NO, epochs=3, how=how)
+    assert_as_alone(make, tokens, YES_NO, epochs=3, how=how, eagerly=False)
 
 
 class TestTheyMayDiffer:
@@ -183,11 +188,14 @@ class TestTheyMayDiffer:
                            keras.layers.Dense(7 - 2 * k, "softplus"), units=4 + k, seed=k,
                            optimizer=keras.optimizers.AdamW(0.02, weight_decay=0.1))  # fmt: skip
 
-        assert_as_alone(make, X, YES_NO, epochs=4, validation_split=0.2)
+        assert_as_alone(make, X, YES_NO, epochs=4, validation_split=0.2, eagerly=False)
 
     def test_in_epochs_and_in_seeds(self):
-        assert_as_alone(lambda k: network(seed=k), X, YES_NO, epochs=[2, 5, 3], seed=[3, 4, 9], validation_split=0.2)
+        assert_as_alone(
+            lambda k: network(seed=k), X, YES_NO, epochs=[2, 5, 3], seed=[3, 4, 9], validation_split=0.2, eagerly=False
+        )
 
+    @pytest.mark.slow
     def test_in_patience(self):
         def make(k):
             return network(seed=k, optimizer=keras.optimizers.Adam(0.3))
@@ -203,6 +211,7 @@ class TestTheyMayDiffer:
         assert [run.steps for run in runs] == [5, 3, 5, 3]
         assert_as_alone(lambda k: network(seed=k), X, YES_NO, batch_size=[16, 32, 16])
 
+    @pytest.mark.slow
     def test_in_everything(self):
         def make(k):
             return network(seed=k) if k % 2 else network(seed=k, loss="mse", metrics=())
@@ -214,7 +223,7 @@ def test_in_single_precision_the_first_steps_are_the_same():
     def make(k):
         return build_model("binary", x=X, units=(8 + k, 4), learning_rate=0.002 * (k + 1), seed=k)
 
-    assert_as_alone(make, X, YES_NO, epochs=6, at_most=1e-5, validation_split=0.2)
+    assert_as_alone(make, X, YES_NO, epochs=6, at_most=1e-5, validation_split=0.2, eagerly=False)
 
 
 def test_dropout_draws_what_it_would_alone_under_xla_in_single_precision(monkeypatch):
@@ -227,7 +236,7 @@ def test_dropout_draws_what_it_would_alone_under_xla_in_single_precision(monkeyp
     def make(k):
         return build_model("binary", x=X, units=(8 + k, 4), dropout=0.1 + 0.2 * k, seed=k)
 
-    assert_as_alone(make, X, YES_NO, epochs=4, at_most=1e-5, eagerly=False)
+    assert_as_alone(make, X, YES_NO, number=2, epochs=2, at_most=1e-5, eagerly=False)
 
 
 class TestWhatIsNotKnownIsTrainedAlone:

@@ -162,6 +162,7 @@ def test_the_first_two_of_three_in_single_precision(y):
 
 
 class TestNumbersAsKerasRoundsThem:
+    @pytest.mark.slow
     def test_penalties_and_scales(self):
         """Keras' `cast` takes a plain number through single precision; a tensor of double precision stays."""
 

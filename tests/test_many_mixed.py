@@ -61,6 +61,7 @@ def test_they_differ_in_all_of_it_at_once():
     "what",
     ["depth", "batch size", *(pytest.param(name, marks=pytest.mark.slow) for name in ("activation", "optimizer"))],
 )
+@pytest.mark.slow
 def test_they_differ_in_one(what):
     """All are stacked in one program; row weights, of classes in one-hot and by number."""
     same = [(8, "tanh", None)]
@@ -81,6 +82,7 @@ def test_they_differ_in_one(what):
     assert_as_alone(make, X, KIND, number=number, sample_weight=WEIGHT, how="3 networks at once", **options)
 
 
+@pytest.mark.slow
 def test_dropout_draws_by_the_place_in_the_batch_in_single_precision(monkeypatch):
     """A batch that is taken in parts draws what it would whole; a network without dropout drops nothing."""
     from recipes.training.engines.many import train
@@ -137,6 +139,7 @@ class TestFunctionalModels:
         assert_as_alone(make, X, YES_NO, number=2, epochs=3, validation_split=0.2, how="2 networks at once")
 
     @pytest.mark.parametrize("kind", ["branch", "twice", "training", "list", "inner", "replaced"])
+    @pytest.mark.slow_but("inner", "list")
     def test_what_is_no_chain_goes_alone(self, kind):
         def make(k):
             keras.utils.set_random_seed(k)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import fit, fit_many
+from recipes import build_model, fit, fit_many, load_data
 
 L, R, O, S = keras.layers, keras.regularizers, keras.optimizers, keras.optimizers.schedules  # noqa: E741
 ACTIVATIONS = (
@@ -361,6 +361,7 @@ def _assert_close(mine, theirs, at_most, wild, message):
 
 
 @pytest.mark.parametrize("number", range(FEW))
+@pytest.mark.slow_but("[1]", "[2]")
 def test_each_ends_as_alone(number):
     assert_as_alone(Draw(number))
 
@@ -383,3 +384,27 @@ def test_under_xla_and_with_dropout(number, monkeypatch):
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS", 0)
     # Keras' schedules are in single precision, whose last bit XLA rounds in its own way within a step.
     assert_as_alone(Draw(number, dropout=True), at_most=1e-6)
+
+
+@pytest.mark.slow
+def test_a_hundred_seeds_end_as_a_hundred_alone():
+    """In single precision whole runs drift apart in their last digits, and their losses are of one distribution."""
+    from scipy.stats import ks_2samp
+
+    x, y = load_data("breast_cancer")
+    x = ((x - x.mean(0)) / x.std(0)).astype("float32")
+    options = {"epochs": 60, "validation_split": 0.25, "verbose": 0}
+
+    def make(seed):
+        return build_model("binary", x=x, y=y, units=(16, 8), dropout=0.2, learning_rate=0.005, seed=seed)
+
+    together = fit_many([make(seed) for seed in range(100)], x, y, seed=[*range(100)], **options)
+    assert "100 networks at once" in together.how
+    alone = [fit(make(seed), x, y, seed=seed, **options) for seed in range(100)]
+    mine, theirs = together.scores["val_loss"], np.array([run.history["val_loss"][-1] for run in alone])
+    assert np.std(theirs) > 0.002  # else there is no distribution to compare
+    assert ks_2samp(mine, theirs).pvalue > 0.2
+    apart = mine - theirs
+    assert abs(apart.mean()) < 3 * apart.std() / 10 + 1e-6
+    others = [fit(make(seed), x, y, seed=seed, **options).history["val_loss"][-1] for seed in range(100, 200)]
+    assert ks_2samp(mine, others).pvalue > 0.05

@@ -26,6 +26,7 @@ def compiled(loss, metrics, weighted=None):
 
 
 @pytest.mark.parametrize("labels", [KIND, NAMES], ids=["numbers", "text"])
+@pytest.mark.slow
 def test_build_model_takes_the_loss_that_the_metrics_can_be_watched_beside(labels):
     model = build_model(x=X, y=labels, metrics=["precision", keras.metrics.AUC(name="area"), "f1_score"], seed=0)
     run = fit(model, X, labels, epochs=20, validation_split=0.2, verbose=0)
@@ -150,6 +151,7 @@ def test_evaluate_says_which_numbers_are_unweighted():
     assert "unweighted" not in str(evaluate(model, X, KIND))
 
 
+@pytest.mark.slow
 def test_a_search_shows_the_metrics_that_were_asked_for(tmp_path):
     search = tune(X, KIND, metrics=["recall", "f1_score"], max_trials=2, epochs=3, space={"units": [4, 8]},
                   directory=tmp_path, verbose=0)  # fmt: skip

@@ -240,6 +240,7 @@ def test_the_weight_of_a_row_where_steps_are_masked():
 
 
 @pytest.mark.parametrize("as_dict", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["dict", "list"])
+@pytest.mark.slow
 def test_weights_of_rows_beside_an_output_of_steps(as_dict):
     def model():
         keras.utils.set_random_seed(0)

@@ -18,6 +18,7 @@ def stopping(patience):
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("patience", [pytest.param(1, marks=pytest.mark.slow), 7, 200])
+@pytest.mark.slow_but("7-0.3")
 def test_it_ends_as_with_the_callback(patience, dropout):
     runs = []
     for options in ({"patience": patience}, {"callbacks": [stopping(patience)]}):
@@ -44,6 +45,7 @@ def test_the_model_has_the_lowest_val_loss():
 
 
 @pytest.mark.parametrize("options", [{"engine": "keras"}, {"checkpoint": True}, {"callbacks": []}])
+@pytest.mark.slow_but("options1")
 def test_by_every_way(tmp_path, options):
     options = {**options, "checkpoint": tmp_path} if "checkpoint" in options else options
     expected = fit(build_model(x=X, y=Y, seed=0, learning_rate=0.01), X, Y, epochs=60, validation_split=0.3,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import recipes
-from recipes import Runs, build_model, fit_many, load
+from recipes import Runs, build_model, diagnose, fit_many, load
 
 ROWS = 80
 rng = np.random.default_rng(0)
@@ -47,6 +47,17 @@ def test_a_median_is_of_all_networks_also_where_some_have_stopped():
         kept = run.history["val_loss"][(run.kept or run.epochs) - 1]
         np.testing.assert_array_equal(runs.curves["val_loss"][k, run.epochs :], kept)
     assert runs.median["val_loss"][-1] == np.median(runs.curves["val_loss"][:, -1])
+
+
+def test_epochs_that_all_threw_away_are_not_judged():
+    models = [build_model("binary", x=X, units=(32,), seed=k, learning_rate=0.1) for k in range(3)]
+    noise = np.random.default_rng(1).permutation(Y)
+    mixed = np.where(np.arange(ROWS) % 4 == 0, noise, Y)
+    runs = fit_many(models, X, mixed, epochs=200, patience=20, validation_split=0.25, verbose=0)
+    last = max(run.kept for run in runs)
+    assert diagnose(runs.median, chance=runs[0].chance)[0].rule == "overfitting"  # as if the last weights were left
+    assert runs.findings[0].rule == "converged"
+    assert f"val_loss is {np.median(runs.scores['val_loss']):.4g} in epoch {last}," in runs.verdict
 
 
 def test_labels_and_what_they_are_worth_together(runs):

@@ -73,6 +73,7 @@ def test_what_the_answers_say_works(tmp_path):
 
 
 class TestTask:
+    @pytest.mark.slow
     def test_it_is_decided_once_from_the_whole_of_y(self, tmp_path, recwarn):
         y = np.repeat([3, 4, 5], 10)  # thirty rows are enough to be taken for classes, the 24 that train are not
         x = np.random.default_rng(0).normal(size=(30, 4)) + y[:, None]
@@ -99,6 +100,7 @@ class TestTask:
             (X[:, 0], None),
         ],
     )
+    @pytest.mark.slow_but("y0", "y1")
     def test_rows_are_divided_as_fit_divides_them(self, y, task, tmp_path):
         problem = tune(X, y, task, max_trials=1, epochs=1, space="training", directory=tmp_path, verbose=0).problem
         model = build_model(task, x=X, y=y)

@@ -23,6 +23,7 @@ def search(tmp_path_factory):
     return tune(TABLE, DUMMIES, directory=tmp_path_factory.mktemp("search"), **OPTIONS)
 
 
+@pytest.mark.slow
 def test_what_is_trained_on_all_rows_knows_columns_and_classes(search):
     run = search.retrain()
     assert run.signature.inputs[0].columns == tuple(TABLE)

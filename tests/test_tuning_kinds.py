@@ -22,6 +22,7 @@ class TestKinds:
             ("conv", {"x": np.repeat(1 / (1 + np.exp(-X)), 16, 1).reshape(80, 8, 8, 1), "body": "cnn"}),
         ],
     )
+    @pytest.mark.slow_but("multiclass", "cnn")
     def test_data(self, name, arguments, tmp_path):
         found = tune(**arguments, max_trials=1, epochs=1, directory=tmp_path, verbose=0)
         assert found.best_trial.parameters == sum(np.prod(w.shape) for w in found.best_model.trainable_weights)
@@ -68,6 +69,7 @@ class TestKinds:
         assert first.executions[0].history != first.executions[1].history
         assert isinstance(found.best_model, keras.Sequential)
 
+    @pytest.mark.slow
     def test_the_head_is_the_cheatsheet_s(self, tmp_path):
         wine = load_data("wine")
         found = tune(wine.x, wine.y, max_trials=1, epochs=1, directory=tmp_path, verbose=0)
@@ -75,6 +77,7 @@ class TestKinds:
         assert (head.units, head.activation.__name__) == (3, "softmax")
         assert found.best_model.loss == "sparse_categorical_crossentropy"
 
+    @pytest.mark.slow
     def test_decay_and_batch_size_reach_the_training(self, tmp_path):
         space = {"weight_decay": 0.25, "batch_size": [7], "optimizer": "sgd", "learning_rate": 0.5}
         found = tune(X, Y, max_trials=1, directory=tmp_path, **{**QUICK, "space": space})

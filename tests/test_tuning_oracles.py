@@ -3,6 +3,7 @@
 import keras
 import keras_tuner
 import numpy as np
+import pytest
 from searches import QUICK, Bowl, X, Y
 
 from recipes import tune
@@ -59,6 +60,7 @@ class TestOracles:
         tried = {tuple(sorted(t.hyperparameters.items())) for t in found.trials}
         assert len(found.trials) == len(tried) == 2 * (2 + 4)  # rates times widths of one layer, and of two
 
+    @pytest.mark.slow
     def test_the_disk_holds_the_states_of_the_best_alone(self, tmp_path):
         one_by_one = [
             keras.callbacks.TerminateOnNaN()

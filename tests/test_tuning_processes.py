@@ -99,6 +99,7 @@ def killed_and_killed(start, tmp_path, kills, trials, tuner, *, ends_here=False)
     assert not list((tmp_path / "killed").rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_killed_it_ends_with_the_same_table(start, tmp_path):
     killed_and_killed(start, tmp_path, kills=1, trials=8, tuner="random", ends_here=True)
 

@@ -49,6 +49,7 @@ class TestSameAgain:
             assert path.read_bytes() == content or (beyond and path.read_bytes().startswith(content))
         assert scores(tune(X, Y, max_trials=5, directory=tmp_path / "a", **QUICK)) == scores(extended)
 
+    @pytest.mark.slow
     def test_without_a_directory_the_name_depends_on_data_and_settings(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         folders = [tune(X, y, max_trials=1, **QUICK).folder for y in (Y, Y, 1 - Y)]
@@ -91,6 +92,7 @@ class TestEveryTuner:
         most = {"random": 12, "bayesian": 14, "hyperband": None, "grid": 25}[tuner]
         return tune(X, Y, hypermodel=Bowl(), tuner=tuner, max_trials=most, epochs=4, directory=folder, verbose=0)
 
+    @pytest.mark.slow_but("random", "hyperband")
     def test_a_search_that_was_stopped_ends_as_one_that_was_not(self, tuner, tmp_path, monkeypatch):
         whole = self.search(tuner, tmp_path / "whole")
         for stop in (3, 4, 2):  # trainings after the last stop; in the next one
@@ -127,6 +129,7 @@ class PressCtrlC(keras.callbacks.Callback):
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("after", [1, 8])  # in the first trial, at the end of the second
+@pytest.mark.slow_but("[8]")
 def test_ctrl_c_ends_the_script_with_the_search_so_far(tmp_path, monkeypatch, after):
     options = {**QUICK, "epochs": 4, "max_trials": 3, "callbacks": [PressCtrlC()]}
     whole = tune(X, Y, directory=tmp_path / "whole", **options)

@@ -64,6 +64,7 @@ class WithFit(keras_tuner.HyperModel):
 
 
 @pytest.mark.parametrize("executions", [1, 3])
+@pytest.mark.slow_but("[1]")
 def test_the_best_training_of_a_trial_at_its_best_epoch(tmp_path, executions):
     found = tune(X, Y, max_trials=4, executions_per_trial=executions, directory=tmp_path, **EIGHT)
     assert any(e.best_epoch < e.epochs for t in found.trials for e in t.executions)
@@ -84,6 +85,7 @@ def test_the_best_training_of_a_trial_at_its_best_epoch(tmp_path, executions):
         pytest.param({"batch_size": 1, "epochs": 60, "max_trials": 2}, marks=pytest.mark.slow),  # XLA pays
     ],
 )
+@pytest.mark.slow_but("changes1")
 def test_whatever_ends_and_compiles_it(tmp_path, changes):
     assert_all_are_as_scored(tune(X, Y, **{**EIGHT, "max_trials": 3, "directory": tmp_path, **changes}))
 
@@ -99,6 +101,7 @@ def test_what_hyperband_promotes_has_gone_through_all_its_trials(tmp_path):
 
 
 @pytest.mark.parametrize("tuner", ["random", pytest.param("hyperband", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_user_s_own_build(tmp_path, tuner):
     options = {"max_trials": 3} if tuner == "random" else {}
     found = tune(X, Y, hypermodel=build, tuner=tuner, epochs=5, directory=tmp_path, verbose=0, **options)
@@ -129,12 +132,14 @@ def test_a_fit_that_gives_a_number_has_the_model_of_its_end(tmp_path):
 @pytest.mark.parametrize(
     "y", [pytest.param(Y, id="images", marks=pytest.mark.slow), pytest.param(None, id="autoencoder")]
 )
+@pytest.mark.slow
 def test_images_and_autoencoders(tmp_path, y):
     images = np.repeat(1 / (1 + np.exp(-X)), 16, 1).reshape(80, 8, 8, 1)
     found = tune(images, y, body="cnn", max_trials=2, epochs=3, directory=tmp_path, verbose=0)
     assert_all_are_as_scored(found)
 
 
+@pytest.mark.slow
 def test_grokking(tmp_path):
     space = {"p": 11, "learning_rate": [0.01, 0.003], "weight_decay": 1.0}
     options = {"body": "grokking", "space": space, "tuner": "grid", "epochs": 40, "verbose": 0}
@@ -171,6 +176,7 @@ def kept(folder):
     return {str(path.relative_to(folder)) for path in folder.glob("trial_*/scored-*")}
 
 
+@pytest.mark.slow
 def test_weights_that_workers_keep_are_of_the_best_trial_alone(tmp_path):
     found = tune(X, Y, max_trials=5, executions_per_trial=2, directory=tmp_path, **EIGHT)
     assert kept(tmp_path) <= {f"trial_{found.best_trial.id}/scored-{i}.npz" for i in range(2)}
@@ -195,6 +201,7 @@ def test_weights_that_workers_keep_are_of_the_best_trial_alone(tmp_path):
     assert kept(tmp_path) == {"trial_0000/scored-by-hand.npz", "trial_0000/scored-0.npz"}  # its own
 
 
+@pytest.mark.slow
 def test_a_training_that_is_not_the_same_again_is_said_so(tmp_path):
     factor = [1.0]
 
@@ -219,6 +226,7 @@ def test_a_search_with_its_own_training_is_not_trained_again_on_all_rows(tmp_pat
         found.retrain()
 
 
+@pytest.mark.slow
 def test_the_record_says_nothing_of_it(tmp_path):
     """A folder without kept weights, as earlier versions wrote it, is as good."""
     found = tune(X, Y, max_trials=2, directory=tmp_path, **EIGHT)

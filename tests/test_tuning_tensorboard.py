@@ -2,12 +2,14 @@
 
 import keras_tuner
 import numpy as np
+import pytest
 from conftest import refused
 from searches import QUICK, X, Y, nothing
 
 from recipes import tune
 
 
+@pytest.mark.slow
 def test_tensorboard_opens_what_is_written(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import plugin_data_pb2

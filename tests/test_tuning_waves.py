@@ -119,6 +119,7 @@ class TestTheSameTable:
         assert len(PROGRAMS) == 1
 
     @pytest.mark.parametrize("most", [pytest.param(None, marks=pytest.mark.slow), 4])
+    @pytest.mark.slow
     def test_a_grid_has_every_combination_in_the_same_order(self, tmp_path, monkeypatch, most):
         options = {"tuner": "grid", "max_trials": most, **WAVES, "epochs": 1,
                    "space": {"units": [4, 8], "learning_rate": [0.1, 0.01], "dropout": [0.1, 0.2]}}  # fmt: skip
@@ -315,6 +316,7 @@ class TestFolds:
             np.testing.assert_array_equal(mine, theirs)
         assert not [*folds.folder.glob("trial_*/scored-*")]
 
+    @pytest.mark.slow
     def test_after_a_kill_between_folds(self, folds, tmp_path, monkeypatch):
         found, times = killed(tmp_path / "s", monkeypatch, [8], **FOLDS)
         assert times == 1

@@ -28,6 +28,7 @@ def searched(tmp_path, **options):
     pytest.param({"class_weight": "balanced"}, marks=pytest.mark.slow),
     pytest.param({"sample_weight": WEIGHTS}, marks=pytest.mark.slow),
 ], ids=["dict", "balanced", "rows"])  # fmt: skip
+@pytest.mark.slow
 def test_a_trial_is_weighted_as_fit_weighs(options, tmp_path):
     plain = searched(tmp_path / "plain")
     found = searched(tmp_path / "weighted", **options)
@@ -68,6 +69,7 @@ def test_weighted_validation_data(tmp_path):
     assert scored == pytest.approx(evaluate(found.best_model, X[:20], Y[:20], sample_weight=few)["loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_metrics_are_watched_and_can_be_the_objective(tmp_path):
     metrics = [keras.metrics.AUC(), "precision"]
     found = searched(tmp_path, metrics=metrics, objective="val_auc")
@@ -99,6 +101,7 @@ def test_a_metric_with_a_value_for_each_class(tmp_path):
         run.save(tmp_path / engine)
 
 
+@pytest.mark.slow
 def test_a_schedule_given_as_a_callback_is_retrained_with(tmp_path):
     """With a rate of 0 from the first epoch on nothing moves: the retrained weights are the initial ones."""
     still = keras.callbacks.LearningRateScheduler(lambda epoch: 0.0)

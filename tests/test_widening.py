@@ -59,6 +59,7 @@ class TestSameMathematics:
         assert float(keras.activations.get(activation)(keras.ops.zeros(1))[0]) == 0
         compare(lambda: two_layers(activation=activation), X, Y, engine="widened", rtol=1e-4)
 
+    @pytest.mark.slow
     def test_dropout_of_the_program_s_own_width_draws_the_same_numbers(self, monkeypatch):
         """In the plain graph, where they are Keras' own."""
         monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 10**9)
@@ -79,6 +80,7 @@ class TestSameMathematics:
         make = lambda: build_model("regression", x=x[:64], y=y[:64], units=(20, 10), seed=1)  # noqa: E731
         compare(make, x[:64], y[:64], engine="widened", rtol=1e-4, validation_split=0.2)
 
+    @pytest.mark.slow
     def test_a_run_in_parts_is_the_run_in_one(self, tmp_path):
         def part(epochs, **options):
             keras.utils.set_random_seed(1)
@@ -107,6 +109,7 @@ def test_a_padded_network_draws_the_dropout_that_it_draws_alone(monkeypatch):
     assert [used.wide is not None for used in PROGRAMS] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_the_way_in_which_it_began(tmp_path, monkeypatch):
     """Fewer epochs than before would by themselves not pay for XLA."""
     monkeypatch.setattr(program, "XLA_PAYS_AFTER_STEPS_EACH", 24)
@@ -152,6 +155,7 @@ def test_decay_alone_compiles_once_in_every_engine_and_still_counts():
     ],
     ids=["sigmoid", "batch normalization", "constraint", "muon", "no hidden layer", "two dropouts", "convolutions"],
 )
+@pytest.mark.slow_but("batch norm", "sigmoid", "no hidden")
 def test_what_cannot_be_widened_trains_as_it_is(model):
     made = model()
     assert wide_config(made) is None

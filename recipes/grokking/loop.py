@@ -85,12 +85,13 @@ class Loop:
                 if is_last:
                     break
                 self._train(min(due, self.step + BLOCK_STEPS, self.max_steps))
+            # Not kept: a run that goes on evaluates at the steps that the history asks for, wherever it was stopped.
+            if self.history["step"][-1] != self.step:
+                self._evaluate()
+                self._show()
         finally:
             if self.line is not None:
                 self.line.close()
-        # Not kept: a run that goes on evaluates at the steps that the history asks for, wherever it was stopped.
-        if self.history["step"][-1] != self.step:
-            self._evaluate()
 
     def result(self, settings: dict[str, Any], *, interrupted: bool) -> GrokRun:
         """Return what came of the run; the model has the last weights."""

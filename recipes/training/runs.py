@@ -90,18 +90,21 @@ class Runs:
     @property
     def median(self) -> dict[str, list[float]]:
         """The median of `curves` in each epoch; NaN where no network has a number."""
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # that all of a column are NaN
-            return {
-                name: np.nanmedian(values, axis=0).tolist() for name, values in self.curves.items() if values.ndim == 2
-            }
+        return _median(self.curves)
 
     @property
     def findings(self) -> list[Finding]:
-        """What `diagnose` says of the median curves, then once each what was said of the data and models of any run."""
+        """What `diagnose` says of the median curves, then once each what was said of the data and models of any run.
+
+        Where early stopping put the best weights back, epochs that a network threw away are not judged.
+        """
         chances = {run.chance for run in self.runs}
         chance = chances.pop() if len(chances) == 1 else None
         of_data = {str(one): one for run in self.runs for one in run.findings if one.epochs is None}
-        return [*diagnose(self.median, chance=chance, least=self.runs[0].least), *of_data.values()]
+        kept = np.array([run.kept or run.epochs for run in self.runs])
+        judged = _median(kept_on(self.history, kept, kept))
+        said = diagnose(judged, chance=chance, least=self.runs[0].least, kept=int(kept.max()))
+        return [*said, *of_data.values()]
 
     @property
     def verdict(self) -> str:
@@ -192,6 +195,11 @@ def _spread(values: np.ndarray) -> str:
     low, middle, high = np.percentile(finite, [25, 50, 75])
     lost = f"; not finite in {len(values) - len(finite)}" if len(finite) < len(values) else ""
     return f"{digits(middle)} (half of them {digits(low)} to {digits(high)}{lost})"
+
+
+def _median(curves: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # that all of a column are NaN
+        return {name: np.nanmedian(values, axis=0).tolist() for name, values in curves.items() if values.ndim == 2}
 
 
 def kept_on(curves: Mapping[str, np.ndarray], epochs: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
