@@ -20,8 +20,8 @@ from recipes.tables.fit_table import fit_rows
 from recipes.tables.network import Settings, settings_for
 from recipes.tables.prepare import Prepared, prepare_table
 from recipes.tables.preprocessing import build_preprocessing, outputs_of
-from recipes.tables.run import probabilities
 from recipes.tables.scoring.baselines import predictions_of
+from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score
 
 TABLES = {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from recipes.diagnosis.diagnose import diagnose as diagnose
     from recipes.grokking.grok import grok as grok
     from recipes.grokking.result import GrokRun as GrokRun
+    from recipes.running.interrupt import Interrupted as Interrupted
     from recipes.running.programs import clear_programs as clear_programs
     from recipes.tables.fit_table import fit_table as fit_table
     from recipes.tables.run import TableRun as TableRun
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _HOME = {
     "DataError": "cheatsheet.finding",
     "GrokRun": "recipes.grokking.result",
+    "Interrupted": "recipes.running.interrupt",
     "OtherSearchError": "recipes.tuning.record.folder",
     "Run": "recipes.training.run",
     "Runs": "recipes.training.runs",

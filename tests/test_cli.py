@@ -78,11 +78,14 @@ OF_FUNCTIONS = {
     "sheet": ([lookup], {"markdown", "rules"}),
     "check": ([check], set()),
     "diagnose": (["recipes.diagnosis.diagnose:diagnose"], {"separator"}),
-    "fit": (["recipes.tables.fit_table:fit_table"], {"report"}),
+    "fit": (["recipes.tables.fit_table:fit_table"], {"report", "overwrite"}),
     "report": ([], {"folder", "report"}),
     "predict": (["recipes.training.save:load", "recipes.tables.fit_table:fit_table"], {"folder"}),
     "tune": (["recipes.tuning.tune:tune"], {"data", "autoencoder"}),
-    "autoencoder": (["recipes.training.fit:fit", "recipes.autoencoder.build:build_autoencoder"], {"data", "save"}),
+    "autoencoder": (
+        ["recipes.training.fit:fit", "recipes.autoencoder.build:build_autoencoder"],
+        {"data", "save", "overwrite"},
+    ),
     "grok": (["recipes.grokking.grok:grok"], set()),
 }
 EVERYWHERE = {"help", "json", "out", "run", "show"}
@@ -340,13 +343,23 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert capsys.readouterr().err.endswith(f"report: {tmp_path / 'pages' / 'wards.html'}\n")
     assert main([*fitted, "--report", str(tmp_path)]) == 2
     assert "is a folder. Name a file" in capsys.readouterr().err
-    assert main([*fitted, "--out", str(tmp_path / "run")]) == 2  # before anything is trained
     capsys.readouterr()
+    assert main([*fitted, "--out", str(tmp_path / "run")]) == 2  # before anything is trained
+    said = f"recipes fit: {tmp_path / 'run'} holds a saved run. Name another folder, or say --overwrite.\n"
+    assert capsys.readouterr().err == said
+    assert main([*fitted, "--out", str(tmp_path), "--overwrite"]) == 2  # the folder of the data
+    assert "holds other files" in capsys.readouterr().err
+    assert (tmp_path / "wards.csv").exists()
+    assert main([*fitted, "--positive", "no", "--out", str(tmp_path / "run"), "--overwrite"]) in (0, 1)
+    assert "the model gives the probability of 'no', the positive class" in capsys.readouterr().out
+    assert main([*fitted, "--positive", "perhaps"]) == 2
+    assert "Received: positive='perhaps'." in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv")]) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert rows[0] == "cured,p(no),p(yes)"
+    assert rows[0] == "row,cured,p(yes),p(no)"
+    assert [row.split(",")[0] for row in rows[1:]] == [str(i + 1) for i in range(200)]
     expected = recipes.load(tmp_path / "run").predict(tmp_path / "wards.csv")
-    found = np.array([row.split(",")[1:] for row in rows[1:]], float)
+    found = np.array([row.split(",")[2:] for row in rows[1:]], float)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert main(["fit", str(tmp_path / "wards.csv"), "--target", "curd"]) == 2
     assert "Did you mean 'cured'" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import refused
 from processes import run_python
@@ -130,6 +131,77 @@ def test_text_is_taken_by_the_others(format, tmp_path):
     assert recipes.export(of_text(), tmp_path / "rows", x=rows).num_rows == 2
 
 
+# --- tables, whose columns may be called anything --------------------------------------------------------------------
+
+NAMES = ("age (years)", "Größe in %", "ward/ä b", "when", "1x", "a.b", "a_b", "class", "日", "scale")
+PLAIN = ("age_years", "Grosse_in", "ward_a_b", "when", "x_1x", "a_b", "a_b_2", "x_class", "x", "scale")
+
+
+def measured():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({name: rng.normal(50, 10, 60).round(2) for name in NAMES})
+    frame["ward/ä b"] = rng.choice(["nord", "süd"], 60)
+    frame["when"] = pd.date_range("2024-01-01", periods=60)
+    frame.loc[::7, "1x"] = np.nan
+    frame["y"] = np.where(frame["age (years)"] > 50, "ill", "well")
+    return frame
+
+
+@pytest.fixture(scope="module")
+def table_run():
+    return recipes.fit_table(measured(), "y", num_networks=2, epochs=2, verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:ONNX has no text")
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_table_is_exported_whatever_its_columns_are_called(table_run, format, tmp_path):
+    said = recipes.export(table_run, path_of(tmp_path, format), x=measured().drop(columns="y"))
+    assert said.difference <= 1e-5
+    assert (said.num_rows, said.classes) == (32, ("ill", "well"))
+    assert len(said.inputs) == len(NAMES)
+    if format == "tf_saved_model":
+        assert [one.split()[0] for one in said.inputs] == [*PLAIN]
+        assert said.inputs[0] == "age_years (for 'age (years)') (n, 1) float64"
+        assert said.inputs[3] == "when (n, 1) float64"
+
+
+def test_a_saved_model_predicts_raw_columns_by_their_plain_names(table_run, tmp_path):
+    import tensorflow as tf
+
+    table_run.export(tmp_path / "wards")
+    frame = measured()[:5]
+    served = tf.saved_model.load(tmp_path / "wards").signatures["serving_default"]
+    given = table_run.inputs_of(frame)
+    columns = {plain: tf.constant(given[column.input].tolist(), tf.string if column.kind == "category" else tf.float64)
+               for plain, column in zip(PLAIN, table_run.columns.learnt, strict=True)}  # fmt: skip
+    (outputs,) = served(**columns).values()
+    np.testing.assert_allclose(outputs.numpy()[:, 0], table_run.predict(frame)[:, 1], rtol=1e-5)
+
+
+@pytest.mark.skipif(not HAS_ONNX, reason="needs keras-recipes[onnx]")
+@pytest.mark.filterwarnings("ignore:ONNX has no text")
+def test_the_numeric_core_of_a_table_predicts_with_the_places_of_words(table_run, tmp_path):
+    import onnxruntime
+
+    said = table_run.export(tmp_path / "wards.onnx")
+    assert said.words == {"ward_a_b_index": ("[UNK]", "nord", "süd")}
+    assert "ward_a_b_index takes the place, from 0, in '[UNK]', 'nord', 'süd'" in str(said)
+    frame = measured()[:5]
+    given = table_run.inputs_of(frame)
+    feed = {plain: given[column.input] for plain, column in zip(PLAIN, table_run.columns.learnt, strict=True)}
+    places = [said.words["ward_a_b_index"].index(word) for word in frame["ward/ä b"]]
+    feed = {**feed, "ward_a_b_index": np.array(places, np.int64)[:, None]}
+    del feed["ward_a_b"]
+    outputs = onnxruntime.InferenceSession(said.path).run(None, feed)[0]
+    np.testing.assert_allclose(outputs[:, 0], table_run.predict(frame)[:, 1], rtol=1e-5)
+
+
+def test_a_table_that_lacks_a_column_is_no_table_to_compare_on(table_run, tmp_path):
+    with pytest.raises(recipes.DataError, match="lacks the column 'when'"):
+        table_run.export(tmp_path / "wards.keras", x=measured().drop(columns="when"))
+    assert list(tmp_path.iterdir()) == []
+
+
 @keras.saving.register_keras_serializable("tests")
 class Forgetful(keras.layers.Dense):
     """A layer that is read back with other weights, as one is whose author has forgotten to save them."""
@@ -189,15 +261,18 @@ class TestWhatLiesThere:
     [
         (None, "a.keras", {"format": "kears"}, ValueError, "Unknown format.*Did you mean 'keras'"),
         (None, "a.keras", {"format": "tf_saved_model"}, ValueError, "wants the name of a folder"),
-        (None, "a.h5", {}, ValueError, "wants the name of a folder"),
+        (None, "a.h5", {}, ValueError, r"^export writes no \.h5 files\. Received: .*a\.h5'\. Name a path that ends in "
+         r"\.keras or \.onnx, or a folder for a SavedModel\.$"),
+        (None, "a.TFLITE", {}, ValueError, r"^export writes no \.TFLITE files"),
+        (None, "a.h5", {"format": "tf_saved_model"}, ValueError, "wants the name of a folder"),
         (None, "a", {"format": "onnx"}, ValueError, "wants a path that ends in .onnx"),
         (None, 3, {}, TypeError, "A model is exported to a path"),
-        (3, "a.keras", {}, TypeError, "export takes a Run or a Keras model. Received: int"),
+        (3, "a.keras", {}, TypeError, "export takes a Run, a TableRun or a Keras model. Received: int"),
         (keras.Sequential([keras.layers.Dense(1)]), "a.keras", {}, ValueError, "The model has no shape yet"),
         (None, "a.keras", {"x": X[:, :2]}, ValueError, "2"),
         (None, "a.keras", {"formats": 1}, TypeError, "Did you mean 'format'"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_is_refused_before_anything_is_written(model, path, options, error, message, run, tmp_path):
     path = tmp_path / path if isinstance(path, str) else path
     with pytest.raises(error, match=message):

@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import refused
 from grokking import QUICK, SMALL, trainer
 
 from recipes import grok
 from recipes.grokking.equations import equations
-from recipes.grokking.step.optimizer import Optimizer, matrices_of, orthogonalised
+from recipes.grokking.step.fast_forward import stable_crossentropy
+from recipes.grokking.step.optimizer import Optimizer, across, matrices_of, orthogonalised
 from recipes.training.data.batches import epoch_order
 
 
@@ -89,3 +91,42 @@ def test_muon_s_matrices_turn_and_the_rest_is_adamw_s(rng):
         others[start : start + rows * columns] = False
     np.testing.assert_array_equal(moved[others], plain[others])
     assert grok(**QUICK, muon=True, max_steps=60).history["loss"][-1] < np.log(13)
+
+
+def test_orthograd_leaves_nothing_along_a_variable_and_keeps_the_length(rng):
+    w, g = rng.normal(size=9), rng.normal(size=9)
+    w[5:] = 0.0  # a variable of zeros has no direction
+    turned = across(tf.constant(w), tf.constant(g), (2, 3, 4)).numpy()
+    for part in (slice(0, 2), slice(2, 5)):
+        assert turned[part] @ w[part] == pytest.approx(0.0, abs=1e-12)
+        assert np.linalg.norm(turned[part]) == pytest.approx(np.linalg.norm(g[part]))
+    rest = g[2:5] - (w[2:5] @ g[2:5]) / (w[2:5] @ w[2:5]) * w[2:5]
+    np.testing.assert_allclose(turned[2:5], rest * np.linalg.norm(g[2:5]) / np.linalg.norm(rest))
+    np.testing.assert_allclose(turned[5:], g[5:])
+    optimizer = Optimizer(orthograd=True, warm_up=0, weight_decay=0.0)
+    state = {"weights": tf.constant(w), "momentum": tf.zeros(9, tf.float64), "velocity": tf.zeros(9, tf.float64)}
+    after = optimizer.update(state, tf.constant(g), tf.constant(0), sizes=(2, 3, 4))
+    np.testing.assert_allclose(after["momentum"], 0.1 * turned)
+
+
+def test_stablemax_is_its_formula_and_still_learns_where_the_softmax_is_done():
+    logits = np.array([[2.0, -1.0], [0.0, -3.0], [-1.0, 4.0]], "float32")  # (tokens, examples)
+    s = np.array([[3.0, 1 / 2], [1.0, 1 / 4], [1 / 2, 5.0]])
+    expected = -np.log([s[0, 0] / s[:, 0].sum(), s[2, 1] / s[:, 1].sum()]).mean()
+    assert stable_crossentropy(tf.constant(logits), tf.constant([0, 2])).numpy() == pytest.approx(expected)
+    sure = tf.Variable([[400.0], [0.0], [0.0]])  # of which float32 says: probability 1
+    with tf.GradientTape() as tape:
+        loss = stable_crossentropy(sure, tf.constant([0]))
+    assert loss.numpy() == pytest.approx(np.log(403 / 401))
+    np.testing.assert_allclose(tape.gradient(loss, sure)[:, 0], [1 / 403 - 1 / 401, 1 / 403, 1 / 403], rtol=1e-4)
+
+
+def test_the_switches_reach_the_run_and_a_batch_may_be_all_of_it():
+    options = {**QUICK, "max_steps": 60, "batch_size": 10**6, "weight_decay": 0.0, "beta_2": 0.99}
+    run = grok(**options, orthograd=True, stablemax=True)
+    assert run.settings["batch_size"] == 60
+    on = {"orthograd": True, "stablemax": True, "beta_2": 0.99}
+    assert {name: run.settings["optimizer"][name] for name in on} == on
+    assert run.history["loss"][-1] < np.log(13)
+    with refused("beta_2 must be at least 0 and below 1. Received: beta_2=1.0."):
+        grok(**{**options, "beta_2": 1.0})

@@ -33,7 +33,7 @@ HOMES = {
     "matplotlib": ("recipes.plots",),
     "keras_tuner": ("recipes.tuning",),
     "grpc": ("recipes.tuning.work",),
-    "pandas": ("recipes.tables", "recipes.cli.tables"),
+    "pandas": ("recipes.tables",),
     "tensorflow": (
         "recipes.training.engines.many",
         "recipes.training.engines.tensorflow",
@@ -136,10 +136,9 @@ def test_public_names_of_recipes_all_load():
     import recipes
 
     assert set(recipes.__all__) == {
-        "DataError", "GrokRun", "OtherSearchError", "Run", "Runs", "Search", "TableRun", "audit", "build_autoencoder",
-        "build_model", "clear_programs", "cross_validate", "diagnose", "export", "fit", "fit_many", "fit_table",
-        "grok", "load",
-        "load_data", "tune",
+        "DataError", "GrokRun", "Interrupted", "OtherSearchError", "Run", "Runs", "Search", "TableRun", "audit",
+        "build_autoencoder", "build_model", "clear_programs", "cross_validate", "diagnose", "export", "fit",
+        "fit_many", "fit_table", "grok", "load", "load_data", "tune",
     }  # fmt: skip
     for name in recipes.__all__:
         assert callable(getattr(recipes, name))

@@ -29,6 +29,7 @@ def written(tmp_path, content, name="data.csv", encoding="utf-8"):
     return path
 
 
+JSON = "data.csv is JSON. Read it with pandas.read_json or json_normalize, and pass the frame."
 HEADER_ALONE = "a,b\n"
 ONE_WORD = "a,b,y\n" + "1,x,2\n" * 12
 
@@ -49,6 +50,12 @@ ONE_WORD = "a,b,y\n" + "1,x,2\n" * 12
         (b"PK\x03\x04rest", "data.csv is an Excel workbook or another zip archive, not text. Save the sheet as CSV."),
         (b"\x1f\x8b\x08rest", "data.csv is compressed (gzip), not text. Unpack it first."),
         (b"a,b\n\0\0\0\0\0\0", "data.csv holds zero bytes: it is no text file. Export the table as CSV or Parquet."),
+        ("<html><table><tr><td>1</td></tr></table></html>", "data.csv is an HTML or XML page, not a table in text. "
+         "Export the table as CSV."),
+        ('[{"a": 1, "y": 2}]', JSON),
+        ('{"a": 1, "y": 2}\n', JSON),
+        ("a,y\n1,2\na,y\n3,4\n", "data.csv, line 3 repeats the names of the columns: these are tables one below the "
+         "other. Delete such lines, if the columns mean the same."),
         (b"PAR1rest", "data.csv is no Parquet file, or is damaged (ArrowInvalid)."),
         (ONE_WORD, "The target 'y' holds a single value (2) in 12 rows, so there is nothing to learn. Look where the "
          "rows were filtered."),
@@ -181,7 +188,7 @@ def test_row_names_without_a_header_as_r_writes_them(tmp_path):
 
 
 def test_a_name_that_is_missing_gets_one(tmp_path):
-    frame, _ = read_frame(written(tmp_path, ",a,\n1,2,\n3,4,\n"))
+    frame, _ = read_frame(written(tmp_path, ",a,\n1,2,\n3,4,5\n"))
     assert list(frame.columns) == ["column 1", "a", "column 3"]
 
 
@@ -203,16 +210,22 @@ def column_of(values, **options):
         (["1.234,5", "2,25"], [1234.5, 2.25]),
         (["12 %", "7 %"], [12, 7]),
         (["1e3", "-2.5"], [1000, -2.5]),
-        (["1 200", "15"], [np.nan, 15]),
+        (["1 200", "15"], [1200, 15]),
+        (["1\xa0200,5", "15"], [1200.5, 15]),
+        (["1\u202f200", "12 345 678"], [1200, 12345678]),
+        (["1'200.5", "15"], [1200.5, 15]),
+        (["1’200", "15"], [1200, 15]),
+        (["\u22122.5", "3"], [-2.5, 3]),
+        (["51.5 kg", "7 kg"], [51.5, 7]),
+        (["5,5mg/l", "7,25mg/l"], [5.5, 7.25]),
+        (["5", "k.A."], [5, np.nan]),
+        (["5", "#DIV/0!"], [5, np.nan]),
         (["5", "?"], [5, np.nan]),
         (["5", "n/a"], [5, np.nan]),
         (["+3", ".5"], [3, 0.5]),
     ],
 )
 def test_numbers_in_text(texts, numbers):
-    if np.isnan(numbers[0]):
-        assert column_of(texts * 20)[0].kind == "category"  # thousands parted by blanks are not guessed at
-        return
     column, values = column_of(texts * 20)
     assert column.kind == "number"
     np.testing.assert_array_equal(values, numbers * 20)
@@ -221,7 +234,7 @@ def test_numbers_in_text(texts, numbers):
 @pytest.mark.parametrize(
     ("form", "reads"),
     [("%Y-%m-%d", "ISO8601"), ("%d.%m.%Y", "%d.%m.%Y"), ("%m/%d/%Y", "%m/%d/%Y"), ("%d %b %Y %H:%M", "%d %b %Y %H:%M"),
-     ("%Y-%m-%dT%H:%M:%S+00:00", "ISO8601")],
+     ("%Y-%m-%dT%H:%M:%S+00:00", "ISO8601"), ("%B %d, %Y", "%b %d, %Y"), ("%Y%m%d", "%Y%m%d")],
 )  # fmt: skip
 def test_dates_in_text(form, reads):
     stamps = pd.date_range("2020-01-20 06:00", periods=ROWS, freq="36h" if "H" in form else "3D")
@@ -256,6 +269,8 @@ def test_dates_that_can_be_read_in_two_ways_are_a_finding():
         (pd.to_timedelta(range(ROWS), unit="h"), "date", "came as dates"),
         ([*np.linspace(-1, 1, ROWS)], "number", None),
         ([1.5, np.inf] * 20, "number", None),
+        ([1j] * ROWS, "text", "complex numbers, which are left out: make columns of their parts"),
+        (["2024-03-01", "02/03/2024"] + [f"2024-{m:02d}-{d:02d}" for m in (1, 2) for d in range(1, 20)], "text", None),
         ([[1, 2]] * ROWS, "text", "each value is a collection, which is left out"),
     ],
 )
@@ -286,6 +301,26 @@ def test_rows_without_a_target_are_dropped_and_said():
     assert str(ready.findings[0]) == "info missing_target: 2 rows without a value of 'y' were left out."
 
 
+def test_an_index_with_a_name_is_a_column(tmp_path):
+    frame = table(patient=[f"P{i}" for i in range(ROWS)]).set_index("patient")
+    frame.to_parquet(tmp_path / "t.parquet")
+    for source in (frame, tmp_path / "t.parquet"):
+        assert [(one.name, one.kind) for one in prepare_table(source, "y").columns] == [
+            ("patient", "id"), ("a", "number"),
+        ]  # fmt: skip
+
+
+def test_dates_in_several_forms_are_left_out_and_said():
+    days = [f"2024-03-{i + 1:02d}" if i % 2 else f"{i + 1:02d}/04/2024" for i in range(28)] + ["2024-05-01"] * 12
+    found = prepare_table(table(c=days), "y")
+    (finding,) = [one for one in found.findings if one.where == "c"]
+    assert finding.severity == "warning"
+    assert finding.message.startswith(
+        "the column 'c' is not learnt from: dates in more than one form, or days that are none ('"
+    )
+    assert finding.fix == "write them as 2024-12-31"
+
+
 def test_polars_and_parquet_are_read_as_pandas(tmp_path):
     frame = table(
         word=["u", "v", None, "w"] * 10, when=pd.date_range("2024-01-01", periods=ROWS), flag=[True, False] * 20
@@ -312,6 +347,16 @@ def test_polars_and_parquet_are_read_as_pandas(tmp_path):
         ([*np.linspace(-1, 1, ROWS)], "regression", "mean_squared_error", None, "identity"),
         ([*np.exp(np.linspace(0, 4, ROWS) ** 1.2)], "regression", "mean_squared_error", None, "log"),
         ([f"{i / 7:.3f}".replace(".", ",") for i in range(ROWS)], "regression", "mean_squared_error", None, "identity"),
+        (["1,5", "2,5", "4", "-"] * 10, "regression", "mean_squared_error", None, "identity"),
+        (["no", "yes", "?", "n/a"] * 10, "binary", "binary_crossentropy", ("no", "yes"), "identity"),
+        (
+            ["None", "mild", "bad"] * 13 + ["mild"],
+            "multiclass",
+            "sparse_categorical_crossentropy",
+            ("None", "bad", "mild"),
+            "identity",
+        ),
+        (np.array([0, 1] * 20, object), "binary", "binary_crossentropy", (0, 1), "identity"),
     ],
 )
 def test_the_task_of_a_target(values, task, loss, classes, scale):

@@ -4,11 +4,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+LONGEST = 60  # letters of a text that is shown
+
 
 def show_values(values: Any, most: int = 5) -> str:
     """Write a few values for a message: `0, 1, 2` or `'cat', 'dog', ...`."""
-    shown = ", ".join(repr(value.item() if hasattr(value, "item") else value) for value in values[:most])
+    shown = ", ".join(_shown(value.item() if hasattr(value, "item") else value) for value in values[:most])
     return shown + (", ..." if len(values) > most else "")
+
+
+def _shown(value: Any) -> str:
+    """Write a value as Python does, and of a long text its beginning."""
+    return repr(value if not isinstance(value, str) or len(value) <= LONGEST else f"{value[: LONGEST - 1]}…")
 
 
 def digits(value: Any) -> str:
@@ -23,8 +30,12 @@ def digits(value: Any) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Write a number with its noun in singular or plural: `1 value`, `3 values`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    """Write a number with its noun in singular or plural: `1 value`, `3 values`, `2 classes`, `2 categories`."""
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("ss"):
+        return f"{number:,} {noun}es"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{number:,} {noun}s"
 
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:

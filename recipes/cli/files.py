@@ -41,6 +41,25 @@ def read_arrays(name: str, asked: tuple[str, ...] = ("x", "y")) -> list[Any]:
         ) from None
 
 
+def require_room_in(folder: Path, overwrite: bool, vouches: str) -> None:
+    """Require a folder to keep a run in, before the training rather than after it.
+
+    Args:
+        folder: The folder, which need not be there.
+        overwrite: Whether an earlier run in it may be replaced.
+        vouches: Name of the file that is there where a run was kept.
+
+    Raises:
+        FileExistsError: for one with other files in it, and for one with a run that is not to be replaced.
+    """
+    from recipes.training.save import require_room
+
+    try:
+        require_room(folder, overwrite, vouches)
+    except FileExistsError as error:
+        raise FileExistsError(str(error).replace("pass overwrite=True", "say --overwrite")) from None
+
+
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure, in place of an earlier one, and say where it lies."""
     path.parent.mkdir(parents=True, exist_ok=True)

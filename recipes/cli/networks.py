@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from recipes.cli.files import read_array, read_arrays, save_figure
+from recipes.cli.files import read_array, read_arrays, require_room_in, save_figure
 from recipes.cli.quiet import load_keras
 from recipes.running.interrupt import Interrupted
 
@@ -99,6 +99,7 @@ def _add_autoencoder(commands: Commands) -> None:
     command.add_argument("--seed", type=int, default=0, help=DEFAULT)
     command.add_argument("--checkpoint", help="folder; the same command goes on from there")
     command.add_argument("--save", metavar="FOLDER", help="keep the trained model, for recipes.load")
+    command.add_argument("--overwrite", action="store_true", help="replace an earlier run in --save, and nothing else")
     command.add_argument("--json", action="store_true", help="print what it reached as JSON")
     command.add_argument(
         "--out", type=Path, help="folder for the figure autoencoder.png, which replaces an earlier one"
@@ -114,10 +115,10 @@ def _autoencoder(options: argparse.Namespace) -> Trained:
     load_keras()
     from recipes.autoencoder.build import build_autoencoder
     from recipes.training.fit import fit
-    from recipes.training.save import require_room
+    from recipes.training.save import FACTS
 
     if options.save is not None:
-        require_room(Path(options.save), False)  # rather than after the training
+        require_room_in(Path(options.save), options.overwrite, FACTS)
     x_train, x_test, y_test = _examples(options)
     own = options.preset is None and options.latent is None and options.data == "digits" and options.kind != "denoising"
     latent = 8 if own else options.latent
@@ -132,7 +133,7 @@ def _autoencoder(options: argparse.Namespace) -> Trained:
     except Interrupted as error:
         ended, run = error, error.result
     if options.save is not None:
-        run.save(options.save)
+        run.save(options.save, overwrite=options.overwrite)
     trained = Trained(run, x_test, y_test)
     if ended is not None:
         raise Interrupted(str(ended), trained)
@@ -192,8 +193,11 @@ def _add_grok(commands: Commands) -> None:
     command.add_argument("--train-fraction", type=float, help="share of the equations that trains")
     command.add_argument("--learning-rate", type=float)
     command.add_argument("--weight-decay", type=float)
+    command.add_argument("--beta-2", type=float, help="of AdamW's second moment")
     command.add_argument("--grokfast", type=float, help="factor of the amplified slow gradient")
     command.add_argument("--muon", action="store_true", default=None, help="move the matrices by Muon")
+    command.add_argument("--orthograd", action="store_true", default=None, help="no gradient along the weights")
+    command.add_argument("--stablemax", action="store_true", default=None, help="StableMax in place of the softmax")
     command.add_argument("--batch-size", type=int, help="equations a step")
     command.add_argument("--max-steps", type=int)
     command.add_argument("--seed", type=int, default=0, help=DEFAULT)
@@ -207,8 +211,8 @@ def _grok(options: argparse.Namespace) -> "GrokRun":
     load_keras()
     from recipes.grokking.grok import grok
 
-    names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "grokfast", "muon",
-             "batch_size", "max_steps", "seed", "checkpoint")  # fmt: skip
+    names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "beta_2", "grokfast",
+             "muon", "orthograd", "stablemax", "batch_size", "max_steps", "seed", "checkpoint")  # fmt: skip
     return grok(**{name: getattr(options, name) for name in names})
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes.cli.files import require_room_in
 from recipes.cli.quiet import load_keras
 
 if TYPE_CHECKING:
@@ -26,11 +27,20 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--group", help="column whose rows with one value stay on one side of each split")
     command.add_argument("--time", help="column by which the rows are split; the latest are tested on")
     command.add_argument("--drop", nargs="+", default=(), metavar="COLUMN", help="columns not to learn from")
+    command.add_argument("--positive", metavar="CLASS", help="of two, the one whose probability is given "
+                         "(default: yes, ja, true or 1, else the last of the alphabet)")  # fmt: skip
+    command.add_argument("--cost-false-positive", type=float, metavar="COST",
+                         help="of saying that class where it is not (default: 1)")  # fmt: skip
+    command.add_argument("--cost-false-negative", type=float, metavar="COST",
+                         help="of not saying it where it is (default: 1)")  # fmt: skip
+    command.add_argument("--intervals", type=float, metavar="SHARE",
+                         help="of the true numbers that shall lie around the predicted ones, such as 0.9")  # fmt: skip
     command.add_argument("--test-split", type=float, default=0.2, help=f"share of the rows {DEFAULT}")
     command.add_argument("--num-networks", type=int, default=8, help=f"that are averaged {DEFAULT}")
     command.add_argument("--epochs", type=int, help="at most (default: by a budget of rows seen)")
     command.add_argument("--seed", type=int, default=0, help=DEFAULT)
     command.add_argument("--out", type=Path, help="folder to keep the run in, for recipes predict and recipes.load")
+    command.add_argument("--overwrite", action="store_true", help="replace an earlier run in --out, and nothing else")
     command.add_argument("--report", type=Path, metavar="FILE",
                          help="the report, HTML; replaces an old one (default: runs/DATA-TARGET.html)")  # fmt: skip
     command.add_argument("--json", action="store_true", help="print the scores and the findings as JSON")
@@ -53,16 +63,17 @@ def add_commands(commands: Commands) -> None:
 def _fit(options: argparse.Namespace) -> "TableRun":
     load_keras()
     from recipes.tables.fit_table import fit_table
-    from recipes.training.save import require_room
+    from recipes.tables.save import FACTS
 
     if options.out is not None:
-        require_room(options.out, False)  # rather than after the training
+        require_room_in(options.out, options.overwrite, FACTS)
     if options.report is None:
         name = re.sub(r"[^\w.-]+", "_", f"{Path(options.frame).stem}-{options.target}")
         options.report = Path("runs") / f"{name}.html"
     if options.report.is_dir():
         raise ValueError(f"--report {options.report} is a folder. Name a file, such as report.html.")
-    names = ("task", "loss", "group", "time", "drop", "test_split", "num_networks", "epochs", "seed")
+    names = ("task", "loss", "group", "time", "drop", "positive", "cost_false_positive", "cost_false_negative",
+             "intervals", "test_split", "num_networks", "epochs", "seed")  # fmt: skip
     return fit_table(options.frame, options.target, **{name: getattr(options, name) for name in names})
 
 
@@ -70,11 +81,12 @@ def _show_fit(run: "TableRun", options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     if options.out is not None:
-        run.save(options.out)
+        run.save(options.out, overwrite=options.overwrite)
     _show_report(run, options)
     if options.json:
         findings = [asdict(finding) for finding in run.findings]
-        print(json.dumps({"task": run.task, "verdict": run.verdict, "scores": run.scores, "findings": findings}))
+        said = {"task": run.task, "positive": run.positive, "verdict": run.verdict, "scores": run.scores}
+        print(json.dumps({**said, "findings": findings}))
     else:
         print(run)
     return int(any(finding.severity == "error" for finding in run.findings))
@@ -97,14 +109,7 @@ def _show_report(run: "TableRun", options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> Any:
-    run = _load(options)
-    import pandas as pd
-
-    predicted = run.predict(options.frame)
-    if run.classes is None:
-        return pd.DataFrame({run.target.name: predicted})
-    labels = pd.Series([run.classes[i] for i in predicted.argmax(axis=1)], dtype=object)
-    return pd.DataFrame({run.target.name: labels, **{f"p({c})": predicted[:, k] for k, c in enumerate(run.classes)}})
+    return _load(options).predict_table(options.frame)
 
 
 def _show_predictions(table: Any, options: argparse.Namespace) -> None:

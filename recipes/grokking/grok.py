@@ -32,7 +32,8 @@ class Preset:
     train_fraction: float = 0.5
     network: Network = PAPER
     optimizer: Optimizer = field(default_factory=Optimizer)
-    batch_size: int = 512  # at most half of the training equations
+    batch_size: int = 512
+    least_batches: int = 2  # of an epoch, as in the paper's code
     max_steps: int = 20_000
 
 
@@ -48,8 +49,11 @@ PRESETS = {
 OF_OPTIMIZER = (
     "learning_rate",
     "weight_decay",
+    "beta_2",
     "grokfast",
     "muon",
+    "orthograd",
+    "stablemax",
 )  # arguments of `grok` that are no field of a preset
 
 
@@ -63,8 +67,11 @@ def grok(
     network: Network | None = None,
     learning_rate: float | None = None,
     weight_decay: float | None = None,
+    beta_2: float | None = None,
     grokfast: float | None = None,
     muon: bool | None = None,
+    orthograd: bool | None = None,
+    stablemax: bool | None = None,
     batch_size: int | None = None,
     max_steps: int | None = None,
     stop: bool = True,
@@ -86,10 +93,15 @@ def grok(
         network: A `recipes.grokking.networks.Network`.
         learning_rate: After a warm-up of 10 steps.
         weight_decay: Of AdamW, decoupled, on every weight.
+        beta_2: Of AdamW's second moment; 0.98 in every preset.
         grokfast: Factor of the amplified slow gradient (J. Lee et al. 2024); changes the optimisation, so its steps
             are not to be compared with the paper's. 0 in every preset.
         muon: Whether the matrices between embedding and head are moved by Muon (K. Jordan et al. 2024); likewise.
-        batch_size: Equations a step, at most half of those that train.
+        orthograd: Whether gradients lose the part that only makes weights longer, "⊥Grad" (L. Prieto et al. 2025,
+            arXiv 2501.04697); likewise. Meant for no decay, `beta_2=0.99` and full batches.
+        stablemax: Whether the loss follows StableMax in float64 in place of the softmax (likewise).
+        batch_size: Equations a step; one that is not said is at most half of those that train, as in the paper's code,
+            and one beyond all of them is a full batch.
         max_steps: The budget.
         stop: Whether to stop once the validation accuracy has stayed at 99 % over five evaluations.
         seed: Of the split, the initial weights and the order of the batches.
@@ -104,12 +116,13 @@ def grok(
         ValueError: for unknown names, values out of range and a table that the free memory does not hold, before any
             work.
         OtherRunError: for a checkpoint of another run, saying what differs; a `ValueError` too.
-        recipes.running.interrupt.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
+        recipes.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
             written and the `GrokRun` so far in `result`; in a notebook and at a prompt it is returned instead.
     """
+    switches = {"muon": muon, "orthograd": orthograd, "stablemax": stablemax}
     changes = {"operation": operation, "p": p, "train_fraction": train_fraction, "network": network,
-               "learning_rate": learning_rate, "weight_decay": weight_decay, "grokfast": grokfast,
-               "muon": None if muon is None else bool(muon), "batch_size": batch_size,
+               "learning_rate": learning_rate, "weight_decay": weight_decay, "beta_2": beta_2, "grokfast": grokfast,
+               **{name: None if on is None else bool(on) for name, on in switches.items()}, "batch_size": batch_size,
                "max_steps": max_steps}  # fmt: skip
     chosen = preset_with(preset, **changes)
     run = train_preset(chosen, stop=stop, seed=seed, checkpoint=checkpoint, line=LiveLine() if verbose else None)
@@ -128,6 +141,8 @@ def preset_with(name: str, **changes: Any) -> Preset:
     given = {key: v.item() if isinstance(v, np.generic) else v for key, v in changes.items() if v is not None}
     of_optimizer = {key: given.pop(key) for key in OF_OPTIMIZER if key in given}
     preset = PRESETS[name]
+    if "batch_size" in given:
+        given["least_batches"] = 1
     return replace(preset, **given, optimizer=replace(preset.optimizer, **of_optimizer))
 
 
@@ -156,8 +171,8 @@ def train_preset(
         preset.operation, preset.p, preset.train_fraction, preset.network, preset.batch_size, preset.max_steps
     )
     table = equations(preset.operation, preset.p, preset.train_fraction, seed)
-    preset = replace(preset, batch_size=min(preset.batch_size, -(-len(table.train) // 2)))
-    settings = {**asdict(preset), "operation": table.operation, "seed": seed}
+    preset = replace(preset, batch_size=min(preset.batch_size, -(-len(table.train) // preset.least_batches)))
+    settings = _settings(preset, table.operation, seed)
     with ExitStack() as opened:
         kept = saved = None
         if checkpoint is not None:
@@ -174,6 +189,17 @@ def train_preset(
         return loop.result(settings, interrupted=interrupt.requested)
 
 
+def _settings(preset: Preset, operation: str, seed: int) -> dict[str, Any]:
+    """Name all that decides a run; switches that came later only where they are on, so that older checkpoints go on."""
+    settings = {**asdict(preset), "operation": operation, "seed": seed}
+    del settings["least_batches"]  # which the batch size has followed
+    optimizer = settings["optimizer"]
+    settings["optimizer"] = {
+        name: value for name, value in optimizer.items() if value or name not in ("orthograd", "stablemax")
+    }
+    return settings
+
+
 def _require_ranges(preset: Preset, seed: int) -> None:
     for name, value, least in (
         ("batch_size", preset.batch_size, 1), ("max_steps", preset.max_steps, 1), ("seed", seed, 0)
@@ -181,6 +207,8 @@ def _require_ranges(preset: Preset, seed: int) -> None:
         require_whole(name, value, least)
     rates = {"learning_rate": preset.optimizer.learning_rate, "weight_decay": preset.optimizer.weight_decay,
              "grokfast": preset.optimizer.grokfast}  # fmt: skip
+    if not 0 <= preset.optimizer.beta_2 < 1:
+        raise ValueError(f"beta_2 must be at least 0 and below 1. Received: beta_2={preset.optimizer.beta_2!r}.")
     for name, rate in rates.items():
         if not np.isfinite(rate) or rate < 0 or (name == "learning_rate" and rate == 0):
             least_text = "above 0" if name == "learning_rate" else "at least 0"

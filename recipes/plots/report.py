@@ -105,8 +105,8 @@ def _comparison(run: Any) -> str:
     metric = METRICS[run.comparison.metric]
     body = [["network", digits(run.comparison.network), "", "", ""]]
     body += [
-        [rival.name, digits(rival.score), digits(rival.difference), f"{digits(rival.low)} to {digits(rival.high)}",
-         rival.verdict]
+        [rival.name, digits(rival.score), digits(rival.difference),
+         "too few rows" if rival.low is None else f"{digits(rival.low)} to {digits(rival.high)}", rival.verdict]
         for rival in run.comparison.rivals
     ]  # fmt: skip
     head = ["", f"{metric.title}, {metric.better} is better", "network better by", "95 % interval", "network is"]
@@ -162,6 +162,12 @@ def _task(run: Any) -> str:
     ]  # fmt: skip
     if target.classes is not None:
         body.append(["classes", ", ".join(map(str, target.classes))])
+    if run.positive is not None:
+        body.append(["positive class", f"{run.positive}: its probability is what the model gives; precision and recall "
+                     f"stand for it where one class is meant; the other is {target.classes[0]}"])  # fmt: skip
+    if target.costs is not None:
+        body.append(["said from", f"{digits(target.threshold)} on: a false positive costs {target.costs[0]:g}, a false "
+                     f"negative {target.costs[1]:g}"])  # fmt: skip
     return f"<p>{escape(target.evidence.rstrip('.'))}.</p>" + _table(["the cheatsheet's row", ""], body)
 
 
@@ -201,7 +207,8 @@ def _test(run: Any) -> str:
     evaluation = run.evaluation
     body = [[name.replace("_", " "), digits(value)] for name, value in evaluation.items()]
     picture = _picture(lambda: plot_evaluation(evaluation), "What the model says of the test rows.")
-    return _table(["on the test rows", ""], body, numbers=(1,)) + picture
+    interval = "" if run.interval is None else f"<p>{escape(str(run.interval))}.</p>"
+    return _table(["on the test rows", ""], body, numbers=(1,)) + interval + picture
 
 
 def _importance(run: Any) -> str:

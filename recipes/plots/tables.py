@@ -20,7 +20,8 @@ LABEL = 24  # letters of a column's name
 def plot_comparison(comparison: Any, ax: Axes | None = None) -> Axes:
     """Show by how much the network is better than each of the others, with the interval of the difference.
 
-    A filled mark is a difference beyond chance, an open one is none: its interval holds 0.
+    A filled mark is a difference beyond chance, an open one is none: its interval holds 0, or the rows are too few for
+    one.
 
     Args:
         comparison: `run.comparison` of a `TableRun`.
@@ -31,14 +32,17 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color=CHANCE, linestyle=":")
     for place, rival in enumerate(rivals):
         colour = VALIDATION if rival.verdict == "worse" else TRAIN
-        around = [[rival.difference - rival.low], [rival.high - rival.difference]]
+        around = None
+        if rival.low is not None:
+            around = [[rival.difference - rival.low], [rival.high - rival.difference]]
         ax.errorbar(
             [rival.difference], [place], xerr=around, fmt="o", color=colour, capsize=3,
-            markerfacecolor="white" if rival.verdict == "level" else colour,
+            markerfacecolor="white" if rival.verdict in ("level", "unknown") else colour,
         )  # fmt: skip
     ax.set_yticks(range(len(rivals)), [rival.name for rival in rivals])
     ax.set(ylim=(-0.6, len(rivals) - 0.4), xlabel=f"how much better the network is ({METRICS[comparison.metric].unit})")
-    frame(ax, f"difference on {comparison.num_rows:,} test rows, with its 95 % interval")
+    interval = "too few for an interval" if comparison.too_few else "with its 95 % interval"
+    frame(ax, f"difference on {comparison.num_rows:,} test rows, {interval}")
     return ax
 
 

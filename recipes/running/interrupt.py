@@ -37,7 +37,9 @@ class Interrupt:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended a run at a clean place; `result` is what there is of it, a `Run`, `GrokRun` or `Search`."""
+    """Ctrl-C ended a run at a clean place; `result` is what there is of it: a `Run`, `Runs`, `TableRun`, `GrokRun`
+    or `Search`.
+    """
 
     def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)

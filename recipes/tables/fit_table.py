@@ -3,7 +3,7 @@
 import inspect
 import time as clock
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -11,17 +11,22 @@ import keras
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.head import Head
+from recipes.running.interrupt import interrupted
 from recipes.tables.columns.column import Columns
 from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
 from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
-from recipes.tables.run import TableRun, TableSignature, probabilities, verdict_on
+from recipes.tables.run import TableRun, TableSignature, verdict_on
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.importance import permutation_importance
+from recipes.tables.scoring.intervals import Interval, fewest_rows, interval_of
+from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score
+from recipes.tables.split import Split
 from recipes.tables.target import Target
 from recipes.training.runs import Runs
 from recipes.training.save import versions
@@ -37,6 +42,10 @@ def fit_table(
     group: str | None = None,
     time: str | None = None,
     drop: Sequence[str] = (),
+    positive: Any = None,
+    cost_false_positive: float | None = None,
+    cost_false_negative: float | None = None,
+    intervals: float | None = None,
     test_split: float = 0.2,
     num_networks: int = 8,
     epochs: int | None = None,
@@ -59,6 +68,13 @@ def fit_table(
         group: Name of a column whose rows with one value stay on one side of each split; it is not learnt from.
         time: Name of a column by which the rows are split: the latest are tested on; it is not learnt from.
         drop: Names of columns not to learn from.
+        positive: Of two classes the one whose probability the model gives; without it the one that says yes (`"ja"`,
+            `"true"`, 1), else the second in the order of the alphabet.
+        cost_false_positive: Of saying the positive class where it is not. By the two costs the class is chosen that
+            `predict_labels` says and the scores count; only their ratio matters, and one that is missing is 1.
+        cost_false_negative: Of not saying it where it is.
+        intervals: Share of the true numbers that shall lie in an interval around the prediction, such as 0.9; `None`
+            for no intervals. See `TableRun.predict_intervals`.
         test_split: Share of the rows that are opened once, for the scores.
         num_networks: That are trained at once, and averaged.
         epochs: At most; by a budget of rows seen when missing.
@@ -72,20 +88,28 @@ def fit_table(
         FileNotFoundError: for a path at which there is no file.
         DataError: for a table that cannot be read, and a target that cannot be learnt.
         ValueError: for columns that are not there, and arguments that do not go together.
+        recipes.Interrupted: after Ctrl-C in the training, with a `TableRun` of what the networks had learnt by then in
+            `result`; in a notebook and at a prompt it is returned. Elsewhere Ctrl-C ends the call.
     """
     start = clock.perf_counter()
-    asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=[*drop], test_split=test_split,
-                   num_networks=num_networks, epochs=epochs, seed=seed)  # fmt: skip
+    asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=[*drop], positive=positive,
+                   cost_false_positive=cost_false_positive, cost_false_negative=cost_false_negative,
+                   intervals=intervals, test_split=test_split, num_networks=num_networks, epochs=epochs,
+                   seed=seed)  # fmt: skip
     _require_arguments(num_networks=num_networks, epochs=epochs)
-    ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, test_split=test_split,
-                          num_networks=num_networks, seed=seed)  # fmt: skip
+    ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
+                          test_split=test_split, num_networks=num_networks, seed=seed)  # fmt: skip
     goal, columns, split = ready.target, ready.columns, ready.split
+    goal = replace(goal, costs=_costs(goal, cost_false_positive, cost_false_negative))
+    if intervals is not None:
+        _require_intervals(intervals, goal, split)
     rest, test = ready.part(split.rest), ready.part(split.test)
     y_rest, y_test = ready.y[split.rest], ready.y[split.test]
     fitted = fit_rows(columns, goal, rest, y_rest, split.held, epochs=epochs, seed=seed, verbose=verbose)
     predicted = probabilities(goal, outputs_of(fitted.model, columns, test))
     others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
     comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
+    interval = None if intervals is None else fitted.interval(intervals, goal, y_test, predicted)
     scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
     importance = permutation_importance(
         lambda rows: probabilities(goal, outputs_of(fitted.model, columns, rows)), test, y_test,
@@ -98,7 +122,12 @@ def fit_table(
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
         )
         found.append(Finding("sampled_rows", "info", message))
-    return TableRun(
+    cut_short = ""
+    if fitted.is_cut_short:
+        done = max(run.epochs for run in fitted.runs)
+        cut_short = f"Ctrl-C ended the training after {done:,} of at most {count(fitted.settings.epochs, 'epoch')}"
+        found.append(Finding("cut_short", "warning", f"{cut_short}.", "fit again before the scores are handed in"))
+    run = TableRun(
         model=fitted.model,
         signature=TableSignature(ready.reading, columns, goal),
         scores={key: {goal.metric: value} for key, value in scores.items()}
@@ -114,10 +143,13 @@ def fit_table(
         test_true=y_test,
         test_predicted=predicted,
         importance=importance,
+        interval=interval,
         asked=asked,
         versions=versions(),
         runs=fitted.runs,
     )
+    more = "the networks keep what they have learnt, and are compared as they are. The same call begins anew."
+    return interrupted(run, f"{cut_short}; {more}") if cut_short else run
 
 
 @dataclass(frozen=True)
@@ -130,6 +162,10 @@ class Fitted:
         settings: How they were made.
         validation: The metric on rows that were held out; a little too good, for they stopped the training.
         num_rows: That trained or stopped the training.
+        held_true: Targets of the rows that some network left out, on the scale that is learnt, `(n,)`.
+        held_outputs: What the networks that left them out say of them, on average, `(n, units)`.
+        smear: Mean of exp(residual) where the scale is logarithmic, else 1.
+        is_cut_short: Whether Ctrl-C ended the training.
     """
 
     model: keras.Model
@@ -137,6 +173,19 @@ class Fitted:
     settings: Settings
     validation: float
     num_rows: int
+    held_true: np.ndarray
+    held_outputs: np.ndarray
+    smear: float = 1.0
+    is_cut_short: bool = False
+
+    def interval(self, coverage: float, target: Target, true: np.ndarray, predicted: np.ndarray) -> Interval:
+        """Find the interval around predicted numbers, and how many of these test rows lie in theirs."""
+        found = interval_of(
+            coverage, self.held_true, self.held_outputs[:, 0], is_factor=target.scale == "log", smear=self.smear,
+            lowest=0.0 if target.is_counts else None,
+        )  # fmt: skip
+        low, high = found.around(predicted).T
+        return replace(found, held=float(((low <= true) & (true <= high)).mean()), num_test=len(true))
 
 
 def fit_rows(
@@ -178,10 +227,19 @@ def fit_rows(
     learnt, middle, spread = _on_learnt_scale(target, y)
     units = len(target.classes) if target.task == "multiclass" and target.classes else 1
     head = Head(units, target.activation, target.loss, (), target.task)
-    runs = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
-    smear, validation = _out_of_fold(runs, features, target, y, learnt, held, middle, spread)
+    runs, is_cut_short = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
+    held = held[: len(runs)]
+    seen, outputs = _out_of_fold(runs, features, held, len(y))
+    smear, held_true = 1.0, y[seen]
+    if target.loss == "mean_squared_error":
+        outputs = outputs * spread + middle
+        if target.scale == "log":
+            held_true = np.log(held_true)
+            smear = float(np.mean(np.exp(held_true - outputs[:, 0])))
+    said = probabilities(target, np.exp(outputs) * smear if target.scale == "log" else outputs)
+    validation = score(target.metric, y[seen], losses(target.metric, y[seen], said))
     model = compose(preprocessing, runs, target, middle, spread, smear)
-    return Fitted(model, runs, settings, validation, len(y))
+    return Fitted(model, runs, settings, validation, len(y), held_true, outputs, smear, is_cut_short)
 
 
 def _on_learnt_scale(target: Target, y: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -193,30 +251,55 @@ def _on_learnt_scale(target: Target, y: np.ndarray) -> tuple[np.ndarray, float, 
 
 
 def _out_of_fold(
-    runs: Runs, features: np.ndarray, target: Target, y: np.ndarray, learnt: np.ndarray, held: Sequence[np.ndarray],
-    middle: float, spread: float,
-) -> tuple[float, float]:  # fmt: skip
-    """Find what each network says of the rows it did not train on: the mean of exp(residual), and the score."""
+    runs: Runs, features: np.ndarray, held: Sequence[np.ndarray], num_rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ask each network about the rows it did not train on; return which rows these are, and the mean outputs."""
     sums: Any = None
-    times = np.zeros(len(y))
+    times = np.zeros(num_rows)
     for run, out in zip(runs, held, strict=True):
         parts = [
             run.model(features[out[i : i + ROWS_AT_ONCE]], training=False) for i in range(0, len(out), ROWS_AT_ONCE)
         ]
         outputs = np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
-        sums = np.zeros((len(y), outputs.shape[1])) if sums is None else sums
+        sums = np.zeros((num_rows, outputs.shape[1])) if sums is None else sums
         sums[out] += outputs
         times[out] += 1
     seen = times > 0
-    outputs = sums[seen] / times[seen, None]
-    smear = 1.0
-    if target.loss == "mean_squared_error":
-        outputs = outputs * spread + middle
-        if target.scale == "log":
-            smear = float(np.mean(np.exp(np.log(y[seen]) - outputs[:, 0])))
-            outputs = np.exp(outputs) * smear
-    of_rows = losses(target.metric, y[seen], probabilities(target, outputs))
-    return smear, score(target.metric, y[seen], of_rows)
+    return seen, sums[seen] / times[seen, None]
+
+
+def _costs(target: Target, *costs: float | None) -> tuple[float, float] | None:
+    """Read the costs of the two mistakes; `None` where none was given."""
+    if costs == (None, None):
+        return None
+    for name, cost in zip(("cost_false_positive", "cost_false_negative"), costs, strict=True):
+        if cost is not None and (isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost < np.inf):
+            raise ValueError(f"{name} is a positive number. Received: {name}={cost!r}.")
+    if target.positive is None:
+        raise ValueError(
+            f"Costs of false positives and negatives are for two classes. Received: {target.name!r}, {target.task}."
+        )
+    first, second = (1.0 if cost is None else float(cost) for cost in costs)
+    return first, second
+
+
+def _require_intervals(coverage: Any, target: Target, split: Split) -> None:
+    """Require a share, numbers to predict, and enough rows that are held out."""
+    if isinstance(coverage, bool) or not isinstance(coverage, int | float) or not 0 < coverage < 1:
+        raise ValueError(
+            f"intervals= is the share that shall lie in them, 0 < intervals < 1. Received: intervals={coverage!r}."
+        )
+    if target.classes is not None:
+        raise ValueError(
+            f"intervals= are for numbers. Received: intervals={coverage!r} for {target.name!r}, which holds "
+            f"{count(len(target.classes), 'class')}; what is predicted of it are probabilities."
+        )
+    number, fewest = len(np.unique(np.concatenate(split.held))), fewest_rows(coverage)
+    if number < fewest:
+        raise ValueError(
+            f"intervals={coverage!r} needs at least {fewest:,} rows that are held out of the training. Received: "
+            f"{number:,}. Bring more rows, or ask for a smaller share."
+        )
 
 
 def _require_arguments(*, num_networks: int, epochs: int | None) -> None:
@@ -233,7 +316,10 @@ def _asked(frame: Any, target: str, **others: Any) -> dict[str, Any]:
 
 
 def _of_comparison(comparison: Comparison) -> list[Finding]:
-    """Say that something simpler does as well, or that something else does better."""
+    """Say that something simpler does as well, or that something else does better, or that nobody can know."""
+    if comparison.too_few:
+        fix = "bring more rows, or test on more of them (test_split)"
+        return [Finding("few_test_rows", "warning", comparison.sentence, fix)]
     if comparison.is_justified:
         better = comparison.winner == NETWORK
         return [] if better else [Finding("not_best", "info", comparison.sentence)]

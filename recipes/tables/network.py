@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ from recipes.tables.target import Target
 from recipes.training.data.prepare import prepare
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.ensemble import ensemble_of
-from recipes.training.fit_many import train_jobs
+from recipes.training.fit_many import train_until_interrupted
 from recipes.training.runs import Runs
 
 # What one network may spend on its training, in multiplications; eight of the default size then take 50,000 rows about
@@ -127,8 +127,10 @@ def train_cores(
     *,
     seed: int,
     verbose: str | int = 0,
-) -> Runs:
+) -> tuple[Runs, bool]:
     """Train a network for each part that is held out, all at once; each stops by its part.
+
+    Ctrl-C ends it early; networks that have not begun by then are left out.
 
     Args:
         features: Of all rows that are not tested on, `(n, features)` float32.
@@ -138,6 +140,12 @@ def train_cores(
         settings: How.
         seed: Of weights, orders and dropout.
         verbose: 0 is silent.
+
+    Returns:
+        The networks, and whether Ctrl-C ended their training.
+
+    Raises:
+        KeyboardInterrupt: where it came before the first epoch was over, so that there is nothing to give.
     """
     jobs = []
     known: dict[bytes, Any] = {}
@@ -150,7 +158,13 @@ def train_cores(
             known[key] = prepare(model, features[is_in], y[is_in], validation_data=(features[out], y[out]))
         plan = Plan(settings.epochs, settings.batch_size, True, seed + i, patience=settings.patience)
         jobs.append(Job(model, known[key], plan))
-    return train_jobs(jobs, verbose=verbose)
+    runs, has_ended = train_until_interrupted(jobs, verbose=verbose)
+    if not has_ended:
+        return runs, False
+    begun = tuple(run for run in runs if run.epochs)
+    if not begun:
+        raise KeyboardInterrupt("Ctrl-C ended the training before its first epoch was over: there is no result.")
+    return replace(runs, runs=begun), True
 
 
 def compose(

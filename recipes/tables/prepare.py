@@ -11,13 +11,17 @@ from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding, unreadable
 from recipes.tables.columns.column import Columns
-from recipes.tables.columns.kinds import decide_columns
+from recipes.tables.columns.kinds import DATES_IN_FORMS, NUMBERS_AND, decide_columns
 from recipes.tables.columns.leaks import leaks
+from recipes.tables.columns.remarks import remarks
 from recipes.tables.columns.values import as_texts, is_dates, values_of
 from recipes.tables.reading.csv import Reading
 from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.split import Split, split_rows
 from recipes.tables.target import Target, decide_target, on_scale
+
+FEWEST_OF_CLASS = 5  # rows
+_MENDS = {NUMBERS_AND: "write numbers, or leave the fields empty", DATES_IN_FORMS: "write them as 2024-12-31"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def prepare_table(
     group: str | None = None,
     time: str | None = None,
     drop: Sequence[str] = (),
+    positive: Any = None,
     test_split: float = 0.2,
     num_networks: int = 8,
     seed: int = 0,
@@ -70,6 +75,7 @@ def prepare_table(
         group: Column that keeps rows together.
         time: Column that orders them.
         drop: Columns not to learn from.
+        positive: Of two classes the one whose probability is given.
         test_split: Share of the rows that are tested on.
         num_networks: For each of which a part of the other rows is held out.
         seed: Of the split.
@@ -82,7 +88,7 @@ def prepare_table(
     table, reading = read_frame(frame)
     name = require_column(table, target, "target")
     roles = _roles(table, name, group, time, drop)
-    goal, encoded = decide_target(table[name], name, task=task, loss=loss, decimal=reading.decimal)
+    goal, encoded = decide_target(table[name], name, task=task, loss=loss, positive=positive, decimal=reading.decimal)
     has_target = ~np.isnan(encoded)
     table, y = table.loc[has_target].reset_index(drop=True), encoded[has_target]
     split = split_rows(
@@ -96,7 +102,8 @@ def prepare_table(
         raise unreadable(f"No column is left to learn from:\n{columns!r}")
     rows = {column.name: values_of(table[column.name], column) for column in columns.learnt}
     known = {key: values[split.rest] for key, values in rows.items()}
-    return Prepared(reading, goal, columns, rows, y, split, _findings_of(goal, columns, known, y[split.rest]))
+    findings = [*_findings_of(goal, columns, known, y[split.rest]), *remarks(known, columns, reading)]
+    return Prepared(reading, goal, columns, rows, y, split, findings)
 
 
 def _roles(table: pd.DataFrame, target: str, group: Any, time: Any, drop: Sequence[str]) -> dict[str, str]:
@@ -137,12 +144,24 @@ def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray],
     """Say what a user should know of the table, before the training."""
     found = leaks(rows, columns, y if goal.classes is None else y.astype(int), is_classes=goal.classes is not None)
     if goal.num_missing:
-        message = f"{count(goal.num_missing, 'row')} without a value of {goal.name!r} were left out."
+        words = f" ({show_values(goal.marks)} among them)" if goal.marks else ""
+        were = "was" if goal.num_missing == 1 else "were"
+        message = f"{count(goal.num_missing, 'row')} without a value of {goal.name!r}{words} {were} left out."
         found.append(Finding("missing_target", "info", message))
+    if goal.classes is not None:
+        rows_of = np.bincount(y.astype(int), minlength=len(goal.classes))
+        rare = [f"{goal.classes[i]!r} ({rows_of[i]:,})" for i in np.argsort(rows_of, kind="stable")
+                if rows_of[i] < FEWEST_OF_CLASS]  # fmt: skip
+        if rare:
+            shown = ", ".join(rare[:5]) + (", ..." if len(rare) > 5 else "")
+            message = f"{count(len(rare), 'class')} of {goal.name!r} with few rows to learn from: {shown}."
+            found.append(Finding("rare_class", "warning", message, "collect more of them, or put classes together"))
     for column in columns.left_out:
         if column.kind in ("id", "text", "constant"):
             message = f"the column {column.name!r} is not learnt from: {column.reason}."
-            found.append(Finding(f"{column.kind}_column", "info", message, where=column.name))
+            fix = next((fix for reason, fix in _MENDS.items() if column.reason.startswith(reason)), "")
+            severity = "warning" if fix else "info"  # of a few values, and all of it could be learnt from
+            found.append(Finding(f"{column.kind}_column", severity, message, fix, where=column.name))
     for column in columns.learnt:
         if "would fit too" in column.reason:
             message = f"the dates of {column.name!r} can be read in two ways: {column.reason}."

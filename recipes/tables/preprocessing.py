@@ -59,6 +59,26 @@ def as_inputs(
     return found
 
 
+def made_up_rows(columns: Columns, number: int) -> dict[str, np.ndarray]:
+    """Make up values of the learnt columns, within what the training had and with a gap in each, to try a model on."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for column in columns.learnt:
+        if column.kind == "category":
+            found[column.name] = rng.choice(
+                np.array([*column.categories, "", "a word that it has not met"], object), number
+            )
+            continue
+        low, high = {"boolean": (0.0, 1.0), "date": (15_000.0, 20_000.0)}.get(
+            column.kind, (column.low or 0.0, column.high or 0.0)
+        )
+        values = rng.uniform(low, high, number)
+        found[column.name] = np.where(
+            rng.random(number) < 0.1, np.nan, np.round(values) if column.kind == "boolean" else values
+        )
+    return found
+
+
 def outputs_of(model: keras.Model, columns: Columns, rows: Mapping[str, np.ndarray]) -> np.ndarray:
     """Compute what a model gives for these rows, some thousands at once."""
     number = len(next(iter(rows.values())))

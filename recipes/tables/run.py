@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -15,21 +15,23 @@ from cheatsheet.common.words import count, did_you_mean, digits, show_values
 from cheatsheet.finding import DataError, Finding, unreadable
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
-from recipes.tables.columns.column import Column, Columns
-from recipes.tables.columns.values import read_numbers, values_of
+from recipes.tables.columns.column import Columns
+from recipes.tables.columns.others import Written, differences, read_as_written
+from recipes.tables.columns.values import as_texts, values_of
 from recipes.tables.network import Settings
-from recipes.tables.preprocessing import outputs_of
+from recipes.tables.preprocessing import made_up_rows, outputs_of
 from recipes.tables.reading.csv import Reading
 from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
-from recipes.tables.scoring.scores import losses, score
+from recipes.tables.scoring.intervals import Interval
+from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
 from recipes.training.runs import Runs, kept_on
-from recipes.training.scores import of_classes, of_numbers
 
-NoNumbers = Mapping[str, Sequence[str]]  # texts that are no numbers, by column
+if TYPE_CHECKING:
+    from recipes.training.export import Export
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class TableRun:
         test_true: Encoded targets of the test rows.
         test_predicted: What the model says of them: probabilities `(n, classes)`, or numbers `(n,)`.
         importance: How much hangs on each column, on the test rows, the most important first.
+        interval: How far around a predicted number the true one lies; `None` where it was not asked for.
         asked: The arguments of the call, those that were given, by name; `frame` only where it was a path.
         versions: Of the packages that it was made with, by name.
         runs: The networks one by one; `None` in a run that was loaded.
@@ -86,6 +89,7 @@ class TableRun:
     test_true: np.ndarray = field(repr=False)
     test_predicted: np.ndarray = field(repr=False)
     importance: tuple[Importance, ...] = field(default=(), repr=False)
+    interval: Interval | None = field(default=None, repr=False)
     asked: dict[str, Any] = field(default_factory=dict, repr=False)
     versions: dict[str, str] = field(default_factory=dict, repr=False)
     runs: Runs | None = field(default=None, repr=False)
@@ -111,6 +115,11 @@ class TableRun:
         return self.target.classes
 
     @property
+    def positive(self) -> Any:
+        """The class whose probability `model` gives, the second of two; `None` for numbers and for more classes."""
+        return self.target.positive
+
+    @property
     def verdict(self) -> str:
         """Who won, and whether a network is justified here."""
         return self.comparison.sentence
@@ -124,21 +133,17 @@ class TableRun:
         Raises:
             DataError: for a table that lacks a column; see `check`, whose warnings are given as warnings.
         """
-        return self._predict(*self._read(frame))
+        return self._predict(self._read(frame))
 
-    def _predict(self, table: pd.DataFrame, no_numbers: NoNumbers) -> np.ndarray:
-        rows = self._rows(table)
-        found = self._found(table, rows, no_numbers)
-        errors = [one for one in found if one.severity == "error"]
-        if errors:
-            raise DataError(errors)
+    def _predict(self, other: Written) -> np.ndarray:
+        rows, found = self._require(other)
         warnings = [one.message for one in found if one.severity == "warning"]
         if warnings:
             warn_user(" ".join(f"{text[0].upper()}{text[1:]}" for text in warnings))
         return probabilities(self.target, outputs_of(self.model, self.columns, rows))
 
     def predict_labels(self, frame: Any) -> np.ndarray:
-        """Return the most probable class of each row, under its own name `(n,)`.
+        """Return the most probable class of each row, under its own name `(n,)`; the cheapest, where costs were given.
 
         Raises:
             ValueError: for a run whose target was numbers.
@@ -147,15 +152,81 @@ class TableRun:
         if self.classes is None:
             raise ValueError(f"{self.target.name!r} has no classes: it is numbers. Use predict.")
         labels = np.array(self.classes, dtype=object if isinstance(self.classes[0], str) else None)
-        return labels[self.predict(frame).argmax(axis=1)]
+        return labels[guesses(self.target, self.predict(frame))]
+
+    def predict_intervals(self, frame: Any) -> np.ndarray:
+        """Return the interval around what is predicted of each row, `(n, 2)`: its lower and its upper end.
+
+        The true number lies within as often as `fit_table(..., intervals=0.9)` asked for, over rows like those of the
+        training; how often it did on the test rows, `print(run.interval)` says.
+
+        Raises:
+            ValueError: for a run that was fitted without `intervals`.
+            DataError: as `predict`.
+        """
+        if self.interval is None:
+            raise ValueError("This run has no intervals. Fit it with intervals=0.9.")
+        return self.interval.around(self.predict(frame))
+
+    def predict_table(self, frame: Any) -> pd.DataFrame:
+        """Return what the model says of each row as a frame, beside what the rows are told apart by.
+
+        Its columns: those that were ids in the training, or where the table has none of them `"row"`, counted from 1;
+        the class or the number, under the target's name; then the probability of each class, `"p(yes)"`, or the ends of
+        the interval, `"price low"` and `"price high"`.
+
+        Raises:
+            DataError: as `predict`.
+        """
+        other = self._read(frame)
+        predicted = self._predict(other)
+        ids = [column.name for column in self.columns if column.kind == "id" and column.name in other.table.columns]
+        told: dict[str, Any] = {name: as_texts(other.table[name]) for name in ids}
+        told = told or {"row": np.arange(1, len(predicted) + 1)}
+        name = self.target.name
+        if self.classes is None:
+            told[name] = predicted
+            if self.interval is not None:
+                ends = self.interval.around(predicted)
+                told |= {f"{name} low": ends[:, 0], f"{name} high": ends[:, 1]}
+        else:
+            told[name] = pd.Series([self.classes[i] for i in guesses(self.target, predicted)], dtype=object)
+            told |= {f"p({label})": predicted[:, i] for i, label in enumerate(self.classes)}
+        return pd.DataFrame(told)
+
+    def inputs_of(self, frame: Any = None, *, most: int | None = None) -> dict[str, np.ndarray]:
+        """Return what `model` is given for the rows of a table, by the name of each input: `(n, 1)`, float64 or text.
+
+        Args:
+            frame: As for `predict`; rows are made up without it.
+            most: How many of the first rows.
+        """
+        if frame is None:
+            rows = made_up_rows(self.columns, most or 1)
+        else:
+            other = self._read(frame)
+            self._require(other)
+            rows = self._rows(other.table)
+        return {column.input: rows[column.name][:most, None] for column in self.columns.learnt}
+
+    def export(
+        self, path: str | os.PathLike[str], *, format: str | None = None, x: Any = None, overwrite: bool = False
+    ) -> "Export":
+        """Write the model for other programs, as `.keras`, SavedModel or ONNX, compared with it; see `recipes.export`.
+
+        The file takes a column in each input, and gives numbers or probabilities; to go on in this package, `save` it.
+        """
+        from recipes.training.export import export
+
+        return export(self, path, format=format, x=x, overwrite=overwrite)
 
     def check(self, frame: Any) -> list[Finding]:
         """Find what is other in a table than in the one that was trained on: columns, types, categories, gaps.
 
         Errors are what `predict` refuses: columns that are missing, or hold nothing that can be read.
         """
-        table, no_numbers = self._read(frame)
-        return self._found(table, self._rows(table), no_numbers)
+        other = self._read(frame)
+        return self._found(other, self._rows(other.table))
 
     def evaluate(self, frame: Any) -> Evaluation:
         """Say what the model is worth on the rows of another table that have the target.
@@ -167,19 +238,37 @@ class TableRun:
         Raises:
             DataError: as `predict`; for a table without a known value of the target.
         """
-        table, no_numbers = self._read(frame)
-        require_column(table, self.target.name, "target")
-        true = self.target.encode(table[self.target.name])
+        other = self._read(frame)
+        require_column(other.table, self.target.name, "target")
+        true, unknown = self.target.read(other.table[self.target.name], self.signature.reading.decimal)
         known = ~np.isnan(true)
         if not known.any():
-            raise unreadable(f"No row has a known value of the target {self.target.name!r}.")
-        table = table.loc[known].reset_index(drop=True)
-        return evaluation_of(self.target, true[known], self._predict(table, no_numbers))
+            shown = f": {show_values(unknown)}" if unknown else ""
+            raise unreadable(f"No row has a known value of the target {self.target.name!r}{shown}.")
+        if unknown:
+            what = "number" if self.classes is None else "class of the training"
+            number = int(np.isin(as_texts(other.table[self.target.name]), unknown).sum())
+            warn_user(
+                f"{count(number, 'row')} {'is' if number == 1 else 'are'} left out, where {self.target.name!r} is no "
+                f"{what} ({show_values(unknown)})."
+            )
+        table = other.table.loc[known].reset_index(drop=True)
+        return evaluation_of(self.target, true[known], self._predict(replace(other, table=table)))
 
     @property
     def evaluation(self) -> Evaluation:
         """What the model is worth on the test rows: the metric, and the tables of the task."""
         return evaluation_of(self.target, self.test_true, self.test_predicted)
+
+    @property
+    def said_of_positive(self) -> str:
+        """Which class is the positive one, in words; of two."""
+        assert self.classes is not None
+        other = self.classes[0]
+        said = f"the model gives the probability of {self.positive!r}, the positive class; the other is {other!r}"
+        if self.target.costs is None:
+            return said
+        return f"{said}; {self.positive!r} is said from {digits(self.target.threshold)} on, by the costs of mistakes"
 
     @property
     def of_curves(self) -> list[Finding]:
@@ -213,16 +302,26 @@ class TableRun:
 
         save(self, folder, overwrite=overwrite)
 
-    def _read(self, frame: Any) -> tuple[pd.DataFrame, NoNumbers]:
+    def _read(self, frame: Any) -> Written:
         table, reading = read_frame(frame, self.signature.reading)
-        return read_numbers(table, self.columns, reading.decimal)
+        return read_as_written(table, self.columns, reading.decimal)
+
+    def _require(self, other: Written) -> tuple[dict[str, np.ndarray], list[Finding]]:
+        """Require a table that can be predicted; give its values, and what was found."""
+        rows = self._rows(other.table)
+        found = self._found(other, rows)
+        errors = [one for one in found if one.severity == "error"]
+        if errors:
+            raise DataError(errors)
+        return rows, found
 
     def _rows(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
         """Give the values of the learnt columns that the table has."""
         there = (column for column in self.columns.learnt if column.name in table.columns)
         return {column.name: values_of(table[column.name], column) for column in there}
 
-    def _found(self, table: pd.DataFrame, rows: Mapping[str, np.ndarray], no_numbers: NoNumbers) -> list[Finding]:
+    def _found(self, other: Written, rows: Mapping[str, np.ndarray]) -> list[Finding]:
+        table = other.table
         known = {column.name for column in self.columns} | {self.target.name}
         new = [name for name in table.columns if name not in known]
         found = []
@@ -237,9 +336,9 @@ class TableRun:
             found.append(Finding("new_columns", "info", message))
         for column in self.columns.learnt:
             if column.name in rows:
-                bad = no_numbers.get(column.name, [])
-                found += _differences(table[column.name], rows[column.name], column, bad)
-        return found
+                bad = other.unreadable.get(column.name, [])
+                found += differences(table[column.name], rows[column.name], column, bad)
+        return [*found, *other.findings]
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {digits(one)}" for name, one in self.scores["network"].items())
@@ -253,14 +352,17 @@ class TableRun:
             f"{self.target.name}: {self.target.evidence}",
             f"{count(self.num_rows['rest'] + self.num_rows['test'], 'row')}, {count(learnt, 'column')} learnt from, "
             f"{left} left out; {self.split}",
+            *([] if self.positive is None else [self.said_of_positive]),
             str(self.comparison),
+            *([] if self.interval is None else [str(self.interval)]),
             *(str(one) for one in self.findings if one.message != self.comparison.sentence),
         ])  # fmt: skip
 
     def _repr_html_(self) -> str:
         scores = {name: ", ".join(f"{key} {digits(value)}" for key, value in values.items())
                   for name, values in self.scores.items()}  # fmt: skip
-        facts = {"target": self.target.name, "task": self.target.evidence, "rows": self.split, **scores,
+        positive = {} if self.positive is None else {"positive class": repr(self.positive)}
+        facts = {"target": self.target.name, "task": self.target.evidence, **positive, "rows": self.split, **scores,
                  "seconds": f"{self.seconds:.1f}"}  # fmt: skip
         return as_html("TableRun", facts, self.findings) + self.columns._repr_html_()
 
@@ -289,67 +391,3 @@ def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding
     curves, kept = curves_of(history)
     median = {name: np.median(values, axis=0).tolist() for name, values in curves.items()}
     return diagnose(median, kept=round(float(np.median(kept))))
-
-
-def probabilities(target: Target, outputs: np.ndarray) -> np.ndarray:
-    """Make of the model's outputs `(n, units)` probabilities `(n, classes)`, or numbers `(n,)`."""
-    outputs = np.asarray(outputs, np.float64)
-    if target.classes is None:
-        return outputs[:, 0]
-    return np.concatenate([1 - outputs, outputs], axis=1) if target.task == "binary" else outputs
-
-
-def evaluation_of(target: Target, true: np.ndarray, predicted: np.ndarray) -> Evaluation:
-    """Judge predictions in the words of the task."""
-    numbers = {target.metric: score(target.metric, true, losses(target.metric, true, predicted))}
-    if target.classes is None:
-        more, report = of_numbers(true[:, None], predicted[:, None], None)
-    else:
-        guess = predicted.argmax(axis=1)
-        numbers["accuracy"] = float((guess == true).mean())
-        is_binary = target.task == "binary"
-        scores = predicted[:, 1] if is_binary else predicted
-        more, report = of_classes(true.astype(int), scores, target.classes, None, 0.5 if is_binary else None)
-    return Evaluation({**numbers, **more}, {None: report}, len(true))
-
-
-def _differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequence[str]) -> list[Finding]:
-    """Say how a column of another table differs from that of the training; `bad` are texts that are no numbers."""
-    missing = int((values == "").sum() if column.kind == "category" else np.isnan(values).sum())
-    came = int(series.isna().sum())
-    found: list[Finding] = []
-    at: Any = {"where": column.name}
-    if column.kind not in ("category", "number") and came < missing < len(values):
-        bad = [str(value) for value in series[np.isnan(values)].dropna().unique()]
-    if missing == len(values) and (bad or came < len(values)):
-        shown = show_values(bad or series.dropna().tolist(), 3)
-        form = f" of the form {column.date_format}" if column.date_format else ""
-        message = f"no value of {column.name!r} can be read as a {column.kind}{form} ({shown})."
-        return [Finding("other_type", "error", message, "pass it as in the training", **at)]
-    if bad:
-        message = f"{column.name!r} holds what is no {column.kind} ({show_values(bad, 3)}), which counts as missing."
-        found.append(Finding("unreadable_values", "warning", message, "mend these values", **at))
-    if column.low is not None and column.high is not None:
-        width = max(column.high - column.low, abs(column.high), abs(column.low))
-        far = values[(values < column.low - width) | (values > column.high + width)]
-        if len(far):
-            message = (
-                f"{count(len(far), 'value')} of {column.name!r} {'lies' if len(far) == 1 else 'lie'} far outside what "
-                "was trained on, "
-                f"{column.low:.6g} to {column.high:.6g} ({show_values(far.tolist(), 3)})."
-            )
-            fix = "look whether units and decimal marks are those of the training"
-            found.append(Finding("far_outside", "warning", message, fix, **at))
-    if missing and not column.num_missing:
-        middle = "an average category" if column.kind == "category" else "the median"
-        never = f"is missing in {count(missing, 'row')}, and never was in the training"
-        message = f"{column.name!r} {never}: {middle} stands for it."
-        found.append(Finding("new_missing", "warning", message, **at))
-    if column.kind == "category" and not column.has_others:
-        new = sorted({*values} - {*column.categories, ""})
-        if new:
-            rows = int(np.isin(values.astype(str), new).sum())
-            where = f"({show_values(new)}), in {count(rows, 'row')}"
-            message = f"{column.name!r} has categories that the training lacked {where}."
-            found.append(Finding("new_categories", "warning", message, **at))
-    return found

@@ -19,6 +19,7 @@ from recipes.tables.reading.csv import Reading
 from recipes.tables.run import TableRun, TableSignature
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance
+from recipes.tables.scoring.intervals import Interval
 from recipes.tables.target import Target
 from recipes.training.judge import UntrustedFileError, judge_model
 from recipes.training.model_file import read_model, write_model
@@ -50,6 +51,7 @@ def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = Fal
         "columns": [as_json(column) for column in run.columns],
         "target": as_json(run.target),
         "comparison": as_json(run.comparison),
+        "interval": None if run.interval is None else as_json(run.interval),
         "importance": [as_json(one) for one in run.importance],
         "settings": as_json(run.settings),
         "findings": as_json(run.findings),
@@ -113,6 +115,7 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
                 if name.startswith("history/")
             },
             importance=tuple(Importance(**one) for one in known["importance"]),
+            interval=Interval(**known["interval"]) if known["interval"] is not None else None,
             versions=known["versions"],
             settings=Settings(**known["settings"]),
             test_true=arrays["test_true"],

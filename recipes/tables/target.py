@@ -12,9 +12,33 @@ from cheatsheet.head import head
 from cheatsheet.table import canonical_loss
 from cheatsheet.targets import Inference, infer_task
 from recipes.tables.columns.column import Column
+from recipes.tables.columns.others import numbers_in
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.texts import decimal_in
+from recipes.tables.reading.texts import CLASSES, decimal_in, is_missing_word, unit_of, without_unit
 
+# Of two classes that are a pair of these, the first kind is the positive one.
+YES = {
+    "yes",
+    "y",
+    "ja",
+    "j",
+    "oui",
+    "o",
+    "si",
+    "sí",
+    "s",
+    "true",
+    "t",
+    "positive",
+    "positiv",
+    "pos",
+    "+",
+    "1",
+    "present",
+}
+NO = {"no", "n", "nein", "non", "false", "f", "negative", "negativ", "neg", "-", "0", "absent"}
+# Of `infer_task`'s advice, what is for arrays or for losses that tables are not fitted with.
+OF_ARRAYS = ("mean_squared_logarithmic_error", "hinge", "np.asarray")
 TASKS = ("regression", "binary", "multiclass")
 FEWEST_ROWS = 10
 # A positive target is learnt on a logarithmic scale where it is skewed, and its logarithm is less so by this factor.
@@ -37,6 +61,8 @@ class Target:
         num_missing: Rows without a value, which were dropped.
         decimal: Of numbers in text; empty where they came as numbers.
         marks: Words that stand for a missing value.
+        unit: Of numbers in text, that follows each of them.
+        costs: Of two classes, of saying the positive one where it is not, and of not saying it where it is.
     """
 
     name: str
@@ -49,6 +75,21 @@ class Target:
     num_missing: int = 0
     decimal: str = ""
     marks: tuple[str, ...] = ()
+    unit: str = ""
+    costs: tuple[float, float] | None = None
+
+    @property
+    def threshold(self) -> float:
+        """The probability above which the positive class is said: where both mistakes cost as much on average.
+
+        C. Elkan (2001), The Foundations of Cost-Sensitive Learning, IJCAI, equation 2.
+        """
+        return 0.5 if self.costs is None else self.costs[0] / sum(self.costs)
+
+    @property
+    def positive(self) -> Any:
+        """The class whose probability the model's only output is; `None` where there is no such class."""
+        return self.classes[1] if self.task == "binary" and self.classes else None
 
     @property
     def is_counts(self) -> bool:
@@ -65,13 +106,37 @@ class Target:
     def encode(self, series: pd.Series) -> np.ndarray:
         """Give the numbers, or the place of each row's class, `(n,)` float64; NaN where missing or no known class."""
         if self.classes is None:
-            return values_of(series, Column(self.name, "number", "", decimal=self.decimal, marks=self.marks))
+            column = Column(self.name, "number", "", decimal=self.decimal, marks=self.marks, unit=self.unit)
+            return values_of(series, column)
         known = {_label_key(label): float(i) for i, label in enumerate(self.classes)}
         return np.array([known.get(text, np.nan) for text in as_texts(series, self.marks)])
 
+    def read(self, series: pd.Series, decimal: str) -> tuple[np.ndarray, list[str]]:
+        """Encode the target of another table, whose numbers may be written in another way there.
+
+        Args:
+            series: Its values.
+            decimal: The decimal mark where they do not tell.
+
+        Returns:
+            What `encode` gives, and the texts that are no number or no class of the training.
+        """
+        if self.classes is None and not pd.api.types.is_numeric_dtype(series.dtype):
+            column = Column(self.name, "number", "", decimal=self.decimal, marks=self.marks, unit=self.unit)
+            return numbers_in(series, column, decimal)
+        encoded = self.encode(series)
+        unread = {*as_texts(series, self.marks)[np.isnan(encoded)]}
+        return encoded, sorted(text for text in unread if not is_missing_word(text))
+
 
 def decide_target(
-    series: pd.Series, name: str, *, task: str | None = None, loss: str | None = None, decimal: str = "."
+    series: pd.Series,
+    name: str,
+    *,
+    task: str | None = None,
+    loss: str | None = None,
+    positive: Any = None,
+    decimal: str = ".",
 ) -> tuple[Target, np.ndarray]:
     """Decide what a column stands for as a target.
 
@@ -80,6 +145,7 @@ def decide_target(
         name: Of the column.
         task: `"regression"`, `"binary"` or `"multiclass"`; from the values when missing.
         loss: `"poisson"` for counts; from the values when missing.
+        positive: Of two classes the one whose probability is given.
         decimal: The decimal mark of the file.
 
     Returns:
@@ -98,7 +164,9 @@ def decide_target(
         raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
     if is_dates(series):
         raise unfit_target(f"{column} holds dates.", "turn them into numbers first, such as days since a start")
-    values, mark, marks = values_in(series, decimal)
+    if pd.api.types.is_complex_dtype(series.dtype):
+        raise unfit_target(f"{column} holds complex numbers.", "name a column of their parts")
+    values, how = values_in(series, decimal)
     there = np.array([value is not None for value in values])
     known = np.array([value for value in values if value is not None])
     if len(known) == 0:
@@ -116,15 +184,38 @@ def decide_target(
             "look where the rows were filtered",
         )
     found = _inferred(known, name, task, loss)
+    fitting = (one for one in found.alternatives if not any(word in one for word in OF_ARRAYS))
+    found = replace(found, alternatives=tuple(fitting))
     top = head(found.task, y=known, loss=found.loss)
     if top.loss not in ("mean_squared_error", "poisson", "binary_crossentropy", "sparse_categorical_crossentropy"):
         raise ValueError(f"fit_table trains counts with loss='poisson'. Received: loss={loss!r}. Leave it out.")
     classes = None
     if found.task != "regression":
         classes = found.classes or tuple(np.unique(known).tolist())
+    if positive is not None or (classes is not None and len(classes) == 2):
+        classes = _in_order(classes, positive, name, found.task)
     target = Target(name, found.task, top.loss, top.activation, str(found), classes,
-                    num_missing=int((~there).sum()), decimal=mark, marks=marks)  # fmt: skip
+                    num_missing=int((~there).sum()), decimal=how.decimal, marks=how.marks,
+                    unit=how.unit)  # fmt: skip
     return target, target.encode(series)
+
+
+def _in_order(classes: tuple[Any, ...] | None, positive: Any, name: str, task: str) -> tuple[Any, ...]:
+    """Put the positive one of two classes last: the one that was named, or the one that says yes."""
+    if positive is not None and (classes is None or len(classes) != 2):
+        raise ValueError(f"positive= names one of two classes. Received: positive={positive!r} for {name!r}, {task}.")
+    assert classes is not None
+    labels = [_label_key(label) for label in classes]
+    if positive is not None:
+        asked = _label_key(positive)
+        if asked not in labels:
+            raise ValueError(
+                f"positive= names one of the classes of {name!r}, {show_values(classes)}. Received: "
+                f"positive={positive!r}.{did_you_mean(asked, labels)}"
+            )
+        return classes if labels.index(asked) == 1 else classes[::-1]
+    words = [label.lower() for label in labels]
+    return classes[::-1] if words[0] in YES and words[1] in NO else classes
 
 
 def on_scale(target: Target, y: np.ndarray) -> Target:
@@ -143,20 +234,30 @@ def _skew(y: np.ndarray) -> float:
     return float((((y - y.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], str, tuple[str, ...]]:
-    """List plain values, `None` where missing; and how numbers in text were read."""
+def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
+    """List plain values, `None` where missing; and how numbers in text were read, with the words for missing ones.
+
+    Words that are classes as often as gaps (`none`, `unknown`) stay classes.
+    """
+    how = Column("", "number", "")
     if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
-        return [_plain(value) for value in series.astype(object)], "", ()
+        return [_plain(value) for value in series.astype(object)], how
     there = series.dropna()
     if len(there) and all(isinstance(value, bool | np.bool_) for value in there):
-        return [None if pd.isna(value) else bool(value) for value in series], "", ()
+        return [None if pd.isna(value) else bool(value) for value in series], how
+    if len(there) and all(isinstance(value, int | float | np.number) for value in there):
+        return [_plain(value) for value in series.astype(object)], how
     texts = as_texts(series)
     words = sorted({*texts} - {""})
-    numbers = decimal_in(words, decimal)
-    if numbers is not None and len(words) >= NUMBERS_FROM:
-        column = Column("", "number", "", decimal=numbers[0], marks=numbers[1])
-        return [_plain(value) for value in values_of(series, column)], *numbers
-    return [text or None for text in texts], "", ()
+    unit = unit_of(words)
+    numbers = decimal_in([without_unit(word, unit) for word in words], decimal)
+    if numbers is not None:
+        how = replace(how, decimal=numbers[0], marks=numbers[1], unit=unit)
+        values = values_of(series, how)
+        if len(words) >= NUMBERS_FROM or (values % 1 > 0).any():
+            return [_plain(value) for value in values], how
+    marks = tuple(word for word in words if is_missing_word(word) and word.lower() not in CLASSES)
+    return [text or None for text in as_texts(series, marks)], Column("", "number", "", marks=marks)
 
 
 def _plain(value: Any) -> Any:
@@ -178,7 +279,7 @@ def _inferred(known: np.ndarray, name: str, task: str | None, loss: str | None) 
             raise unfit_target(f"The target {name!r} looks like {found.task}.", "name a column with one value a row")
         if found.classes is not None and len(found.classes) > len(known) / 2:
             raise unfit_target(
-                f"The target {name!r} holds {count(len(found.classes), 'class').replace('classs', 'classes')} in "
+                f"The target {name!r} holds {count(len(found.classes), 'class')} in "
                 f"{count(len(known), 'row')}: too few rows of each to learn from.",
                 "say task='regression' if they are quantities",
             )

@@ -3,8 +3,8 @@
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cheatsheet.common.words import count, did_you_mean, show_values
 from cheatsheet.modelspec import describe_ends
 from recipes.running.files import as_path
 from recipes.training.data.checks import require_inputs
+from recipes.training.export_core import as_tensor, numeric_core, outputs_of, structure_of, with_plain_names
 from recipes.training.judge import UntrustedFileError, first_line
 from recipes.training.model_file import compile_as, read_model, write_model
 from recipes.training.run import Run
@@ -28,6 +29,20 @@ FORMATS = {"keras": ".keras", "tf_saved_model": "", "onnx": ".onnx"}  # Keras' n
 OF_ONNX = ("tf2onnx", "onnx", "onnxruntime")
 MOST_ROWS = 32  # that are compared
 TOLERANCE = 1e-5  # of the largest output
+OF_OTHERS = {
+    ".h5",
+    ".hdf5",
+    ".pb",
+    ".tflite",
+    ".pt",
+    ".pth",
+    ".pkl",
+    ".joblib",
+    ".json",
+    ".npz",
+    ".zip",
+    ".safetensors",
+}
 SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}  # what TensorFlow writes into a folder
 
 
@@ -38,11 +53,13 @@ class Export:
     Attributes:
         path: The file, or the folder of a SavedModel.
         format: `"keras"`, `"tf_saved_model"` or `"onnx"`.
-        inputs: Name, shape and type of each input in the file, in words.
+        inputs: Name, shape and type of each input in the file, in words; with the model's own name for it, or the
+            table's, where that is another: other formats take ASCII letters, digits and `_` alone.
         classes: The label of each class in the order of the outputs, which no format but ours keeps.
         difference: The largest between the model's own outputs and those of the file, over the largest output.
         num_rows: How many rows were compared.
         note: What the file lacks; empty for nothing.
+        words: Of inputs that take the place of a word instead of the word: the words in their order.
     """
 
     path: Path
@@ -52,6 +69,7 @@ class Export:
     difference: float
     num_rows: int
     note: str = ""
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [
@@ -60,7 +78,9 @@ class Export:
             f"{self.difference:.1e} of the largest",
         ]
         lines += [f"classes, in the order of the outputs: {self.classes}"] if self.classes is not None else []
-        return "\n".join([*lines, *([self.note] if self.note else [])])
+        lines += [self.note] if self.note else []
+        lines += [f"{name} takes the place, from 0, in {show_values(known, 8)}" for name, known in self.words.items()]
+        return "\n".join(lines)
 
 
 @known_arguments_only
@@ -75,10 +95,11 @@ def export(
     takes text the numeric core is written, behind the layers that read it, with a line that says so.
 
     Args:
-        model: A `Run`, or a built Keras model.
+        model: A `Run`, a `TableRun`, or a built Keras model.
         path: Ends in `.keras` or `.onnx`; of a SavedModel a folder, which is made.
         format: `"keras"`, `"tf_saved_model"` or `"onnx"`; by the end of the path when missing.
-        x: Inputs to compare on, as for `fit`, of which the first 32 rows are used; made up when missing.
+        x: Inputs to compare on, as for `fit`, or of a `TableRun` a table with its raw columns, of which the first 32
+            rows are used; made up when missing.
         overwrite: Whether what lies there may be replaced.
 
     Returns:
@@ -91,43 +112,52 @@ def export(
             largest; nothing is left there then.
     """
     target, format = _where(path, format, overwrite)
-    network, signature = _network(model)
-    rows = _rows(network, x, signature)
-    classes = None if signature is None else signature.classes
+    network, classes, columns, rows = _asked_for(model, x)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
         file, copy = _copied(network, Path(scratch) / "model.keras")
-        expected = _outputs(network, rows)
-        inputs, note = tuple(f"{t.name} {_shape(t.shape)} {t.dtype}" for t in copy.inputs), ""
-        found = _outputs(copy, rows)
+        expected = outputs_of(network, rows)
+        inputs, note, words = _inputs_of(copy, columns), "", {}
+        found = outputs_of(copy, rows)
         if format != "keras":
             difference = _difference(expected, found, "keras", rows)
             if format == "tf_saved_model":
+                copy, rows, columns = with_plain_names(copy, rows, columns)
+                inputs = _inputs_of(copy, columns)
                 file, found = _as_saved_model(copy, Path(scratch) / "saved", rows)
             else:
-                core, rows, note = _numeric_core(copy, rows)
-                file, found, inputs = _as_onnx(core, Path(scratch) / "model.onnx", rows)
+                core = numeric_core(copy, rows, columns)
+                copy, rows, columns = with_plain_names(core.model, core.rows, core.names)
+                note = core.note
+                words = {name: core.words[old] for name, old in columns.items() if old in core.words}
+                file, found, inputs = _as_onnx(copy, Path(scratch) / "model.onnx", rows, columns)
         difference = _difference(expected, found, format, rows)
         if target.is_dir():  # a SavedModel that may be replaced, and goes with the scratch folder
             os.rename(target, Path(scratch) / "replaced")
         os.replace(file, target)
     if note:
         warn_user(note)
-    return Export(target, format, inputs, classes, difference, _num_rows(rows), note)
+    return Export(target, format, inputs, classes, difference, _num_rows(rows), note, words)
 
 
 def _where(path: Any, format: str | None, overwrite: bool) -> tuple[Path, str]:
     """Find the path and the format that are meant, and whether they may be written."""
     target = as_path(path, "A model is exported to a path. Name it: run.export('wards.keras').")
     if format is None:
-        format = next((name for name, end in FORMATS.items() if end and target.suffix == end), "tf_saved_model")
+        if target.suffix.lower() in OF_OTHERS:
+            raise ValueError(
+                f"export writes no {target.suffix} files. Received: {str(target)!r}. Name a path that ends in .keras "
+                "or .onnx, or a folder for a SavedModel."
+            )
+        format = next((name for name, end in FORMATS.items() if end and target.suffix.lower() == end), "tf_saved_model")
     if format not in FORMATS:
         raise ValueError(
             f"Unknown format. Received: format={format!r}. Expected one of {', '.join(FORMATS)}."
             f"{did_you_mean(format, FORMATS)}"
         )
     end = FORMATS[format]
-    if target.suffix != end and (end or target.suffix in (*FORMATS.values(), ".h5", ".pb", ".tflite", ".pt")):
+    ending = target.suffix.lower()
+    if ending != end and (end or ending in (*FORMATS.values(), *OF_OTHERS)):
         asked = f"a path that ends in {end}" if end else "the name of a folder, without such an ending"
         raise ValueError(f"format={format!r} wants {asked}. Received: {str(target)!r}.")
     if format == "onnx" and (missing := [name for name in OF_ONNX if find_spec(name) is None]):
@@ -144,12 +174,26 @@ def _where(path: Any, format: str | None, overwrite: bool) -> tuple[Path, str]:
     return target, format
 
 
+def _asked_for(model: Any, x: Any) -> tuple[keras.Model, Any, dict[str, str], Any]:
+    """Find the Keras model that is meant, its classes, what its inputs are called elsewhere, and rows to compare on."""
+    if not isinstance(model, Run | keras.Model) and hasattr(model, "columns"):
+        from recipes.tables.run import TableRun
+
+        if isinstance(model, TableRun):
+            rows = model.inputs_of(x, most=MOST_ROWS)
+            columns = {column.input: column.name for column in model.columns.learnt}
+            return model.model, model.classes, columns, [rows[tensor.name] for tensor in model.model.inputs]
+    network, signature = _network(model)
+    classes = None if signature is None else signature.classes
+    return network, classes, {}, _rows(network, x, signature)
+
+
 def _network(model: Any) -> tuple[keras.Model, Any]:
     """Find the Keras model that is meant, and what it was trained on."""
     network = model.model if isinstance(model, Run) else model
     if not isinstance(network, keras.Model):
         several = " Of several runs name one: runs.best, or runs.ensemble()." if hasattr(model, "ensemble") else ""
-        raise TypeError(f"export takes a Run or a Keras model. Received: {type(model).__name__}.{several}")
+        raise TypeError(f"export takes a Run, a TableRun or a Keras model. Received: {type(model).__name__}.{several}")
     if not network.built:
         raise ValueError("The model has no shape yet: it has never seen data. Train it, or build it with x.")
     if not isinstance(network, keras.Sequential) and not hasattr(network, "inputs"):
@@ -182,7 +226,7 @@ def _rows(model: keras.Model, x: Any, signature: Any) -> Any:
     words = [word for layer in model.layers if hasattr(layer, "get_vocabulary") for word in layer.get_vocabulary()]
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)]
     scale = layers[0] if len(model.inputs) == 1 and layers else None
-    return keras.tree.map_structure(lambda tensor: _made_up(tensor, scale, words, rng), _structure(model))
+    return keras.tree.map_structure(lambda tensor: _made_up(tensor, scale, words, rng), structure_of(model))
 
 
 def _made_up(tensor: Any, scale: Any, words: list[Any], rng: np.random.Generator) -> np.ndarray:
@@ -197,42 +241,40 @@ def _made_up(tensor: Any, scale: Any, words: list[Any], rng: np.random.Generator
     return values.astype(np.float32)
 
 
-def _structure(model: keras.Model) -> Any:
-    """Return the inputs of a model as it takes them: one, a list or a dict."""
-    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-
-
 def _num_rows(rows: Any) -> int:
     return len(keras.tree.flatten(rows)[0])
+
+
+def _inputs_of(model: keras.Model, names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{_called(t.name, names)}{_shape(t.shape)} {t.dtype}" for t in model.inputs)
+
+
+def _called(name: str, names: Mapping[str, str]) -> str:
+    other = names.get(name, name)
+    return f"{name} " if other == name else f"{name} (for {other!r}) "
 
 
 # --- each format, written and read back ---------------------------------------------------------------------------
 
 
-def _outputs(model: keras.Model, rows: Any) -> list[np.ndarray]:
-    tensors = keras.tree.map_structure(_as_tensor, rows, _structure(model))
-    return [np.asarray(part) for part in keras.tree.flatten(model(tensors, training=False))]
-
-
 def _as_saved_model(model: keras.Model, folder: Path, rows: Any) -> tuple[Path, list[np.ndarray]]:
     model.export(folder, format="tf_saved_model", verbose=False)
     read = keras.layers.TFSMLayer(folder, call_endpoint="serve")
-    tensors = keras.tree.map_structure(_as_tensor, rows, _structure(model))
+    read.autocast = False  # or it would give float32 to inputs of float64
+    tensors = keras.tree.map_structure(as_tensor, rows, structure_of(model))
     return folder, [np.asarray(part) for part in keras.tree.flatten(read(tensors))]
 
 
-def _as_tensor(array: np.ndarray, like: Any) -> Any:
-    return keras.ops.convert_to_tensor(array if like.dtype == "string" else array.astype(like.dtype))
-
-
-def _as_onnx(model: keras.Model, path: Path, rows: Any) -> tuple[Path, list[np.ndarray], tuple[str, ...]]:
+def _as_onnx(
+    model: keras.Model, path: Path, rows: Any, names: Mapping[str, str]
+) -> tuple[Path, list[np.ndarray], tuple[str, ...]]:
     import onnxruntime
 
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):  # its tensors would become inputs of the file
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     try:
-        model(keras.tree.map_structure(_as_tensor, rows, _structure(model)))  # Keras exports what was called
+        model(keras.tree.map_structure(as_tensor, rows, structure_of(model)))  # Keras exports what was called
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # np.object in tf2onnx
             model.export(path, format="onnx", verbose=False)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -251,34 +293,8 @@ def _as_onnx(model: keras.Model, path: Path, rows: Any) -> tuple[Path, list[np.n
              "tensor(int64)": np.int64, "tensor(bool)": np.bool_}  # fmt: skip
     feed = {end.name: np.asarray(arrays[end.name], types.get(end.type)) for end in ends}
     found = [np.asarray(part) for part in session.run(None, feed)]
-    return path, found, tuple(f"{end.name} {_shape((None, *end.shape[1:]))} {end.type}" for end in ends)
-
-
-def _numeric_core(model: keras.Model, rows: Any) -> tuple[keras.Model, Any, str]:
-    """Cut off what reads text, which ONNX has not; return the rest, what it is given for these rows, and what to say.
-
-    Raises:
-        ValueError: where nothing but text is read, or a layer is used more than once.
-    """
-    if all(tensor.dtype != "string" for tensor in model.inputs):
-        return model, rows, ""
-    cut, readers = [], []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        if any(tensor.dtype == "string" for tensor in keras.tree.flatten(layer.input)):
-            numbers = [tensor for tensor in keras.tree.flatten(layer.output) if tensor.dtype != "string"]
-            cut += numbers
-            readers += [layer.name] if numbers else []
-    kept = [tensor for tensor in model.inputs if tensor.dtype != "string"]
-    core = keras.Model([*cut, *kept], model.outputs)
-    before = keras.Model(_structure(model), [*cut, *kept])
-    note = (
-        f"ONNX has no text, so this is the numeric core: its inputs are what {', '.join(readers)} "
-        f"{'gives' if len(readers) == 1 else 'give'}{', and ' + ', '.join(t.name for t in kept) if kept else ''}. "
-        "A SavedModel takes the text itself."
-    )
-    return core, _outputs(before, rows), note
+    said = (f"{_called(end.name, names)}{_shape((None, *end.shape[1:]))} {end.type}" for end in ends)
+    return path, found, tuple(said)
 
 
 def _difference(expected: list[np.ndarray], found: list[np.ndarray], format: str, rows: Any) -> float:

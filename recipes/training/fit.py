@@ -109,7 +109,7 @@ def fit(
         DataError: for data that do not fit the model, with all `.findings`, before anything is changed.
         ValueError: for arguments that do not go together; for a checkpoint of another run, saying what differs.
         BlockingIOError: where another process has the checkpoint open.
-        recipes.running.interrupt.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
+        recipes.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
             written and the `Run` so far in `result`; in a notebook and at a prompt the `Run` is returned instead.
     """
     start = time.perf_counter()

@@ -101,7 +101,7 @@ def fit_many(
         DataError: for data that do not fit a model, before any is trained.
         ValueError: for arguments that do not go together; for a checkpoint of another call, saying what differs.
         BlockingIOError: where another process has the checkpoint open.
-        recipes.running.interrupt.Interrupted: after Ctrl-C, with the `Runs` so far in `result`.
+        recipes.Interrupted: after Ctrl-C, with the `Runs` so far in `result`.
     """
     start = time.perf_counter()
     if is_stream(x):
@@ -152,6 +152,22 @@ def train_jobs(
     checkpoint_every: int | None = None,
 ) -> Runs:
     """Train jobs whose data are prepared, those together that can be; what `fit_many` and `cross_validate` stand on."""
+    runs, has_ended = train_until_interrupted(
+        jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint, checkpoint_every=checkpoint_every
+    )
+    return interrupted(runs, how_to_go_on(count(len(runs), "network"), checkpoint)) if has_ended else runs
+
+
+def train_until_interrupted(
+    jobs: Sequence[Job],
+    *,
+    engine: str = "auto",
+    verbose: str | int = 0,
+    start: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+) -> tuple[Runs, bool]:
+    """Train jobs as `train_jobs` does, and say whether Ctrl-C ended it; for callers who make more of the runs."""
     start = time.perf_counter() if start is None else start
     found: list[Run | None] = [None] * len(jobs)
     with ExitStack() as opened:
@@ -178,10 +194,7 @@ def train_jobs(
             if interrupt.requested:
                 break
     runs = tuple(run for run in found if run is not None)
-    result = Runs(runs, _how(runs), time.perf_counter() - start)
-    if not interrupt.requested:
-        return result
-    return interrupted(result, how_to_go_on(count(len(runs), "network"), checkpoint))
+    return Runs(runs, _how(runs), time.perf_counter() - start), interrupt.requested
 
 
 def _trained(jobs: Sequence[Job], together: Together, number: int, engine: str, kept: KeptCall | None) -> list[Run]:

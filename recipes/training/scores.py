@@ -13,7 +13,13 @@ MOST_POINTS = 2_000  # of predictions that are kept for the figure
 
 
 def of_classes(
-    true: np.ndarray, scores: np.ndarray, classes: Sequence[Any], weights: np.ndarray | None, middle: float | None
+    true: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[Any],
+    weights: np.ndarray | None,
+    middle: float | None,
+    *,
+    are_chances: bool = False,
 ) -> tuple[dict[str, float], Report]:
     """Judge predicted classes.
 
@@ -23,6 +29,7 @@ def of_classes(
         classes: Their labels.
         weights: `(n,)`, or `None`.
         middle: For two classes the score above which it is the second; `None` for probabilities of each.
+        are_chances: Whether scores of two classes are probabilities wherever the middle is.
 
     Returns:
         The numbers by name, and the tables.
@@ -40,7 +47,7 @@ def of_classes(
     auc = _auc([true == (1 if middle is not None else k) for k in labels[: len(columns)]], columns, weights)
     numbers |= {} if auc is None else {"auc": auc}
     calibration = None
-    if middle is None or middle == 0.5:  # a margin is no probability
+    if middle is None or middle == 0.5 or are_chances:  # a margin is no probability
         sure = scores if middle is not None else scores.max(axis=1)
         came_true = true == 1 if middle is not None else guess == true
         calibration = _calibration(sure, came_true, weights)

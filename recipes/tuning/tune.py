@@ -116,7 +116,7 @@ def tune(
         keras_tuner.errors.FatalError: where the user's own code raises it; the same call goes on with that trial.
         RuntimeError: where no configuration could be trained, with the first cause.
         BlockingIOError: where another process has the folder open.
-        recipes.running.interrupt.Interrupted: after Ctrl-C, with the `Search` so far in `result`; in a notebook and at
+        recipes.Interrupted: after Ctrl-C, with the `Search` so far in `result`; in a notebook and at
             a prompt it is returned instead. The trial that was being trained goes on with the same call.
     """
     problem = problem_of(

@@ -166,3 +166,16 @@ def crossentropy(outputs: tf.Tensor, answers: tf.Tensor) -> tf.Tensor:
     shifted = outputs - tf.stop_gradient(tf.reduce_max(outputs, axis=0, keepdims=True))
     right = tf.reduce_sum(tf.one_hot(answers, outputs.shape[0], axis=0, dtype=outputs.dtype) * shifted, axis=0)
     return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=0)) - right)
+
+
+def stable_crossentropy(outputs: tf.Tensor, answers: tf.Tensor) -> tf.Tensor:
+    """Compute the mean of −ln StableMax, in float64: s(z) = z + 1 above 0, else 1 / (1 − z), in place of exp(z).
+
+    Unlike the softmax it cannot be made 0 by long logits, nor absorbed by a larger summand (L. Prieto et al. 2025,
+    arXiv 2501.04697, equation 5). Logits `(num_tokens, n)`, answers `(n,)`.
+    """
+    z = tf.cast(outputs, tf.float64)
+    positive = z >= 0
+    s = tf.where(positive, z + 1, 1 / (1 - tf.where(positive, tf.zeros_like(z), z)))
+    right = tf.reduce_sum(tf.one_hot(answers, outputs.shape[0], axis=0, dtype=tf.float64) * s, axis=0)
+    return tf.reduce_mean(tf.math.log(tf.reduce_sum(s, axis=0)) - tf.math.log(right))

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 State = dict[str, tf.Tensor]  # "weights", "momentum", "velocity", those of `extra_state`; each flat
+TINY = 1e-30  # as in the authors' code: a variable of zeros has no direction
 Matrix = tuple[int, int, int]  # place of a weight matrix in the flat vector: start, rows, columns
 
 MUON_MOMENTUM = 0.95  # K. Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks"
@@ -36,6 +37,9 @@ class Optimizer:
             0 for none, as in the paper.
         grokfast_decay: Of the moving average that is the slow part.
         muon: Whether the matrices between embedding and head move by orthogonalised momentum (K. Jordan et al. 2024).
+        orthograd: Whether of each variable's gradient the part along the variable is left out and the rest brought to
+            the length of the whole: "⊥Grad", algorithm 1 of L. Prieto et al. 2025, arXiv 2501.04697.
+        stablemax: Whether the loss is the logarithm of StableMax in float64, not of softmax (likewise, equation 5).
     """
 
     learning_rate: float = 1e-3
@@ -47,6 +51,8 @@ class Optimizer:
     grokfast: float = 0.0
     grokfast_decay: float = 0.98
     muon: bool = False
+    orthograd: bool = False
+    stablemax: bool = False
 
     @property
     def extra_state(self) -> tuple[str, ...]:
@@ -64,6 +70,7 @@ class Optimizer:
         step: tf.Tensor,
         rates: tuple[tf.Tensor, tf.Tensor] | None = None,
         matrices: Sequence[Matrix] = (),
+        sizes: Sequence[int] = (),
     ) -> State:
         """Return the state after a step.
 
@@ -73,7 +80,10 @@ class Optimizer:
             step: Its number, from 0.
             rates: Learning rate and decay instead of its own.
             matrices: What Muon moves.
+            sizes: Of the variables in the flat vector, in their order; ⊥Grad takes each by itself.
         """
+        if self.orthograd:
+            gradient = across(state["weights"], gradient, sizes)
         dtype = gradient.dtype
         rate, decay = rates or self.rates(dtype)
         new: State = {}
@@ -107,6 +117,15 @@ def matrices_of(variables: Sequence[keras.Variable]) -> list[Matrix]:
             found.append((start, rows, size // rows))
         start += size
     return found
+
+
+def across(weights: tf.Tensor, gradient: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
+    """Leave out of each variable's gradient what points along the variable; the length stays. Flat, as both are."""
+    turned = []
+    for w, g in zip(tf.split(weights, sizes), tf.split(gradient, sizes), strict=True):
+        rest = g - tf.reduce_sum(w * g) / (tf.reduce_sum(w * w) + TINY) * w
+        turned.append(rest * tf.norm(g) / (tf.norm(rest) + TINY))
+    return tf.concat(turned, axis=0)
 
 
 def orthogonalised(matrix: tf.Tensor) -> tf.Tensor:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from recipes.grokking.equations import Equations
 from recipes.grokking.networks import Network
-from recipes.grokking.step.fast_forward import Batch, Weights, crossentropy, logits
+from recipes.grokking.step.fast_forward import Batch, Weights, crossentropy, logits, stable_crossentropy
 from recipes.grokking.step.optimizer import Matrix, Optimizer, State, matrices_of
 from recipes.running.programs import PROGRAMS
 from recipes.training.data.batches import epoch_order
@@ -122,7 +122,7 @@ class Trainer:
         return self._orders[1]
 
     def gradient(self, state: State, rows: np.ndarray) -> dict[str, tf.Tensor]:
-        """Compute the gradient of the mean crossentropy over these training rows, by the path of the weight."""
+        """Compute the gradient of the mean loss over these training rows, by the path of the weight."""
         rows = tf.constant(rows, tf.int32)
         return self._program.split(self._program.gradient(state["weights"], self._train, self.constants, rows))
 
@@ -185,6 +185,7 @@ class Program:
         """Take the steps `start` to `end - 1` of a chunk, before which the run had `before` steps."""
         full, rest = divmod(self.num_train, self.batch_size)
         steps_per_epoch = full + bool(rest)
+        sizes = [math.prod(shape) for _, shape in self.shapes]
 
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             order, within = orders[i // steps_per_epoch], i % steps_per_epoch
@@ -192,7 +193,7 @@ class Program:
             def step(size: int) -> State:
                 rows = tf.slice(order, [within * self.batch_size], [size])
                 gradient = self.gradient(state["weights"], train, constants, rows)
-                return self.optimizer.update(state, gradient, before + i, rates, self.matrices)
+                return self.optimizer.update(state, gradient, before + i, rates, self.matrices, sizes)
 
             if not rest:
                 return i + 1, step(self.batch_size)
@@ -201,13 +202,14 @@ class Program:
         return tf.while_loop(lambda i, _: i < end, body, (start, state))[1]
 
     def gradient(self, flat: tf.Tensor, train: list[tf.Tensor], constants: Weights, rows: tf.Tensor) -> tf.Tensor:
-        """Compute the gradient of the mean crossentropy over these rows, flat."""
+        """Compute the gradient of the mean loss over these rows, flat."""
+        loss_of = stable_crossentropy if self.optimizer.stablemax else crossentropy
         x, y, answer = (tf.gather(column, rows) for column in train)
         parts = self.split(flat)
         with tf.GradientTape() as tape:
             tape.watch(parts)
             batch = Batch(x, y, self.num_symbols)
-            loss = crossentropy(logits(self.network, {**parts, **constants}, batch), answer)
+            loss = loss_of(logits(self.network, {**parts, **constants}, batch), answer)
         found = tape.gradient(loss, parts, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return tf.concat([tf.reshape(found[path], (-1,)) for path, _ in self.shapes], axis=0)
 

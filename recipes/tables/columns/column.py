@@ -24,6 +24,7 @@ class Column:
         input: Name of the model's input; empty where there is none.
         decimal: Of numbers in text, `"."` or `","`; empty where they came as numbers.
         marks: Words that stand for a missing value.
+        unit: Of numbers in text, that follows each of them (`kg`), or the sign that each bears (`%`).
         date_format: Of dates in text; empty where they came as dates.
         categories: Those with a place of their own; `""` among them is a missing value.
         has_others: Whether there is a place for all other categories.
@@ -39,6 +40,7 @@ class Column:
     input: str = ""
     decimal: str = ""
     marks: tuple[str, ...] = ()
+    unit: str = ""
     date_format: str = ""
     categories: tuple[str, ...] = ()
     has_others: bool = False

@@ -10,12 +10,24 @@ import pandas as pd
 from cheatsheet.common.words import count, show_values
 from recipes.tables.columns.column import LEARNT, Column, Columns
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.texts import date_format_in, decimal_in, is_missing_word
+from recipes.tables.reading.texts import (
+    date_format_in,
+    decimal_in,
+    is_missing_word,
+    look_like_dates,
+    signs_of,
+    unit_of,
+    without_unit,
+)
 
 MOST_CATEGORIES = 255  # with a place of their own; as many as scikit-learn's boosting takes
 FEWEST_ROWS_OF_CATEGORY = 4  # of one with a place of its own, in columns of more than a few
 FEW_CATEGORIES = 12
 FEWEST_FOR_IDS = 20  # rows, below which values differ by chance
+DAY_NUMBERS = (19000101, 21001231)  # between which whole numbers may be days, as 20241231 is
+# Reasons that a mend of the table would take away, as `prepare.py` and `remarks.py` say.
+NUMBERS_AND, DATES_IN_FORMS = "numbers, and", "dates in more than one form, or days that are none"
+SOME_WITH = "some with"  # a sign that others lack
 MOSTLY_DISTINCT = 0.5  # of the rows: names rather than categories
 WORDS_OF_PROSE = 4.0  # mean number of words in free text
 _ID_NAME = re.compile(
@@ -72,6 +84,8 @@ def _decide(name: str, series: pd.Series, decimal: str) -> Column:
         return _counted(Column(name, "date", "came as dates"), series)
     if _is_truth(series):
         return _counted(Column(name, "boolean", "true or false"), series)
+    if pd.api.types.is_complex_dtype(series.dtype):
+        return Column(name, "text", "complex numbers, which are left out: make columns of their parts", missing)
     if pd.api.types.is_numeric_dtype(series.dtype):
         return _of_numbers(Column(name, "number", "numbers"), series)
     if any(isinstance(value, list | tuple | dict | set | np.ndarray) for value in series.dropna().head(50)):
@@ -92,9 +106,17 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
         return replace(column, kind="constant", reason="no value is a finite number", num_missing=len(values))
     distinct = np.unique(there)
     column = replace(column, num_missing=len(values) - len(there), num_distinct=len(distinct))
+    if infinite := _num_infinite(series, column):
+        column = replace(column, reason=f"{column.reason} ({infinite:,} infinite, which count as missing)")
     if len(distinct) == 1 and column.num_missing == 0:
         return replace(column, kind="constant", reason=f"always {distinct[0]:g}")
     whole = bool((distinct == np.round(distinct)).all())
+    if whole and DAY_NUMBERS[0] <= distinct[0] and distinct[-1] <= DAY_NUMBERS[1] and not column.unit:
+        as_days = replace(
+            column, kind="date", reason=f"dates as whole numbers, {distinct[0]:.0f}", date_format="%Y%m%d"
+        )
+        if not np.isnan(values_of(pd.Series(distinct), as_days)).any():
+            return _counted(as_days, series)
     if whole and len(distinct) == len(there) and len(there) >= FEWEST_FOR_IDS and column.num_missing == 0:
         steps = np.diff(distinct)
         named, numbered = _is_id_name(column.name), bool((steps == 1).all())
@@ -109,6 +131,12 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
     return replace(column, reason=_with_missing(what, column), low=float(distinct[0]), high=float(distinct[-1]))
 
 
+def _num_infinite(series: pd.Series, column: Column) -> int:
+    if not pd.api.types.is_float_dtype(series.dtype):
+        return 0
+    return int(np.isinf(series.to_numpy(np.float64, na_value=np.nan)).sum())
+
+
 def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
     texts = as_texts(series)
     words, frequencies = np.unique(texts[texts != ""].astype(str), return_counts=True)
@@ -117,15 +145,21 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
     said = isinstance(series.dtype, pd.CategoricalDtype)  # whoever made it says that these are categories
     if not said and {word.lower() for word in words} <= {"true", "false"}:
         return _counted(Column(name, "boolean", "true or false, as text"), series)
-    if not said and (found := decimal_in(words.tolist(), decimal)) is not None:
+    unit = "" if said else unit_of(words.tolist())
+    numbers = [without_unit(word, unit) for word in words.tolist()]
+    if not said and (found := decimal_in(numbers, decimal)) is not None:
         mark, marks = found
-        how = "numbers in text" + (", with a decimal comma" if mark == "," else "")
+        signs = signs_of([word for word in numbers if word not in marks])
+        unit = unit or (signs[0] if len(signs) == 1 else "")
+        how = "numbers in text" + (", with a decimal comma" if mark == "," else "") + (f", in {unit}" if unit else "")
+        how += f", {SOME_WITH} {show_values([sign for sign in signs if sign], 3)}" if len(signs) > 1 else ""
         how += f", {show_values(marks)} for missing" if marks else ""
-        return _of_numbers(Column(name, "number", how, decimal=mark, marks=marks), series)
-    if not said and (dates := date_format_in(words.tolist())) is not None:
-        also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
-        return _counted(Column(name, "date", f"dates in text, read as {dates[0]}{also}", date_format=dates[0]), series)
+        return _of_numbers(Column(name, "number", how, decimal=mark, marks=marks, unit=unit), series)
     marks = tuple(word for word in words.tolist() if is_missing_word(word))
+    if not said and (dates := date_format_in([word for word in words.tolist() if word not in marks])) is not None:
+        also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
+        how = f"dates in text, read as {dates[0]}{also}" + (f", {show_values(marks)} for missing" if marks else "")
+        return _counted(Column(name, "date", how, marks=marks, date_format=dates[0]), series)
     column = Column(name, "category", "", int((texts == "").sum()), len(words), marks=marks)
     if marks:
         texts = as_texts(series, marks)
@@ -136,13 +170,19 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
 
 def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_rows: int, said: bool) -> Column:
     if len(words) == 0 or (len(words) == 1 and column.num_missing == 0):
-        what = f"always {str(words[0])!r}" if len(words) else "all values are missing"
+        what = f"always {show_values(words[:1])}" if len(words) else "all values are missing"
         return replace(column, kind="constant", reason=what)
     there = int(frequencies.sum())
     if not said and there >= FEWEST_FOR_IDS and len(words) > MOSTLY_DISTINCT * there:
         prose = float(np.mean([len(word.split()) for word in words[:1000]]))
         if prose >= WORDS_OF_PROSE:
             return replace(column, kind="text", reason=f"free text ({show_values(words, 1)}), which is left out")
+        odd = [word for word in words.tolist() if decimal_in([word]) is None]
+        if len(odd) < len(words) / 2:
+            what = f"{NUMBERS_AND} {count(len(odd), 'text')} among them that {'is' if len(odd) == 1 else 'are'} none"
+            return replace(column, kind="text", reason=f"{what} ({show_values(odd, 3)}), left out")
+        if look_like_dates(words.tolist()):
+            return replace(column, kind="text", reason=f"{DATES_IN_FORMS} ({show_values(words, 3)}), left out")
         if len(words) == there:
             return replace(column, kind="id", reason=f"another text in every row ({show_values(words, 2)}): names")
         return replace(column, kind="text", reason=f"{len(words):,} different texts in {there:,} rows, left out")
@@ -152,7 +192,7 @@ def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_ro
     if not kept:
         return replace(column, kind="text", reason=f"{len(words):,} different texts, none of them often, left out")
     others = len(words) - len(kept)
-    reason = f"{count(len(words), 'category').replace('categorys', 'categories')} ({show_values(kept, 3)})"
+    reason = f"{count(len(words), 'category')} ({show_values(kept, 3)})"
     reason += f", {others:,} rare ones together" if others else ""
     categories = (*sorted(kept), *([""] if column.num_missing else []))
     return replace(column, reason=_with_missing(reason, column), categories=categories, has_others=others > 0)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.tables.columns.column import Column, Columns
-from recipes.tables.reading.texts import decimal_in, is_missing_word, to_dates, to_numbers
+from recipes.tables.columns.column import Column
+from recipes.tables.reading.texts import to_dates, to_numbers
 
 _DAY_MICROSECONDS = 86_400_000_000
 
@@ -26,34 +26,8 @@ def values_of(series: pd.Series, column: Column) -> np.ndarray:
     if column.kind == "category":
         return as_texts(series, column.marks)
     if column.kind == "date":
-        return _days(series, column.date_format)
+        return _days(series, column)
     return _numbers(series, column)
-
-
-def read_numbers(table: pd.DataFrame, columns: Columns, decimal: str) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """Read the numbers that came as text in another table, each column by how it is written there.
-
-    Args:
-        table: Whatever is to be predicted.
-        columns: The decisions.
-        decimal: The decimal mark where a column does not tell (1,234).
-
-    Returns:
-        The table with numbers in these columns, NaN where missing; and by column the texts that are no numbers.
-    """
-    table, unreadable = table.copy(deep=False), {}
-    for column in columns.learnt:
-        series = table.get(column.name)
-        if column.kind != "number" or series is None or pd.api.types.is_numeric_dtype(series.dtype) or is_dates(series):
-            continue
-        texts = as_texts(series, column.marks)
-        texts[[is_missing_word(text) for text in texts]] = ""
-        found = decimal_in(sorted({*texts} - {""}), decimal) if (texts != "").any() else None
-        numbers = to_numbers(pd.Series(texts), decimal if found is None else found[0])
-        if bad := sorted({*texts[np.isnan(numbers)]} - {""}):
-            unreadable[column.name] = bad
-        table[column.name] = numbers
-    return table, unreadable
 
 
 def is_dates(series: pd.Series) -> bool:
@@ -92,20 +66,18 @@ def _numbers(series: pd.Series, column: Column) -> np.ndarray:
         numbers = np.full(len(series), np.nan)
     else:
         texts = pd.Series(as_texts(series, column.marks))
-        numbers = to_numbers(texts, column.decimal or ".")
+        numbers = to_numbers(texts, column.decimal or ".", column.unit)
         if column.kind == "boolean":
             truth = texts.map(lambda text: {"true": 1.0, "false": 0.0}.get(text.lower(), np.nan)).to_numpy(np.float64)
             numbers = np.where(np.isnan(truth), numbers, truth)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _days(series: pd.Series, form: str) -> np.ndarray:
+def _days(series: pd.Series, column: Column) -> np.ndarray:
     """Count days since 1970 (of durations: days; of times: days since midnight)."""
     if series.dtype.kind not in "mM" and not isinstance(series.dtype, pd.PeriodDtype) and not is_dates(series):
-        if pd.api.types.is_numeric_dtype(series.dtype):
-            series = pd.Series(as_texts(series))
-        texts = pd.Series(as_texts(series), dtype=object)
-        stamps = to_dates(texts.where(texts != "", None), form or "ISO8601")
+        texts = pd.Series(as_texts(series, column.marks), dtype=object)
+        stamps = to_dates(texts.where(texts != "", None), column.date_format or "ISO8601")
     else:
         stamps = _stamps(series)
     days = stamps.astype("int64") / _DAY_MICROSECONDS

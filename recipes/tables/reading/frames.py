@@ -20,7 +20,7 @@ def read_frame(source: Any, like: Reading | None = None) -> tuple[pd.DataFrame, 
 
     Args:
         source: Path of a CSV or Parquet file; a DataFrame of pandas' or polars', a table of Arrow's, or a dict of
-            columns.
+            columns. What pandas holds as an index with a name is a column.
         like: How a table of its kind was read before.
 
     Returns:
@@ -57,6 +57,8 @@ def require_column(frame: pd.DataFrame, name: Any, role: str) -> str:
     Raises:
         ValueError: naming the columns that are there, and the nearest.
     """
+    if str(name) not in frame.columns and str(name).strip() in frame.columns:  # as the names of a file are read
+        return str(name).strip()
     if str(name) not in frame.columns:
         names = list(frame.columns)
         alone = " The first line of the file seems to hold values, not names." if all(map(_is_number, names)) else ""
@@ -85,7 +87,7 @@ def _read_file(path: Path, like: Reading | None) -> tuple[pd.DataFrame, Reading]
         start = file.read(4)
     if path.suffix.lower() in _PARQUET or start == b"PAR1":
         try:
-            return pd.read_parquet(path), Reading("parquet")
+            return _with_index(pd.read_parquet(path)), Reading("parquet")
         except ImportError:
             raise ImportError(f"Reading {path.name} needs the package pyarrow: pip install pyarrow.") from None
         except Exception as error:  # whatever its readers make of a damaged file
@@ -97,7 +99,7 @@ def _from_container(source: Any) -> pd.DataFrame:
     if isinstance(source, pd.DataFrame):
         if isinstance(source.columns, pd.MultiIndex):
             raise unreadable("The frame has columns on several levels. Flatten them, such as by joining their names.")
-        return source.copy(deep=False)
+        return _with_index(source)
     if type(source).__name__ == "LazyFrame":
         raise unreadable("A LazyFrame has no rows yet. Pass frame.collect().")
     if hasattr(source, "to_pandas") and hasattr(source, "schema") and hasattr(source, "num_rows"):  # Arrow's
@@ -110,6 +112,12 @@ def _from_container(source: Any) -> pd.DataFrame:
         "A table is the path of a CSV or Parquet file, a DataFrame, or a dict of columns. "
         f"Received: {type(source).__name__}. For an array say pandas.DataFrame(array, columns=[...])."
     )
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the levels of an index that have names as columns, since whoever named them put data there."""
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(level=named) if named else frame.copy(deep=False)
 
 
 def _from_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:

@@ -1,25 +1,51 @@
 """Values in text: numbers with a decimal comma, thousands, a unit or a currency, and dates in their many forms."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-MARKS = {"", "?", "-", "--", ".", "*", "na", "n/a", "nan", "null", "none", "missing", "unknown", "#n/a", "nd", "n.d."}
+MARKS = {
+    "", "?", "-", "--", "---", ".", "*", "na", "n/a", "n.a.", "nan", "null", "none", "missing", "unknown", "nd", "n.d.",
+    "nil", "not available", "not applicable", "not measured", "k.a.", "k. a.", "keine angabe", "unbekannt", "fehlt",
+    "n.v.", "inconnu", "manquant", "s.o.", "desconocido", "#n/a", "#nv", "#div/0!", "#value!", "#wert!", "#ref!",
+    "#bezug!", "#name?", "#num!", "#zahl!", "#null!",
+}  # fmt: skip
+CLASSES = {"none", "nil", "unknown", "unbekannt", "inconnu", "desconocido"}  # of a target, these may be what is meant
 MOST_MARKS, SHARE_OF_NUMBERS = 3, 0.9  # of words among numbers that stand for a missing one
+# Thousands are parted by commas (or points), blanks of any width, or apostrophes as in Switzerland.
 _AROUND = r"[+-]?\s*[$€£¥]?\s*{}\s*[%€$£¥]?"
 _BY_DECIMAL = {
-    ".": re.compile(_AROUND.format(r"(\d{1,3}(,\d{3})+(\.\d*)?|(0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")),
-    ",": re.compile(_AROUND.format(r"(\d{1,3}(\.\d{3})+(,\d*)?|(0|[1-9]\d*)(,\d*)?|,\d+)([eE][+-]?\d+)?")),
+    ".": re.compile(
+        _AROUND.format(r"(\d{1,3}([, '])\d{3}(\2\d{3})*(\.\d*)?|(0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+    ),
+    ",": re.compile(_AROUND.format(r"(\d{1,3}([. '])\d{3}(\2\d{3})*(,\d*)?|(0|[1-9]\d*)(,\d*)?|,\d+)([eE][+-]?\d+)?")),
 }
-_DRESS = re.compile(r"[\s$€£¥%]")
+_DRESS = re.compile(r"[\s$€£¥%']")
+_SIGN = re.compile(r"[$€£¥%]")
+_ALIKE = str.maketrans({"\u2212": "-", "\xa0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})  # as they are typed
+_WITH_UNIT = re.compile(r"(.*\d)\s*([^\W\d_eE][^\s\d]{0,9}|[eE][^\s\d+-]{1,9})")
 # Of pandas' strptime, in the order in which they are tried; "ISO8601" is any of 2024-03-01, 2024-03-01T12:00:00+01:00.
 _DATES = (
     "ISO8601", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y",
-    "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%Y", "%b %Y", "%B %Y",
+    "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%Y", "%b %Y",
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+_ALONE = ("%H:%M", "%H:%M:%S", "%I:%M %p")  # times without a day
+# Months in English, German, French and Spanish, without accents, by their short English name, which strptime reads.
+_MONTHS = {
+    "jan": "january janv janvier januar janner jan enero ene", "feb": "february febr februar fev fevr fevrier febrero",
+    "mar": "march marz maerz mrz mars marzo", "apr": "april avr avril abr abril", "may": "mai mayo",
+    "jun": "june juni juin junio", "jul": "july juli juil juillet julio", "aug": "august aout ago agosto",
+    "sep": "september sept septembre septiembre", "oct": "october okt oktober octobre octubre",
+    "nov": "november novembre noviembre", "dec": "december dez dezember decembre dic diciembre",
+}  # fmt: skip
+_IN_ENGLISH = {word: month.title() for month, words in _MONTHS.items() for word in [month, *words.split()]}
+_WORD = re.compile(r"[^\W\d_]{3,}\.?")
+_DAY_AND_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:\.\s*|er\s+|\s+de\s+)(?=[^\W\d_])|(?<=[^\W\d_])\s+de\s+(?=\d)")
+_THREE_NUMBERS = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?")
 _MAY_BE_DATE = re.compile(r"(?=.*\d).*[-/.: ].*")
 
 
@@ -36,6 +62,7 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
     >>> decimal_in(["1,5", "22", "-"]), decimal_in(["$1,200", "$80"]), decimal_in(["007", "12"])
     ((',', ('-',)), ('.', ()), None)
     """
+    texts = [text if text.isascii() else text.translate(_ALIKE) for text in texts]
     for decimal in (prefer, "," if prefer == "." else "."):
         others = [text for text in texts if not _BY_DECIMAL[decimal].fullmatch(text)]
         few = len(others) <= MOST_MARKS and len(others) <= (1 - SHARE_OF_NUMBERS) * len(texts)
@@ -46,13 +73,40 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
     return None
 
 
-def to_numbers(texts: pd.Series, decimal: str) -> np.ndarray:
+def unit_of(texts: Sequence[str]) -> str:
+    """Find the unit that follows the number in all of these texts, words for missing ones aside; `""` for none.
+
+    >>> unit_of(["5 kg", "7.5 kg", "n/a"]), unit_of(["5 kg", "7 g"]), unit_of(["5", "7 kg"])
+    ('kg', '', '')
+    """
+    units = {found[2] if (found := _WITH_UNIT.fullmatch(text)) else "" for text in texts if not is_missing_word(text)}
+    if len(units) != 1 or not (unit := units.pop()):
+        return ""
+    return unit if decimal_in([without_unit(text, unit) for text in texts]) is not None else ""
+
+
+def signs_of(texts: Sequence[str]) -> list[str]:
+    """List the signs that numbers in these texts bear (`$`, `%`); `""` among them where some bear none.
+
+    >>> signs_of(["12 %", "0.5", "?"]), signs_of(["$5", "$7"])
+    (['', '%'], ['$'])
+    """
+    return sorted({"".join(sorted(set(_SIGN.findall(text)))) for text in texts if any(map(str.isdigit, text))})
+
+
+def without_unit(text: str, unit: str) -> str:
+    """Give what stands before a unit; other texts come back unchanged."""
+    return text.removesuffix(unit).rstrip() if unit and text.endswith(unit) and text != unit else text
+
+
+def to_numbers(texts: pd.Series, decimal: str, unit: str = "") -> np.ndarray:
     """Read texts as numbers `(n,)`; NaN for those that are none, thousands in groups of other than three among them."""
     form, thousands = _BY_DECIMAL[decimal], "," if decimal == "." else "."
 
     def plain(text: object) -> object:
         if not isinstance(text, str):
             return text
+        text = without_unit(text, unit).translate(_ALIKE)
         if not form.fullmatch(text):
             return None
         return _DRESS.sub("", text).replace(thousands, "").replace(decimal, ".")
@@ -78,11 +132,12 @@ def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:
     >>> date_format_in(["2024-03-01", "2024-04-15"]), date_format_in(["31/01/2020", "01/02/2020"])
     (('ISO8601', ''), ('%d/%m/%Y', ''))
     """
-    sample = pd.Series([*texts], dtype=object)
-    if not sample.head(20).map(lambda text: bool(_MAY_BE_DATE.fullmatch(text))).all():
+    sample = pd.Series([_in_english(text) for text in texts], dtype=object)
+    if not len(sample) or not sample.head(20).map(lambda text: bool(_MAY_BE_DATE.fullmatch(text))).all():
         return None
     fits = []
-    for form in [f"{date}{time}" for date in _DATES for time in (_TIMES if date != "ISO8601" else ("",))]:
+    forms = [f"{date}{time}" for date in _DATES for time in (_TIMES if date != "ISO8601" else ("",))]
+    for form in [*forms, *_ALONE]:
         if np.isnat(to_dates(sample.head(50), form)).any():
             continue
         if not np.isnat(to_dates(sample, form)).any():
@@ -93,7 +148,30 @@ def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:
     return fits[0], swapped if swapped != fits[0] and swapped in fits else ""
 
 
+def look_like_dates(texts: Sequence[str]) -> bool:
+    """Say whether all of these texts are three numbers as a date has, whatever their order.
+
+    >>> look_like_dates(["2024-03-01", "31/02/2024 12:30"]), look_like_dates(["2024-03-01", "soon"])
+    (True, False)
+    """
+    return all(map(_THREE_NUMBERS.fullmatch, texts))
+
+
 def to_dates(texts: pd.Series, form: str) -> np.ndarray:
     """Read texts as dates, `datetime64[us]` without a zone `(n,)`; NaT for those that are none."""
+    if "%b" in form:
+        texts = texts.map({text: _in_english(text) for text in texts.dropna().unique()})
     dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     return dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+
+
+def _in_english(text: str) -> str:
+    """Put the month of a date into three English letters: `1. März 2020` as `1 Mar 2020`."""
+    if not _WORD.search(text):
+        return text
+
+    def month(found: re.Match[str]) -> str:
+        word = unicodedata.normalize("NFKD", found[0].rstrip(".").lower()).encode("ascii", "ignore").decode()
+        return _IN_ENGLISH.get(word, found[0])
+
+    return _WORD.sub(month, _DAY_AND_MONTH.sub(r"\1 ", text))

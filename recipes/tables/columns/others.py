@@ -1,0 +1,183 @@
+"""Another table than the one that was trained on: each column read as it is written there, and how it differs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cheatsheet.common.words import count, show_values
+from cheatsheet.finding import Finding
+from recipes.tables.columns.column import Column, Columns
+from recipes.tables.columns.values import as_texts, is_dates
+from recipes.tables.reading.texts import (
+    date_format_in,
+    decimal_in,
+    is_missing_word,
+    signs_of,
+    to_dates,
+    to_numbers,
+    unit_of,
+    without_unit,
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Another table, with numbers and dates as such where the training had them.
+
+    Attributes:
+        table: The rows.
+        unreadable: By column the texts that are no number, which count as missing.
+        findings: How a column is written in another way, where that may be wrong.
+    """
+
+    table: pd.DataFrame
+    unreadable: Mapping[str, Sequence[str]]
+    findings: tuple[Finding, ...]
+
+
+def read_as_written(table: pd.DataFrame, columns: Columns, decimal: str) -> Written:
+    """Read the numbers and dates that came as text in another table, each column by how it is written there.
+
+    Args:
+        table: Whatever is to be predicted.
+        columns: The decisions.
+        decimal: The decimal mark where a column does not tell (1,234).
+    """
+    table, unreadable = table.copy(deep=False), {}
+    found: list[Finding] = []
+    for column in columns.learnt:
+        series = table.get(column.name)
+        if series is None or is_dates(series):
+            continue
+        if column.kind == "number":
+            found += _of_signs(series, column)
+            if not pd.api.types.is_numeric_dtype(series.dtype):
+                table[column.name], bad = numbers_in(series, column, decimal)
+                if bad:
+                    unreadable[column.name] = bad
+        elif column.kind == "date" and not pd.api.types.is_numeric_dtype(series.dtype):
+            form, finding = _form_of(series, column)
+            found += finding
+            if form != column.date_format:
+                table[column.name] = values_as_dates(series, replace(column, date_format=form))
+    return Written(table, unreadable, tuple(found))
+
+
+def numbers_in(series: pd.Series, column: Column, decimal: str) -> tuple[np.ndarray, list[str]]:
+    """Read numbers in text by how they are written in this very column.
+
+    Args:
+        series: Values, of which some are text.
+        column: What was decided about it.
+        decimal: The decimal mark where they do not tell.
+
+    Returns:
+        The numbers `(n,)`, NaN where missing or unreadable; and the texts that are no number.
+    """
+    texts = as_texts(series, column.marks)
+    texts[[is_missing_word(text) for text in texts]] = ""
+    words = sorted({*texts} - {""})
+    unit = unit_of(words)
+    unit = unit if unit == column.unit else ""  # 51 g is no number of a column in kg
+    found = decimal_in([without_unit(text, unit) for text in words], decimal) if words else None
+    numbers = to_numbers(pd.Series(texts), decimal if found is None else found[0], unit)
+    return numbers, sorted({*texts[np.isnan(numbers)]} - {""})
+
+
+def values_as_dates(series: pd.Series, column: Column) -> pd.Series:
+    """Read dates in text as dates, NaT for those that are none."""
+    texts = pd.Series(as_texts(series, column.marks), dtype=object, index=series.index)
+    return pd.Series(to_dates(texts.where(texts != "", None), column.date_format), index=series.index)
+
+
+def _form_of(series: pd.Series, column: Column) -> tuple[str, list[Finding]]:
+    """Find the form of dates in text: the training's where it fits, else what does, which is said."""
+    trained = column.date_format or "ISO8601"
+    words = [text for text in sorted({*as_texts(series, column.marks)}) if not is_missing_word(text)]
+    if not words or not np.isnat(to_dates(pd.Series(words, dtype=object), trained)).any():
+        return column.date_format, []
+    found = date_format_in(words)
+    if found is None:
+        return column.date_format, []
+    was = "dates" if not column.date_format else f"written as {column.date_format}"
+    message = f"the dates of {column.name!r} are read as {found[0]} here, and were {was} in the training"
+    if not found[1]:
+        return found[0], [Finding("other_dates", "info", f"{message}.", where=column.name)]
+    message += f"; {found[1]} would fit too."
+    return found[0], [Finding("ambiguous_dates", "warning", message, "write them as 2024-12-31", where=column.name)]
+
+
+def _of_signs(series: pd.Series, column: Column) -> list[Finding]:
+    """Find numbers that bear another sign than in the training: dollars for euros, shares for percent."""
+    if column.unit not in ("%", "$", "€", "£", "¥", "") or column.high is None or column.low is None:
+        return []
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        signs, numbers = [""], series.to_numpy(np.float64, na_value=np.nan)
+    else:
+        texts = as_texts(series, column.marks)
+        signs, numbers = signs_of(sorted({*texts})), numbers_in(series, column, ".")[0]
+    had = f"with {column.unit}" if column.unit else "without a sign"
+    others = [sign for sign in signs if sign and sign != column.unit]
+    message = ""
+    if others and (column.unit or "%" in others):
+        message = f"{column.name!r} is written with {others[0]} here, and was {had} in the training."
+    elif column.unit == "%" and "" in signs:
+        largest = np.nanmax(np.abs(numbers), initial=0.0)
+        if 0 < largest <= 1 < max(abs(column.low), abs(column.high)):  # 0.51 where 51 % was
+            message = f"{column.name!r} was written with % in the training, and holds shares of 1 here."
+    if not message:
+        return []
+    fix = "write it as in the training: the numbers are taken as they are"
+    return [Finding("other_units", "warning", message, fix, where=column.name)]
+
+
+def differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequence[str]) -> list[Finding]:
+    """Say how a column of another table differs from that of the training.
+
+    Args:
+        series: Its values.
+        values: As `values_of` reads them.
+        column: The decision.
+        bad: Texts that are no numbers.
+    """
+    missing = int((values == "").sum() if column.kind == "category" else np.isnan(values).sum())
+    came = int(series.isna().sum())
+    found: list[Finding] = []
+    at: Any = {"where": column.name}
+    if column.kind not in ("category", "number") and came < missing < len(values):
+        bad = [str(value) for value in series[np.isnan(values)].dropna().unique() if not is_missing_word(str(value))]
+    if missing == len(values) and (bad or came < len(values)):
+        shown = show_values(bad or series.dropna().tolist(), 3)
+        form = f" of the form {column.date_format}" if column.date_format else ""
+        message = f"no value of {column.name!r} can be read as a {column.kind}{form} ({shown})."
+        return [Finding("other_type", "error", message, "pass it as in the training", **at)]
+    if bad:
+        message = f"{column.name!r} holds what is no {column.kind} ({show_values(bad, 3)}), which counts as missing."
+        found.append(Finding("unreadable_values", "warning", message, "mend these values", **at))
+    if column.low is not None and column.high is not None:
+        width = max(column.high - column.low, abs(column.high), abs(column.low))
+        far = values[(values < column.low - width) | (values > column.high + width)]
+        if len(far):
+            message = (
+                f"{count(len(far), 'value')} of {column.name!r} {'lies' if len(far) == 1 else 'lie'} far outside what "
+                "was trained on, "
+                f"{column.low:.6g} to {column.high:.6g} ({show_values(far.tolist(), 3)})."
+            )
+            fix = "look whether units and decimal marks are those of the training"
+            found.append(Finding("far_outside", "warning", message, fix, **at))
+    if missing and not column.num_missing:
+        middle = "an average category" if column.kind == "category" else "the median"
+        never = f"is missing in {count(missing, 'row')}, and never was in the training"
+        message = f"{column.name!r} {never}: {middle} stands for it."
+        found.append(Finding("new_missing", "warning", message, **at))
+    if column.kind == "category" and not column.has_others:
+        new = sorted({*values} - {*column.categories, ""})
+        if new:
+            rows = int(np.isin(values.astype(str), new).sum())
+            where = f"({show_values(new)}), in {count(rows, 'row')}"
+            message = f"{column.name!r} has categories that the training lacked {where}."
+            found.append(Finding("new_categories", "warning", message, **at))
+    return found

@@ -1,0 +1,86 @@
+"""What a user should look at in the columns, since a reader cannot know which of two things is meant."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from cheatsheet.common.words import count, show_values
+from cheatsheet.finding import Finding
+from recipes.tables.columns.column import Column, Columns
+from recipes.tables.columns.kinds import SOME_WITH
+from recipes.tables.reading.csv import Reading
+
+# Numbers that stand for a missing value where a form has no empty field.
+CODES = {sign * number for number in (99.0, 999.0, 9999.0, 99999.0, 999999.0) for sign in (1, -1)} | {-1.0, -9.0}
+FEWEST_OF_CODE = 2  # rows
+
+
+def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) -> list[Finding]:
+    """Find what may mean something else than it was taken for.
+
+    Args:
+        rows: The values of each learnt column, by its name.
+        columns: The decisions.
+        reading: How the table was read.
+    """
+    found = []
+    if reading.units:
+        units = [unit for unit in reading.units if unit]
+        message = f"the row below the names holds units ({show_values(units, 4)}) and was left out."
+        found.append(Finding("units_row", "info", message))
+    for column in columns.learnt:
+        if column.name in reading.unsure:
+            found.append(_unsure(column))
+        if column.kind == "number":
+            found += [*_of_signs(column), *_code(column, rows[column.name])]
+        elif column.kind == "category":
+            found += _alike(column)
+    return found
+
+
+def _unsure(column: Column) -> Finding:
+    message = (
+        f"the numbers of {column.name!r} all have three digits behind a mark, which were read as "
+        f"{column.reason.removesuffix('.')}: nothing in the file says whether thousands are meant."
+    )
+    fix = "if thousands are meant, write 1234 for 1.234"
+    return Finding("ambiguous_numbers", "warning", message, fix, where=column.name)
+
+
+def _of_signs(column: Column) -> Iterable[Finding]:
+    if SOME_WITH in column.reason:
+        message = (
+            f"the numbers of {column.name!r} are written in two ways, and were taken as they are: {column.reason}."
+        )
+        yield Finding("mixed_signs", "warning", message, "write all of them in one unit", where=column.name)
+
+
+def _code(column: Column, values: np.ndarray) -> Iterable[Finding]:
+    """Find a number far from all others that is used for missing values: -999."""
+    there = values[~np.isnan(values)]
+    for code in (float(there.min()), float(there.max())):
+        others = there[there != code]
+        times = len(there) - len(others)
+        if code not in CODES or times < FEWEST_OF_CODE or len(others) < FEWEST_OF_CODE:
+            continue
+        low, high = float(others.min()), float(others.max())
+        is_negative_alone = code < 0 <= low
+        is_far = min(abs(code - low), abs(code - high)) > max(high - low, 1.0)
+        if is_far or (is_negative_alone and high - low > 2):
+            message = (
+                f"{count(times, 'value')} of {column.name!r} {'is' if times == 1 else 'are'} {code:g}, and the others "
+                f"{low:.4g} to {high:.4g}: a code for what is missing would look so, and it was taken for a number."
+            )
+            yield Finding("missing_code", "warning", message, "leave the fields empty if so", where=column.name)
+
+
+def _alike(column: Column) -> Iterable[Finding]:
+    """Find categories that differ in capitals or blanks alone."""
+    groups: dict[str, list[str]] = {}
+    for category in column.categories:
+        groups.setdefault("".join(category.lower().split()), []).append(category)
+    same = [names for names in groups.values() if len(names) > 1]
+    if same:
+        shown = "; ".join(show_values(names, 3) for names in same[:3])
+        message = f"categories of {column.name!r} differ in capitals or blanks alone ({shown}), and count as different."
+        yield Finding("similar_categories", "warning", message, "write each in one way", where=column.name)

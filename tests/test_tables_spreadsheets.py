@@ -1,0 +1,179 @@
+"""Tables as spreadsheets and laboratories leave them: titles, units, months, codes; read right, or said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import refused
+from test_tables_reading import ROWS, column_of, table, written
+
+from recipes.tables.columns.kinds import decide_columns
+from recipes.tables.columns.values import values_of
+from recipes.tables.prepare import prepare_table
+from recipes.tables.reading.frames import read_frame
+
+
+def lines(header, row, separator=","):
+    """A file of 40 rows, of which `row(i)` gives the fields."""
+    return "\n".join([header, *(separator.join(map(str, row(i))) for i in range(ROWS))]) + "\n"
+
+
+def ready(tmp_path, content, target="y", **options):
+    return prepare_table(written(tmp_path, content), target, **options)
+
+
+def rules_of(found):
+    return {one.rule: one for one in found.findings}
+
+
+PLAIN = lines("dose,ward,y", lambda i: (i / 8, "uv"[i % 2], i % 3 + i / 10))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.replace("dose,ward,y\n", "dose,ward,y\nmg/l,-,cm\n"),
+        PLAIN.replace("dose,ward,y\n", "\ndose,ward,y\n\n[mg],,[cm]\n"),
+        "sep=,\n" + PLAIN,
+        "\ufeffsep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"),
+        PLAIN.replace("y\n", "y,,\n").replace("\n", ",,\n").replace("y,,,,\n", "y,,\n") + ",,,,\n,,,,\n",
+        PLAIN.replace("\n", ",\n").replace("y,\n", "y\n"),  # each line ends in a comma, the header does not
+        PLAIN.replace(",", " "),
+        PLAIN.replace(",", "   "),
+        PLAIN.replace("\n", "\n\n"),
+        PLAIN.replace("\n", "\r"),
+    ],
+)
+def test_what_stands_around_a_table_is_no_part_of_it(tmp_path, content):
+    found, plain = ready(tmp_path, content), ready(tmp_path, PLAIN)
+    assert [(one.name, one.kind) for one in found.columns] == [("dose", "number"), ("ward", "category")]
+    for name, values in plain.rows.items():
+        np.testing.assert_array_equal(found.rows[name], values)
+    np.testing.assert_array_equal(found.y, plain.y)
+    assert ("units_row" in rules_of(found)) == ("[mg]" in content or "mg/l" in content)
+
+
+def test_a_row_of_units_is_said_and_words_for_missing_are_none(tmp_path):
+    found = ready(tmp_path, PLAIN.replace("dose,ward,y\n", "dose,ward,y\nmg/l,-,cm\n"))
+    assert str(rules_of(found)["units_row"]) == (
+        "info units_row: the row below the names holds units ('mg/l', '-', 'cm') and was left out."
+    )
+    few = written(tmp_path, "ward,y,dose\n-,cm,mg/l\nu,1,2\n", "new.csv")
+    frame, reading = read_frame(few, found.reading)  # a single row tells nothing, the training does
+    assert frame.to_dict("list") == {"ward": ["u"], "y": [1], "dose": [2]}
+    assert reading.units == ("-", "cm", "mg/l")
+    first = PLAIN.replace("0.0,u,0.0\n", "n/a,u,0.0\n")
+    assert ready(tmp_path, first).columns["dose"].num_missing + np.isnan(ready(tmp_path, first).rows["dose"]).sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("above", "message"),
+    [
+        ("Export of 3 May\n\n", "data.csv begins with 1 field in a line, and from line 3 on has 3. Line 3 seems to "
+         "name the columns: delete the lines above it."),
+        ("# made by hand\n", "data.csv begins with 1 field in a line, and from line 2 on has 3. Line 2 seems to name "
+         "the columns: delete the lines above it."),
+        ("Export of 3 May,,\n", "data.csv has a first line with 'Export of 3 May' alone, and line 2 seems to name the "
+         "columns: delete the lines above it."),
+    ],
+)  # fmt: skip
+def test_a_title_above_the_names_is_no_header(tmp_path, above, message):
+    with refused(message):
+        ready(tmp_path, above + PLAIN)
+
+
+def test_codes_with_zeros_are_seen_far_below(tmp_path):
+    content = "code,y\n" + "2000,1\n3000,2\n" * 700 + "00999,1\n"
+    frame, reading = read_frame(written(tmp_path, content))
+    assert (reading.as_text, frame["code"].iloc[-1]) == (("code",), "00999")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "separator", "rule", "says"),
+    [
+        ("a,y", lambda i: (f"{i + 5}%" if i % 2 else i / 50, i), ",", "mixed_signs", "some with '%'"),
+        ("a,y", lambda i: (-999 if i % 5 == 0 else i / 7, i), ",", "missing_code", "are -999, and the others"),
+        ("a,y", lambda i: (9999 if i % 5 == 0 else i / 7, i), ",", "missing_code", "are 9999, and the others"),
+        ("a,b,y", lambda i: (i % 7, ["Male", "male", "female"][i % 3], i), ",", "similar_categories",
+         "('Male', 'male')"),
+        ("a,b,y", lambda i: (i % 7, "<0.5" if i % 9 == 0 else i / 3, i), ",", "text_column",
+         "numbers, and 1 text among them that is none ('<0.5'), left out"),
+        ("a;b;y", lambda i: (f"{i % 9 + 1}.{100 + 7 * i}", "uv"[i % 2], i), ";", "ambiguous_numbers",
+         "nothing in the file says whether thousands are meant"),
+        ("a,y", lambda i: (i / 7, "abc"[i % 3] if i else "once"), ",", "rare_class",
+         "1 class of 'y' with few rows to learn from: 'once' (1)."),
+    ],
+)  # fmt: skip
+def test_what_may_mean_something_else_is_said(tmp_path, header, row, separator, rule, says):
+    finding = rules_of(ready(tmp_path, lines(header, row, separator)))[rule]
+    assert finding.severity == "warning"
+    assert says in finding.message
+    assert finding.fix
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ([-1, 0, 1] * 13 + [0], "missing_code"),  # a scale
+        ([*range(99, 139)], "missing_code"),
+        ([1.25, 2.5] * 20, "ambiguous_numbers"),
+        (["5%", "7%"] * 20, "mixed_signs"),
+    ],
+)
+def test_what_is_plain_is_not_remarked_on(values, rule):
+    assert rule not in {one.rule for one in prepare_table(table(c=values), "y").findings}
+
+
+def test_thousands_are_those_of_the_training(tmp_path):
+    first = written(tmp_path, lines("a;b;y", lambda i: (f"{i % 9 + 1}.{100 + i}", f"{i},5", i), ";"))
+    frame, reading = read_frame(first)
+    assert (reading.decimal, reading.unsure) == (",", ())
+    other, again = read_frame(written(tmp_path, "a;b;y\n1.100;2;3\n2.250;4;5\n7.300;1;1\n", "new.csv"), reading)
+    assert again.decimal == ","
+    column = decide_columns(frame[["a"]], decimal=",")[0]
+    assert values_of(other["a"], column).tolist() == [1100, 2250, 7300]
+
+
+@pytest.mark.parametrize(
+    "months",
+    [
+        "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+        "Jan. Feb. Mrz. Apr. Mai Jun. Jul. Aug. Sept. Okt. Nov. Dez.",
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    ],
+)
+@pytest.mark.parametrize("form", ["{day}. {month} {year}", "{day} {month} {year}", "{day:02d}-{month}-{year}"])
+def test_months_in_other_languages(months, form):
+    stamps = pd.date_range("2020-01-20", periods=ROWS, freq="13D")
+    names = months.split()
+    texts = [form.format(day=day.day, month=names[day.month - 1], year=day.year) for day in stamps]
+    column, values = column_of(texts)
+    assert column.kind == "date"
+    np.testing.assert_array_equal(values, (stamps - pd.Timestamp(0)) / pd.Timedelta(days=1))
+
+
+def test_times_of_day_and_dates_with_gaps():
+    column, values = column_of([f"{i % 24:02d}:{i:02d}" for i in range(ROWS)])
+    assert (column.kind, column.date_format) == ("date", "%H:%M")
+    np.testing.assert_allclose(np.diff(values[:20]), 61 / 1440)
+    column, values = column_of(["2024-01-05", "n/a", "2024-03-01", "2024-04-09"] * 10)
+    assert (column.kind, column.marks, np.isnan(values).sum()) == ("date", ("n/a",), 10)
+
+
+def test_infinity_is_missing_and_said():
+    column, values = column_of([np.inf, 1.5, 2.5, -np.inf] * 10)
+    assert column.kind == "number"
+    assert "infinite, which count as missing" in column.reason
+    assert np.isnan(values).sum() == 20
+
+
+def test_long_texts_do_not_fill_the_screen():
+    column, _ = column_of(["x" * 20_000, "y" * 20_000] * 20)
+    assert len(column.reason) < 200
+    assert column.categories == ("x" * 20_000, "y" * 20_000)
+
+
+def test_a_class_called_none_is_no_gap_in_a_file(tmp_path):
+    content = lines("a,y", lambda i: (i / 7, ["None", "mild", "bad", ""][i % 4]))
+    found = ready(tmp_path, content).target
+    assert (found.classes, found.num_missing) == (("None", "bad", "mild"), 10)

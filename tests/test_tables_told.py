@@ -1,0 +1,305 @@
+"""What a fitted table says of itself: the positive class, intervals, too few rows, an end by Ctrl-C."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import refused
+
+import recipes
+from recipes import Interrupted, TableRun, fit_table
+from recipes.tables.prepare import prepare_table
+from recipes.tables.scoring.comparison import compare
+from recipes.tables.scoring.intervals import Interval
+from recipes.tables.scoring.scores import losses
+from recipes.training.engines.many import train
+
+FAST = {"num_networks": 2, "epochs": 3, "verbose": 0}
+
+
+def doses(num_rows=120, labels=("no", "yes"), seed=0):
+    rng = np.random.default_rng(seed)
+    dose = rng.normal(size=num_rows)
+    cured = np.array(labels, object)[(dose + 0.5 * rng.normal(size=num_rows) > 0).astype(int)]
+    return pd.DataFrame({"dose": dose, "age": rng.normal(50, 9, num_rows), "cured": cured})
+
+
+# --- the positive class --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "asked", "classes"),
+    [
+        (("no", "yes"), None, ("no", "yes")),
+        (("ja", "nein"), None, ("nein", "ja")),
+        (("oui", "non"), None, ("non", "oui")),
+        (("positive", "negative"), None, ("negative", "positive")),
+        (("ill", "well"), None, ("ill", "well")),
+        (("ill", "well"), "ill", ("well", "ill")),
+        ((0, 1), 0, (1, 0)),
+        ((0, 1), "0", (1, 0)),  # as the command line has it
+        ((True, False), "False", (True, False)),
+    ],
+)
+def test_which_class_is_the_positive_one(labels, asked, classes):
+    found = prepare_table(doses(labels=labels), "cured", positive=asked)
+    assert found.target.classes == classes
+    assert found.target.positive == classes[1]
+    truth = doses(labels=labels)["cured"].to_numpy()
+    assert [classes[int(code)] for code in found.y] == truth.tolist()
+
+
+def test_a_positive_class_that_is_not_there_is_refused():
+    with refused(
+        "positive= names one of the classes of 'cured', 'no', 'yes'. Received: positive='yess'. Did you mean 'yes'?"
+    ):
+        prepare_table(doses(), "cured", positive="yess")
+    with refused("positive= names one of two classes. Received: positive='yes' for 'dose', regression."):
+        prepare_table(doses(), "dose", positive="yes")
+    three = doses().assign(cured=["a", "b", "c"] * 40)
+    with refused("positive= names one of two classes. Received: positive='a' for 'cured', multiclass."):
+        prepare_table(three, "cured", positive="a")
+
+
+def test_it_is_said_and_the_model_gives_its_probability(tmp_path):
+    frame = doses(labels=("ill", "well"))
+    frame.to_csv(tmp_path / "doses.csv", index=False)
+    other = fit_table(tmp_path / "doses.csv", "cured", positive="ill", **FAST)
+    assert (other.positive, other.classes) == ("ill", ("well", "ill"))
+    said = "the model gives the probability of 'ill', the positive class; the other is 'well'"
+    assert said in str(other).splitlines()
+    assert "positive class 'ill', negative 'well'" in str(other.evaluation)
+    np.testing.assert_allclose(other.predict(frame)[:, 1], other.model.predict(other.inputs_of(frame), verbose=0)[:, 0],
+                               rtol=1e-5)  # fmt: skip
+    high, low = (frame["dose"].nlargest(20).index, frame["dose"].nsmallest(20).index)
+    assert other.predict(frame)[low, 1].mean() > other.predict(frame)[high, 1].mean()
+    page = other.report(tmp_path / "page.html").read_text()
+    assert "<td class=name>positive class</td><td class=words>ill: its probability is what the model gives" in page
+    assert "--positive ill" in page
+
+
+def test_costs_move_the_threshold_and_the_mistakes(tmp_path):
+    """A false negative that costs four times as much: from 1 / (1 + 4) on the positive class is said (Elkan 2001)."""
+    frame = doses(400)
+    run = fit_table(frame, "cured", cost_false_negative=4, num_networks=2, epochs=8, verbose=0)
+    assert (run.target.costs, run.target.threshold) == ((1.0, 4.0), 0.2)
+    chance = run.predict(frame)[:, 1]
+    said = run.predict_labels(frame)
+    assert (said == np.where(chance > 0.2, "yes", "no")).all()
+    assert (said != np.where(chance > 0.5, "yes", "no")).any()
+    assert (run.predict_table(frame)["cured"] == said).all()
+    found, true = run.evaluate(frame), frame["cured"].to_numpy()
+    false_positives, false_negatives = ((said == one) & (true != one) for one in ("yes", "no"))
+    assert found["mean_cost"] == pytest.approx((false_positives.sum() + 4 * false_negatives.sum()) / 400)
+    assert found["mean_cost_of_one_answer"] == pytest.approx(min((true == "no").mean(), 4 * (true == "yes").mean()))
+    assert found["accuracy"] == pytest.approx((said == true).mean())
+    assert found.calibration is not None
+    assert "'yes' is said from 0.2 on, by the costs of mistakes" in str(run)
+    run.save(tmp_path / "run")
+    assert (recipes.load(tmp_path / "run").predict_labels(frame) == said).all()
+    page = run.report(tmp_path / "page.html").read_text()
+    assert "0.2 on: a false positive costs 1, a false negative 4" in page
+
+
+def test_costs_that_cannot_be_are_refused():
+    with refused("cost_false_negative is a positive number. Received: cost_false_negative=-1."):
+        fit_table(doses(), "cured", cost_false_negative=-1, **FAST)
+    with refused("Costs of false positives and negatives are for two classes. Received: 'age', regression."):
+        fit_table(doses(), "age", cost_false_positive=2, **FAST)
+
+
+# --- too few rows --------------------------------------------------------------------------------------------------
+
+
+def coverage(draw, truth, num_rows, repeats=300):
+    """How often the interval of a difference of R² holds the true one, for squared errors whose difference is drawn."""
+    held = 0
+    for i in range(repeats):
+        rng = np.random.default_rng(i)
+        better, worse = draw(rng, num_rows)
+        rival = compare("r2", np.zeros(num_rows), np.sqrt(better), {"linear": np.sqrt(worse)}, seed=i).rivals[0]
+        held += rival.low <= truth <= rival.high
+    return held / repeats
+
+
+def test_the_interval_holds_as_often_as_it_says():
+    """For normal differences 95 %; plain percentiles would in 2 T(1.96 sqrt((n - 1) / n)) - 1 = 93.6 % at n = 30."""
+
+    def draw(rng, number):
+        difference = rng.normal(size=number)
+        return 10 + np.zeros(number), 10 + difference
+
+    assert coverage(draw, 0.0, 30) == pytest.approx(0.95, abs=3 * (0.05 * 0.95 / 300) ** 0.5)
+
+
+@pytest.mark.slow
+def test_on_fewer_rows_it_would_not(monkeypatch):
+    """Two models' log losses where one row in 15 is of the rarer class: on 30 rows the interval holds in some 78 %."""
+    from recipes.tables.scoring import comparison
+
+    monkeypatch.setattr(comparison, "_too_few", lambda metric, true: "")
+
+    def drawn(rng, number):
+        x = rng.normal(size=number)
+        true = (rng.random(number) < 1 / (1 + np.exp(3.5 - 1.5 * x))).astype(int)
+        return true, *(np.stack([1 - p, p], 1) for p in (1 / (1 + np.exp(-of(x))) for of in
+                       (lambda x: 1.5 * x - 3.5, lambda x: 0.9 * x - 3.2)))  # fmt: skip
+
+    rng = np.random.default_rng(0)
+    true, better, worse = drawn(rng, 10**6)
+    truth = (losses("log_loss", true, worse) - losses("log_loss", true, better)).mean()
+
+    def held(number, times):
+        tables = (drawn(rng, number) for _ in range(times))
+        rivals = (compare("log_loss", true, better, {"linear": worse}).rivals[0] for true, better, worse in tables)
+        return np.mean([rival.low <= truth <= rival.high for rival in rivals])
+
+    assert held(30, 300) < 0.88
+    assert held(200, 150) > 0.89
+
+
+@pytest.mark.parametrize(
+    ("true", "said"),
+    [
+        (np.arange(20) % 2, "20 test rows are too few (at least 30)"),
+        (np.arange(100) < 4, "4 test rows of 100 are not of the commonest class, too few (at least 10)"),
+        (np.arange(100) < 1, "1 test row of 100 is not of the commonest class, too few (at least 10)"),
+        (np.arange(100) < 10, ""),
+    ],
+)
+def test_few_rows_are_no_ground_to_compare_on(true, said):
+    true = true.astype(int)
+    good, bad = (np.stack([1 - p, p], 1) for p in (0.2 + 0.6 * true, 0.4 + 0.2 * true))
+    found = compare("log_loss", true, good, {"constant": bad, "linear": bad, "boosting": bad})
+    assert found.too_few == said
+    assert {rival.verdict for rival in found.rivals} == ({"unknown"} if said else {"better"})
+    assert found.is_justified == (not said)
+    if said:
+        why = f"{said}; by the scores alone the network is first"
+        assert found.sentence == f"Whether the network is better than the others cannot be told: {why}."
+        assert found.rivals[0].low is None
+        assert "(" not in str(found).splitlines()[2]
+
+
+def test_a_small_table_says_so_and_is_saved_and_drawn(tmp_path):
+    run = fit_table(doses(60), "cured", **FAST)
+    (finding,) = [one for one in run.findings if one.rule in ("few_test_rows", "not_justified")]
+    assert finding.message == run.verdict
+    assert finding.message.startswith(
+        "Whether the network is better than the others cannot be told: 12 test rows are too few (at least 30); by the "
+        "scores alone "
+    )
+    assert finding.fix == "bring more rows, or test on more of them (test_split)"
+    run.save(tmp_path / "run")
+    assert recipes.load(tmp_path / "run").comparison == run.comparison
+    assert "<td class=number>too few rows</td><td>unknown</td>" in run.report(tmp_path / "page.html").read_text()
+
+
+# --- intervals -----------------------------------------------------------------------------------------------------
+
+
+def test_an_interval_is_added_or_multiplied():
+    plain = Interval(0.9, 2.0, False, 1.0, None, 100)
+    assert plain.around(np.array([1.0, 5.0])).tolist() == [[-1, 3], [3, 7]]
+    counts = Interval(0.9, 2.0, False, 1.0, 0.0, 100)
+    assert counts.around(np.array([1.0, 5.0])).tolist() == [[0, 3], [3, 7]]
+    factor = Interval(0.9, np.log(2), True, 1.25, None, 100)  # a mean of 5 is a median of 4
+    np.testing.assert_allclose(factor.around(np.array([5.0])), [[2, 8]])
+
+
+def test_intervals_hold_the_true_numbers_as_often_as_was_asked(tmp_path):
+    """Noise of one width: 90 % of it lies within 1.645 standard deviations, which no better model undercuts."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": [f"P{i}" for i in range(900)], "a": rng.normal(size=900)})
+    frame["y"] = 3 * frame["a"] + 0.5 * rng.normal(size=900)
+    run = fit_table(frame, "y", intervals=0.9, num_networks=2, epochs=15, verbose=0)
+    assert run.interval.margin == pytest.approx(1.645 * 0.5, rel=0.25)
+    assert run.interval.num_test == 180
+    assert run.interval.held == pytest.approx(0.9, abs=3 * (0.09 / 180) ** 0.5)
+    new = pd.DataFrame({"id": ["x", "y"], "a": [0.0, 1.0]})
+    ends = run.predict_intervals(new)
+    np.testing.assert_allclose(ends.mean(axis=1), run.predict(new))
+    told = run.predict_table(new)
+    assert [*told.columns] == ["id", "y", "y low", "y high"]
+    np.testing.assert_array_equal(told[["y low", "y high"]], ends)
+    assert str(run.interval) in str(run)
+    run.save(tmp_path / "run")
+    np.testing.assert_array_equal(recipes.load(tmp_path / "run").predict_intervals(new), ends)
+    assert "90% intervals: ±" in run.report(tmp_path / "page.html").read_text()
+
+
+def test_intervals_of_what_was_learnt_as_a_logarithm_are_factors():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"a": rng.normal(size=600)})
+    frame["price"] = np.exp(5 + frame["a"] + 0.3 * rng.normal(size=600))
+    run = fit_table(frame, "price", intervals=0.8, num_networks=2, epochs=15, verbose=0)
+    assert run.interval.is_factor
+    assert "say loss=" not in run.target.evidence  # fit_table takes the logarithm by itself
+    assert run.interval.margin == pytest.approx(1.282 * 0.3, rel=0.3)
+    assert run.interval.held == pytest.approx(0.8, abs=3 * (0.16 / 120) ** 0.5)
+    low, high = run.predict_intervals(frame).T
+    np.testing.assert_allclose(high / low, np.exp(2 * run.interval.margin))
+
+
+def test_intervals_that_cannot_be_are_refused():
+    with refused("intervals= is the share that shall lie in them, 0 < intervals < 1. Received: intervals=90."):
+        fit_table(doses(), "age", intervals=90, **FAST)
+    with refused(
+        "intervals= are for numbers. Received: intervals=0.9 for 'cured', which holds 2 classes; what is predicted of "
+        "it are probabilities."
+    ):
+        fit_table(doses(), "cured", intervals=0.9, **FAST)
+    with refused(
+        "intervals=0.99 needs at least 99 rows that are held out of the training. Received: 24. Bring more rows, or "
+        "ask for a smaller share."
+    ):
+        fit_table(doses(), "age", intervals=0.99, **FAST)
+    with refused("This run has no intervals. Fit it with intervals=0.9."):
+        fit_table(doses(60), "cured", num_networks=1, epochs=1, verbose=0).predict_intervals(doses())
+
+
+# --- Ctrl-C --------------------------------------------------------------------------------------------------------
+
+
+class TestCtrlC:
+    def stops(self, monkeypatch, after):
+        """Ctrl-C as it arrives while the orders of a block are drawn."""
+        own, calls = train._Run._orders, []
+
+        def orders(run, epoch, count):
+            calls.append(epoch)
+            run.plans[0].interrupt.requested = len(calls) > after
+            return own(run, epoch, count)
+
+        monkeypatch.setattr(train._Run, "_orders", orders)
+
+    def test_a_script_ends_with_what_there_is(self, monkeypatch):
+        self.stops(monkeypatch, 0)
+        with pytest.raises(Interrupted) as caught:
+            fit_table(doses(), "cured", num_networks=2, epochs=50, verbose=0)
+        run = caught.value.result
+        assert isinstance(run, TableRun)
+        done = max(map(len, run.history["loss"]))
+        assert 0 < done < 50
+        assert str(caught.value) == (
+            f"Ctrl-C ended the training after {done} of at most 50 epochs; the networks keep what they have learnt, "
+            "and are compared as they are. The same call begins anew."
+        )
+        assert "cut_short" in {one.rule for one in run.findings}
+        assert run.predict(doses()).shape == (120, 2)
+
+    def test_a_notebook_is_given_the_run(self, monkeypatch, capsys):
+        from recipes.running import interrupt
+
+        monkeypatch.setattr(interrupt, "is_interactive", lambda: True)
+        self.stops(monkeypatch, 0)
+        run = fit_table(doses(), "cured", num_networks=2, epochs=50, verbose=0)
+        assert isinstance(run, TableRun)
+        assert "checkpoint" not in capsys.readouterr().err
+
+    def test_before_the_first_epoch_there_is_no_run(self, monkeypatch):
+        monkeypatch.setattr(train._Run, "_all_ended", lambda self, state: setattr(
+            self.plans[0].interrupt, "requested", True) or True)  # fmt: skip
+        with pytest.raises(KeyboardInterrupt) as caught:
+            fit_table(doses(), "cured", **FAST)
+        assert not isinstance(caught.value, Interrupted)
+        assert str(caught.value) == ("Ctrl-C ended the training before its first epoch was over: there is no result.")
