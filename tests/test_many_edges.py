@@ -370,8 +370,8 @@ class TestRows:
         from recipes.training.engines.many import train
 
         sizes = []
-        own = train.train
-        monkeypatch.setattr(train, "train", lambda jobs, *rest: sizes.append(len({id(job.data.x) for job in jobs}))
+        own = train.Training
+        monkeypatch.setattr(train, "Training", lambda jobs, *rest: sizes.append(len({id(job.data.x) for job in jobs}))
                             or own(jobs, *rest))  # fmt: skip
         fit_many([numbers(k, units=4 + k) for k in range(3)], X, NUMBER, validation_split=0.2, verbose=0)
         assert sizes == [1]

@@ -30,9 +30,9 @@ def test_those_that_have_stopped_are_taken_out(way, monkeypatch):
         monkeypatch.setattr(train, "XLA_PAYS_AFTER_STEPS", 0)
         monkeypatch.setattr(train, "XLA_SECONDS", 0.0)
     computed = []
-    own = train._Run._orders
+    own = train.Training._orders
     monkeypatch.setattr(
-        train._Run,
+        train.Training,
         "_orders",
         lambda run, epoch, count: computed.append(count * len(run.here)) or own(run, epoch, count),
     )
@@ -118,14 +118,14 @@ class TestCheckpoint:
             cross_validate("binary", X, YES_NO, **options, seed=1, checkpoint=tmp_path)
 
     def test_ctrl_c_says_how_to_go_on(self, tmp_path, monkeypatch):
-        own = train._Run._orders
+        own = train.Training._orders
 
         def orders(run, epoch, count):
             run.plans[0].interrupt.requested = True
             return own(run, epoch, count)
 
         models, options = [network(seed=k) for k in range(2)], {"epochs": 9, "checkpoint": tmp_path, "verbose": 0}
-        monkeypatch.setattr(train._Run, "_orders", orders)
+        monkeypatch.setattr(train.Training, "_orders", orders)
         with pytest.raises(Interrupted, match=r"its state is in .*goes on") as caught:
             fit_many(models, X, YES_NO, **options)
         monkeypatch.undo()

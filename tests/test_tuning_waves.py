@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import threading
+import warnings
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,7 +15,6 @@ from searches import X, Y
 
 from recipes import clear_programs, tune
 from recipes.running.programs import PROGRAMS
-from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.record.journal import RECORD, Journal
 from recipes.tuning.work.together import MOST_TRIALS, waves_of
 
@@ -81,6 +83,28 @@ class TestTheSameTable:
         found, times = killed(tmp_path / "s", monkeypatch, [steps] * (30 // steps + 1), max_trials=NINE, **WAVES)
         assert times >= 30 // steps - 1
         assert everything(found) == everything(nine)
+
+    def test_a_wave_that_is_chosen_ahead_is_the_one_that_would_be_chosen_after(self, tmp_path, monkeypatch):
+        """Also where some models ask for what others do not have, and begin by clearing Keras' state."""
+        began = []
+
+        def build(hp):
+            began.append(hp.Float("rate", 0.01, 0.1))
+            keras.backend.clear_session()
+            layers = [keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)]
+            if hp.Choice("more", [False, True]):
+                layers.insert(2, keras.layers.Dropout(hp.Float("dropout", 0.1, 0.5)))
+            model = keras.Sequential(layers)
+            model.compile(keras.optimizers.SGD(hp.get("rate")), "mean_squared_error")
+            return model
+
+        options = {"hypermodel": build, "max_trials": 18, "epochs": 1, "verbose": 0}
+        ahead = tune(X, Y, directory=tmp_path / "ahead", **options)
+        assert not [thread for thread in threading.enumerate() if thread.name == "recipes"]
+        monkeypatch.setattr("recipes.tuning.tune.waves_of", lambda *of: replace(waves_of(*of), looks_ahead=False))
+        after = tune(X, Y, directory=tmp_path / "after", **options)
+        assert everything(ahead) == everything(after)
+        assert {len(t.hyperparameters) for t in after.trials} == {2, 3}
 
     def test_more_trials_extend_it_as_if_asked_at_once(self, nine, tmp_path):
         few = tune(X, Y, max_trials=4, directory=tmp_path / "s", **WAVES)
@@ -160,8 +184,6 @@ class TestAsAlone:
 
 
 def _cut(search, number):
-    from dataclasses import replace
-
     return replace(search, trials=search.trials[:number])
 
 
@@ -204,19 +226,28 @@ class TestWhatGoesWrong:
         with pytest.raises(FatalError):
             self.search(tmp_path, fatal)
 
-    @pytest.mark.parametrize("tuner", TUNERS)
-    def test_what_trains_by_itself_is_said(self, tmp_path, tuner, capsys):
-        options = {"tuner": tuner, "max_trials": 1, "epochs": 1, "verbose": 1}
+    def test_a_wave_without_room_goes_one_after_another(self, tmp_path, monkeypatch):
+        def train(training):
+            raise MemoryError("no room")
+
+        monkeypatch.setattr("recipes.training.engines.many.train.Training.train", train)
+        with warnings.catch_warnings(record=True, action="always") as heard:
+            found = self.search(tmp_path, self.build, max_trials=2, epochs=1)
+        said = "6 networks could not be trained together, and go one after another: no room"
+        assert said in [str(warning.message) for warning in heard]
+        assert [t.executions[0].at_once for t in found.completed] == [1, 1]
+
+    @pytest.mark.parametrize("callbacks", [(), ALONE], ids=["together", "alone"])
+    def test_what_trains_by_itself_is_said(self, tmp_path, callbacks, capsys):
+        options = {"max_trials": 1, "epochs": 1, "verbose": 1, "callbacks": callbacks}
         tune(X, Y, directory=tmp_path / "s", space={"units": [4], "learning_rate": (0.01, 0.1)}, **options)
         said = " ".join(capsys.readouterr().err.split())
-        if tuner in ("random", "grid"):
-            assert "up to 6 networks train at once, those of 6 trials" in said
+        if callbacks:
+            assert "one training after another: its callbacks (TerminateOnNaN) want to see each training" in said
         else:
-            assert "one training after another: " in said
+            assert "up to 6 networks train at once, those of 6 trials" in said
 
     def test_callbacks_another_objective_and_an_own_fit_are_named(self, nine):
-        from dataclasses import replace
-
         for changes, why in (
             ({"callbacks": tuple(ALONE)}, "its callbacks (TerminateOnNaN) want to see each training"),
             ({"objective": "val_accuracy", "direction": "max"}, "the epoch that counts is that of val_accuracy"),
@@ -331,7 +362,7 @@ class TestFolds:
         found = tune(X, Y, directory=tmp_path / "s", **options)
         assert [len(t.executions) for t in found.trials] == [3] * 3
         assert {e.at_once for t in found.trials for e in t.executions} == {
-            "bayesian": {3}, "hyperband": {1}, "grid": {3 * MOST_TRIALS}}[tuner]  # fmt: skip
+            "bayesian": {9}, "hyperband": {9}, "grid": {3 * MOST_TRIALS}}[tuner]  # fmt: skip
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -47,6 +47,8 @@ class Trained:
         at_once: How many networks were trained together, this one included; then the model has the weights of the
             scored epoch.
         seconds: Its share of them; `None` where whoever called it knows.
+        first: Epochs of the history that another trial had trained.
+        stacked: Whether by the program for many networks, be it alone there.
     """
 
     model: keras.Model
@@ -56,6 +58,8 @@ class Trained:
     weights: list[np.ndarray] | None = field(default=None, repr=False)
     at_once: int = 1
     seconds: float | None = None
+    first: int = 0
+    stacked: bool = False
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,26 @@ def promotable(oracle: Any) -> set[str]:
     }
 
 
+def left_in_round(oracle: Any, trial_id: str) -> int:
+    """Count the trials that Hyperband would choose next for the round of this one, if none ended before.
+
+    As `populate_space` does: the first round of a bracket takes random ones until it is full; the others take the best
+    of the round before, as long as more of it are ready than will be discarded.
+    """
+    for bracket in oracle._brackets:
+        for i, entries in enumerate(bracket["rounds"]):
+            if trial_id not in [entry["id"] for entry in entries]:
+                continue
+            size = oracle._get_size(bracket["bracket_num"], i)
+            if i == 0:
+                return size - len(entries)
+            selected = {entry["past_id"] for entry in entries}
+            past = [entry["id"] for entry in bracket["rounds"][i - 1] if entry["id"] not in selected]
+            ready = sum(oracle.trials[name].status == "COMPLETED" for name in past)
+            return max(0, ready - (oracle._get_size(bracket["bracket_num"], i - 1) - size))
+    return 0
+
+
 def grid_order(oracle: Any) -> list[str]:
     """List a grid's trials in the order of their combinations."""
     links, order = oracle._ordered_ids, []
@@ -163,8 +183,20 @@ def gaussian_process(oracle: Any) -> Any:
 
 
 def as_vectors(oracle: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Turn trials into points `(trials, hyperparameters)` of a unit cube, and scores `(trials,)`, less is better."""
-    return oracle._vectorize_trials()
+    """Turn trials into points `(trials, hyperparameters)` of a unit cube, and scores `(trials,)`, less is better.
+
+    Those that are being trained have the score NaN; keras-tuner asks the oracle's process for it, which is set aside.
+    """
+
+    class Nobody:
+        def predict(self, x: np.ndarray, return_std: bool) -> tuple[np.ndarray, np.ndarray]:
+            return np.full(len(x), np.nan), np.full(len(x), np.nan)
+
+    before, oracle.gpr = oracle.gpr, Nobody()
+    try:
+        return oracle._vectorize_trials()
+    finally:
+        oracle.gpr = before
 
 
 def bounds(oracle: Any) -> Any:

@@ -5,6 +5,7 @@ and files that a kill left half-written make a search unreadable. Here the journ
 from it, and keras-tuner's own files are written beside it, each whole at every moment.
 """
 
+import copy
 import json
 import warnings
 from pathlib import Path
@@ -103,7 +104,7 @@ class _Recorded:
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Any:
         """Choose the next configuration, and record it before anyone works on it."""
-        return self._create(tuner_id, self.max_trials, {})
+        return self._create(tuner_id, self.max_trials, None)
 
     @keras_tuner.synchronized
     def choose(self, number: int, wave: tuple[int, int]) -> Any:
@@ -111,12 +112,18 @@ class _Recorded:
 
         Args:
             number: Of the trial: one that is known, or the next.
-            wave: The first trial that is trained with it, and the one behind the last, whatever `max_trials` says.
+            wave: The first trial that is trained with it, and the one behind the last, whatever `max_trials` says. The
+                first of a wave may find that fewer can be chosen now; then what it records is shorter.
         """
         name = trial_id(number)
         if name not in self.trials:
-            trial = self._create(name, None, {"wave": list(wave)})
-            return trial if trial.status == "RUNNING" else None
+            before = copy.deepcopy(self.chooser())
+            trial = self._create(name, None, wave)
+            if trial.status == "RUNNING":
+                return trial
+            if self.name != "grid":  # what was drawn in vain is drawn again, also by a process that takes this up
+                self._choose_as(before)
+            return None
         if name not in self.end_order:
             inside.take_on(self, name)
         return self.trials[name]
@@ -132,7 +139,7 @@ class _Recorded:
         inside.take_on_none(self)
         self.save()
 
-    def _create(self, tuner_id: str, most: int | None, also: dict[str, Any]) -> Any:
+    def _create(self, tuner_id: str, most: int | None, wave: tuple[int, int] | None) -> Any:
         oracle: Any = self
         before = oracle.max_trials
         oracle.max_trials = _CountsTo(most)
@@ -141,12 +148,21 @@ class _Recorded:
         finally:
             oracle.max_trials = before
         if trial.status == "RUNNING" and self.journal.read(int(trial.trial_id)) is None:
-            if also:
+            also = {}
+            if wave is not None:
                 self.chosen_with_others(trial)
+                first, end = wave
+                if int(trial.trial_id) == first:
+                    end = min(end, first + 1 + self.alike(trial.trial_id))
+                also["wave"] = [first, end]
             self.journal.append(
                 int(trial.trial_id), {"started": trial.hyperparameters.values, "chooser": self.chooser(), **also}
             )
         return trial
+
+    def alike(self, trial_id: str) -> int:
+        """Count the trials that could be chosen behind this one, just chosen, before any has ended."""
+        return _NEVER
 
     def chosen_with_others(self, trial: Any) -> None:
         """Take note of a trial that is chosen before those in front of it have ended."""
@@ -208,7 +224,9 @@ class _Grid(_Recorded, keras_tuner.oracles.GridSearchOracle):
 
 
 class _Hyperband(_Recorded, keras_tuner.oracles.HyperbandOracle):
-    pass
+    def alike(self, trial_id: str) -> int:
+        """Count the trials that could be chosen behind this one, just chosen, in its round, before any has ended."""
+        return inside.left_in_round(self, trial_id)
 
 
 class _Bayesian(_Recorded, keras_tuner.oracles.BayesianOptimizationOracle):
@@ -216,6 +234,10 @@ class _Bayesian(_Recorded, keras_tuner.oracles.BayesianOptimizationOracle):
 
     keras-tuner descends from 50 places, each by hundreds of predictions of one row. Here the bound is predicted for
     many places at once, and the descent begins at the lowest of them. What was tried before is not proposed again.
+
+    Of trials that are chosen together, as of those that other workers train, each is chosen by keras-tuner's own rule
+    for parallel searches: those that have no score yet count with a pessimistic one, the mean and a standard deviation
+    more of what the process, fitted to all that have ended, predicts there. So none is proposed close to another.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -229,7 +251,13 @@ class _Bayesian(_Recorded, keras_tuner.oracles.BayesianOptimizationOracle):
         self.gpr.set_params(n_restarts_optimizer=RESTARTS, random_state=int(rng.integers(2**31)))
         with warnings.catch_warnings(action="ignore"):  # of kernels at the end of their range
             x, y = inside.as_vectors(self)
-            self.gpr.fit(x, np.nan_to_num(y, posinf=0, neginf=0))
+            ongoing = np.isnan(y)
+            y = np.nan_to_num(y, posinf=0, neginf=0)
+            self.gpr.fit(x[~ongoing], y[~ongoing])
+            if ongoing.any():
+                mean, deviation = self.gpr.predict(x[ongoing], return_std=True)
+                y[ongoing] = mean + deviation
+                self.gpr.fit(x, y)
             places = rng.random((CANDIDATES, dimensions))
             best = places[np.argsort(self._bound(places), kind="stable")[:REFINED]]
             sides = inside.bounds(self)

@@ -40,6 +40,7 @@ class Execution:
         history: One list per quantity, one value per epoch.
         share: With folds, the rows that were held out for each that trained; `None` without.
         at_once: How many networks were trained together with it, itself included.
+        stacked: Whether by the program for many networks, be it alone there.
     """
 
     score: float
@@ -52,6 +53,12 @@ class Execution:
     history: dict[str, list[float]] = field(repr=False)
     share: float | None = None
     at_once: int = 1
+    stacked: bool = False
+
+    @property
+    def in_wave(self) -> bool:
+        """Whether it was trained in a wave, of which older versions record the number alone."""
+        return self.stacked or self.at_once > 1
 
 
 @dataclass(frozen=True)

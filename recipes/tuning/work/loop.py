@@ -4,7 +4,7 @@ import contextlib
 import io
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -21,8 +21,8 @@ from recipes.tuning.oracles._keras_tuner import BaseTuner
 from recipes.tuning.oracles.persistent import make_oracle
 from recipes.tuning.problem import Problem
 from recipes.tuning.record.journal import Execution, Journal
-from recipes.tuning.work.scored import keep_if_best, settle, trainings_of, weights_file, write_weights
-from recipes.tuning.work.together import Waves, train_together
+from recipes.tuning.work.scored import candidate, keep_if_best, settle, trainings_of, weights_file, write_weights
+from recipes.tuning.work.together import Wave, Waves, begin_together
 from recipes.tuning.work.train import inherit
 
 ALONE = "tuner0"  # the name of the one process of a search
@@ -137,6 +137,10 @@ def work_in_waves(
     again, but for what was chosen. So a trial has the same numbers however often the search was stopped, and whatever
     it is extended to. Trials that must train by themselves do so in their turn.
 
+    Where no choice depends on scores, the next wave is chosen and built while the last one trains. A wave of a Bayesian
+    search is chosen by keras-tuner's rule for parallel searches (`oracles/persistent.py`), one of Hyperband is a round
+    of a bracket or a part of it, which all go on from the same epoch.
+
     Args:
         setup: The search.
         oracle: keras-tuner's, in this process.
@@ -147,42 +151,99 @@ def work_in_waves(
     Raises:
         FatalError, NotMeasured: as `work`.
     """
-    journal = setup.journal
-    while not interrupt.requested:
-        number = oracle.next_number
-        if setup.max_trials is not None and number >= setup.max_trials:
-            break
-        recorded = journal.read(number)
-        if recorded is not None and recorded.wave is None:  # of an earlier version, or of several processes
-            trials = [oracle.create_trial(ALONE)]
-        else:
-            wave = (number, (number // waves.size + 1) * waves.size)
-            if recorded is not None and recorded.wave is not None:
-                wave = recorded.wave
-            chosen = (oracle.choose(i, wave) for i in range(*wave))
-            trials = list(takewhile(lambda trial: trial is not None, chosen))
-        if not any(trial.status == "RUNNING" for trial in trials):  # there is no configuration left
-            break
-        try:
-            _wave(setup, oracle, waves, trials, interrupt, on_end)
-        except Stopped:
-            interrupt.requested = True
+    ahead: _Chosen | None = None
+    now = None
+    try:
+        while not interrupt.requested:
+            now, ahead = ahead or _begin_wave(setup, oracle, waves, interrupt, oracle.next_number), None
+            if now is None:
+                break
+            if (
+                waves.looks_ahead and now.settles_all
+            ):  # so the next one is chosen as it would be after the end of this one
+                ahead = _begin_wave(setup, oracle, waves, interrupt, now.end)
+            _end_wave(setup, oracle, now, interrupt, on_end)
+    except Stopped:
+        interrupt.requested = True
+    finally:
+        for chosen in (now, ahead):
+            if chosen is not None and chosen.wave is not None:
+                chosen.wave.give_up()
     oracle.let_wait()
 
 
-def _wave(
-    setup: Setup, oracle: Any, waves: Waves, trials: Sequence[Any], interrupt: Interrupt, on_end: Callable[[int], None]
-) -> None:
-    """Train these trials together, and record in order those that have not ended."""
-    problem, journal = setup.problem, setup.journal
+@dataclass(frozen=True)
+class _Chosen:
+    """Trials that are recorded as begun, to be trained together or, without a wave, alone.
+
+    Attributes:
+        trials: keras-tuner's.
+        known: Names of the hyperparameters of each, by number, before anything was built.
+        wave: What is being trained.
+    """
+
+    trials: list[Any]
+    known: dict[int, set[str]]
+    wave: Wave | None
+
+    @property
+    def end(self) -> int:
+        """Number of the trial behind the last."""
+        return int(self.trials[-1].trial_id) + 1
+
+    @property
+    def settles_all(self) -> bool:
+        """Say whether all that is chosen next is known already: each was built, and asked for nothing new."""
+        return (
+            self.wave is not None
+            and self.wave.is_whole
+            and all({p.name for p in t.hyperparameters.space} <= self.known[int(t.trial_id)] for t in self.trials)
+        )
+
+
+def _begin_wave(setup: Setup, oracle: Any, waves: Waves, interrupt: Interrupt, number: int) -> _Chosen | None:
+    """Choose the trials from this number on that train together, and begin; `None` where there are no more."""
+    if setup.max_trials is not None and number >= setup.max_trials:
+        return None
+    journal = setup.journal
+    recorded = journal.read(number)
+    if recorded is not None and recorded.wave is None:  # of an earlier version, or of several processes
+        trials = [oracle.create_trial(ALONE)]
+    else:
+        # A round of Hyperband begins anywhere, and ends a wave.
+        wave = (number, number + waves.size if waves.goes_on else (number // waves.size + 1) * waves.size)
+        if recorded is not None and recorded.wave is not None:
+            wave = recorded.wave
+        trials = list(takewhile(lambda trial: trial is not None, _chosen(journal, oracle, wave)))
+    if not any(trial.status == "RUNNING" for trial in trials):  # there is no configuration left
+        return None
     known = {int(trial.trial_id): {parameter.name for parameter in trial.hyperparameters.space} for trial in trials}
-    together: dict[int, list[Trained]] = {}
-    if journal.read(int(trials[0].trial_id)).wave is not None:  # type: ignore[union-attr]
-        for trial in trials:
-            trial.hyperparameters.values = dict(journal.read(int(trial.trial_id)).values)  # type: ignore[union-attr]
-        asked = {int(trial.trial_id): trial.hyperparameters for trial in trials}
-        together = train_together(problem, waves, asked, interrupt)
+    if journal.read(int(trials[0].trial_id)).wave is None:  # type: ignore[union-attr]
+        return _Chosen(trials, known, None)
+    asked = {}
     for trial in trials:
+        one = journal.read(int(trial.trial_id))
+        assert one is not None
+        trial.hyperparameters.values = dict(one.values)
+        asked[one.number] = candidate(one, setup.problem, journal, trial.hyperparameters)
+    return _Chosen(trials, known, begin_together(setup.problem, waves, asked, interrupt))
+
+
+def _chosen(journal: Journal, oracle: Any, wave: tuple[int, int]) -> Iterator[Any]:
+    """Take up the trials of a wave; the first one says which are the others."""
+    first, end = wave
+    yield oracle.choose(first, wave)
+    recorded = journal.read(first)
+    if recorded is not None and recorded.wave is not None:
+        _, end = wave = recorded.wave
+    yield from (oracle.choose(number, wave) for number in range(first + 1, end))
+
+
+def _end_wave(setup: Setup, oracle: Any, chosen: _Chosen, interrupt: Interrupt, on_end: Callable[[int], None]) -> None:
+    """Wait for these trials, and record in order those that have not ended."""
+    problem, journal = setup.problem, setup.journal
+    together = chosen.wave.outcomes() if chosen.wave is not None else {}
+    for trial in chosen.trials:
         number = int(trial.trial_id)
         if trial.status != "RUNNING" or (setup.max_trials is not None and number >= setup.max_trials):
             continue
@@ -192,7 +253,7 @@ def _wave(
         if own is not None:
             best = oracle.get_best_trials(1)
             keep_if_best(own, best[0].score if best else None, problem, journal.folder_of(number))
-        _run(problem, trial, journal, own, known[number])
+        _run(problem, trial, journal, own, chosen.known[number])
         oracle.end_trial(trial)
         on_end(number)
         settle(number, problem, journal, again=False)
@@ -238,6 +299,7 @@ def scored(problem: Problem, trained: Trained, execution: int, seconds: float) -
         history={name: [np.asarray(value).tolist() for value in column] for name, column in trained.history.items()},
         share=share_of([problem.folds[execution % len(problem.folds)]]) if problem.folds else None,
         at_once=trained.at_once,
+        stacked=trained.stacked,
     )
 
 
@@ -277,7 +339,7 @@ def _run(
         before = {parameter.name for parameter in hp.space} if known is None else known
         ended: dict[str, Any] = {"status": "completed"}
         try:
-            if recorded.promoted is not None:
+            if recorded.promoted is not None and together is None:
                 inherit(journal.folder_of(recorded.promoted), folder, problem.trainings)
             if together is not None:
                 for i, one in enumerate(together):

@@ -9,13 +9,17 @@ be there at once; training its whole wave again gives the same.
 
 import io
 import math
+import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from recipes.running.checkpoint import FILES
 from recipes.running.files import remove_files, write_atomically
 from recipes.running.interrupt import Interrupt
 from recipes.training.signature import remember
@@ -23,8 +27,8 @@ from recipes.tuning.kinds import Trained, Training
 from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.record.folder import WEIGHTS
 from recipes.tuning.record.journal import Execution, Journal, Trial, ranked
-from recipes.tuning.work.together import train_together, waves_of
-from recipes.tuning.work.train import as_hyperparameters, prepared
+from recipes.tuning.work.together import Candidate, begin_together, waves_of
+from recipes.tuning.work.train import as_hyperparameters, inherit, prepared
 
 SAME = 1e-6  # of the score or in all: the rounding of single precision
 
@@ -53,6 +57,9 @@ def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Mode
     """
     execution = _best_execution(trial, problem)
     done = trial.executions[execution]
+    chain = lineage(trial, journal)
+    if any(execution < len(t.executions) and t.executions[execution].in_wave for t in chain):  # else all is one run
+        trial = next(t for t in chain if t.last_epoch(problem.epochs) >= done.best_epoch)
     trainings = trainings_of(trial, execution, problem, journal)
     folder = journal.folder_of(trial.number)
     if (path := weights_file(folder, execution)).exists():
@@ -65,9 +72,10 @@ def scored_model(trial: Trial, problem: Problem, journal: Journal) -> keras.Mode
             remember(model, prepared(problem, model).signature)
         return model
     state = folder / f"state-{execution}"
-    if done.at_once == 1 and done.best_epoch == done.epochs and not problem.callbacks and state.is_dir():  # its end
+    if not done.in_wave and done.best_epoch == done.epochs and not problem.callbacks and state.is_dir():  # its end
         return problem.kind.train(problem, trainings[-1], state).model
-    together = _with_its_wave(trial, execution, problem, journal) if done.at_once > 1 else None
+    in_wave = trial.executions[execution].in_wave
+    together = _with_its_wave(trial, execution, problem, journal) if in_wave else None
     model, score = together or _again(done, trainings, problem)
     if not _is_same(score, done.score):
         warnings.warn(
@@ -100,6 +108,8 @@ def keep_if_best(trained: Sequence[Trained], best: float | None, problem: Proble
     score = float(np.mean(scores))
     if math.isfinite(score) and (best is None or score < sign * best):
         execution = int(np.argmin(scores))
+        if np.argmin(sign * np.asarray(trained[execution].history[problem.objective])) < trained[execution].first:
+            return  # another trial had that epoch
         write_weights(weights_file(folder, execution), trained[execution].model.get_weights())
 
 
@@ -146,21 +156,64 @@ def _again(done: Execution, trainings: list[Training], problem: Problem) -> tupl
     return trained.model, float(values[done.best_epoch - 1]) if len(values) >= done.best_epoch else math.nan
 
 
+def candidate(trial: Trial, problem: Problem, journal: Journal, hp: Any = None) -> Candidate:
+    """Say how a trial trains with others: what it goes on from, and whether others may go on from it."""
+    parent = trial.promoted
+    last = trial.last_epoch(problem.epochs)
+    return Candidate(
+        as_hyperparameters(trial.values) if hp is None else hp,
+        lineage(trial, journal)[0].number,
+        last,
+        0 if parent is None else int(trial.values.get("tuner/initial_epoch", 0)),
+        None if parent is None else journal.folder_of(parent),
+        journal.folder_of(trial.number) if "tuner/epochs" in trial.values and last < problem.epochs else None,
+    )
+
+
 def _with_its_wave(
     trial: Trial, execution: int, problem: Problem, journal: Journal
 ) -> tuple[keras.Model, float] | None:
     """Train all that a trial was trained with again; `None` where that is no longer possible."""
-    assert trial.wave is not None
-    members = [member for number in range(*trial.wave) if (member := journal.read(number)) is not None]
-    with Interrupt() as interrupt:
-        found = train_together(
-            problem, waves_of(problem, "random"), {m.number: as_hyperparameters(m.values) for m in members}, interrupt
-        )
+    with Interrupt() as interrupt, tempfile.TemporaryDirectory() as folder:
+        found = _trained_again(trial, problem, journal, interrupt, Path(folder))
     if trial.number not in found:
         return None
     trained = found[trial.number][execution]
     sign = 1 if problem.direction == "min" else -1
     return trained.model, float(sign * np.min(sign * np.asarray(trained.history[problem.objective])))
+
+
+def _trained_again(
+    trial: Trial, problem: Problem, journal: Journal, interrupt: Interrupt, states: Path
+) -> dict[int, list[Trained]]:
+    """Train the wave of a trial again, and where there are no states to go on from, those that left them."""
+    assert trial.wave is not None
+    members = [member for number in range(*trial.wave) if (member := journal.read(number)) is not None]
+    asked = {}
+    for member in members:
+        one = candidate(member, problem, journal)
+        parent = None if member.promoted is None else _states_of(member.promoted, problem, journal, interrupt, states)
+        asked[member.number] = replace(one, parent=parent, folder=one.folder and states / member.id)
+    waves = waves_of(problem, "random" if all("tuner/epochs" not in m.values for m in members) else "hyperband")
+    return begin_together(problem, waves, asked, interrupt).outcomes()
+
+
+def _states_of(number: int, problem: Problem, journal: Journal, interrupt: Interrupt, states: Path) -> Path:
+    """Find the folder with the states that a trial left, or make them anew in one of `states`."""
+    trial = journal.read(number)
+    assert trial is not None
+    for place in (states / trial.id, journal.folder_of(number)):
+        if all(any((place / f"state-{i}" / name).exists() for name in FILES) for i in range(problem.trainings)):
+            return place
+    place = states / trial.id
+    if all(execution.in_wave for execution in trial.executions):
+        _trained_again(trial, problem, journal, interrupt, states)
+        return place
+    if trial.promoted is not None:
+        inherit(_states_of(trial.promoted, problem, journal, interrupt, states), place, problem.trainings)
+    for i in range(problem.trainings):
+        problem.kind.train(problem.of(i), trainings_of(trial, i, problem, journal)[-1], place / f"state-{i}")
+    return place
 
 
 def _is_same(score: float, recorded: float) -> bool:

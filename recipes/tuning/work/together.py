@@ -8,17 +8,20 @@ a wave is always trained whole, also for one trial of it: then the same numbers 
 import contextlib
 import time
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras_tuner import HyperParameters
 
+from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt
-from recipes.training.engines.engine import EngineUsed, Job, Plan
-from recipes.training.engines.many.engine import NAME, groups, kinds
-from recipes.training.engines.many.engine import train as train_stacked
+from recipes.training.engines.engine import EngineUsed, Job, Outcome, Plan
+from recipes.training.engines.many.engine import NAME, Behind, groups, kinds
+from recipes.training.engines.resume import History, Resume, merged, settings_of
 from recipes.training.fit import judged
 from recipes.training.fit_many import MOST_BYTES, with_one_of_each
 from recipes.training.run import Run
@@ -27,11 +30,11 @@ from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.work.train import as_hyperparameters, prepared, standard_error
 
 MOST_TRIALS = 6  # of a wave; more gain little, and as many may be trained for nothing behind the last one
+MOST_AT_A_GUESS = 3  # of a wave of a Bayesian search, each chosen without the scores of the others
 MOST_NETWORKS = 24  # of a wave, folds and executions included
 MOST_PARAMETERS = 250_000  # of all networks of a wave, beyond which a step is work and not its start
 BYTES_EACH = 4 * 8  # of a parameter: its moments, its copies of the best and the last epoch, and their successors
 MOST_VALUES = 4  # of a hyperparameter that the common network has all of
-_KINDS = ("random", "grid")  # tuners whose choice does not depend on scores
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Waves:
         why: What keeps them from training together, in words.
         patience: Of each training.
         keeps: Whether a training that has stopped early counts as the user's callback that keeps its best epoch.
+        looks_ahead: Whether a wave can be chosen before the one in front of it has its scores.
+        goes_on: Whether trials go on from where others have ended, so that one alone trains in the same way, too.
         among: Networks of the largest configurations, so that one program serves all waves.
     """
 
@@ -50,6 +55,8 @@ class Waves:
     why: str = ""
     patience: int = 0
     keeps: bool = False
+    looks_ahead: bool = False
+    goes_on: bool = False
     among: tuple[tuple[Hashable, Any], ...] = field(default=(), repr=False)
 
 
@@ -62,7 +69,7 @@ def waves_of(problem: Problem, tuner: str) -> Waves:
     jobs = []
     for values in _corners(problem):
         try:
-            job = _job(problem, as_hyperparameters(values), 0, 0, problem.epochs, [])
+            job = _job(problem, Candidate(as_hyperparameters(values), 0, problem.epochs), 0, problem.epochs, [])
         except Exception:  # whatever a user's code raises for values that no trial may have
             continue
         jobs.append(job)
@@ -72,91 +79,208 @@ def waves_of(problem: Problem, tuner: str) -> Waves:
     most = max(job.model.count_params() for job in jobs if job.model.built)
     by_memory = min(MOST_PARAMETERS, MOST_BYTES // BYTES_EACH) // max(1, most * problem.trainings)
     size = min(MOST_TRIALS, MOST_NETWORKS // problem.trainings, by_memory)
-    if tuner not in _KINDS or (tuner == "grid" and problem.hypermodel is not None):
+    if tuner == "bayesian":
+        size = min(size, MOST_AT_A_GUESS)
+    if tuner == "grid" and problem.hypermodel is not None:
         size = min(size, 1)
     if size * problem.trainings < 2:
-        why = "one network of these is work enough" if size < 1 else "each choice waits for the last score"
+        why = "one network of these is work enough" if size < 1 else "each combination waits for the last model"
         size = 0
     patience = problem.epochs if stopping is None else int(stopping.patience)
-    return Waves(int(size), why, patience, bool(stopping and stopping.restore_best_weights), tuple(among))
+    keeps = bool(stopping and stopping.restore_best_weights)
+    return Waves(int(size), why, patience, keeps, tuner in ("random", "grid"), tuner == "hyperband", tuple(among))
 
 
-def train_together(
-    problem: Problem, waves: Waves, trials: Mapping[int, HyperParameters], interrupt: Interrupt
-) -> dict[int, list[Trained]]:
-    """Train the trials of a wave, each as often as it is to be, in as few programs as there can be.
+@dataclass(frozen=True)
+class Candidate:
+    """A trial that trains with others.
+
+    Attributes:
+        hp: Its hyperparameters; what `build` asks for besides is entered there.
+        root: Number of the trial whose seeds it has: itself, or that from which Hyperband promoted it.
+        epochs: Up to which it trains.
+        first: Epochs that it has behind it.
+        parent: Folder of the trial that it goes on from, with its states.
+        folder: Where its own states are left; `None` where nobody will go on from them.
+    """
+
+    hp: Any
+    root: int
+    epochs: int
+    first: int = 0
+    parent: Path | None = None
+    folder: Path | None = None
+
+
+@dataclass
+class Wave:
+    """A wave of trials that is being trained, behind.
+
+    Attributes:
+        trials: By number, in order.
+        problem: What they have in common.
+        waves: How they train.
+        interrupt: Ends the work.
+        jobs: Their trainings.
+        places: Trial and training of each job.
+        befores: What each job has behind it.
+        begun: Those that share a program: their places among the jobs, who trains them, and seconds until they began.
+    """
+
+    trials: Mapping[int, Candidate]
+    problem: Problem = field(repr=False)
+    waves: Waves = field(repr=False)
+    interrupt: Interrupt = field(repr=False)
+    jobs: list[Job] = field(default_factory=list, repr=False)
+    places: list[tuple[int, int]] = field(default_factory=list, repr=False)
+    befores: list[History] = field(default_factory=list, repr=False)
+    begun: list[tuple[tuple[int, ...], Any, float]] = field(default_factory=list, repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether each of its trials trains with others."""
+        return sum(len(places) for places, _, _ in self.begun) == len(self.trials) * self.problem.trainings
+
+    def outcomes(self) -> dict[int, list[Trained]]:
+        """Wait for its end.
+
+        Returns:
+            By number, each training with the weights of its best epoch in the model. Trials that must train by
+            themselves, and those that cannot be built, are missing.
+
+        Raises:
+            Stopped: where Ctrl-C ended it.
+        """
+        found: dict[tuple[int, int], Trained] = {}
+        while self.begun:
+            places, started, seconds = self.begun.pop(0)
+            start = time.perf_counter()
+            try:
+                outcomes = started.outcomes(partial(self._leave, places))
+            except Exception as error:  # such as too little memory
+                _go_alone(len(places), error)
+                continue
+            if self.interrupt.requested:
+                raise Stopped
+            seconds = (seconds + time.perf_counter() - start) / len(places)
+            for i, outcome in zip(places, outcomes, strict=True):
+                used = EngineUsed(NAME, outcome.how, "networks that are alike")
+                whole = replace(outcome, history=merged(self.befores[i], outcome.history))
+                if not self.waves.keeps:
+                    whole = replace(whole, kept=None)
+                run = judged(self.jobs[i], whole, used, seconds=seconds, steps=0)
+                first = self.trials[self.places[i][0]].first
+                found[self.places[i]] = _trained(self.problem, run, len(places), first)
+        return {
+            number: [found[number, i] for i in range(self.problem.trainings)]
+            for number in self.trials
+            if all((number, i) in found for i in range(self.problem.trainings))
+        }
+
+    def give_up(self) -> None:
+        """End it soon, where nobody will ask for its outcomes."""
+        while self.begun:
+            self.begun.pop()[1].give_up()
+
+    def _leave(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        """Leave on the disk the states from which others will go on."""
+        for i, outcome in zip(places, outcomes, strict=True):
+            number, training = self.places[i]
+            folder, job = self.trials[number].folder, self.jobs[i]
+            if folder is not None:
+                with _state(job, folder / f"state-{training}") as state:
+                    resume = Resume(state, None, job.model, ())
+                    resume.history = self.befores[i]
+                    resume.offer(job.model, (), job.plan.epochs, outcome.history, outcome.how.split(",")[0],
+                                 finished=True)  # fmt: skip
+
+
+def begin_together(problem: Problem, waves: Waves, trials: Mapping[int, Candidate], interrupt: Interrupt) -> Wave:
+    """Begin to train the trials of a wave, each as often as it is to be, in as few programs as there can be.
 
     Args:
         problem: What they have in common.
         waves: How they train.
-        trials: Their hyperparameters, by number, in order; what `build` asks for besides is entered there.
+        trials: By number, in order; all have as many epochs behind them, and to go.
         interrupt: Ends the work.
-
-    Returns:
-        By number, each training with the weights of its best epoch in the model. Trials that must train by themselves,
-        and those that cannot be built, are missing.
-
-    Raises:
-        Stopped: where Ctrl-C ended it.
     """
-    jobs: list[Job] = []
-    places: list[tuple[int, int]] = []
+    wave = Wave(trials, problem, waves, interrupt)
     arrays: list[Any] = []
-    for number, hp in trials.items():
+    for number, candidate in trials.items():
         try:
-            own = [_job(problem, hp, number, i, waves.patience, arrays) for i in range(problem.trainings)]
+            own = [_job(problem, candidate, i, waves.patience, arrays) for i in range(problem.trainings)]
+            befores = [_goes_on(job, candidate, i) for i, job in enumerate(own)]
         except Exception:  # by itself it fails again, and is recorded
             continue
-        jobs += own
-        places += [(number, i) for i in range(len(own))]
-    found: dict[tuple[int, int], Trained] = {}
-    for together in groups(jobs, waves.among):
-        if together.network is None or len(together.jobs) < 2:
+        wave.jobs += [replace(job, plan=replace(job.plan, interrupt=interrupt)) for job in own]
+        wave.places += [(number, i) for i in range(len(own))]
+        wave.befores += befores
+    first = next(iter(trials.values())).first
+    for together in groups(wave.jobs, waves.among):
+        if together.network is None or (len(together.jobs) < 2 and not waves.goes_on):
             continue
         start = time.perf_counter()
-        mine = [replace(jobs[i], plan=replace(jobs[i].plan, interrupt=interrupt)) for i in together.jobs]
         try:
-            outcomes = train_stacked(mine, together.network)
-        except Exception as error:  # such as too little memory: by themselves they may be trained
-            warnings.warn(f"{len(mine)} networks could not be trained together, and go one after another: {error}",
-                          stacklevel=2)  # fmt: skip
+            started = Behind([wave.jobs[i] for i in together.jobs], together.network, first)
+        except Exception as error:
+            _go_alone(len(together.jobs), error)
             continue
-        if interrupt.requested:
-            raise Stopped
-        seconds = (time.perf_counter() - start) / len(mine)
-        for i, job, outcome in zip(together.jobs, mine, outcomes, strict=True):
-            used = EngineUsed(NAME, outcome.how, "networks that are alike")
-            run = judged(job, outcome if waves.keeps else replace(outcome, kept=None), used, seconds=seconds, steps=0)
-            found[places[i]] = _trained(problem, run, len(mine))
-    return {
-        number: [found[number, i] for i in range(problem.trainings)]
-        for number in trials
-        if all((number, i) in found for i in range(problem.trainings))
-    }
+        wave.begun.append((together.jobs, started, time.perf_counter() - start))
+    return wave
 
 
-def _trained(problem: Problem, run: Run, at_once: int) -> Trained:
+def _go_alone(number: int, error: Exception) -> None:
+    """Say that networks go one after another, where there was too little memory, say, to train them together."""
+    warnings.warn(f"{number} networks could not be trained together, and go one after another: {error}", stacklevel=3)
+
+
+def _goes_on(job: Job, candidate: Candidate, training: int) -> History:
+    """Give a model the weights and all else that its trial goes on from; return the history up to there."""
+    if candidate.parent is None:
+        return {}
+    from recipes.training.engines.tensorflow.program import build_variables
+
+    build_variables(job.model, job.data)
+    with _state(job, candidate.parent / f"state-{training}") as state:
+        resume = Resume(state, None, job.model, ())
+        if resume.epoch != candidate.first:
+            raise ValueError(f"{state.folder} holds the state after epoch {resume.epoch}, not {candidate.first}.")
+        resume.restore(job.model, ())
+    return resume.history
+
+
+def _state(job: Job, folder: Path) -> Checkpoint:
+    """Open the state of a training as `train` has it, so that the trial may go on in either way."""
+    plan = job.plan
+    return Checkpoint(folder, settings_of(
+        job.model, job.data, engine="search", batch_size=plan.batch_size, shuffle=plan.shuffle, seed=plan.seed,
+        callbacks=(),
+    ))  # fmt: skip
+
+
+def _trained(problem: Problem, run: Run, at_once: int, first: int) -> Trained:
     verdict = run.findings[0].rule if run.findings else ""
     error = None if problem.folds else standard_error(problem, run)  # of folds it is found between them
-    return Trained(run.model, run.history, verdict, error, None, at_once, run.seconds)
+    return Trained(run.model, run.history, verdict, error, None, at_once, run.seconds, first, stacked=True)
 
 
-def _job(problem: Problem, hp: Any, number: int, training: int, patience: int, arrays: list[Any]) -> Job:
+def _job(problem: Problem, candidate: Candidate, training: int, patience: int, arrays: list[Any]) -> Job:
     own = problem.of(training)
-    seed = seed_of(problem.seed, number, training)
-    model = own.build(hp, seed)
+    seed = seed_of(problem.seed, candidate.root, training)
+    model = own.build(candidate.hp, seed)
     data = with_one_of_each(prepared(own, model), arrays)
-    return Job(model, data, Plan(problem.epochs, problem.batch_size_of(hp), True, seed, patience=patience))
+    plan = Plan(candidate.epochs, problem.batch_size_of(candidate.hp), True, seed, patience=patience)
+    return Job(model, data, plan)
 
 
 def _obstacle(problem: Problem, tuner: str) -> str:
     """Say what of a search keeps its trials from training together, whatever their networks are."""
     if not problem.kind.by_engine:
         return "it has its own way of training"
-    if tuner == "hyperband":
-        return "Hyperband goes on with the states of its trials"
     if (problem.objective, problem.direction) != ("val_loss", "min"):
         return f"the epoch that counts is that of {problem.objective}, and stacked programs watch val_loss"
+    if problem.callbacks and tuner == "hyperband":
+        return "Hyperband goes on with the states of its callbacks, too"
     if problem.callbacks and not (len(problem.callbacks) == 1 and _is_patience(problem.callbacks[0])):
         names = ", ".join(type(callback).__name__ for callback in problem.callbacks)
         return f"its callbacks ({names}) want to see each training"

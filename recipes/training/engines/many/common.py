@@ -92,13 +92,14 @@ def layers_of(model: keras.Model, network: Network) -> list[keras.Layer | None]:
 def called(part: Part, x: Any, held: Held, activations: Iterator[Any], present: Any) -> Any:
     """Call a layer; in a network that lacks it, `(K,)`, the values go on as they are, into as many units as there are.
 
-    What is not taken is computed of zeros, so that nothing in it is infinite, nor its gradient.
+    What is not taken is computed of zeros, so that nothing in it is infinite, nor its gradient; a layer whose units are
+    told apart does so itself, as it has none in such a network.
     """
     settings = {name: _choosing(value, next(activations)) if isinstance(value, Choice) else value
                 for name, value in part.settings}  # fmt: skip
     if present is None:
         return LAYERS[part.kind].call(x, settings, held)
-    y = LAYERS[part.kind].call(_masked(present, x), settings, held)
+    y = LAYERS[part.kind].call(x if held.own is not None else _masked(present, x), settings, held)
     more = y.shape[-1] - x.shape[-1]
     x = tf.pad(x, [[0, 0]] * (len(x.shape) - 1) + [[0, more]]) if more > 0 else x[..., : y.shape[-1]]
     return where(present, y, tf.cast(x, y.dtype))

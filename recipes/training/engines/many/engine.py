@@ -1,7 +1,7 @@
 """Which jobs are trained together: networks that are alike but for what one program can hold, and their rows."""
 
 import contextlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from recipes.running.checkpoint import Checkpoint
+from recipes.running.thread import InThread
 from recipes.training.engines.engine import Job, Outcome
 
 NAME = "stacked"
@@ -97,9 +98,61 @@ def train(jobs: Sequence[Job], network: Any, kept: Checkpoint | None = None, eve
         kept: Where the state of all is written at the ends of blocks, and gone on from.
         every: After how many epochs; `None` for whenever it costs next to nothing.
     """
-    from recipes.training.engines.many.train import train as train_all
+    from recipes.training.engines.many.train import Training
 
-    return train_all(jobs, network, kept, every)
+    training = Training(jobs, network, kept, every)
+    training.begin()
+    training.train()
+    return training.finish()
+
+
+class Behind:
+    """The training of one group in a thread of its own, from now on.
+
+    Where there is an accelerator, nothing is gained by it, and they train when their outcomes are asked for.
+
+    Args:
+        jobs: Of the group.
+        network: What they have in common.
+        first: Epochs that all models have behind them, of those that are planned.
+    """
+
+    def __init__(self, jobs: Sequence[Job], network: Any, first: int = 0) -> None:
+        import tensorflow as tf
+
+        from recipes.training.engines.many.train import Training
+        from recipes.training.engines.tensorflow.walk import set_as_here
+
+        self._training = Training(jobs, network, first=first)
+        self._training.begin()  # here, as tracing reads what is set for the thread, and a `build` may be going on there
+        set_there = set_as_here()
+
+        def train() -> None:
+            set_there()
+            self._training.train()
+
+        self._thread = None if tf.config.list_logical_devices("GPU") else InThread(train)
+
+    def outcomes(self, at_end: Callable[[list[Outcome]], None] | None = None) -> list[Outcome]:
+        """Wait until all have ended, and put what has become of them into the models.
+
+        Args:
+            at_end: Is called once the models are as their last epoch left them, with the outcomes that they have then;
+                only thereafter those that keep their best epoch get its weights.
+        """
+        if self._thread is None:
+            self._training.train()
+        else:
+            self._thread.wait()
+        if at_end is not None and not self._training.plans[0].interrupt.requested:
+            at_end(self._training.finish(keeps=False))
+        return self._training.finish()
+
+    def give_up(self) -> None:
+        """End it soon; nobody will ask for the outcomes."""
+        self._training.given_up = True
+        if self._thread is not None:
+            self._thread.wait()
 
 
 def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]:

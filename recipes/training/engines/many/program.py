@@ -35,7 +35,8 @@ class Shape:
         uneven: Whether some networks have fewer steps an epoch.
         filled: Whether some networks are narrower.
         weighted: Whether the rows of the training have weights, and those of the validation.
-        ends: Whether networks end before the last epoch, or keep the weights of another.
+        keeps: Whether networks keep the weights of another epoch than their last.
+        ends: Whether networks end before the last epoch, each of its own accord; then they keep weights, too.
         schedules: Whether the rate is another in each step.
         in_parts: Whether the batch sizes differ, so that some networks take several parts a step.
     """
@@ -49,6 +50,7 @@ class Shape:
     uneven: bool
     filled: bool
     weighted: tuple[bool, bool]
+    keeps: bool
     ends: bool
     schedules: bool
     in_parts: bool = False
@@ -96,12 +98,13 @@ class Block:
         """Run `a["count"]` epochs from the epoch `a["epoch"]` on.
 
         Args:
-            a: `now` and, with `ends`, `best` and `final`: weights, moments, statistics, words, steps of each network;
+            a: `now` and, with `keeps`, `best`, with `ends`, `final`: weights, moments, statistics, words, steps of each
+                network;
                 `x`, `y`, `weight` of all rows there are, and `held_x`, ... of those of the validation;
                 `order`: `(epochs, K, steps * batch)` of training; `held`: `(K, rows)` of validation;
                 `num_rows`, `num_held`, `batch_sizes`: `(K,)`; `rates`: `(epochs * steps, K)` or `(1, K)`;
                 `numbers`: of the optimizers; `constants`, `dropout`, `penalties`, `own`, `choices`: see `stack.py`;
-                with `ends`, `epochs`, `patience`, `lowest`, `waited`, `ended`, `length`, `kept`: `(K,)`.
+                with `keeps`, `lowest`, `kept`; with `ends`, `epochs`, `patience`, `waited`, `ended`, `length`: `(K,)`.
 
         Returns:
             What of this has changed, and `logs` `(epochs, K, quantities)`.
@@ -119,8 +122,10 @@ class Block:
             if self.shape.num_held:
                 values = tf.concat([values, self._validate(a, now)], axis=1)
             state = {**state, "now": now}
+            if self.shape.keeps:
+                state = self._keep(state, a["epoch"] + i, values)
             if self.shape.ends:
-                state = self._end(a, state, a["epoch"] + i, values)
+                state = self._end(a, state, a["epoch"] + i)
             return i + 1, tf.nest.flatten(state), logs.write(i, values)
 
         _, flat, logs = tf.while_loop(
@@ -239,21 +244,29 @@ class Block:
         end = tf.constant(self.shape.num_held)
         return self._means(tf.while_loop(lambda start, _: start < end, some, (tf.constant(0), totals))[1])
 
-    def _end(self, a: dict[str, Any], state: dict[str, Any], epoch: Any, values: Any) -> dict[str, Any]:
-        """Note which networks this epoch was the last of, as `patience.py` would, and which was their best."""
-        running = tf.logical_not(state["ended"])
+    def _keep(self, state: dict[str, Any], epoch: Any, values: Any) -> dict[str, Any]:
+        """Note which networks had their best epoch now, as `patience.py` would."""
         watched = values[:, len(self.network.names)] if self.shape.num_held else values[:, 0]
-        better = tf.logical_and(running, tf.logical_or(epoch == 0, watched < state["lowest"]))
-        waited = tf.where(better, 0, state["waited"] + tf.cast(running, tf.int32))
-        over = tf.logical_and(running, tf.logical_or(waited >= a["patience"], epoch + 1 >= a["epochs"]))
+        better = tf.logical_or(epoch == 0, watched < state["lowest"])
+        if self.shape.ends:
+            better = tf.logical_and(tf.logical_not(state["ended"]), better)
         return {
             **state,
             "lowest": tf.where(better, watched, state["lowest"]),
+            "kept": tf.where(better, epoch + 1, state["kept"]),
+            "best": where(better, {name: state["now"][name] for name in state["best"]}, state["best"]),
+        }
+
+    def _end(self, a: dict[str, Any], state: dict[str, Any], epoch: Any) -> dict[str, Any]:
+        """Note which networks this epoch was the last of."""
+        running = tf.logical_not(state["ended"])
+        waited = tf.where(running, epoch + 1 - state["kept"], state["waited"])  # since the best
+        over = tf.logical_and(running, tf.logical_or(waited >= a["patience"], epoch + 1 >= a["epochs"]))
+        return {
+            **state,
             "waited": waited,
             "ended": tf.logical_or(state["ended"], over),
             "length": tf.where(over, epoch + 1, state["length"]),
-            "kept": tf.where(better, epoch + 1, state["kept"]),
-            "best": where(better, {name: state["now"][name] for name in state["best"]}, state["best"]),
             "final": where(over, state["now"], state["final"]),
         }
 

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from recipes.training.data.batches import epoch_order
+from recipes.training.engines.engine import Plan
 from recipes.training.engines.many.cost import part_of
 
 
@@ -22,6 +24,24 @@ def in_parts(batch_sizes: Sequence[int], num_rows: np.ndarray) -> tuple[np.ndarr
     part = part_of(batch_sizes, int(num_rows.min()))
     whole = -(-num_rows // part) * part
     return np.where(np.array(batch_sizes) < num_rows, batch_sizes, whole).astype(np.int32), part
+
+
+def orders_of(
+    plans: Sequence[Plan], num_rows: np.ndarray, batch_size: int, sizes: tuple[int, int], epochs: range
+) -> np.ndarray:
+    """Order the rows of K networks for each of these epochs, `(sizes[0], K, sizes[1])`."""
+    orders = np.zeros((sizes[0], len(plans), sizes[1]), np.int32)
+    for i, epoch in enumerate(epochs):
+        known: dict[tuple[int, int, bool], np.ndarray] = {}
+        for place, plan in enumerate(plans):
+            rows = int(num_rows[place])
+            like = (plan.seed, rows, plan.shuffle)
+            if like not in known:
+                known[like] = epoch_order(plan.seed, epoch, rows) if plan.shuffle else np.arange(rows, dtype=np.int32)
+            orders[i, place, :rows] = known[like]
+            # What fills the last batch up is a row of it, so that nothing overflows that would not alone.
+            orders[i, place, rows:] = known[like][(rows - 1) // batch_size * batch_size]
+    return orders
 
 
 class Pool:

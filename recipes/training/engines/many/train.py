@@ -11,14 +11,13 @@ import tensorflow as tf
 
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.programs import PROGRAMS
-from recipes.training.data.batches import epoch_order
 from recipes.training.engines.engine import Job, Outcome
 from recipes.training.engines.many.cost import PLAIN_STEP, XLA_SECONDS, step_seconds
 from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.network import Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS
 from recipes.training.engines.many.program import SHARED, Shape, compiled, specs_of
-from recipes.training.engines.many.rows import Pool, in_parts, schedules_of
+from recipes.training.engines.many.rows import Pool, in_parts, orders_of, schedules_of
 from recipes.training.engines.many.stack import (
     Stack,
     choices,
@@ -42,21 +41,26 @@ XLA_PAYS_AFTER_STEPS, XLA_PAYS_AFTER_UPDATES = 1_500, 100_000_000
 NEVER = np.int32(2**31 - 1)
 
 
-def train(
-    jobs: Sequence[Job], network: Network, kept: Checkpoint | None = None, every: int | None = None
-) -> list[Outcome]:
-    """Train the models of these jobs in place, all at once; they differ in what `engine.py` allows.
+class Training:
+    """The training of these models in place, all at once; they differ in what `engine.py` allows.
 
     Args:
+        jobs: Whose models are trained.
+        network: What they have in common.
         kept: Where the state of all is written at the ends of blocks, and gone on from.
         every: After how many epochs; `None` for whenever it costs next to nothing.
+        first: Epochs that the models have behind them, all alike, of those that are planned.
     """
-    return _Run(jobs, network, kept, every).train()
 
-
-class _Run:
-    def __init__(self, jobs: Sequence[Job], network: Network, kept: Checkpoint | None, every: int | None) -> None:
-        self.jobs, self.network, self.kept, self.every = jobs, network, kept, every
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        network: Network,
+        kept: Checkpoint | None = None,
+        every: int | None = None,
+        first: int = 0,
+    ) -> None:
+        self.jobs, self.network, self.kept, self.every, self.first = jobs, network, kept, every, first
         self.models = [job.model for job in jobs]
         self.plans = [job.plan for job in jobs]
         self.rows, self.held = Pool(), Pool()
@@ -78,10 +82,12 @@ class _Run:
         self.batch_sizes, size = in_parts([p.batch_size for p in self.plans], self.num_rows)
         steps = -(-self.num_rows // size)
         self.schedules = schedules_of(self.models, network.precision)
-        total = int(self.epochs.max()) * int(steps.max())
+        total = (int(self.epochs.max()) - first) * int(steps.max())
         updates = total * len(jobs) * sum(int(np.prod(shape)) for shape in shapes_of(network))
         pays = total >= XLA_PAYS_AFTER_STEPS or updates >= XLA_PAYS_AFTER_UPDATES
         self.way = XLA if pays and not tf.config.list_logical_devices("GPU") else PLAIN
+        keeps = bool((self.patience < NEVER).any())
+        ends = bool((self.patience < self.epochs).any() or len({*self.epochs}) > 1)
         self.shape = Shape(
             network,
             len(jobs) if self.way == XLA else None,
@@ -92,7 +98,8 @@ class _Run:
             uneven=len({*steps}) > 1,
             filled=self.own is not None,
             weighted=(self.rows.is_weighted, self.held.is_weighted),
-            ends=bool((self.patience < NEVER).any() or len({*self.epochs}) > 1),
+            keeps=keeps or ends,
+            ends=ends or (keeps and kept is not None),  # whose files hold all of it
             schedules=any(schedule is not None for schedule in self.schedules),
             in_parts=bool((self.batch_sizes != size).any()),
         )
@@ -108,76 +115,97 @@ class _Run:
         self.numbers = [len(jobs)]  # how many those were, as ever more were taken out
         self.idle = 0  # epochs of networks that had stopped, and were computed all the same
 
-    def train(self) -> list[Outcome]:
-        """Run blocks until all networks have ended, and put what has become of them into the models."""
+    def begin(self) -> None:
+        """Take the state of all networks, and write the program of their first blocks down: it reads the process."""
+        self.home, self.logs, self.epoch = self._begin()
+        self.state, self.fixed = self._taken(self.home)
+        self.written, self.speed, self.given_up = self.epoch, Speed(), False
+        self.program: Any = None
+        self.tracing = 0.0
+        if self.epoch < int(self.epochs.max()) and not self._all_ended(self.state):
+            self.program, self.tracing = self._program(self._arguments(self.epoch, 0))
+
+    def train(self) -> None:
+        """Run blocks until all networks have ended."""
         plan, end = self.plans[0], int(self.epochs.max())
-        home, logs, epoch = self._begin()
-        state, fixed = self._taken(home)
-        count, speed, written, blocks = 1, Speed(), epoch, 0
-        program: Any = None
-        while epoch < end and not plan.interrupt.requested and not self._all_ended(state):
-            count = min(count, end - epoch, self.block_epochs)
+        count, blocks = 1, 0
+        while self.epoch < end and not (plan.interrupt.requested or self.given_up or self._all_ended(self.state)):
+            epoch, count = self.epoch, min(count, end - self.epoch, self.block_epochs)
             if self.shape.ends:
                 count = min(count, self.stride - epoch % self.stride)
             if self.every is not None:
                 count = min(count, self.every - epoch % self.every)
-            start = time.perf_counter()
-            of_block = {"order": self._orders(epoch, count), "rates": self._rates(epoch, count),
-                        "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
-            arguments = {**state, **fixed, **tf.nest.map_structure(tf.constant, of_block)}
-            tracing = 0.0
-            if program is None:  # every block has the same shapes
-                program, tracing = self._program(arguments)
-            found = tf.nest.pack_sequence_as({**state, "logs": 0}, program(tf.nest.flatten(arguments), ()))
+            start = time.perf_counter() - self.tracing
+            arguments = self._arguments(epoch, count)
+            if self.program is None:  # every block has the same shapes
+                self.program, self.tracing = self._program(arguments)
+            found = tf.nest.pack_sequence_as({**self.state, "logs": 0}, self.program(tf.nest.flatten(arguments), ()))
             block = np.full((count, len(self.jobs), len(self._names())), np.nan, self.network.precision)
             block[:, self.here] = found.pop("logs").numpy()[:count]
-            state = found
-            logs.append(block)
+            self.state = found
+            self.logs.append(block)
             seconds = time.perf_counter() - start
-            speed.add(count * self.shape.num_steps, seconds, tracing)
+            self.speed.add(count * self.shape.num_steps, seconds, self.tracing)
             if plan.progress is not None:
                 for i in range(count):
                     plan.progress.on_epoch_end(epoch + i, self._median(block[i]))
-            epoch, blocks = epoch + count, blocks + 1
-            if self.shape.ends and self._takes_out(state, epoch, count):
-                home = self._returned(home, state)
-                self.here = self._left(state)
-                self.numbers.append(len(self.here))
-                state, fixed = self._taken(home)
-                program = None
-            if self.kept is not None and (epoch % self.every == 0 if self.every else self.kept.is_due()):
-                home, written = self._returned(home, state), epoch
-                self._keep(home, logs, epoch)
-            if not tracing:
+            self.epoch, blocks = epoch + count, blocks + 1
+            if not self.tracing:
                 count = max(1, int(BLOCK_SECONDS / (seconds / count)))
             elif blocks == 1:
                 count = min(4, end)
-        if not logs:  # interrupted before the first step
+            self.tracing = 0.0
+            self._between(len(block))
+
+    def _between(self, count: int) -> None:
+        """Do after a block of `count` epochs what is to be done: take out who has stopped, write to the disk."""
+        if self.shape.ends and self._takes_out(self.state, self.epoch, count):
+            self.home = self._returned(self.home, self.state)
+            self.here = self._left(self.state)
+            self.numbers.append(len(self.here))
+            self.state, self.fixed = self._taken(self.home)
+            self.program = None
+        if self.kept is not None and (self.epoch % self.every == 0 if self.every else self.kept.is_due()):
+            self.home, self.written = self._returned(self.home, self.state), self.epoch
+            self._keep(self.home, self.logs, self.epoch)
+
+    def finish(self, *, keeps: bool = True) -> list[Outcome]:
+        """Put what has become of the networks into the models; without `keeps`, as the last epoch left it."""
+        if not self.logs:  # interrupted before the first step
             return [Outcome({}, self._how()) for _ in self.jobs]
-        home = self._returned(home, state)
-        if self.kept is not None and written != epoch:
-            self._keep(home, logs, epoch)
-        return self._finish(home, np.concatenate(logs), epoch, speed)
+        self.home = self._returned(self.home, self.state)
+        if self.kept is not None and self.written != self.epoch:
+            self._keep(self.home, self.logs, self.epoch)
+        return self._finish(self.home, np.concatenate(self.logs), keeps and self.shape.keeps)
+
+    def _arguments(self, epoch: int, count: int) -> dict[str, Any]:
+        """List all that a block of so many epochs is given."""
+        of_block = {"order": self._orders(epoch, count), "rates": self._rates(epoch, count),
+                    "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
+        return {**self.state, **self.fixed, **tf.nest.map_structure(tf.constant, of_block)}
 
     def _begin(self) -> tuple[dict[str, Any], list[np.ndarray], int]:
         """Give the state of all networks, their logs and epochs so far: anew, or as the checkpoint has them."""
         stack = stacked(self.models, self.network)
         home: dict[str, Any] = {"now": vars(stack)}
         number = len(self.jobs)
-        if self.shape.ends:
+        if self.shape.keeps:
             home |= {
                 "best": {"weights": stack.weights, "statistics": stack.statistics},
-                "final": vars(stack),
                 "lowest": np.full(number, np.inf, self.network.precision),
+                "kept": np.zeros(number, np.int32),
+            }
+        if self.shape.ends:
+            home |= {
+                "final": vars(stack),
                 "waited": np.zeros(number, np.int32),
                 "ended": np.zeros(number, bool),
                 "length": np.zeros(number, np.int32),
-                "kept": np.zeros(number, np.int32),
             }
         home = tf.nest.map_structure(np.array, home)
         saved = None if self.kept is None else self.kept.load()
         if saved is None:
-            return home, [], 0
+            return home, [], self.first
         number = len(tf.nest.flatten(home))
         home = tf.nest.pack_sequence_as(home, [saved.arrays[f"state {i}"] for i in range(number)])
         self.here = saved.arrays["here"]
@@ -280,21 +308,10 @@ class _Run:
 
     def _orders(self, epoch: int, count: int) -> np.ndarray:
         """Order the rows of each network for each epoch of a block, `(block_epochs, K, steps * batch)`."""
-        width = self.shape.num_steps * self.shape.batch_size
-        orders = np.zeros((self.block_epochs, len(self.here), width), np.int32)
-        for i in range(count):
-            known: dict[tuple[int, int, bool], np.ndarray] = {}
-            for place, k in enumerate(self.here):
-                plan = self.plans[k]
-                rows = int(self.num_rows[k])
-                like = (plan.seed, rows, plan.shuffle)
-                if like not in known:
-                    known[like] = (
-                        epoch_order(plan.seed, epoch + i, rows) if plan.shuffle else np.arange(rows, dtype=np.int32)
-                    )
-                orders[i, place, :rows] = known[like]
-                # What fills the last batch up is a row of it, so that nothing overflows that would not alone.
-                orders[i, place, rows:] = known[like][(rows - 1) // self.shape.batch_size * self.shape.batch_size]
+        orders = orders_of(
+            [self.plans[k] for k in self.here], self.num_rows[self.here], self.shape.batch_size,
+            (self.block_epochs, self.shape.num_steps * self.shape.batch_size), range(epoch, epoch + count),
+        )  # fmt: skip
         return orders + self.starts[None, self.here, None].astype(np.int32)
 
     def _rates(self, epoch: int, count: int) -> np.ndarray:
@@ -310,7 +327,7 @@ class _Run:
                 found[:, place] = float(self.models[k].optimizer.learning_rate)
                 continue
             own_steps = -(-int(self.num_rows[k]) // int(self.batch_sizes[k]))
-            first = self.first_steps[k] + epoch * own_steps
+            first = self.first_steps[k] + (epoch - self.first) * own_steps
             within = np.arange(steps) * self.shape.batch_size // int(self.batch_sizes[k])
             places = np.arange(count)[:, None] * own_steps + np.minimum(within, own_steps - 1)
             found[: count * steps, place] = schedule(tf.constant(first + places.ravel(), tf.int64)).numpy()
@@ -326,8 +343,8 @@ class _Run:
         names = self.network.names
         return names + [f"val_{name}" for name in names] if self.shape.num_held else names
 
-    def _finish(self, state: dict[str, Any], logs: np.ndarray, epoch: int, speed: Speed) -> list[Outcome]:
-        number = len(self.jobs)
+    def _finish(self, state: dict[str, Any], logs: np.ndarray, keeps: bool) -> list[Outcome]:
+        number, epoch = len(self.jobs), self.epoch
         now = _as_arrays(state["now"])
         lengths, kept = np.full(number, epoch), np.zeros(number, int)
         last = now
@@ -335,6 +352,7 @@ class _Run:
             ended = np.asarray(state["ended"])
             lengths = np.where(ended, np.asarray(state["length"]), epoch)
             last = _chosen(ended, _as_arrays(state["final"]), now)
+        if keeps:
             patient = (self.patience < NEVER) & (np.asarray(state["kept"]) > 0)
             kept = np.where(patient & (np.asarray(state["kept"]) < lengths), np.asarray(state["kept"]), 0)
             best = {name: tf.nest.map_structure(np.asarray, state["best"][name]) for name in state["best"]}
@@ -343,11 +361,11 @@ class _Run:
         outcomes = []
         how = self._how()
         for k, model in enumerate(self.models):
-            values = logs[: int(lengths[k]), k]
+            values = logs[: int(lengths[k]) - self.first, k]
             found = {name: values[:, i].tolist() for i, name in enumerate(self._names())}
             history = dict(sorted(found.items()))  # as Keras has them
             _tell(model, history)
-            outcomes.append(Outcome(history, how, speed.steps_per_second(self.way), int(kept[k]) or None,
+            outcomes.append(Outcome(history, how, self.speed.steps_per_second(self.way), int(kept[k]) or None,
                                     self.first_steps[k]))  # fmt: skip
         return outcomes
 

@@ -329,6 +329,18 @@ def settings_of_process() -> str:
     return f"{walk.digest()} {[*map(id, walk.met or ())]}"
 
 
+def set_as_here() -> Callable[[], None]:
+    """Make a function that sets in another thread what Keras keeps for each, as it is set in this one."""
+    trackers = (global_state.GLOBAL_STATE_TRACKER, global_state.GLOBAL_SETTINGS_TRACKER)
+    held = [dict(vars(tracker)) for tracker in trackers]
+
+    def there() -> None:
+        for tracker, values in zip(trackers, held, strict=True):
+            vars(tracker).update(values)
+
+    return there
+
+
 def _switches() -> Iterator[Any]:
     """Whatever is set for the whole process or thread and changes what tracing gives."""
     yield {

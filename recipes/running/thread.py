@@ -1,0 +1,39 @@
+"""Work that goes on in a thread of its own, while this one does something else."""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_CORES = threading.BoundedSemaphore(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+class InThread:
+    """Calls a function in a thread; `wait` gives what it gave, or raises what it raised.
+
+    As many run at once as there are cores; the others wait for their turn.
+
+    Args:
+        work: The function, which spends its time outside Python's lock, or nothing is gained.
+    """
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._found: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="recipes")
+        self._thread.start()
+
+    def wait(self) -> Any:
+        """Wait for the end of it; Ctrl-C is noticed meanwhile."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+    def _run(self) -> None:
+        try:
+            with _CORES:
+                self._found = self._work()
+        except BaseException as error:  # for the thread that waits
+            self._error = error
