@@ -16,6 +16,7 @@ _WIDTHS = {
     "classes": "N nodes, one per class",
     "columns": "N nodes, one per column",
     "quantiles": "one node per quantile",
+    "cells": "5 nodes a cell, which a convolution of 1 x 1 gives",
 }
 
 
@@ -87,10 +88,9 @@ def explain(row: Row) -> str:
     slide = {None: "this row is not on the slide", row.activation: "as on the slide"}.get(
         row.lecture_activation, f"the slide prints {row.lecture_activation}"
     )
-    units = "1" if row.units == "one" else "N"
-    compiled = "Pinball()" if row.loss == "pinball" else f'"{row.loss}"'
+    compiled = {"pinball": "Pinball()", "detection": "Detection()"}.get(row.loss, f'"{row.loss}"')
     metrics = ", ".join("sign_accuracy" if name == "sign_accuracy" else f'"{name}"' for name in row.metrics)
-    ours = [name for name in ("Pinball", "sign_accuracy") if name in compiled + metrics]
+    ours = [name for name in ("Pinball", "Detection", "sign_accuracy") if name in compiled + metrics]
     lines = [
         f"{row.task}: {row.loss}",
         "",
@@ -111,10 +111,22 @@ def explain(row: Row) -> str:
         "With Keras alone:",
         "",
         *([f"  from recipes.losses import {', '.join(ours)}"] if ours else []),
-        f'  model.add(keras.layers.Dense({units}, activation="{row.activation}"))',
+        *_last_layer(row),
         f'  model.compile(optimizer="adam", loss={compiled}, metrics=[{metrics}])',
     ]
     return "\n".join(lines)
+
+
+def _last_layer(row: Row) -> list[str]:
+    """List the lines that add this row's last layer in Keras alone."""
+    if row.units == "cells":
+        return [
+            "  from recipes.lecture.astronomy.detector import CellBoxes  # sigmoid and exp",
+            "  model.add(keras.layers.Conv2D(5, 1))",
+            "  model.add(CellBoxes())",
+        ]
+    units = "1" if row.units == "one" else "N"
+    return [f'  model.add(keras.layers.Dense({units}, activation="{row.activation}"))']
 
 
 def _recipe(row: Row) -> list[str]:
@@ -125,6 +137,13 @@ def _recipe(row: Row) -> list[str]:
             "  from recipes import build_autoencoder, fit",
             f"  model = build_autoencoder(x=x, latent=16{loss})",
             "  run = fit(model, x, epochs=50, validation_split=0.2)",
+        ]
+    if row.task == "detection":
+        return [
+            "  from recipes import fit",
+            "  from recipes.lecture.astronomy.detector import build_detector, cell_targets",
+            "  model = build_detector(side=192)",
+            "  run = fit(model, images, cell_targets(boxes), epochs=50)",
         ]
     num_classes = ", num_classes=N" if row.units in ("classes", "columns") else ""
     return [

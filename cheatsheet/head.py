@@ -74,6 +74,11 @@ quantiles=())
             raise ValueError("Which head? Received: task=None, y=None. Pass a task such as 'binary', or y.")
         task, loss = decided(infer_task(y), num_classes, loss, activation)
     row = lookup(task, loss or _loss_for(task, y))
+    if row.units == "cells":
+        raise ValueError(
+            f"task={task!r} has no last layer of its own width, but five numbers for each cell of an image. "
+            "Use recipes.lecture.astronomy.detector.build_detector, which python -m cheatsheet detection shows."
+        )
     target = None if y is None else require_target(y, task, row.loss)
     if row.units == "quantiles":
         quantiles = _require_quantiles(quantiles)

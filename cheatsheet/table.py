@@ -11,12 +11,14 @@ class Row:
     """What the last layer and the loss must be for one kind of target.
 
     Attributes:
-        task: `"regression"`, `"binary"`, `"multiclass"`, `"multilabel"`, `"quantile"` or `"reconstruction"`.
-        loss: Keras' name of the loss (`"pinball"` is this project's own; Keras has none).
-        activation: The last activation that is built.
+        task: `"regression"`, `"binary"`, `"multiclass"`, `"multilabel"`, `"quantile"`, `"reconstruction"` or
+            `"detection"`.
+        loss: Keras' name of the loss (`"pinball"` and `"detection"` are this project's own; Keras has none).
+        activation: The last activation that is built; of a detection head the two, of what lies between 0 and 1 and of
+            sizes.
         lecture_activation: The one printed on the lecture's slide; `None` for rows that the slide lacks.
         units: Width of the last layer: `"one"` node, one per `"classes"`, per `"columns"` of `y`, or per
-            `"quantiles"`.
+            `"quantiles"`, or five numbers for each of the `"cells"` of an image.
         target: What `y` must look like.
         likelihood: The distribution of `y` whose negative log-likelihood the loss is (up to constants).
         chance: The loss of the best constant guess, in words; `cheatsheet.chance_loss` gives the number.
@@ -213,6 +215,21 @@ EXTENDED: tuple[Row, ...] = (
         why="An unbounded value needs an unbounded output; for values in [0, 1] a sigmoid keeps them there.",
         metrics=("mean_absolute_error",),
     ),
+    Row(
+        task="detection",
+        loss="detection",
+        activation="sigmoid, exp",
+        lecture_activation=None,
+        units="cells",
+        target="(n, rows, columns, 5): for each cell 1, 0 or -1, and a box",
+        likelihood="none: 1 - IoU of boxes where there is an object, and a focal crossentropy of all confidences",
+        chance="no one number: a constant box is right nowhere",
+        why="A confidence and the middle of a box lie between bounds: sigmoid. Width and height are positive and "
+        "differ by factors: exp. The confidence is to be the overlap (IoU) that the box reaches, 0 without an object. "
+        "Most cells are empty: they have no box to compare, and the focal factor keeps the many that are rightly quiet "
+        "from drowning the others. Cells at -1, in an object's box but far from its middle, are not asked.",
+        metrics=(),
+    ),
 )
 
 TABLE: tuple[Row, ...] = LECTURE + EXTENDED
@@ -237,6 +254,9 @@ _OTHER_WORDS = {
     "categorical": "'multiclass'",
     "autoencoder": "'reconstruction'",
     "counts": "'regression' with loss='poisson'",
+    "yolo": "'detection'",
+    "objects": "'detection'",
+    "boxes": "'detection'",
 }
 
 

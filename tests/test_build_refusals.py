@@ -6,6 +6,7 @@ import pytest
 from conftest import refused
 
 from recipes import build_model, load_data
+from recipes.losses import Detection
 
 WINE = load_data("wine")
 DIABETES = load_data("diabetes")
@@ -106,6 +107,17 @@ def test_data_in_the_place_of_the_task():
         (
             {"task": "reconstruction", "num_classes": 4},
             "build_model has no decoder. For task='reconstruction' use recipes.build_autoencoder.",
+        ),
+        (
+            {"task": "detection"},
+            "task='detection' has no last layer of its own width, but five numbers for each cell of an image. "
+            "Use recipes.lecture.astronomy.detector.build_detector, which python -m cheatsheet detection shows.",
+        ),
+        (
+            {"task": "regression", "loss": Detection()},
+            "The cheatsheet has no row for this loss. Received: task='regression', loss='detection'. Expected one of "
+            "mean_squared_error, mean_absolute_error, mean_squared_logarithmic_error, huber, poisson. That loss goes "
+            "with task='detection'.",
         ),
     ],
 )

@@ -44,6 +44,7 @@ def test_one_row_with_code_that_runs(capsys):
 
 def test_every_rows_recipe_builds(capsys):
     from recipes import build_autoencoder, build_model  # noqa: F401 - named in the code under test
+    from recipes.lecture.astronomy.detector import build_detector  # noqa: F401
 
     for row in TABLE:
         assert cheatsheet_main([row.task, "--loss", row.loss]) == 0
@@ -53,6 +54,21 @@ def test_every_rows_recipe_builds(capsys):
             code.removeprefix("model = ").replace("=N", "=3").replace("x=x", "input_shape=(8, 8, 1)"),
         )
         assert model.compiled
+
+
+def test_a_detection_head_is_a_convolution_and_what_makes_boxes_of_it(capsys):
+    assert cheatsheet_main(["detection"]) == 0
+    said = capsys.readouterr().out
+    alone = said.split("With Keras alone:\n")[1]
+    assert alone.splitlines()[1:] == [
+        "  from recipes.losses import Detection",
+        "  from recipes.lecture.astronomy.detector import CellBoxes  # sigmoid and exp",
+        "  model.add(keras.layers.Conv2D(5, 1))",
+        "  model.add(CellBoxes())",
+        '  model.compile(optimizer="adam", loss=Detection(), metrics=[])',
+    ]
+    assert said.startswith("detection: detection\n")
+    assert "one number" in said
 
 
 def test_the_page_on_check_lists_the_rules_that_there_are(capsys):

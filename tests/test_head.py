@@ -118,6 +118,11 @@ def test_quantiles_give_a_node_each():
             "Leave activation out, or name one.",
         ),
         (
+            {"task": "detection"},
+            "task='detection' has no last layer of its own width, but five numbers for each cell of an image. "
+            "Use recipes.lecture.astronomy.detector.build_detector, which python -m cheatsheet detection shows.",
+        ),
+        (
             {"task": "quantile", "quantiles": (0.9, 0.1)},
             "quantiles must rise strictly between 0 and 1. Received: quantiles=(0.9, 0.1). "
             "Expected something like (0.05, 0.5, 0.95).",

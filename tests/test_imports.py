@@ -25,7 +25,7 @@ ORDER_WITHIN = {
     "recipes.training": ["data", "engines"],
     "recipes.tuning": ["record", "oracles", "work"],
     "recipes.tables": ["reading", "columns", "scoring"],
-    "recipes.lecture": ["models", "neurons", "networks", "training", "images"],
+    "recipes.lecture": ["models", "neurons", "networks", "training", "images", "astronomy"],
     "recipes.plots.lecture": ["networks", "images"],
 }
 # The one home of each heavy import.

@@ -33,6 +33,7 @@ def test_rows_that_the_slide_lacks():
         ("quantile", "pinball", "linear"),
         ("reconstruction", "binary_crossentropy", "sigmoid"),
         ("reconstruction", "mean_squared_error", "linear"),
+        ("detection", "detection", "sigmoid, exp"),
     }
     assert all(row.lecture_activation is None for row in EXTENDED)
 
@@ -78,17 +79,22 @@ def test_short_names_of_losses(name, full):
         (
             ("binry",),
             "Unknown task. Received: task='binry'. Expected one of regression, binary, multiclass, multilabel, "
-            "quantile, reconstruction. Did you mean 'binary'?",
+            "quantile, reconstruction, detection. Did you mean 'binary'?",
         ),
         (
             ("classification",),
             "Unknown task. Received: task='classification'. Expected one of regression, binary, multiclass, "
-            "multilabel, quantile, reconstruction. For 'classification' say 'binary' or 'multiclass'.",
+            "multilabel, quantile, reconstruction, detection. For 'classification' say 'binary' or 'multiclass'.",
         ),
         (
             ("mse",),
             "Unknown task. Received: task='mse'. Expected one of regression, binary, multiclass, multilabel, "
-            "quantile, reconstruction. 'mse' is a loss: say task='regression', loss='mean_squared_error'.",
+            "quantile, reconstruction, detection. 'mse' is a loss: say task='regression', loss='mean_squared_error'.",
+        ),
+        (
+            ("yolo",),
+            "Unknown task. Received: task='yolo'. Expected one of regression, binary, multiclass, multilabel, "
+            "quantile, reconstruction, detection. For 'yolo' say 'detection'.",
         ),
         (
             ("binary", "mse"),

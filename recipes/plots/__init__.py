@@ -23,6 +23,7 @@ from recipes.plots.evaluation import (
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs, plot_spread
 from recipes.plots.lecture.descent import plot_descent, plot_descent_lines, plot_descent_losses, plot_surface
+from recipes.plots.lecture.echoes import plot_detections, plot_precision_recall, plot_scene
 from recipes.plots.lecture.fits import plot_clustering, plot_clusters, plot_lines, plot_variances
 from recipes.plots.lecture.images.convolution import plot_cells, plot_convolution
 from recipes.plots.lecture.images.dream import plot_dream, plot_dream_activations
@@ -55,6 +56,7 @@ __all__ = [
     "plot_descent",
     "plot_descent_lines",
     "plot_descent_losses",
+    "plot_detections",
     "plot_dream",
     "plot_dream_activations",
     "plot_embedding",
@@ -79,10 +81,12 @@ __all__ = [
     "plot_patches",
     "plot_path",
     "plot_perceptron",
+    "plot_precision_recall",
     "plot_predictions",
     "plot_recall",
     "plot_reconstructions",
     "plot_runs",
+    "plot_scene",
     "plot_search",
     "plot_spread",
     "plot_surface",

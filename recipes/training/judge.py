@@ -36,7 +36,13 @@ _RUNS_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLaye
 # Keys under which configurations have layers, not functions.
 _OF_LAYERS = ("layers", "layer", "cell", "cells", "forward_layer", "backward_layer", "body", "encoder", "decoder")
 _READS_FILES = ("vocabulary", "idf_weights", "filepath", "path")  # where a layer takes a path for a value
-_REGISTERING = ("recipes.losses", "recipes.build", "recipes.grokking.transformer")  # names of this package in files
+# Where the names of this package in files are registered.
+_REGISTERING = (
+    "recipes.losses",
+    "recipes.build",
+    "recipes.grokking.transformer",
+    "recipes.lecture.astronomy.detector",
+)
 
 
 class UntrustedFileError(ValueError):
