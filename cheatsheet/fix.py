@@ -20,6 +20,7 @@ from cheatsheet.modelcopy import copied
 from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
 from cheatsheet.rules import RULES, findings_of, independent
 from cheatsheet.rules.layers import doubled
+from cheatsheet.rules.outputs import mend_for_classes
 from cheatsheet.table import JUDGED, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO, TABLE
 from cheatsheet.targets import infer_task
 
@@ -169,6 +170,8 @@ def _wrong(spec: ModelSpec, old: OutputSpec, new: OutputSpec, part: Part) -> lis
 
 def _rows_for(part: Part, output: OutputSpec) -> list[tuple[str, str]]:
     """List the activations and losses that the cheatsheet has for this y, the first being its first choice."""
+    if mend_for_classes(output, part) is not None:  # the same evidence as check's
+        return [(row.activation, row.loss) for row in TABLE if row.task == "multiclass"]
     numbers = output.loss in OF_NUMBERS and output.activation != "softmax" and part.is_number
     if numbers and part.is_one_per_row and part.labels[0].tolist() != [0, 1]:
         task = "regression"  # who compares numbers means numbers
@@ -189,7 +192,8 @@ def _candidates(
     output: OutputSpec, part: Part, can_be_numbered: bool, rows: list[tuple[str, str]]
 ) -> Iterator[_Change]:
     of_rows = (part.array.shape[-1],) if part.array.ndim > 1 and part.array.shape[-1] > 1 else ()
-    classes = (1, len(part.labels[0])) if can_be_numbered else (1,)
+    is_of_classes = can_be_numbered or mend_for_classes(output, part) is not None
+    classes = (1, len(part.labels[0])) if is_of_classes else (1,)
     activations = dict.fromkeys([output.activation, *(activation for activation, _ in rows)])
     if output.activation is None:  # somebody's own, which nobody else can judge
         activations = dict.fromkeys([None])

@@ -6,7 +6,7 @@ from cheatsheet.common.words import count
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec
-from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, rows_of
+from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, mend_for_classes, rows_of
 from cheatsheet.table import OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO, unfit_metrics
 from cheatsheet.targets import MOST_CLASSES_WITH_GAPS
 
@@ -138,14 +138,14 @@ def sigmoid_with_categorical_crossentropy(model: ModelSpec, data: DataSpec) -> l
 def sigmoid_with_kl_divergence(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find K sigmoids under KL divergence, as the slide has them: every output may run to 1 and the loss to 0."""
     found = []
-    for output, _ in judged_outputs(model, data):
+    for output, part in judged_outputs(model, data):
         if output.loss != "kl_divergence" or output.activation not in _SIGMOIDS:
             continue
         message = (
             "kl_divergence compares distributions, but sigmoids do not sum to 1: every one may run to 1, and the loss "
             "to 0, without the right answer."
         )
-        fix = "use activation='softmax'"
+        fix = mend_for_classes(output, part) or "use activation='softmax'"
         found.append(at_output("sigmoid_with_kl_divergence", "error", message, fix, model, output, data))
     return found
 
@@ -175,7 +175,7 @@ def logits_taken_for_probabilities(model: ModelSpec, data: DataSpec) -> list[Fin
             continue
         message = f"The last layer has no activation, but {output.loss} expects probabilities and cuts off the rest."
         own = _activation_for(output, part)
-        fix = f"use activation='{own}', or the loss with from_logits=True"
+        fix = mend_for_classes(output, part) or f"use activation='{own}', or the loss with from_logits=True"
         found.append(at_output("logits_taken_for_probabilities", "error", message, fix, model, output, data))
     return found
 
@@ -232,6 +232,7 @@ def activation_outside_loss(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message = f"{loss} pushes past -1 and +1, but {name} gives values {_span(name)}: every sign is +."
             fix = "use activation='tanh', or none"
         if message:
+            fix = mend_for_classes(output, part) or fix
             found.append(at_output("activation_outside_loss", severity, message, fix, model, output, data))
     return found
 
@@ -282,7 +283,7 @@ def unreachable_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
         by_ends = f"bring y to {ends} by its least and largest value"
         scale = f"scale y (divide by {largest:g})" if least >= 0 else by_ends
         message = f"The last layer's {name} gives values {_span(name)}, but y runs from {least:g} to {largest:g}."
-        fix = f"{scale}, or build the model with activation='linear'"
+        fix = mend_for_classes(output, part) or f"{scale}, or build the model with activation='linear'"
         found.append(at_output("unreachable_target", "error", message, fix, model, output, data))
     return found
 
@@ -305,6 +306,7 @@ def loss_for_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
             elif by_accuracy and len(labels) <= MOST_CLASSES_WITH_GAPS:
                 what = f"y holds {len(labels)} different whole numbers, and accuracy is asked for"
                 fix = f"Dense({len(labels)}, activation='softmax') with loss='sparse_categorical_crossentropy'"
+                fix = (mend_for_classes(output, part) or "").removeprefix("use ") or fix
             else:
                 continue
         elif part.array.ndim == 2 and rows_of(output, part) == "one_hot":

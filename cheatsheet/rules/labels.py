@@ -9,7 +9,7 @@ from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec
 from cheatsheet.rules.data import as_compared, fits
-from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs
+from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, mend_for_classes
 from cheatsheet.table import COMPARES_SHAPES, OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import SUM_TOLERANCE
 
@@ -69,7 +69,7 @@ def label_range(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         told = _strange_labels(output, part)
         if told is not None:
-            message, fix = told
+            message, fix = told[0], mend_for_classes(output, part) or told[1]
             found.append(at_output("label_range", "error", message, fix, model, output, data))
     return found
 
@@ -211,9 +211,7 @@ def _differs(rule: str, output: OutputSpec, part: Part, model: ModelSpec, data: 
         message = (
             f"y has {values} a row (shape {shape}), but the model has {outputs}. Expected the same number{stretched}."
         )
-        fix = "build the model with y=y, or mend y's shape"
-        if output.activation == "softmax" and part.is_one_per_row and part.is_whole:
-            fix = "use loss='sparse_categorical_crossentropy', which reads the number of one class a row"
+        fix = mend_for_classes(output, part) or "build the model with y=y, or mend y's shape"
     else:
         message = (
             f"The rows of y have shape {shape[1:]}, but the model gives {expected[1:]}. Expected the same{stretched}."

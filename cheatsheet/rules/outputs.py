@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec, name_of
-from cheatsheet.table import JUDGED
+from cheatsheet.table import JUDGED, OF_ONE_CLASS
+from cheatsheet.targets import MOST_CLASSES_WITH_GAPS
 
 MARKS = (-1, -100, 255)  # that people give to rows or pixels of no class
 
@@ -27,6 +28,38 @@ def rows_of(output: OutputSpec, part: Part) -> str | None:
     if output.loss == "sparse_categorical_crossentropy" or part.array.shape[-1:] != (output.width,):
         return None
     return part.rows_of
+
+
+def mend_for_classes(output: OutputSpec, part: Part | None) -> str | None:
+    """Say what makes this head one of classes, where its y numbers them and its loss is no loss of one class.
+
+    A column of 0, 1, 2 alone can be quantities. That there are as many outputs as labels, a softmax, or accuracy among
+    the metrics says that they are classes.
+    """
+    if part is None or not part.is_whole or not part.is_one_per_row or (output.shape and len(output.shape) != 2):
+        return None
+    if output.loss not in JUDGED - OF_ONE_CLASS - {"pinball", "poisson"} or output.is_own_loss:
+        return None
+    labels, width = part.labels[0].tolist(), output.width or 1
+    low, high, few = int(labels[0]), int(labels[-1]), len(labels) <= MOST_CLASSES_WITH_GAPS
+    has_gaps = low not in (0, 1) or high - low + 1 != len(labels)
+    fit = low >= 0 and high < width
+    if output.activation == "softmax" and width > 1:
+        meant = fit or few
+    else:
+        watched = not {"accuracy", "acc"}.isdisjoint(name.lower() for name in output.metrics)
+        meant = len(labels) > 2 and not has_gaps and (width == len(labels) or (few and watched))
+    if not meant:
+        return None
+    if len(labels) > width:
+        head = f"use Dense({len(labels)}, activation='softmax') with loss='sparse_categorical_crossentropy'"
+    elif output.activation == "softmax":
+        head = "use loss='sparse_categorical_crossentropy', which reads the number of one class a row"
+    else:
+        head = "use activation='softmax' with loss='sparse_categorical_crossentropy'"
+    if fit or (low >= 0 and high < len(labels)):
+        return head
+    return f"{head}, and y - 1" if not has_gaps else f"{head}, and number y with np.unique(y, return_inverse=True)[1]"
 
 
 def _with_loss(model: ModelSpec) -> list[OutputSpec]:
