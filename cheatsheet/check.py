@@ -76,6 +76,9 @@ def check(
     if not any(output.loss for output in spec.outputs) and not spec.has_own_step:
         message = "The model is not compiled, so that nothing says what it is compared by."
         found.append(Finding("not_compiled", "info", message, "call model.compile(...) first"))
+    elif x is None and y is None:
+        message = "The model alone was looked at: what needs y (head, loss, labels) or x (inputs, their scale) was not."
+        found.append(Finding("missing_target", "info", message, "pass x and y"))
     return by_severity([*found, *independent(findings_of(spec, _as_keras_takes(spec, data), RULES))])
 
 

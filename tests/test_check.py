@@ -3,6 +3,7 @@
 Each rule's own wrong and right programs stand in `golden/`.
 """
 
+import json
 import sys
 import zipfile
 
@@ -13,6 +14,7 @@ from processes import run_python
 
 import cheatsheet
 from recipes import build_autoencoder, build_model
+from recipes.cli import main
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
@@ -247,6 +249,40 @@ print(main(["check", folder + "/missing.keras"]), sorted({{"tensorflow", "keras"
     output = run_python("-c", code).stdout
     assert "nothing found\nerror label_range: " in output
     assert output.splitlines()[-2:] == ["0 1", "2 []"]
+
+
+ALONE = "The model alone was looked at: what needs y (head, loss, labels) or x (inputs, their scale) was not."
+
+
+def test_a_model_alone_is_not_said_to_be_right(tmp_path, capsys):
+    path = str(tmp_path / "model.keras")
+    dense(3, "sigmoid", "mse").save(path)
+    assert main(["check", path]) == 0
+    assert capsys.readouterr().out == f"info missing_target: {ALONE} Mend: pass x and y.\n"
+    assert main(["check", path, "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["rule"], told["severity"], told["message"]) == ("missing_target", "info", ALONE)
+    np.save(tmp_path / "y.npy", CLASSES)
+    assert main(["check", path, "--y", str(tmp_path / "y.npy")]) == 1
+    assert ALONE not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["text", "objects", "several", "empty"])
+def test_what_is_no_npy_file_is_said_without_advice_to_run_it(kind, tmp_path, capsys):
+    model, path = str(tmp_path / "model.keras"), tmp_path / "patients.csv"
+    dense(3, "sigmoid", "mse").save(model)
+    with path.open("wb") as file:
+        if kind == "text":
+            file.write(b"age,weight\n1,2\n")
+        elif kind == "objects":
+            np.save(file, np.array([{}, None], object))
+        elif kind == "several":
+            np.savez(file, x=X, y=CLASSES)
+    assert main(["check", model, "--x", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"recipes check: {path} is no .npy file of numbers or text. Make one with np.save('y.npy', np.asarray(values, "
+        "float)), of a table's columns with np.save('x.npy', frame[columns].to_numpy(float)).\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,59 @@ def test_the_least_change_that_the_cheatsheet_agrees_with(head, y, expected, men
     assert cheatsheet.check(fixed.model, X, fixed.transform(y)) == fixed.remaining
 
 
+SOFTMAX = "activation='softmax'"
+SPARSE = "loss='sparse_categorical_crossentropy'"
+READS = f"use {SPARSE}, which reads the number of one class a row"
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "metrics", "y", "mend"),
+    [
+        (3, "sigmoid", "mse", ["accuracy"], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "sigmoid", "mae", [], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "relu", "mse", ["accuracy"], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "relu", "binary_crossentropy", [], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, None, "mse", [], CLASSES[:, None], f"use {SOFTMAX} with {SPARSE}"),
+        (3, None, "binary_crossentropy", [], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "sigmoid", "binary_crossentropy", ["accuracy"], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "sigmoid", "kl_divergence", [], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "tanh", "hinge", [], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "sigmoid", "mse", [], CLASSES + 1, f"use {SOFTMAX} with {SPARSE}, and y - 1"),
+        (5, "sigmoid", "mse", ["accuracy"], CLASSES, f"use {SOFTMAX} with {SPARSE}"),
+        (1, "sigmoid", "mse", ["accuracy"], CLASSES, f"use Dense(3, {SOFTMAX}) with {SPARSE}"),
+        (1, None, "mse", ["accuracy"], CLASSES + 1, f"use Dense(3, {SOFTMAX}) with {SPARSE}, and y - 1"),
+        (30, "sigmoid", "mse", [], np.arange(90) % 30, f"use {SOFTMAX} with {SPARSE}"),
+        (3, "softmax", "mse", ["accuracy"], CLASSES, READS),
+        (3, "softmax", "binary_crossentropy", [], CLASSES, READS),
+        (3, "softmax", "binary_crossentropy", [], CLASSES + 1, READS + ", and y - 1"),
+        (3, "softmax", "mse", [], CLASSES * 10, READS + ", and number y with np.unique(y, return_inverse=True)[1]"),
+        (3, "softmax", "mse", [], np.arange(90) % 6, f"use Dense(6, {SOFTMAX}) with {SPARSE}"),
+    ],
+)
+def test_numbers_of_classes_are_no_quantities_and_check_says_what_fix_does(units, activation, loss, metrics, y, mend):
+    model = dense(units, activation, loss, metrics=metrics)
+    assert {finding.fix for finding in cheatsheet.check(model, X, y) if finding.severity != "info"} == {mend}
+    fixed = cheatsheet.fix(model, y)
+    width = max(units, len(np.unique(y)))
+    assert head_of(fixed) == (width, "softmax", "sparse_categorical_crossentropy")
+    assert fixed.remaining == []
+    assert np.array_equal(fixed.transform(y).ravel(), np.unique(y, return_inverse=True)[1].ravel())
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "y", "expected"),
+    [
+        (1, None, "mse", CLASSES, (1, "linear", "mean_squared_error")),  # nobody speaks of classes
+        (3, "softplus", "poisson", CLASSES, (1, "softplus", "poisson")),  # counts
+        (3, None, "mse", X[:, 0], (1, "linear", "mean_squared_error")),
+        (3, "sigmoid", "mse", CLASSES * 10, (1, "linear", "mean_squared_error")),
+        (4, "sigmoid", "mse", CLASSES, (1, "linear", "mean_squared_error")),
+    ],
+)
+def test_quantities_stay_quantities(units, activation, loss, y, expected):
+    assert head_of(cheatsheet.fix(dense(units, activation, loss), y)) == expected
+
+
 @pytest.mark.parametrize("y", [NAMES, CLASSES + 1, CLASSES * 10 - 7], ids=["text", "1..K", "with gaps"])
 def test_labels_are_numbered_where_the_head_is_right(y):
     fixed = cheatsheet.fix(dense(3, "softmax", "sparse_categorical_crossentropy"), y)

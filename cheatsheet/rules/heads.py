@@ -105,6 +105,7 @@ def softmax_with_binary_crossentropy(model: ModelSpec, data: DataSpec) -> list[F
         numbered = part is not None and part.is_number and part.is_one_per_row
         one_class = "sparse_categorical_crossentropy" if numbered else "categorical_crossentropy"
         fix = f"use loss='{one_class}' for one class a row, or activation='sigmoid' for several"
+        fix = mend_for_classes(output, part) or fix
         severity = "error" if part is not None else "warning"
         found.append(at_output("softmax_with_binary_crossentropy", severity, message, fix, model, output, data))
     return found

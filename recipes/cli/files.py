@@ -6,7 +6,7 @@ from typing import Any
 
 
 def read_array(path: Path) -> Any:
-    """Read an `.npy` file.
+    """Read an `.npy` file, memory-mapped.
 
     Raises:
         ValueError: for a file that is none, or that holds Python's objects.
@@ -14,9 +14,15 @@ def read_array(path: Path) -> Any:
     import numpy as np
 
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is no .npy file of numbers or text ({error}).") from None
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError):  # NumPy's own words advise to run whatever such a file holds
+        array = None
+    if not isinstance(array, np.ndarray):  # an .npz file holds several
+        raise ValueError(
+            f"{path} is no .npy file of numbers or text. Make one with np.save('y.npy', np.asarray(values, float)), "
+            "of a table's columns with np.save('x.npy', frame[columns].to_numpy(float))."
+        )
+    return array
 
 
 def read_arrays(name: str, asked: tuple[str, ...] = ("x", "y")) -> list[Any]:
