@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from cheatsheet.common.words import count
 from recipes.plots.style import CHANCE, INK, POINTS, TEXT, TRAIN, VALIDATION, frame, new_ax, new_figure
 
 SIZE = (13, 5.2)  # inches: an image, four light curves, and accuracies
-SHOWN = 300.0  # electrons that are black
+SHOWN = 1000.0  # electrons that are black
 BRIGHT = 10.0  # signal to noise of the light curves that are shown, at least
 MARGIN = 4.0  # standard deviations above and below the star's own light that a panel has room for
 COLOURS = {"periodogram": TEXT, "CNN": TRAIN, "transformer": VALIDATION, "CNN on strips": TRAIN,
@@ -56,7 +57,7 @@ def plot_readout(image: Any, ax: Axes | None = None) -> Axes:
 
     ax = ax or new_ax((6, 4.4))
     times, columns = image.pixels.shape
-    ax.imshow(image.pixels.T, cmap=INK, vmin=0, vmax=SHOWN, aspect="auto", interpolation="nearest",
+    ax.imshow(image.pixels.T, cmap=INK, norm=PowerNorm(0.5, 0, SHOWN), aspect="auto", interpolation="nearest",
               extent=(0, times / RATE, columns - 0.5, -0.5))  # fmt: skip
     ax.set_yticks(image.columns, [CLASSES[kind] for kind in image.classes])
     ax.set(xlabel="seconds")
