@@ -31,8 +31,9 @@ def build_transformer(
 ) -> keras.Model:
     """Build and compile a transformer that reads a streak as a sentence, of patches of eight samples.
 
-    Each patch becomes a token by one matrix; a vector of its place, which is learnt and starts small, is added; in two
-    blocks each token asks all others, and is then looked at alone.
+    One convolution over seven samples comes first, as patches alone make much of where a wave begins (T. Xiao et al. 2021,
+    arXiv 2106.14881). Each patch becomes a token by one matrix; a vector of its place, which is learnt and starts
+    small, is added; in two blocks each token asks all others, and is then looked at alone.
 
     Args:
         channels: Values a sample: 1 for light curves, `WIDTH` for strips.
@@ -53,6 +54,7 @@ def build_transformer(
         raise ValueError(f"times must be a multiple of {PATCH}, the samples of a patch. Received: times={times}.")
     with seeded(seed):
         inputs, x = _compressed(times, channels)
+        x = _convolved(x, FILTERS[0], "stem")
         x = layers.Conv1D(TOKEN, PATCH, strides=PATCH, name="tokens")(x)  # (n, times / 8, TOKEN)
         x = Positions(spread=0.02, name="positions")(x)
         for block in range(1, BLOCKS + 1):
@@ -88,10 +90,7 @@ def build_cnn(
     with seeded(seed):
         inputs, x = _compressed(times, channels)
         for stage, filters in enumerate(FILTERS, 1):
-            x = layers.Conv1D(filters, KERNEL, padding="same", use_bias=False, name=f"conv_{stage}")(x)
-            x = layers.BatchNormalization(momentum=0.9, name=f"norm_{stage}")(x)  # 0.99 lags in some hundred steps
-            x = layers.ReLU(name=f"relu_{stage}")(x)
-            x = layers.MaxPooling1D(2, name=f"pool_{stage}")(x)
+            x = layers.MaxPooling1D(2, name=f"pool_{stage}")(_convolved(x, filters, f"conv_{stage}"))
         return _finished(inputs, x, dropout, learning_rate, "cnn")
 
 
@@ -100,6 +99,13 @@ def _compressed(times: int, channels: int) -> tuple[Any, Any]:
     inputs = keras.Input((times, channels), name="streak")
     x = layers.Rescaling(1 / HALFWAY, name="in_halves", dtype=full_precision())(inputs)
     return inputs, layers.Activation("softsign", name="compressed")(x)
+
+
+def _convolved(x: Any, filters: int, name: str) -> Any:
+    """Add a convolution over the samples, normalised, and a ReLU."""
+    x = layers.Conv1D(filters, KERNEL, padding="same", use_bias=False, name=f"{name}_convolved")(x)
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalised")(x)  # 0.99 lags in some hundred steps
+    return layers.ReLU(name=name)(x)
 
 
 def _finished(inputs: Any, x: Any, dropout: float, learning_rate: Any, name: str) -> keras.Model:
