@@ -86,7 +86,7 @@ def _streaks_of(image: ReadoutImage) -> tuple[np.ndarray, ...]:
     rays = cut_strips(image.rays, columns)
     return (
         in_sigmas(light), strip_in_sigmas(strips), image.classes[star],
-        signal_to_noise(image.fluxes[star]), (rays > HIT).any(axis=(1, 2)),
+        signal_to_noise(image.fluxes[star]), np.asarray((rays > HIT).any(axis=(1, 2))),
     )  # fmt: skip
 
 

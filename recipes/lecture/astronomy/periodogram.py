@@ -114,14 +114,14 @@ def tune_periodogram(streaks: Streaks) -> Periodogram:
     pulses = {each: pulsing(streaks.curves, *each) for each in product(WINDOWS, LOWEST)}
     means = {each: events(streaks.curves, *each) for each in product(SPIKES, LEASTS)}
     best, chosen = -1.0, Periodogram(5.0, 5.0, 5.0)
-    for (window_lowest, pulse), (spike_least, mean) in product(pulses.items(), means.items()):
+    for ((window, lowest), pulse), ((spike, least), mean) in product(pulses.items(), means.items()):
         thresholds, right = _best_thresholds(np.stack([pulse, *mean], axis=1), streaks.classes)
         if right > best:
-            best, chosen = right, Periodogram(*thresholds, *spike_least, *window_lowest)
+            best, chosen = right, Periodogram(*thresholds, spike=spike, least=least, window=window, lowest=lowest)
     return chosen
 
 
-def _best_thresholds(evidence: np.ndarray, classes: np.ndarray) -> tuple[list[float], float]:
+def _best_thresholds(evidence: np.ndarray, classes: np.ndarray) -> tuple[tuple[float, float, float], float]:
     """Move one threshold after the other to where most are right, until none moves."""
     thresholds, right = np.full(3, 5.0), -1.0
     while True:
@@ -132,7 +132,8 @@ def _best_thresholds(evidence: np.ndarray, classes: np.ndarray) -> tuple[list[fl
             if now > right:
                 thresholds, right = moved, now
         if right == before:
-            return [round(float(value), 2) for value in thresholds], right
+            first, second, third = (round(float(value), 2) for value in thresholds)
+            return (first, second, third), right
 
 
 def _decide(evidence: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ wander a little, and cosmic rays, which leave their charge in a moment.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -159,6 +160,7 @@ def _red_noise(rng: np.random.Generator, rows: float) -> np.ndarray:
     return smooth_noise(rng, (TIMES, 1), rows)[:, 0]
 
 
-def _even_in_logarithm(rng: np.random.Generator, ends: tuple[float, float], size: int | None = None) -> np.ndarray:
-    """Draw from between two ends, each factor as likely."""
-    return np.exp(rng.uniform(*np.log(ends), size))
+def _even_in_logarithm(rng: np.random.Generator, ends: tuple[float, float], size: int | None = None) -> Any:
+    """Draw from between two ends, each factor as likely: a number, or `(size,)`."""
+    low, high = np.log(ends)
+    return np.exp(rng.uniform(low, high, size))
