@@ -55,6 +55,7 @@ def test_an_untrained_model_and_a_hopeless_one_are_no_better_than_chance(right):
     assert "worse_than_chance" not in rules(right, X, CLASSES)
 
 
+@pytest.mark.slow
 def test_targets_of_one_axis_and_of_two_are_the_same():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.02), "mse", metrics=["mae"])
@@ -62,6 +63,7 @@ def test_targets_of_one_axis_and_of_two_are_the_same():
     assert rules(model, X, X[:, 0]) == rules(model, X, X[:, :1]) == []
 
 
+@pytest.mark.slow
 def test_penalties_are_no_gap():
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(8, "relu", kernel_regularizer="l2"), keras.layers.Dense(1, "sigmoid")]

@@ -240,6 +240,7 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path, engine, every):
 
 
 @pytest.mark.parametrize("engine", ["resident", pytest.param("keras", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_early_stopping_goes_on_counting(tmp_path, engine):
     def stopping():
         return keras.callbacks.EarlyStopping("val_loss", patience=3, min_delta=1e-3, restore_best_weights=True)
@@ -371,6 +372,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, start_pyt
     assert os.path.exists(tmp_path / "killed" / FILES[0])
 
 
+@pytest.mark.slow
 def test_steps_of_a_resumed_run_are_those_of_all_its_parts(tmp_path):
     for engine in ("resident", "keras"):
         parts = [fit(dropout_model(), X, Y, epochs=n, checkpoint=tmp_path / engine, engine=engine, verbose=0)

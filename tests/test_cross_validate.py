@@ -86,6 +86,7 @@ def test_metrics_with_several_values():
 
 @pytest.mark.parametrize("container", [pl.DataFrame, csr_matrix, keras.ops.convert_to_tensor])
 @pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.slow_but("1-")
 def test_other_containers_and_targets_of_two_columns(container, columns):
     y = np.stack([NUMBER, -NUMBER], axis=1)[:, :columns]
     plain = cross_validate("regression", X, y, cv=3, verbose=0)

@@ -42,6 +42,7 @@ def history(kind, epochs, seed=0):
 @pytest.mark.parametrize(
     "kind", ["still_learning", "converged", "overfitting", "memorised_noise", "worse_than_chance", "diverging"]
 )
+@pytest.mark.slow_but("-10]", "-30]", "-100]", "-300]", "-1000]", "-10000]")
 def test_the_verdict_whatever_the_number_of_epochs(kind, epochs):
     for seed in range(3):
         finding = diagnose(history(kind, epochs, seed), chance=CHANCE)[0]

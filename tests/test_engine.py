@@ -74,6 +74,7 @@ class TestSameMathematics:
         ],
         ids=["nesterov", "adamw", "amsgrad", "rmsprop", "ema", "ema-overwrite", "accumulation", "schedule", "adadelta"],
     )
+    @pytest.mark.slow_but("adamw", "ema", "accumulation")
     def test_optimizers(self, jit, optimizer):
         compare(lambda: mlp(optimizer()), X, Y)
 
@@ -153,6 +154,7 @@ class TestSameMathematics:
 
     @pytest.mark.parametrize("num_rows", [10, 65])
     @pytest.mark.parametrize("way", [XLA], indirect=True)
+    @pytest.mark.slow
     def test_without_and_with_full_batches_under_xla(self, way, num_rows):
         compare(mlp, X[:num_rows], Y[:num_rows])
 
@@ -161,6 +163,7 @@ class TestSameMathematics:
         compare(mlp, X, Y, shuffle=False)
 
     @plain_first
+    @pytest.mark.slow
     def test_subclassed_models(self, jit):
         class Two(keras.Model):
             def __init__(self):

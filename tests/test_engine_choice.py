@@ -117,6 +117,7 @@ class TestCompiledOnce:
         for a, b in zip(before, [*first.variables, *first.optimizer.variables], strict=True):
             np.testing.assert_array_equal(a, b.numpy())
 
+    @pytest.mark.slow
     def test_a_program_whose_model_was_compiled_anew_is_not_lent(self, monkeypatch):
         """What is traced later, here another way, would follow the owner's new loss and optimizer."""
         ways = iter([program.PLAIN, program.XLA, program.XLA])

@@ -80,6 +80,7 @@ def test_runs_that_differ_in_numbers_alone_compile_once():
     assert grok(**options, learning_rate=0.01, weight_decay=0.3, seed=3).history == borrowed.history
 
 
+@pytest.mark.slow
 def test_the_model_ends_with_its_last_reference():
     run = grok(**QUICK, max_steps=20)
     left = weakref.ref(run.model)

@@ -133,6 +133,7 @@ class TestPromise:
         assert dream.after.min() >= 0
         assert dream.after.max() <= 1
 
+    @pytest.mark.slow
     def test_it_says_what_keras_says(self, trained, dream):
         """The activation after, by Keras alone, on the tiles of the dream."""
         inner = keras.Model(trained.input, trained.get_layer("last").output)

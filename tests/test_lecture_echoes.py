@@ -217,6 +217,7 @@ class TestDetector:
             assert overlaps[~np.eye(len(overlaps), dtype=bool)].max() <= 0.4
             assert 1 < len(found.scores) < 64
 
+    @pytest.mark.slow
     def test_it_learns_is_saved_and_loads(self, tmp_path):
         """Bright bars on little noise: a small task that one scene teaches."""
         rng = np.random.default_rng(0)
@@ -247,6 +248,7 @@ class TestComparison:
         for train, test in parts:
             assert sorted([*train, *test]) == list(range(95))
 
+    @pytest.mark.slow
     def test_a_small_one_to_its_end(self):
         said = []
         found = compare_detectors((FILTER, ATTENTION), splits=1, training_scenes=1, shifts=1, epochs=1, say=said.append)

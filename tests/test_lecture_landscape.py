@@ -257,6 +257,7 @@ class TestTheModelIsLeftAlone:
         assert not model._compile_loss.built
         assert not model._compile_metrics.built
 
+    @pytest.mark.slow
     def test_it_trains_on_as_if_nothing_had_been(self, rows):
         x, y = rows
         ends = []

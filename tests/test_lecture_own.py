@@ -159,6 +159,7 @@ class TestExamples:
         assert f"{theirs.count_params():,} parameters" in said
         assert re.search(r"encoder/far \(Conv2D\): 3·3·6·4 \+ 4 = 220", said)
 
+    @pytest.mark.slow
     def test_the_loss_around_it(self, start, theirs, tmp_path):
         said = start("landscape", "--model", "theirs.keras", "--data", "theirs.npz", "--quick")
         data = np.load(tmp_path / "theirs.npz")

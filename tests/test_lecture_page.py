@@ -92,6 +92,7 @@ def test_every_script_is_there_and_takes_its_options(lecture):
         assert all(f'"{option}"' in code for option in slide.options)
 
 
+@pytest.mark.slow
 def test_what_fails_is_named_and_the_others_go_on(slides, monkeypatch, capsys):
     with pytest.raises(SystemExit, match=r"^3 of 4 failed: fails, hangs, empty$"):
         start(slides, monkeypatch, "--limit", "4")

@@ -149,6 +149,7 @@ class TestLossesAndMetrics:
 
 
 @pytest.mark.parametrize("y", [KIND, np.eye(3)[KIND]])
+@pytest.mark.slow_but("y1")
 def test_the_first_two_of_three_in_single_precision(y):
     """In double precision Keras' own metric fails."""
     sparse = y.ndim == 1
@@ -289,6 +290,7 @@ def test_models_that_share_a_layer_are_trained_one_after_another():
 
 @pytest.mark.parametrize("engine", ["many", "resident", "keras"])
 @pytest.mark.parametrize("patience", [1, 2])
+@pytest.mark.slow_but("many", "1-resident")
 def test_to_early_stopping_the_first_epoch_is_the_best_so_far_even_if_nan(engine, patience):
     """Keras' callback takes the first loss for the best whatever it is, and to NaN none compares as lower."""
     models = [numbers(k) for k in range(2)]

@@ -41,6 +41,7 @@ def test_those_that_have_stopped_are_taken_out(way, monkeypatch):
     assert own_epochs <= sum(computed) < 8 * 48 / 2
 
 
+@pytest.mark.slow
 def test_where_a_smaller_program_costs_more_than_it_saves_there_is_none(monkeypatch):
     monkeypatch.setattr(train, "XLA_PAYS_AFTER_STEPS", 0)
     runs = fit_many([stopping(k) for k in range(8)], X, YES_NO, verbose=0, **PATIENT)

@@ -89,6 +89,7 @@ def test_minus_one_and_one_for_a_sigmoid_among_several():
 
 
 @pytest.mark.parametrize("as_dict", [True, False], ids=["dict", "list"])
+@pytest.mark.slow_but("dict")
 def test_weights_by_output_are_those_of_keras(as_dict):
     weights = RNG.random(48).astype("float32")
     targets = {"price": PRICE, "kind": KIND - 1} if as_dict else [PRICE, KIND - 1]
@@ -147,6 +148,7 @@ def by_keras():
         pytest.param("categorical_crossentropy", TAGS, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow_but("tags3", "tags5")
 def test_a_class_for_each_step(loss, tags, by_keras):
     run = fit(tagger(loss), STEPS, tags, epochs=30, shuffle=False, verbose=0)
     np.testing.assert_allclose(run.history["loss"], by_keras, rtol=1e-3)
@@ -206,6 +208,7 @@ def test_steps_of_another_number_are_refused():
     ],
     ids=["as many rows as steps", "ignore_class", "plain"],
 )
+@pytest.mark.slow_but("ignore_class")
 def test_the_weight_of_a_row_is_that_of_its_steps(num_rows, loss):
     """Keras multiplies losses (n, steps) by weights (n,): an error, or of n = steps the wrong weights silently."""
     steps, tags, weights = STEPS[:num_rows], TAGS[:num_rows].copy(), RNG.random(num_rows).astype("float32")

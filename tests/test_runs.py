@@ -105,6 +105,7 @@ class TestEnsemble:
             (3, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
         ],
     )
+    @pytest.mark.slow_but("3-loss1")
     def test_averages_probabilities_behind_logits(self, width, loss):
         y = np.digitize(X[:, 0], [0] if width == 1 else [-0.5, 0.5])
         models = []

@@ -40,6 +40,7 @@ class TestPairs:
                     assert alike(found, wanted[i]), f"{name}: {np.abs(found - wanted[i]).max():.1e} off, {order}"
 
     @pytest.mark.parametrize("name", QUICK)
+    @pytest.mark.slow_but("closure of a activation")
     def test_each_trains_as_itself(self, name):
         self.in_turns(name, times=1)
 
@@ -191,6 +192,7 @@ def test_models_that_differ_in_numbers_alone_share_one_program():
     assert len(PROGRAMS) == 1
 
 
+@pytest.mark.slow
 def test_metrics_are_called_by_the_names_of_the_model_that_trains():
     clear_programs()
     keras.backend.clear_session()

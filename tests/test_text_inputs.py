@@ -32,7 +32,7 @@ def model():
     [lambda x: x, list, lambda x: x.astype(object), pd.Series, lambda x: pd.DataFrame({"text": x}),
      lambda x: pl.Series("text", x.tolist()), lambda x: pd.Series(x, dtype="category")],
 )  # fmt: skip
-@pytest.mark.slow_but("list", "Series")
+@pytest.mark.slow_but("Series")
 def test_text_is_learnt_from_whatever_holds_it(model, container):
     run = fit(model, container(TEXTS), Y, epochs=15, validation_data=(container(TEXTS[:8]), Y[:8]), verbose=0)
     assert run.engine.why == "the model takes text, which model.fit makes tensors of"

@@ -33,6 +33,7 @@ def test_what_is_trained_on_all_rows_knows_columns_and_classes(search):
     assert run.evaluate(TURNED, DUMMIES[["hail", "rain", "snow"]]) == run.evaluate(X, DUMMIES)
 
 
+@pytest.mark.slow
 def test_the_scored_model_knows_them_too(search):
     model = search.best_model
     np.testing.assert_array_equal(predict(model, TURNED), predict(model, X))

@@ -50,6 +50,7 @@ class TestKinds:
         with pytest.raises(ValueError, match=r"^objective='val_mean_squared_error' is not among what is measured: "):
             tune(objective="val_mean_squared_error", directory=tmp_path / "d", **options)
 
+    @pytest.mark.slow
     def test_a_keras_tuner_user_s_build_is_taken_as_it_is(self, tmp_path):
         def build(hp):
             model = keras.Sequential([keras.Input((4,))])

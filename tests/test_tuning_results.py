@@ -58,6 +58,7 @@ class TestConclusions:
         expected = losses.std(ddof=1) / math.sqrt(len(y))
         assert found.best_trial.executions[0].standard_error == pytest.approx(expected, rel=1e-3)
 
+    @pytest.mark.slow
     def test_the_best_is_trained_again_on_all_rows_for_its_best_number_of_epochs(self, tmp_path):
         found = tune(X, Y, max_trials=3, executions_per_trial=3, directory=tmp_path, **{**QUICK, "epochs": 6})
         run = found.retrain()

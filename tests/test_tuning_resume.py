@@ -56,6 +56,7 @@ class TestSameAgain:
         assert folders[0] == folders[1] != folders[2]
         assert folders[0].parent.name == "runs"
 
+    @pytest.mark.slow
     def test_another_search_is_refused_or_written_over(self, tmp_path):
         tune(X, Y, max_trials=1, directory=tmp_path, **QUICK)
         with refused(

@@ -47,6 +47,7 @@ class TestTheSameTable:
         assert {t.executions[0].at_once for t in bayes.trials} == {MOST_AT_A_GUESS}
 
     @pytest.mark.parametrize(("name", "options", "kills"), [("rounds", ROUNDS, [2, 6, 9]), ("bayes", BAYES, [4, 9, 3])])
+    @pytest.mark.slow_but("rounds")
     def test_after_kills(self, request, name, options, kills, tmp_path, monkeypatch):
         found, times = killed(tmp_path / "s", monkeypatch, kills, **options)
         assert times == 3

@@ -85,7 +85,7 @@ def test_the_best_training_of_a_trial_at_its_best_epoch(tmp_path, executions):
         pytest.param({"batch_size": 1, "epochs": 60, "max_trials": 2}, marks=pytest.mark.slow),  # XLA pays
     ],
 )
-@pytest.mark.slow_but("changes1")
+@pytest.mark.slow
 def test_whatever_ends_and_compiles_it(tmp_path, changes):
     assert_all_are_as_scored(tune(X, Y, **{**EIGHT, "max_trials": 3, "directory": tmp_path, **changes}))
 
@@ -119,6 +119,7 @@ def test_the_user_s_own_fit_whose_order_of_batches_nobody_knows(tmp_path):
         assert_all_are_as_scored(found, [best])
 
 
+@pytest.mark.slow
 def test_a_fit_that_gives_a_number_has_the_model_of_its_end(tmp_path):
     class Model(WithFit):
         def fit(self, hp, model, *args, **kwargs):

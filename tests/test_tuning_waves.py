@@ -84,6 +84,7 @@ class TestTheSameTable:
         assert times >= 30 // steps - 1
         assert everything(found) == everything(nine)
 
+    @pytest.mark.slow
     def test_a_wave_that_is_chosen_ahead_is_the_one_that_would_be_chosen_after(self, tmp_path, monkeypatch):
         """Also where some models ask for what others do not have, and begin by clearing Keras' state."""
         began = []
@@ -106,12 +107,14 @@ class TestTheSameTable:
         assert everything(ahead) == everything(after)
         assert {len(t.hyperparameters) for t in after.trials} == {2, 3}
 
+    @pytest.mark.slow
     def test_more_trials_extend_it_as_if_asked_at_once(self, nine, tmp_path):
         few = tune(X, Y, max_trials=4, directory=tmp_path / "s", **WAVES)
         assert everything(few) == everything(nine)[:4]  # the other two of the wave are not shown
         assert len(few.table()) == 4
         assert everything(tune(X, Y, max_trials=NINE, directory=tmp_path / "s", **WAVES)) == everything(nine)
 
+    @pytest.mark.slow
     def test_all_waves_are_one_program(self, tmp_path):
         clear_programs()
         found = tune(X, Y, max_trials=13, directory=tmp_path / "s", **{**WAVES, "epochs": 1})

@@ -75,6 +75,7 @@ class TestSameMathematics:
             fit_by("widened", two_layers(extra=(layers.Dropout(rate),)), X, Y)
         assert len(PROGRAMS) == 1
 
+    @pytest.mark.slow
     def test_scales_of_input_and_output(self):
         x, y = load_data("diabetes")
         make = lambda: build_model("regression", x=x[:64], y=y[:64], units=(20, 10), seed=1)  # noqa: E731

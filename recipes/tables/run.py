@@ -13,7 +13,6 @@ import pandas as pd
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean, digits, show_values
 from cheatsheet.finding import DataError, Finding, unreadable
-from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
 from recipes.tables.columns.column import Columns
 from recipes.tables.columns.others import Written, differences, read_as_written
@@ -28,7 +27,7 @@ from recipes.tables.scoring.intervals import Interval
 from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
-from recipes.training.runs import Runs, kept_on
+from recipes.training.runs import Runs, diagnose_kept, kept_on
 
 if TYPE_CHECKING:
     from recipes.training.export import Export
@@ -389,5 +388,4 @@ def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding
         history: By name one list for each network, NaN where it had stopped.
     """
     curves, kept = curves_of(history)
-    median = {name: np.median(values, axis=0).tolist() for name, values in curves.items()}
-    return diagnose(median, kept=round(float(np.median(kept))))
+    return diagnose_kept(curves, kept)

@@ -102,9 +102,7 @@ class Runs:
         chance = chances.pop() if len(chances) == 1 else None
         of_data = {str(one): one for run in self.runs for one in run.findings if one.epochs is None}
         kept = np.array([run.kept or run.epochs for run in self.runs])
-        judged = _median(kept_on(self.history, kept, kept))
-        said = diagnose(judged, chance=chance, least=self.runs[0].least, kept=int(kept.max()))
-        return [*said, *of_data.values()]
+        return [*diagnose_kept(self.history, kept, chance=chance, least=self.runs[0].least), *of_data.values()]
 
     @property
     def verdict(self) -> str:
@@ -200,6 +198,17 @@ def _spread(values: np.ndarray) -> str:
 def _median(curves: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # that all of a column are NaN
         return {name: np.nanmedian(values, axis=0).tolist() for name, values in curves.items() if values.ndim == 2}
+
+
+def diagnose_kept(curves: Mapping[str, np.ndarray], kept: np.ndarray, **known: Any) -> list[Finding]:
+    """Judge the median of several networks' curves, without the epochs that each threw away.
+
+    Args:
+        curves: By name `(networks, epochs)`, or more axes.
+        kept: The epoch whose weights each has `(networks,)`, counted from 1.
+        known: What `diagnose` is told beside them.
+    """
+    return diagnose(_median(kept_on(curves, kept, kept)), kept=int(kept.max()), **known)
 
 
 def kept_on(curves: Mapping[str, np.ndarray], epochs: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
