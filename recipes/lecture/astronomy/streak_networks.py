@@ -32,8 +32,8 @@ def build_transformer(
     """Build and compile a transformer that reads a streak as a sentence, of patches of eight samples.
 
     One convolution over seven samples comes first (T. Xiao et al. 2021, arXiv 2106.14881). Each patch then becomes a
-    token by one matrix; a vector of its place, which is learnt and starts small, is added; in two blocks each token asks
-    all others, and is then looked at alone.
+    token by one matrix; a vector of its place, which is learnt and starts small, is added; in two blocks each token
+    asks all others, and is then looked at alone.
 
     Args:
         channels: Values a sample: 1 for light curves, `WIDTH` for strips.
