@@ -93,8 +93,8 @@ SLIDES = (
     Slide("The lecturer's own: time-resolved images", "streaks",
           "images of a camera that is read while it looks, simulated: each star is a streak, which a small "
           "transformer, a CNN and a periodogram with thresholds read; accuracy against signal to noise", ("--plain",),
-          "Here from light curves alone; without `--plain` networks that take strips of pixels are trained, too, and "
-          "`--repeats 3` makes the table of docs/streaks.md."),
+          "Here from light curves alone; without `--plain` networks that take strips of pixels are trained, too, which makes "
+          "the table of docs/streaks.md."),
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Does a transformer read streaks, stars' light curves in an image that is read while it looks, better than thresholds?
 
 Everything is simulated, and nothing is claimed of real images.
-EXPECTED
-`--repeats 3 --tune` makes the table of docs/streaks.md.
+Expected: the transformer does not win. Of 3,000 streaks the periodogram reads 0.83 rightly, a CNN 0.84, the transformer
+0.81; from strips of pixels in place of light curves the CNN 0.86, the transformer 0.84. Four to five minutes on two
+cores, 250 s of processor; `--plain` half of it. `--tune` tunes the periodogram anew, `--repeats 3` trains three times.
 Reference: the lecture's slide on transformers for time-resolved images; K. Horne (1986), PASP 98, 609; J. D. Scargle
 (1982), ApJ 263, 835.
 """

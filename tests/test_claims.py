@@ -167,7 +167,7 @@ def test_networks_read_more_streaks_than_a_periodogram():
     page = (ROOT / "docs" / "streaks.md").read_text()
     printed = re.findall(r"^\| (periodogram|[\w ]+) \| ([\d.]+)(?: ± [\d.]+)? \|", page, re.MULTILINE)
     assert [name for name, _ in printed] == list(streaks.METHODS)
-    found = streaks.compare_classifiers(repeats=3)
+    found = streaks.compare_classifiers()
     print(found)
     for name, accuracy in printed:
         close = 0.0005 if name == streaks.PERIODOGRAM else 0.015

@@ -13,7 +13,7 @@ from recipes.plots.style import CHANCE, INK, POINTS, TEXT, TRAIN, VALIDATION, fr
 SIZE = (13, 5.2)  # inches: an image, four light curves, and accuracies
 SHOWN = 1000.0  # electrons that are black
 BRIGHT = 10.0  # signal to noise of the light curves that are shown, at least
-MARGIN = 4.0  # standard deviations above and below the star's own light that a panel has room for
+WITHIN = (0.5, 99.5)  # percentiles of a light curve that a panel has room for: what a cosmic ray left may be far beyond
 COLOURS = {"periodogram": TEXT, "CNN": TRAIN, "transformer": VALIDATION, "CNN on strips": TRAIN,
            "transformer on strips": VALIDATION}  # fmt: skip
 
@@ -81,7 +81,9 @@ def plot_light_curve(found: Any, row: int, ax: Axes | None = None) -> Axes:
     ax.plot(np.arange(len(curve)) / RATE, curve, color=TEXT, linewidth=0.7)
     said = {method: each[0].classes[row] for method, each in found.judged.items()}
     wrong = [f"{method}: {CLASSES[its]}" for method, its in said.items() if its != kind]
-    ax.set(xlabel="seconds", ylabel="sigmas", xlim=(0, len(curve) / RATE))
+    low, high = np.percentile(curve, WITHIN)
+    room = 0.2 * (high - low)
+    ax.set(xlabel="seconds", ylabel="sigmas", xlim=(0, len(curve) / RATE), ylim=(low - room, high + room))
     frame(ax, f"{CLASSES[kind]}, S/N {found.test.snr[row]:.0f}; {'; '.join(wrong) or 'all methods are right'}")
     return ax
 
@@ -110,6 +112,6 @@ def plot_accuracies(found: Any, ax: Axes | None = None) -> Axes:
     ax.axhline(1 / len(CLASSES), color=CHANCE, linewidth=1, linestyle=":", label="chance")
     ax.set_xticks(range(len(groups)), [f"{name}\n{count(len(rows), 'streak')}" for name, rows in groups.items()])
     ax.set(ylim=(0.2, 1.0), xlabel="signal to noise of a sample, 1/300 s", ylabel="accuracy")
-    ax.legend(frameon=False, loc="lower right", fontsize=POINTS - 1)
+    ax.legend(facecolor="white", edgecolor="none", framealpha=1, loc="lower right", fontsize=POINTS - 1)
     frame(ax, f"{len(found.test):,} simulated streaks, unseen")
     return ax
