@@ -1,6 +1,7 @@
 """Jobs of grokking: steps of the paper's network, and whole runs by seed."""
 
 import time
+from typing import Any
 
 from training import Result
 
@@ -100,13 +101,22 @@ def torch_grok(tokens, answers, num_tokens, epochs, *, compiled) -> Result:
     return {"first_s": first, "steps_per_s": steps / (time.perf_counter() - start)}
 
 
-def grok_run(preset: str, way: str) -> Result:
+def grok_113(way: str) -> Result:
+    """x + y modulo 113 as L. Prieto et al. 2025 (arXiv 2501.04697): an MLP 200-200, 40 % of it, full batches."""
+    from recipes.grokking.networks import Network
+
+    network = Network("mlp", width=200, hidden=200)
+    fixed = {"operation": "x+y", "p": 113, "train_fraction": 0.4, "network": network, "batch_size": 10**6}
+    return grok_run("lecture", way, max_steps=3_000, **fixed)
+
+
+def grok_run(preset: str, way: str, max_steps: int = 20_000, **fixed: Any) -> Result:
     """From the call to sustained 99 % validation accuracy; the way is `seed-N`, or `seed-N,option=number,...`."""
     from recipes import grok
 
     seed, *changes = way.removeprefix("seed-").split(",")
     options = {name: float(value) for name, value in (change.split("=") for change in changes)}
-    run = grok(preset, seed=int(seed), max_steps=20_000, verbose=0, **options)
+    run = grok(preset, seed=int(seed), max_steps=max_steps, verbose=0, **fixed, **options)
     nothing = float("nan")
     return {
         "first_s": run.seconds,

@@ -12,7 +12,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from grokking import grok_paper, grok_run
+from grokking import grok_113, grok_paper, grok_run
 from many import folds, sixty_four
 from networks import conv_autoencoder, dense_autoencoder, lenet, memory, mlp
 from searches import tune_memory, tune_more, tune_search
@@ -64,6 +64,7 @@ JOBS = {
     "folds": folds,
     "grok-paper": grok_paper,
     "grok-paper-seeds": lambda way: grok_run("paper", way),
+    "grok-113-seeds": grok_113,
     "grok-lecture-seeds": lambda way: grok_run("lecture", way),
     "tune": tune_search,
     "tune-memory": tune_memory,

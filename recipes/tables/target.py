@@ -57,7 +57,7 @@ class Target:
         activation: Of the last layer.
         evidence: What was seen, in words, with the task and what else it could be.
         classes: Labels in the order of the outputs; `None` for numbers. Of two, the second is the positive one.
-        scale: `"log"` where the network is trained on the logarithm of the numbers, else `"identity"`.
+        scale: `"log"` where the network is trained on the logarithm of the numbers beside them, else `"identity"`.
         num_missing: Rows without a value, which were dropped.
         decimal: Of numbers in text; empty where they came as numbers.
         marks: Words that stand for a missing value.
@@ -225,7 +225,7 @@ def on_scale(target: Target, y: np.ndarray) -> Target:
     skew, of_log = _skew(y), abs(_skew(np.log(y)))
     if skew < SKEWED or of_log * LESS_SKEWED > skew:
         return target
-    why = f"positive and skewed ({skew:.1f}, their logarithm {_skew(np.log(y)):.1f}), so learnt on a logarithmic scale"
+    why = f"positive and skewed ({skew:.1f}, their logarithm {_skew(np.log(y)):.1f}), so learnt as logarithms too"
     return replace(target, scale="log", evidence=f"{target.evidence}; {why}")
 
 
