@@ -78,8 +78,8 @@ def test_mirrors():
         ),
         (
             {"operation": lambda x, y: x // y, "p": 5},
-            "The operation fails for x=0, y=0: integer division or modulo by zero. Expected a whole number, which is taken "
-            "modulo p=5, or None where there is no answer; in an expression such as 'x/y', / divides modulo p.",
+            "The operation fails for x=0, y=0: integer division or modulo by zero. Expected a whole number, which is "
+            "taken modulo p=5, or None where there is no answer; in an expression such as 'x/y', / divides modulo p.",
         ),
         (
             {"operation": "x/0", "p": 5},
