@@ -65,6 +65,7 @@ class TestNetworks:
         np.testing.assert_allclose(behind(tokens), behind(swapped), atol=1e-5)
 
     @BUILT
+    @pytest.mark.slow_but("build_cnn")
     def test_it_learns_is_saved_and_loads(self, build, rng, tmp_path):
         """Rises and dips of a few rows, anywhere: two of the four classes."""
         x, y = rng.normal(size=(256, 64, 1)).astype(np.float32), rng.integers(2, 4, 256)
@@ -85,6 +86,7 @@ class TestNetworks:
 
 
 class TestComparison:
+    @pytest.mark.slow
     def test_a_small_one_to_its_end(self):
         said = []
         found = compare_classifiers(
