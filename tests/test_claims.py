@@ -154,3 +154,21 @@ def test_networks_find_more_light_echoes_than_a_matched_filter():
     for name, mean, spread in printed:
         assert measured[name] == pytest.approx(float(mean), abs=0.0005 if name == echoes.FILTER else float(spread))
     assert min(measured[echoes.PLAIN], measured[echoes.ATTENTION]) >= measured[echoes.FILTER] + 0.1
+
+
+def test_what_reads_simulated_streaks():
+    """The table of docs/streaks.md: the periodogram to the digit, the networks within two standard errors."""
+    from recipes.lecture.astronomy import streaks
+    from recipes.lecture.astronomy.extraction import simulate_streaks
+    from recipes.lecture.astronomy.periodogram import tune_periodogram
+
+    tuned = tune_periodogram(simulate_streaks(streaks.TUNING_IMAGES, seed=streaks.TUNING_SEED))
+    assert tuned == streaks.TUNED
+    page = (ROOT / "docs" / "streaks.md").read_text().split("| accuracy where")[0]
+    printed = re.findall(r"^\| ([\w ]+) \| (0\.\d+) \|", page, re.MULTILINE)
+    assert [name for name, _ in printed] == list(streaks.METHODS)
+    found = streaks.compare_classifiers()
+    print(found)
+    for name, accuracy in printed:
+        close = 0.0005 if name == streaks.PERIODOGRAM else 0.015
+        assert found.accuracies(name).mean() == pytest.approx(float(accuracy), abs=close)

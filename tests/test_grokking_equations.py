@@ -77,6 +77,11 @@ def test_mirrors():
             "there is no answer.",
         ),
         (
+            {"operation": lambda x, y: x // y, "p": 5},
+            "The operation fails for x=0, y=0: integer division or modulo by zero. Expected a whole number, which is "
+            "taken modulo p=5, or None where there is no answer; in an expression such as 'x/y', / divides modulo p.",
+        ),
+        (
             {"operation": "x/0", "p": 5},
             "The operation 'x/0' has no answer for any pair of numbers modulo 5.",
         ),

@@ -44,6 +44,10 @@ class TestMoments:
             (0, "start"), (100, "memorised"), (200, "not generalised"), (400, "end, not generalised")
         ]  # fmt: skip
 
+    def test_on_the_way(self):
+        rows = [(0, 0, 0), (50, 0.5, 0), (100, 1, 0), (200, 1, 0.2), (400, 1, 0.98)]
+        assert self.shown(*rows)[-1] == (400, "end, generalising")
+
     def test_confusion(self):
         rows = [(0, 0, 0), (10, 0, 0), (20, 0.1, 0), (30, 0.1, 0)]
         assert self.shown(*rows) == [

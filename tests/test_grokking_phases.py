@@ -21,8 +21,12 @@ class TestPhases:
     def test_a_passing_peak_does_not_count(self):
         rows = [(100, 1.0, 0.1), (400, 1.0, 1.0), (425, 1.0, 1.0), (450, 1.0, 0.9), (475, 1.0, 1.0)]
         found = phases(history(*rows))
-        assert (found.generalised_at, found.kind) == (None, "memorisation")
+        assert (found.generalised_at, found.kind) == (None, "generalising")
         assert not is_sustained(history(*rows))
+
+    def test_most_of_the_validation_set_is_on_the_way(self):
+        for last, kind in ((0.989, "generalising"), (0.5, "generalising"), (0.49, "memorisation")):
+            assert phases(history((0, 0.0, 0.0), (100, 1.0, 0.1), (400, 1.0, last))).kind == kind
 
     def test_confusion(self):
         assert phases(history((0, 0.0, 0.0), (100, 0.5, 0.01))).kind == "confusion"
@@ -109,3 +113,13 @@ class TestVerdict:
             "The loss is no number any more.",
             "a smaller learning_rate",
         )
+
+
+def test_a_run_that_is_on_its_way_is_told_to_go_on():
+    severity, message, fix = verdict((0, 0.0, 0.0), (583, 1.0, 0.1), (12_000, 1.0, 0.989))
+    assert severity == "warning"
+    assert message == (
+        "the training set was memorised at step 583; at the end of 12,000 steps the validation accuracy is 98.9%, and "
+        "99% has not been kept over 5 evaluations."
+    )
+    assert fix.startswith("more steps")

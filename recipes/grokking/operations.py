@@ -62,8 +62,8 @@ def answers_of(operation: str | Binary, p: int) -> Answers:
         p: The modulus, which need not be prime.
 
     Raises:
-        ValueError: for an expression that cannot be read, a function that gives something else than whole numbers, and
-            a table that is empty, or too large to be asked pair by pair.
+        ValueError: for an expression that cannot be read, a function that fails or gives something else than whole
+            numbers, and a table that is empty, or too large to be asked pair by pair.
     """
     if p * p > MOST_PAIRS:
         raise ValueError(
@@ -74,7 +74,13 @@ def answers_of(operation: str | Binary, p: int) -> Answers:
     found = []
     for x in range(p):
         for y in range(p):
-            answer = function(x, y)
+            try:
+                answer = function(x, y)
+            except ArithmeticError as error:
+                raise ValueError(
+                    f"The operation fails for x={x}, y={y}: {error}. Expected a whole number, which is taken modulo "
+                    f"p={p}, or None where there is no answer; in an expression such as 'x/y', / divides modulo p."
+                ) from error
             if answer is None:
                 continue
             if isinstance(answer, bool | np.bool_) or not isinstance(answer, int | np.integer):

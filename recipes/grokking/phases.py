@@ -8,6 +8,7 @@ from cheatsheet.common.words import count
 from cheatsheet.finding import Finding
 
 KNOWN = 0.99  # accuracy that counts as having learnt a set, as in the paper
+MOST_KNOWN = 0.5  # validation accuracy from which on a run is on its way
 SUSTAINED = 5  # evaluations in a row; a single one may be a passing peak
 GROKKING_RATIO = 3.0  # below, generalisation came along with memorisation
 MOST_DECAY = 2.0  # more decay than this keeps networks from memorising, or from staying there (docs/grokking.md)
@@ -24,8 +25,9 @@ class Phases:
         memorised_at: First evaluation with a training accuracy of at least 99 %; `None` if none.
         generalised_at: First of five evaluations in a row with a validation accuracy of at least 99 %; `None` if none.
         kind: `"grokking"` (three times as many steps to generalise as to memorise, or more), `"comprehension"`
-            (fewer), `"memorisation"` (training set only) or `"confusion"` (neither); Z. Liu et al. (2022),
-            arXiv 2205.10343.
+            (fewer), `"memorisation"` (training set only) or `"confusion"` (neither), as Z. Liu et al. (2022),
+            arXiv 2205.10343, name them; `"generalising"` where the training set is known and, at the end, most but
+            not yet 99 % of the validation set.
     """
 
     memorised_at: int | None
@@ -55,7 +57,8 @@ def phases(history: Mapping[str, Sequence[float]]) -> Phases:
     if memorised is None:
         return Phases(None, generalised, "confusion" if generalised is None else "comprehension")
     if generalised is None:
-        return Phases(memorised, None, "memorisation")
+        is_on_its_way = history["val_accuracy"][-1] >= MOST_KNOWN
+        return Phases(memorised, None, "generalising" if is_on_its_way else "memorisation")
     found = Phases(memorised, generalised, "grokking")
     return found if (found.delay_ratio or 0) >= GROKKING_RATIO else replace(found, kind="comprehension")
 
@@ -85,7 +88,7 @@ def describe(history: Mapping[str, Sequence[float]], chance: float) -> str:
         return f"{'grokked' if found.kind == 'grokking' else 'learnt'} at step {found.generalised_at:,}"
     if found.memorised_at is None:
         return "memorising"
-    if history["val_accuracy"][-1] < 0.5:
+    if found.kind == "memorisation":
         level = "at chance" if history["val_accuracy"][-1] < 3 * chance else "low"
         return f"memorised at step {found.memorised_at:,}: validation {level}"
     return "generalising"
@@ -139,6 +142,12 @@ def _what_happened(history: Mapping[str, Sequence[float]], found: Phases) -> tup
         )
         text = f"the validation set was learnt at step {found.generalised_at:,}{ratio}: without grokking's delay."
         return f"step {found.generalised_at}", text
+    if found.kind == "generalising":
+        return f"steps {found.memorised_at}-{last}", (
+            f"the training set was memorised at step {found.memorised_at:,}; at the end of {count(last, 'step')} the "
+            f"validation accuracy is {val_accuracy:.1%}, and {KNOWN:.0%} has not been kept over {SUSTAINED} "
+            "evaluations."
+        )
     if found.kind == "memorisation":
         back = "" if accuracy >= KNOWN else f"the training accuracy is back at {accuracy:.1%}, and "
         return f"steps 0-{last}", (
@@ -167,7 +176,9 @@ def _what_helps(history: Mapping[str, Sequence[float]], found: Phases, of: Circu
         return "more steps, to see whether it stays there"
     choices = ["more steps"]
     if not is_memorised:
-        choices.append("a smaller learning_rate" if found.kind == "memorisation" else "another learning_rate")
+        choices.append(
+            "a smaller learning_rate" if found.kind in ("memorisation", "generalising") else "another learning_rate"
+        )
         choices += ["less weight_decay"] if of.weight_decay > MOST_DECAY else []
     else:
         choices += ["more weight_decay"] if of.weight_decay < MOST_DECAY else []

@@ -27,7 +27,8 @@ class GrokRun:
         embeddings: The embedding at each evaluation `(evaluations, tokens, width)`.
         memorised_at: First step with 99 % training accuracy, `None` if none.
         generalised_at: First step with sustained 99 % validation accuracy, `None` if none.
-        findings: The verdict; its first rule is `"grokking"`, `"comprehension"`, `"memorisation"` or `"confusion"`.
+        findings: The verdict; its first rule is `"grokking"`, `"comprehension"`, `"generalising"`, `"memorisation"` or
+            `"confusion"`.
         steps: Trained.
         seconds: From call to return, compiling and evaluating included; with a checkpoint, of the earlier calls too.
         steps_per_second: While training alone, after compiling.
@@ -55,7 +56,7 @@ class GrokRun:
 
     @property
     def kind(self) -> str:
-        """`"grokking"`, `"comprehension"`, `"memorisation"` or `"confusion"`."""
+        """`"grokking"`, `"comprehension"`, `"generalising"`, `"memorisation"` or `"confusion"`."""
         return self._phases.kind
 
     @property

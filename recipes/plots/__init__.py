@@ -35,10 +35,12 @@ from recipes.plots.lecture.networks.choices import plot_choices, plot_hyperparam
 from recipes.plots.lecture.networks.drawing import plot_network
 from recipes.plots.lecture.separation import plot_errors, plot_mistakes, plot_path, plot_perceptron, plot_truth_table
 from recipes.plots.lecture.sizes import plot_batch_sizes, plot_occam
+from recipes.plots.lecture.streaks import plot_accuracies, plot_light_curve, plot_readout
 from recipes.plots.page import save_page
 from recipes.plots.search import plot_curves, plot_hyperparameter, plot_search, plot_trials
 
 __all__ = [
+    "plot_accuracies",
     "plot_anomaly",
     "plot_autoencoder",
     "plot_backpropagation",
@@ -71,6 +73,7 @@ __all__ = [
     "plot_kernels",
     "plot_landscape",
     "plot_latent",
+    "plot_light_curve",
     "plot_lines",
     "plot_misread",
     "plot_mistakes",
@@ -83,6 +86,7 @@ __all__ = [
     "plot_perceptron",
     "plot_precision_recall",
     "plot_predictions",
+    "plot_readout",
     "plot_recall",
     "plot_reconstructions",
     "plot_runs",

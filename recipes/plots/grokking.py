@@ -169,6 +169,7 @@ def moment_name(history: Mapping[str, Sequence[float]], at: int) -> str:
         for name in ("memorised", "generalised"):
             when = events[name]
             if when is None or step < when:
-                names.append(f"not {name}" + ("" if when is None else " yet"))
+                is_on_its_way = names == ["end"] and name == "generalised" and found.kind == "generalising"
+                names.append("generalising" if is_on_its_way else f"not {name}" + ("" if when is None else " yet"))
                 break
     return ", ".join(names)

@@ -15,7 +15,7 @@ from recipes.lecture.astronomy.boxes import Detections, PrecisionRecall, precisi
 from recipes.lecture.astronomy.detector import build_detector, cell_targets, find, shifted, turned
 from recipes.lecture.astronomy.echoes import Scenes, simulate_echoes
 from recipes.lecture.astronomy.matched_filter import MatchedFilter
-from recipes.running.show import as_html
+from recipes.running.show import as_columns, as_html
 from recipes.training.fit import fit
 from recipes.training.run import Run
 
@@ -83,12 +83,9 @@ class LightEchoes:
     def __str__(self) -> str:
         train, test = (len(part) for part in self.splits[0])
         head = ("method", "AP50", f"precision at recall {LECTURE_POINT[0]:g}", "parameters", "seconds")
-        widths = [max(len(row[i]) for row in (head, *self.rows)) for i in range(len(head))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                 for row in (head, *self.rows)]  # fmt: skip
         learnt = count(train, "scene")
         said = f"{count(len(self.splits), 'split')}, each with {learnt} to learn from and {test} to be judged on"
-        return "\n".join([f"Simulated light echoes: {said}", *lines])
+        return "\n".join([f"Simulated light echoes: {said}", *as_columns([head, *self.rows])])
 
     def _repr_html_(self) -> str:
         facts = {f"AP50 of {count(len(self.splits), 'split')}, {row[0]}": row[1] for row in self.rows}
@@ -132,12 +129,7 @@ def compare_detectors(
     Raises:
         ValueError: for a method or a number of splits that there is not.
     """
-    for method in methods:
-        if method not in METHODS:
-            raise ValueError(
-                f"Unknown method. Received: {method!r}. Expected some of {', '.join(METHODS)}."
-                f"{did_you_mean(method, METHODS)}"
-            )
+    require_methods(methods, METHODS)
     for name, value in (("splits", splits), ("training_scenes", training_scenes), ("shifts", shifts)):
         require_whole(name, value, 1)
     if splits > SPLITS:
@@ -197,12 +189,27 @@ def train_detector(
     """
     seen = shifted(turned(scenes), shifts, seed=seed)
     steps = epochs * -(-len(seen) // BATCH)
-    warming = max(1, steps // 20)
-    rate = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warming), alpha=0.01, warmup_target=RATE,
-                                                  warmup_steps=warming)  # fmt: skip
-    model = build_detector(side=seen.images.shape[1], attention=attention, learning_rate=rate, seed=seed)
+    model = build_detector(side=seen.images.shape[1], attention=attention, learning_rate=warmed_cosine(RATE, steps),
+                           seed=seed)  # fmt: skip
     return fit(model, seen.images[..., None], cell_targets(seen.boxes, seen.images.shape[1]), epochs=epochs,
                batch_size=BATCH, seed=seed, verbose=0)  # fmt: skip
+
+
+def warmed_cosine(highest: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Make a rate that rises from 0 in a twentieth of the steps, and then falls along a cosine to a hundredth."""
+    warming = max(1, steps // 20)
+    return keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warming), alpha=0.01, warmup_target=highest,
+                                                  warmup_steps=warming)  # fmt: skip
+
+
+def require_methods(methods: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a method that there is not."""
+    for method in methods:
+        if method not in known:
+            raise ValueError(
+                f"Unknown method. Received: {method!r}. Expected some of {', '.join(known)}."
+                f"{did_you_mean(method, known)}"
+            )
 
 
 def _judge(method: str, train: Scenes, test: Scenes, shifts: int, epochs: int, seed: int) -> Judged:
