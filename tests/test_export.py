@@ -162,7 +162,7 @@ def test_a_table_is_exported_whatever_its_columns_are_called(table_run, format, 
     if format == "tf_saved_model":
         assert [one.split()[0] for one in said.inputs] == [*PLAIN]
         assert said.inputs[0] == "age_years (for 'age (years)') (n, 1) float64"
-        assert said.inputs[3] == "when (n, 1) float64, days since 1970-01-01"
+        assert said.inputs[3] == "when (n, 1) float64 in days since 1970-01-01"
 
 
 def test_a_saved_model_predicts_raw_columns_by_their_plain_names(table_run, tmp_path):
@@ -187,7 +187,7 @@ def test_what_is_said_of_a_table_is_all_that_tensorflow_needs(tmp_path):
                           "price": days / 100 + stay})  # fmt: skip
     run = recipes.fit_table(frame, "price", num_networks=1, epochs=2, verbose=0)
     said = run.export(tmp_path / "wards")
-    assert said.inputs == ("when (n, 1) float64, days since 1970-01-01", "stay (n, 1) float64, days")
+    assert said.inputs == ("when (n, 1) float64 in days since 1970-01-01", "stay (n, 1) float64 in days")
     call = 'tf.saved_model.load(path).signatures["serving_default"](**columns)["output_0"]'
     assert call.replace("path", repr(str(said.path))) in str(said)
     columns = {"when": tf.constant(days[:, None], tf.float64), "stay": tf.constant(stay[:, None], tf.float64)}

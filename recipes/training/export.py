@@ -55,7 +55,7 @@ class Export:
         format: `"keras"`, `"tf_saved_model"` or `"onnx"`.
         inputs: Name, shape and type of each input in the file, in words; with the model's own name for it, or the
             table's, where that is another: other formats take ASCII letters, digits and `_` alone. Of a table's dates
-            it says which days the input counts: `when (n, 1) float64, days since 1970-01-01`.
+            it says which days the input counts: `when (n, 1) float64 in days since 1970-01-01`.
         classes: The label of each class in the order of the outputs, which no format but ours keeps.
         difference: The largest between the model's own outputs and those of the file, over the largest output.
         num_rows: How many rows were compared.
@@ -266,7 +266,7 @@ def _inputs_of(model: keras.Model, names: Mapping[str, str], days: Mapping[str, 
 def _days(name: str, names: Mapping[str, str], days: Mapping[str, str] | None) -> str:
     """Say of a table's dates which days the input counts."""
     said = (days or {}).get(names.get(name, name), "")
-    return f", {said}" if said else ""
+    return f" in {said}" if said else ""
 
 
 def _called(name: str, names: Mapping[str, str]) -> str:
