@@ -377,5 +377,10 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     expected = recipes.load(tmp_path / "run").predict(tmp_path / "wards.csv")
     found = np.array([row.split(",")[2:] for row in rows[1:]], float)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv"), "--json", "--out", "said"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [[*row] for row in told] == [rows[0].split(",")] * 200
+    np.testing.assert_allclose([[row["p(yes)"], row["p(no)"]] for row in told], expected, rtol=1e-6)
+    assert (tmp_path / "said" / "predictions.csv").read_text().splitlines() == rows
     assert main(["fit", str(tmp_path / "wards.csv"), "--target", "curd"]) == 2
     assert "Did you mean 'cured'" in capsys.readouterr().err

@@ -162,7 +162,7 @@ def test_a_table_is_exported_whatever_its_columns_are_called(table_run, format, 
     if format == "tf_saved_model":
         assert [one.split()[0] for one in said.inputs] == [*PLAIN]
         assert said.inputs[0] == "age_years (for 'age (years)') (n, 1) float64"
-        assert said.inputs[3] == "when (n, 1) float64"
+        assert said.inputs[3] == "when (n, 1) float64 in days since 1970-01-01"
 
 
 def test_a_saved_model_predicts_raw_columns_by_their_plain_names(table_run, tmp_path):
@@ -176,6 +176,24 @@ def test_a_saved_model_predicts_raw_columns_by_their_plain_names(table_run, tmp_
                for plain, column in zip(PLAIN, table_run.columns.learnt, strict=True)}  # fmt: skip
     (outputs,) = served(**columns).values()
     np.testing.assert_allclose(outputs.numpy()[:, 0], table_run.predict(frame)[:, 1], rtol=1e-5)
+
+
+def test_what_is_said_of_a_table_is_all_that_tensorflow_needs(tmp_path):
+    import tensorflow as tf
+
+    rng = np.random.default_rng(1)
+    days, stay = rng.integers(19_000, 19_400, 40), rng.integers(1, 9, 40)
+    frame = pd.DataFrame({"when": pd.to_datetime(days, unit="D"), "stay": pd.to_timedelta(stay, unit="D"),
+                          "price": days / 100 + stay})  # fmt: skip
+    run = recipes.fit_table(frame, "price", num_networks=1, epochs=2, verbose=0)
+    said = run.export(tmp_path / "wards")
+    assert said.inputs == ("when (n, 1) float64 in days since 1970-01-01", "stay (n, 1) float64 in days")
+    call = 'tf.saved_model.load(path).signatures["serving_default"](**columns)["output_0"]'
+    assert call.replace("path", repr(str(said.path))) in str(said)
+    columns = {"when": tf.constant(days[:, None], tf.float64), "stay": tf.constant(stay[:, None], tf.float64)}
+    outputs = eval(call, {"tf": tf, "path": str(said.path), "columns": columns})
+    assert outputs.shape == (40, 1)
+    np.testing.assert_allclose(outputs[:, 0], run.predict(frame), rtol=1e-5)
 
 
 @pytest.mark.skipif(not HAS_ONNX, reason="needs keras-recipes[onnx]")

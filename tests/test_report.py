@@ -4,12 +4,14 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from recipes import fit_table, load
 from recipes.plots.report import call_of, command_of
+from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import permutation_importance
 
 SECTIONS = ("Beside the others", "What was found", "The columns", "The task", "What the model looks at",
@@ -136,3 +138,12 @@ def test_a_browser_shows_it_on_a_phone_and_on_a_desktop(page, tmp_path, width):
     )
     assert shown.returncode == 0, shown.stderr[-2000:]
     assert "<title>true 5 5</title>" in shown.stdout, shown.stdout[:500]
+
+
+def test_a_constant_of_numbers_is_worth_nothing_in_its_tile(run, tmp_path):
+    rivals = (Rival("constant", -3.494e-07, 0.5, 0.4, 0.6),)
+    numbers = replace(run, comparison=Comparison("r2", 0.5, rivals, 24))
+    text = numbers.report(tmp_path / "page.html").read_text()
+    assert "<li><b>0.000</b>of constant</li>" in text
+    assert "<td class=name>constant</td><td class=number>0.000</td>" in text
+    assert "e-07" not in re.sub(r'src="[^"]*"', "", text)

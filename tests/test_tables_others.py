@@ -1,11 +1,16 @@
 """Other tables than the one that was trained on: read right or said, and rows that can be told apart."""
 
+from datetime import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import refused
 
 import recipes
+from recipes.tables.columns.kinds import decide_columns
+from recipes.tables.columns.others import differences
+from recipes.tables.columns.values import values_of
 
 ROWS = 80
 DAYS = pd.date_range("2023-01-20", periods=ROWS, freq="5D")
@@ -149,3 +154,63 @@ class TestRowsCanBeMatched:
         run = recipes.fit_table(tmp_path / "t.csv", "y", num_networks=1, epochs=1, verbose=0)
         told = run.predict_table(tmp_path / "t.csv")
         assert told[["id", "case"]].iloc[1].tolist() == ["0001", "2"]
+
+
+# --- far from the training, and other capitals -----------------------------------------------------------------------
+
+
+def found_in(trained, other):
+    """What is found in another table's column, of rules that stand on what the training had."""
+    (column,) = decide_columns(pd.DataFrame({"c": trained}))
+    series = pd.Series(other)
+    return differences(series, values_of(series, column), column, [])
+
+
+DAYS_2024 = pd.date_range("2024-01-01", "2024-12-30", periods=40)
+
+
+@pytest.mark.parametrize(
+    ("trained", "other", "said"),
+    [
+        (np.linspace(0.5, 120, 40), [-999.0, 3.0, 11980.0, 700.0],
+         "3 values of 'c' lie far outside what was trained on, 0.5 to 120 (1 below, down to -999; 2 above, up to "
+         "11980)."),
+        (np.linspace(0.5, 120, 40), [11980.0, 3.0],
+         "1 value of 'c' lies far outside what was trained on, 0.5 to 120 (11980.0)."),
+        (DAYS_2024, pd.to_datetime(["2031-05-02 13:00", "2024-03-01 09:00"]),
+         "1 value of 'c' lies far outside what was trained on, 2024-01-01 to 2024-12-30 ('2031-05-02')."),
+        (DAYS_2024.strftime("%d.%m.%Y"), ["01.02.2031", "01.02.1901", None],
+         "2 values of 'c' lie far outside what was trained on, 2024-01-01 to 2024-12-30 (1 below, down to 1901-02-01; "
+         "1 above, up to 2031-02-01)."),
+        (DAYS_2024, pd.to_datetime(["2025-12-01", "2023-03-01"]), None),
+        (pd.date_range("2024-01-01", periods=40), pd.to_datetime(["2024-12-01", "2025-01-31"]), None),
+        (pd.to_timedelta(range(40), unit="D"), pd.to_timedelta([3, 400], unit="D"),
+         "1 value of 'c' lies far outside what was trained on, 0 to 39 (400.0)."),
+        ([time(i % 24) for i in range(40)], [time(0), time(23, 59)], None),
+    ],
+)  # fmt: skip
+def test_what_lies_far_outside_is_said(trained, other, said):
+    found = [one for one in found_in(trained, other) if one.rule == "far_outside"]
+    assert [(one.severity, one.message) for one in found] == ([("warning", said)] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("trained", "other", "said"),
+    [
+        (["m", "f"] * 20, ["M", "F", "m"],
+         "'c' has categories that the training lacked ('F', 'M'), in 2 rows; capitals or blanks alone tell them from "
+         "those that it had: 'F' for 'f', 'M' for 'm'."),
+        (["m", "f"] * 20, ["x", "M"],
+         "'c' has categories that the training lacked ('M', 'x'), in 2 rows; capitals or blanks alone tell them from "
+         "those that it had: 'M' for 'm'."),
+        (["m", "f"] * 20, ["x"], "'c' has categories that the training lacked ('x'), in 1 row."),
+        (["m", "M"] * 20, ["M"], None),
+        ([*"abcdefghijklmn"] * 5 + ["once"], ["once", "new"], None),  # there is a place for others
+        ([*"abcdefghijklmn"] * 5 + ["once"], ["new", "A"],
+         "'c' has categories that the training lacked ('A'), in 1 row; capitals or blanks alone tell them from those "
+         "that it had: 'A' for 'a'."),
+    ],
+)  # fmt: skip
+def test_new_categories_in_other_capitals_name_the_pair(trained, other, said):
+    found = found_in(trained, other)
+    assert [(one.rule, one.message) for one in found] == ([("new_categories", said)] if said else [])

@@ -1,5 +1,7 @@
 """Broken tables: one clear sentence each, or the right result. Nothing is trained here."""
 
+from datetime import date, time
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -266,7 +268,9 @@ def test_dates_that_can_be_read_in_two_ways_are_a_finding():
         ([0, 1] * 20, "boolean", "0 or 1"),
         (["u", "v", "w", None] * 10, "category", None),
         (pd.Categorical(["lo", "hi"] * 20), "category", "2 categories ('hi', 'lo')"),
-        (pd.to_timedelta(range(ROWS), unit="h"), "date", "came as dates"),
+        (pd.to_timedelta(range(ROWS), unit="h"), "date", "came as durations"),
+        ([time(i % 24) for i in range(ROWS)], "date", "came as times of day"),
+        ([date(2024, 1, 1 + i % 9) for i in range(ROWS)], "date", "came as dates"),
         ([*np.linspace(-1, 1, ROWS)], "number", None),
         ([1.5, np.inf] * 20, "number", None),
         ([1j] * ROWS, "text", "complex numbers, which are left out: make columns of their parts"),

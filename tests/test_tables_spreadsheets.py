@@ -101,6 +101,8 @@ def test_codes_with_zeros_are_seen_far_below(tmp_path):
          "nothing in the file says whether thousands are meant"),
         ("a,y", lambda i: (i / 7, "abc"[i % 3] if i else "once"), ",", "rare_class",
          "1 class of 'y' with few rows to learn from: 'once' (1)."),
+        ("a,y", lambda i: (i / 7, ["Yes", "yes", "no"][i % 3]), ",", "similar_categories",
+         "classes of the target 'y' differ in capitals or blanks alone ('Yes', 'yes'), and count as different."),
     ],
 )  # fmt: skip
 def test_what_may_mean_something_else_is_said(tmp_path, header, row, separator, rule, says):
@@ -108,6 +110,12 @@ def test_what_may_mean_something_else_is_said(tmp_path, header, row, separator, 
     assert finding.severity == "warning"
     assert says in finding.message
     assert finding.fix
+
+
+def test_classes_that_differ_in_capitals_are_said_first(tmp_path):
+    found = ready(tmp_path, lines("a,b,y", lambda i: (i / 7, "Uuv"[i % 3], ["Yes", "yes", "no"][i % 3])))
+    assert [one.where for one in found.findings if one.rule == "similar_categories"] == ["y", "b"]
+    assert found.findings[0].where == "y"
 
 
 @pytest.mark.parametrize(

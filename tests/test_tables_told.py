@@ -9,8 +9,8 @@ import recipes
 from recipes import Interrupted, TableRun, fit_table
 from recipes.tables.prepare import prepare_table
 from recipes.tables.scoring.comparison import compare
-from recipes.tables.scoring.intervals import Interval
-from recipes.tables.scoring.scores import losses
+from recipes.tables.scoring.intervals import Interval, too_few_held
+from recipes.tables.scoring.scores import losses, written
 from recipes.training.engines.many import train
 
 FAST = {"num_networks": 2, "epochs": 3, "verbose": 0}
@@ -196,6 +196,18 @@ def test_a_small_table_says_so_and_is_saved_and_drawn(tmp_path):
     assert "<td class=number>too few rows</td><td>unknown</td>" in run.report(tmp_path / "page.html").read_text()
 
 
+def test_an_r2_next_to_nothing_is_written_as_nothing():
+    true = np.arange(40.0)
+    others = {"constant": np.full(40, true.mean() + 0.01), "linear": true + 1.0}
+    found = compare("r2", true, true + 0.5, others)
+    assert -1e-5 < found.rivals[0].score < 0
+    first, network, constant, *_ = str(found).splitlines()
+    assert (first, network.split()) == ("R² (higher is better)", ["network", "0.9981"])
+    assert constant.startswith("  constant       0.000   network better, by 0.9981 (95 % interval 0.")
+    assert [written("r2", score) for score in (-4e-4, 0.0006, -0.25)] == ["0.000", "0.0006", "-0.25"]
+    assert written("log_loss", 3e-7) == "3e-07"
+
+
 # --- intervals -----------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +253,45 @@ def test_intervals_of_what_was_learnt_as_a_logarithm_are_factors():
     assert run.interval.held == pytest.approx(0.8, abs=3 * (0.16 / 120) ** 0.5)
     low, high = run.predict_intervals(frame).T
     np.testing.assert_allclose(high / low, np.exp(2 * run.interval.margin))
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (97, "80.8% of 120 test rows lie within the intervals, and 90.0% were to: 3.3 standard errors of 2.7% below."),
+        (101, "84.2% of 120 test rows lie within the intervals, and 90.0% were to: 2.1 standard errors of 2.7% below."),
+        (102, None),  # 1.8 standard errors
+        (120, None),
+    ],
+)
+def test_intervals_that_hold_too_seldom_are_said(held, said):
+    found = too_few_held(Interval(0.9, 2.0, False, 1.0, None, 480, held / 120, 120))
+    assert [(one.rule, one.severity, one.message) for one in found] == (
+        [("intervals_too_narrow", "warning", said)] if said else []
+    )
+
+
+@pytest.mark.slow
+def test_intervals_hold_nearly_as_often_as_asked_on_average():
+    """Of 4,000 new rows, over 20 tables of 600; a table whose test rows say otherwise is warned of."""
+
+    def rows_of(rng, number):
+        x = rng.normal(size=(number, 4))
+        y = x[:, 0] + np.sin(2 * x[:, 1]) + x[:, 2] * x[:, 3] + 0.5 * rng.normal(size=number)
+        return {**{f"x{i}": x[:, i] for i in range(4)}, "y": y}
+
+    within, warned = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        run = fit_table(rows_of(rng, 600), "y", intervals=0.9, seed=seed, verbose=0)
+        new = rows_of(rng, 4_000)
+        low, high = run.predict_intervals(new).T
+        within.append(((low <= new["y"]) & (new["y"] <= high)).mean())
+        warned.append("intervals_too_narrow" in {one.rule for one in run.findings})
+        assert warned[-1] == (run.interval.held < 0.9 - 2 * (0.09 / 120) ** 0.5)
+    print(f"{np.mean(within):.3f} on average, {min(within):.3f} to {max(within):.3f}; {sum(warned)} warned of")
+    assert np.mean(within) == pytest.approx(0.89, abs=0.015)
+    assert any(warned)
 
 
 def test_intervals_that_cannot_be_are_refused():

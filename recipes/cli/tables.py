@@ -51,6 +51,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("frame", metavar="data", help="a CSV or Parquet file")
     command.add_argument("--out", type=Path, help="folder for predictions.csv, which replaces an earlier one "
                          "(default: to the screen)")  # fmt: skip
+    command.add_argument("--json", action="store_true", help="print the rows as JSON, a list of objects")
     command.set_defaults(run=_predict, show=_show_predictions)
 
     command = commands.add_parser("report", help="write what a saved run is worth into an HTML file")
@@ -113,8 +114,11 @@ def _predict(options: argparse.Namespace) -> Any:
 
 
 def _show_predictions(table: Any, options: argparse.Namespace) -> None:
-    if options.out is None:
+    if options.json:
+        print(json.dumps(table.to_dict("records")))
+    elif options.out is None:
         print(table.to_csv(index=False), end="")
+    if options.out is None:
         return
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "predictions.csv"

@@ -19,7 +19,7 @@ from recipes.plots.evaluation import plot_evaluation
 from recipes.plots.lecture.networks.drawing import plot_network
 from recipes.plots.tables import plot_comparison, plot_importance, plot_table_curves
 from recipes.running.files import as_path, write_atomically
-from recipes.tables.scoring.scores import METRICS
+from recipes.tables.scoring.scores import METRICS, written
 
 LONG = 24  # letters of a cell that wants room
 MARKS = {"error": "✖", "warning": "▲", "info": "●"}  # told apart without colours
@@ -92,8 +92,11 @@ def _summary(run: Any) -> str:
     metric = METRICS[run.comparison.metric].title
     rows = run.num_rows
     facts = [
-        (digits(run.comparison.network), f"{metric} of the network on {count(rows['test'], 'test row')}"),
-        *((digits(rival.score), f"of {rival.name}") for rival in run.comparison.rivals),
+        (
+            written(run.comparison.metric, run.comparison.network),
+            f"{metric} of the network on {count(rows['test'], 'test row')}",
+        ),
+        *((written(run.comparison.metric, rival.score), f"of {rival.name}") for rival in run.comparison.rivals),
         (f"{rows['rest'] + rows['test']:,}", "rows"),
         (f"{len(run.columns.learnt)}", "columns learnt from"),
     ]
@@ -103,9 +106,9 @@ def _summary(run: Any) -> str:
 
 def _comparison(run: Any) -> str:
     metric = METRICS[run.comparison.metric]
-    body = [["network", digits(run.comparison.network), "", "", ""]]
+    body = [["network", written(run.comparison.metric, run.comparison.network), "", "", ""]]
     body += [
-        [rival.name, digits(rival.score), digits(rival.difference),
+        [rival.name, written(run.comparison.metric, rival.score), digits(rival.difference),
          "too few rows" if rival.low is None else f"{digits(rival.low)} to {digits(rival.high)}", rival.verdict]
         for rival in run.comparison.rivals
     ]  # fmt: skip
@@ -205,7 +208,7 @@ def _training(run: Any) -> str:
 
 def _test(run: Any) -> str:
     evaluation = run.evaluation
-    body = [[name.replace("_", " "), digits(value)] for name, value in evaluation.items()]
+    body = [[name.replace("_", " "), written(name, value)] for name, value in evaluation.items()]
     picture = _picture(lambda: plot_evaluation(evaluation), "What the model says of the test rows.")
     interval = "" if run.interval is None else f"<p>{escape(str(run.interval))}.</p>"
     return _table(["on the test rows", ""], body, numbers=(1,)) + interval + picture

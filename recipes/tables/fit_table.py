@@ -24,7 +24,7 @@ from recipes.tables.scales import scales_for
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.importance import permutation_importance
-from recipes.tables.scoring.intervals import Interval, fewest_rows, interval_of
+from recipes.tables.scoring.intervals import Interval, fewest_rows, interval_of, too_few_held
 from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.split import Split
@@ -117,7 +117,9 @@ def fit_table(
         [column.name for column in columns.learnt], metric=goal.metric, seed=seed,
     )  # fmt: skip
     history = {key: values.tolist() for key, values in fitted.runs.history.items() if values.ndim == 2}
-    found = [*ready.findings, *_of_comparison(comparison), *verdict_on(history)]
+    found = [*ready.findings, *_of_comparison(comparison)]
+    found += [] if interval is None else too_few_held(interval)
+    found += verdict_on(history)
     if fitted.num_rows < len(y_rest):
         message = (
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."

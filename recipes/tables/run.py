@@ -25,6 +25,7 @@ from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
 from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
+from recipes.tables.scoring.scores import written
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
 from recipes.training.runs import Runs, diagnose_kept, kept_on
@@ -156,8 +157,8 @@ class TableRun:
     def predict_intervals(self, frame: Any) -> np.ndarray:
         """Return the interval around what is predicted of each row, `(n, 2)`: its lower and its upper end.
 
-        The true number lies within as often as `fit_table(..., intervals=0.9)` asked for, over rows like those of the
-        training; how often it did on the test rows, `print(run.interval)` says.
+        On average the true number lies within nearly as often as `fit_table(..., intervals=0.9)` asked for, over rows
+        like those of the training; how often it did on the test rows, `print(run.interval)` says.
 
         Raises:
             ValueError: for a run that was fitted without `intervals`.
@@ -229,6 +230,8 @@ class TableRun:
 
     def evaluate(self, frame: Any) -> Evaluation:
         """Say what the model is worth on the rows of another table that have the target.
+
+        Of rows that it was trained on the scores are too good: `run.evaluation` has those of the test rows.
 
         Returns:
             A mapping: the metric of the comparison, then what one wants to know of the task; `print` shows the
@@ -340,7 +343,7 @@ class TableRun:
         return [*found, *other.findings]
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name} {digits(one)}" for name, one in self.scores["network"].items())
+        values = ", ".join(f"{name} {written(name, one)}" for name, one in self.scores["network"].items())
         return (
             f"<TableRun of {self.target.name!r}: {self.task}, {values} on {count(self.num_rows['test'], 'test row')}>"
         )
@@ -358,7 +361,7 @@ class TableRun:
         ])  # fmt: skip
 
     def _repr_html_(self) -> str:
-        scores = {name: ", ".join(f"{key} {digits(value)}" for key, value in values.items())
+        scores = {name: ", ".join(f"{key} {written(key, value)}" for key, value in values.items())
                   for name, values in self.scores.items()}  # fmt: skip
         positive = {} if self.positive is None else {"positive class": repr(self.positive)}
         facts = {"target": self.target.name, "task": self.target.evidence, **positive, "rows": self.split, **scores,

@@ -54,12 +54,14 @@ class Export:
         path: The file, or the folder of a SavedModel.
         format: `"keras"`, `"tf_saved_model"` or `"onnx"`.
         inputs: Name, shape and type of each input in the file, in words; with the model's own name for it, or the
-            table's, where that is another: other formats take ASCII letters, digits and `_` alone.
+            table's, where that is another: other formats take ASCII letters, digits and `_` alone. Of a table's dates
+            it says which days the input counts: `when (n, 1) float64 in days since 1970-01-01`.
         classes: The label of each class in the order of the outputs, which no format but ours keeps.
         difference: The largest between the model's own outputs and those of the file, over the largest output.
         num_rows: How many rows were compared.
         note: What the file lacks; empty for nothing.
         words: Of inputs that take the place of a word instead of the word: the words in their order.
+        call: How TensorFlow alone calls the SavedModel of a table; empty for others.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class Export:
     num_rows: int
     note: str = ""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    call: str = ""
 
     def __str__(self) -> str:
         lines = [
@@ -77,6 +80,7 @@ class Export:
             f"read back, its outputs on {count(self.num_rows, 'row')} differ from the model's by at most "
             f"{self.difference:.1e} of the largest",
         ]
+        lines += [self.call] if self.call else []
         lines += [f"classes, in the order of the outputs: {self.classes}"] if self.classes is not None else []
         lines += [self.note] if self.note else []
         lines += [f"{name} takes the place, from 0, in {show_values(known, 8)}" for name, known in self.words.items()]
@@ -112,32 +116,36 @@ def export(
             largest; nothing is left there then.
     """
     target, format = _where(path, format, overwrite)
-    network, classes, columns, rows = _asked_for(model, x)
+    network, classes, columns, days, rows = _asked_for(model, x)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
         file, copy = _copied(network, Path(scratch) / "model.keras")
         expected = outputs_of(network, rows)
-        inputs, note, words = _inputs_of(copy, columns), "", {}
+        inputs, note, words = _inputs_of(copy, columns, days), "", {}
         found = outputs_of(copy, rows)
         if format != "keras":
             difference = _difference(expected, found, "keras", rows)
             if format == "tf_saved_model":
                 copy, rows, columns = with_plain_names(copy, rows, columns)
-                inputs = _inputs_of(copy, columns)
+                inputs = _inputs_of(copy, columns, days)
                 file, found = _as_saved_model(copy, Path(scratch) / "saved", rows)
             else:
                 core = numeric_core(copy, rows, columns)
                 copy, rows, columns = with_plain_names(core.model, core.rows, core.names)
                 note = core.note
                 words = {name: core.words[old] for name, old in columns.items() if old in core.words}
-                file, found, inputs = _as_onnx(copy, Path(scratch) / "model.onnx", rows, columns)
+                file, found, inputs = _as_onnx(copy, Path(scratch) / "model.onnx", rows, columns, days)
         difference = _difference(expected, found, format, rows)
         if target.is_dir():  # a SavedModel that may be replaced, and goes with the scratch folder
             os.rename(target, Path(scratch) / "replaced")
         os.replace(file, target)
     if note:
         warn_user(note)
-    return Export(target, format, inputs, classes, difference, _num_rows(rows), note, words)
+    call = ""
+    if days is not None and format == "tf_saved_model":
+        end = 'signatures["serving_default"](**columns)["output_0"]'
+        call = f"in TensorFlow alone: tf.saved_model.load({str(target)!r}).{end}, of a tensor (n, 1) for each column"
+    return Export(target, format, inputs, classes, difference, _num_rows(rows), note, words, call)
 
 
 def _where(path: Any, format: str | None, overwrite: bool) -> tuple[Path, str]:
@@ -174,18 +182,22 @@ def _where(path: Any, format: str | None, overwrite: bool) -> tuple[Path, str]:
     return target, format
 
 
-def _asked_for(model: Any, x: Any) -> tuple[keras.Model, Any, dict[str, str], Any]:
-    """Find the Keras model that is meant, its classes, what its inputs are called elsewhere, and rows to compare on."""
+def _asked_for(model: Any, x: Any) -> tuple[keras.Model, Any, dict[str, str], dict[str, str] | None, Any]:
+    """Find the Keras model that is meant, its classes, what its inputs are called elsewhere, and rows to compare on.
+
+    Of a table also the days that its dates are counted in, by column; `None` of others.
+    """
     if not isinstance(model, Run | keras.Model) and hasattr(model, "columns"):
         from recipes.tables.run import TableRun
 
         if isinstance(model, TableRun):
             rows = model.inputs_of(x, most=MOST_ROWS)
             columns = {column.input: column.name for column in model.columns.learnt}
-            return model.model, model.classes, columns, [rows[tensor.name] for tensor in model.model.inputs]
+            days = {column.name: column.days for column in model.columns.learnt}
+            return model.model, model.classes, columns, days, [rows[tensor.name] for tensor in model.model.inputs]
     network, signature = _network(model)
     classes = None if signature is None else signature.classes
-    return network, classes, {}, _rows(network, x, signature)
+    return network, classes, {}, None, _rows(network, x, signature)
 
 
 def _network(model: Any) -> tuple[keras.Model, Any]:
@@ -245,8 +257,16 @@ def _num_rows(rows: Any) -> int:
     return len(keras.tree.flatten(rows)[0])
 
 
-def _inputs_of(model: keras.Model, names: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"{_called(t.name, names)}{_shape(t.shape)} {t.dtype}" for t in model.inputs)
+def _inputs_of(model: keras.Model, names: Mapping[str, str], days: Mapping[str, str] | None) -> tuple[str, ...]:
+    return tuple(
+        f"{_called(t.name, names)}{_shape(t.shape)} {t.dtype}{_days(t.name, names, days)}" for t in model.inputs
+    )
+
+
+def _days(name: str, names: Mapping[str, str], days: Mapping[str, str] | None) -> str:
+    """Say of a table's dates which days the input counts."""
+    said = (days or {}).get(names.get(name, name), "")
+    return f" in {said}" if said else ""
 
 
 def _called(name: str, names: Mapping[str, str]) -> str:
@@ -266,7 +286,7 @@ def _as_saved_model(model: keras.Model, folder: Path, rows: Any) -> tuple[Path, 
 
 
 def _as_onnx(
-    model: keras.Model, path: Path, rows: Any, names: Mapping[str, str]
+    model: keras.Model, path: Path, rows: Any, names: Mapping[str, str], days: Mapping[str, str] | None
 ) -> tuple[Path, list[np.ndarray], tuple[str, ...]]:
     import onnxruntime
 
@@ -293,7 +313,10 @@ def _as_onnx(
              "tensor(int64)": np.int64, "tensor(bool)": np.bool_}  # fmt: skip
     feed = {end.name: np.asarray(arrays[end.name], types.get(end.type)) for end in ends}
     found = [np.asarray(part) for part in session.run(None, feed)]
-    said = (f"{_called(end.name, names)}{_shape((None, *end.shape[1:]))} {end.type}" for end in ends)
+    said = (
+        f"{_called(end.name, names)}{_shape((None, *end.shape[1:]))} {end.type}{_days(end.name, names, days)}"
+        for end in ends
+    )
     return path, found, tuple(said)
 
 

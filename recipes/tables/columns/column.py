@@ -8,6 +8,7 @@ from html import escape
 LEARNT = {"number": "float64", "boolean": "float64", "date": "float64", "category": "string"}
 # ... and those that it does not.
 LEFT_OUT = ("id", "text", "constant", "group", "time", "dropped")
+DURATIONS, TIMES = "came as durations", "came as times of day"  # reasons of the dates that count from no year
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Column:
         date_format: Of dates in text; empty where they came as dates.
         categories: Those with a place of their own; `""` among them is a missing value.
         has_others: Whether there is a place for all other categories.
-        low: Of numbers, the smallest in the training rows; `None` for others.
+        low: Of numbers and of dates, as the model takes them, the smallest in the training rows; `None` for others.
         high: The largest.
     """
 
@@ -51,6 +52,15 @@ class Column:
     def is_learnt(self) -> bool:
         """Whether the network learns from it."""
         return self.kind in LEARNT
+
+    @property
+    def days(self) -> str:
+        """Which days the model's input counts; empty for what is no date."""
+        if self.kind != "date":
+            return ""
+        if self.reason.startswith(DURATIONS):
+            return "days"
+        return "days since midnight" if self.reason.startswith(TIMES) else "days since 1970-01-01"
 
     def __str__(self) -> str:
         return f"{self.name}: {self.kind}, {self.reason}"

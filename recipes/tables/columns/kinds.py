@@ -9,7 +9,7 @@ import pandas as pd
 
 from cheatsheet.common.words import count, show_values
 from recipes.tables.columns.column import LEARNT, Column, Columns
-from recipes.tables.columns.values import as_texts, is_dates, values_of
+from recipes.tables.columns.values import as_texts, how_it_came, is_dates, values_of
 from recipes.tables.reading.texts import (
     date_format_in,
     decimal_in,
@@ -81,7 +81,7 @@ def _decide(name: str, series: pd.Series, decimal: str) -> Column:
     if missing == len(series):
         return Column(name, "constant", "all values are missing", missing)
     if is_dates(series):
-        return _counted(Column(name, "date", "came as dates"), series)
+        return _counted(Column(name, "date", how_it_came(series)), series)
     if _is_truth(series):
         return _counted(Column(name, "boolean", "true or false"), series)
     if pd.api.types.is_complex_dtype(series.dtype):
@@ -206,6 +206,8 @@ def _counted(column: Column, series: pd.Series) -> Column:
     column = replace(column, num_missing=len(values) - len(there), num_distinct=len(distinct))
     if len(distinct) == 0 or (len(distinct) == 1 and column.num_missing == 0):
         return replace(column, kind="constant", reason=f"one value in all rows ({column.reason})")
+    if column.kind == "date":
+        column = replace(column, low=float(distinct[0]), high=float(distinct[-1]))
     return replace(column, reason=_with_missing(column.reason, column))
 
 

@@ -1,6 +1,6 @@
 """Another table than the one that was trained on: each column read as it is written there, and how it differs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding
 from recipes.tables.columns.column import Column, Columns
+from recipes.tables.columns.remarks import differ_in_capitals
 from recipes.tables.columns.values import as_texts, is_dates
 from recipes.tables.reading.texts import (
     date_format_in,
@@ -21,6 +22,8 @@ from recipes.tables.reading.texts import (
     unit_of,
     without_unit,
 )
+
+YEAR = 365.0  # days beyond the training's that a new table may well reach
 
 
 @dataclass(frozen=True)
@@ -157,27 +160,63 @@ def differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequ
     if bad:
         message = f"{column.name!r} holds what is no {column.kind} ({show_values(bad, 3)}), which counts as missing."
         found.append(Finding("unreadable_values", "warning", message, "mend these values", **at))
-    if column.low is not None and column.high is not None:
-        width = max(column.high - column.low, abs(column.high), abs(column.low))
-        far = values[(values < column.low - width) | (values > column.high + width)]
-        if len(far):
-            message = (
-                f"{count(len(far), 'value')} of {column.name!r} {'lies' if len(far) == 1 else 'lie'} far outside what "
-                "was trained on, "
-                f"{column.low:.6g} to {column.high:.6g} ({show_values(far.tolist(), 3)})."
-            )
-            fix = "look whether units and decimal marks are those of the training"
-            found.append(Finding("far_outside", "warning", message, fix, **at))
+    found += _far(values, column)
     if missing and not column.num_missing:
         middle = "an average category" if column.kind == "category" else "the median"
         never = f"is missing in {count(missing, 'row')}, and never was in the training"
         message = f"{column.name!r} {never}: {middle} stands for it."
         found.append(Finding("new_missing", "warning", message, **at))
-    if column.kind == "category" and not column.has_others:
-        new = sorted({*values} - {*column.categories, ""})
-        if new:
-            rows = int(np.isin(values.astype(str), new).sum())
-            where = f"({show_values(new)}), in {count(rows, 'row')}"
-            message = f"{column.name!r} has categories that the training lacked {where}."
-            found.append(Finding("new_categories", "warning", message, **at))
+    if column.kind == "category":
+        found += _new(values, column)
     return found
+
+
+def _far(values: np.ndarray, column: Column) -> Iterable[Finding]:
+    """Find numbers and dates far from those of the training: as far again as these reach, and of dates a year."""
+    if column.low is None or column.high is None:
+        return
+    low, high = column.low, column.high
+    is_day = column.days == "days since 1970-01-01"
+    width = max(high - low, YEAR) if is_day else max(high - low, abs(high), abs(low))
+    below, above = values[values < low - width], values[values > high + width]
+    number = len(below) + len(above)
+    if not number:
+        return
+    shown = [_day(value) if is_day else f"{value:.6g}" for value in (low, high)]
+    if len(below) and len(above):
+        ends = [_day(value) if is_day else f"{value:.6g}" for value in (below.min(), above.max())]
+        far = f"{len(below):,} below, down to {ends[0]}; {len(above):,} above, up to {ends[1]}"
+    else:
+        outside = [*below, *above]
+        far = show_values([_day(value) for value in outside] if is_day else [float(value) for value in outside], 3)
+    message = (
+        f"{count(number, 'value')} of {column.name!r} {'lies' if number == 1 else 'lie'} far outside what was trained "
+        f"on, {shown[0]} to {shown[1]} ({far})."
+    )
+    fix = "look whether units and decimal marks are those of the training"
+    if is_day:
+        fix = "look whether the dates are right; of others the model can only guess"
+    yield Finding("far_outside", "warning", message, fix, where=column.name)
+
+
+def _day(value: float) -> str:
+    """Write days since 1970 as a date."""
+    return str(np.datetime64("1970-01-01") + np.timedelta64(int(np.floor(value)), "D"))
+
+
+def _new(values: np.ndarray, column: Column) -> Iterable[Finding]:
+    """Find categories that the training lacked, those foremost that it had in other capitals."""
+    new = sorted({*values} - {*column.categories, ""})
+    pairs = differ_in_capitals(new, column.categories)
+    if column.has_others:  # which stands for all others, but hardly for these
+        new = [*pairs]
+    if not new:
+        return
+    rows = int(np.isin(values.astype(str), new).sum())
+    message = f"{column.name!r} has categories that the training lacked ({show_values(new)}), in {count(rows, 'row')}"
+    if pairs:
+        shown = ", ".join(f"{one!r} for {other!r}" for one, other in [*pairs.items()][:3])
+        shown += ", ..." if len(pairs) > 3 else ""
+        message += f"; capitals or blanks alone tell them from those that it had: {shown}"
+    fix = "write them as in the training" if pairs else ""
+    yield Finding("new_categories", "warning", f"{message}.", fix, where=column.name)

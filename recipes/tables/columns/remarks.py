@@ -1,6 +1,7 @@
 """What a user should look at in the columns, since a reader cannot know which of two things is meant."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) 
         if column.kind == "number":
             found += [*_of_signs(column), *_code(column, rows[column.name])]
         elif column.kind == "category":
-            found += _alike(column)
+            found += alike(column.categories, f"categories of {column.name!r}", column.name)
     return found
 
 
@@ -74,13 +75,30 @@ def _code(column: Column, values: np.ndarray) -> Iterable[Finding]:
             yield Finding("missing_code", "warning", message, "leave the fields empty if so", where=column.name)
 
 
-def _alike(column: Column) -> Iterable[Finding]:
-    """Find categories that differ in capitals or blanks alone."""
+def alike(categories: Iterable[Any], of: str, where: str) -> Iterable[Finding]:
+    """Find categories or classes that differ in capitals or blanks alone.
+
+    Args:
+        categories: Of which those that are no text are left aside.
+        of: Whose they are, in words.
+        where: The column's name.
+    """
     groups: dict[str, list[str]] = {}
-    for category in column.categories:
-        groups.setdefault("".join(category.lower().split()), []).append(category)
+    for category in categories:
+        if isinstance(category, str):
+            groups.setdefault(_plain(category), []).append(category)
     same = [names for names in groups.values() if len(names) > 1]
     if same:
         shown = "; ".join(show_values(names, 3) for names in same[:3])
-        message = f"categories of {column.name!r} differ in capitals or blanks alone ({shown}), and count as different."
-        yield Finding("similar_categories", "warning", message, "write each in one way", where=column.name)
+        message = f"{of} differ in capitals or blanks alone ({shown}), and count as different."
+        yield Finding("similar_categories", "warning", message, "write each in one way", where=where)
+
+
+def differ_in_capitals(new: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Give for each new word the known one from which capitals or blanks alone tell it, where there is one."""
+    plain = {_plain(word): word for word in known if word}
+    return {word: plain[_plain(word)] for word in new if _plain(word) in plain}
+
+
+def _plain(word: str) -> str:
+    return "".join(word.lower().split())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.tables.columns.column import Column
+from recipes.tables.columns.column import DURATIONS, TIMES, Column
 from recipes.tables.reading.texts import to_dates, to_numbers
 
 _DAY_MICROSECONDS = 86_400_000_000
@@ -38,6 +38,14 @@ def is_dates(series: pd.Series) -> bool:
         return False
     there = [*series.dropna()]
     return bool(there) and all(isinstance(value, date | time | timedelta | np.datetime64) for value in there)
+
+
+def how_it_came(series: pd.Series) -> str:
+    """Say in words what a column of dates came as: dates, durations, or times of day."""
+    first = next(iter(series.dropna()))
+    if series.dtype.kind == "m" or isinstance(first, timedelta | np.timedelta64):
+        return DURATIONS
+    return TIMES if isinstance(first, time) else "came as dates"
 
 
 def as_texts(series: pd.Series, marks: tuple[str, ...] = ()) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cheatsheet.common.words import count, digits
-from recipes.tables.scoring.scores import METRICS, losses, score
+from recipes.tables.scoring.scores import METRICS, losses, score, written
 
 REPEATS = 2_000  # of the bootstrap
 LEVEL = 0.95
@@ -98,12 +98,16 @@ class Comparison:
     def __str__(self) -> str:
         metric = METRICS[self.metric]
         unit = "nats, " if self.metric == "log_loss" else ""
-        lines = [f"{metric.title} ({unit}{metric.better} is better)", f"  {NETWORK:<10} {digits(self.network):>9}"]
-        lines += [
-            f"  {rival.name:<10} {digits(rival.score):>9}" + ("" if self.too_few else f"   network {rival.verdict}, by "
-            f"{digits(rival.difference)} ({digits(rival.low)} to {digits(rival.high)})")
-            for rival in self.rivals
-        ]  # fmt: skip
+        lines = [
+            f"{metric.title} ({unit}{metric.better} is better)",
+            f"  {NETWORK:<10} {written(self.metric, self.network):>9}",
+        ]
+        for rival in self.rivals:
+            line = f"  {rival.name:<10} {written(self.metric, rival.score):>9}"
+            if not self.too_few:
+                line += f"   network {rival.verdict}, by {digits(rival.difference)} "
+                line += f"(95 % interval {digits(rival.low)} to {digits(rival.high)})"
+            lines.append(line)
         return "\n".join([*lines, self.sentence])
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cheatsheet.common.words import count, digits
+from cheatsheet.finding import Finding
 from recipes.training.conformal import conformal_margin
 
 
@@ -53,6 +54,20 @@ class Interval:
         )
 
 
+def too_few_held(interval: Interval) -> list[Finding]:
+    """Say that fewer test rows lie within than chance explains: two standard errors of the share that was asked."""
+    error = (interval.coverage * (1 - interval.coverage) / interval.num_test) ** 0.5
+    below = (interval.coverage - interval.held) / error
+    if below <= 2:
+        return []
+    message = (
+        f"{interval.held:.1%} of {count(interval.num_test, 'test row')} lie within the intervals, and "
+        f"{interval.coverage:.1%} were to: {below:.1f} standard errors of {error:.1%} below."
+    )
+    fix = "take the intervals for too narrow, or bring more rows"
+    return [Finding("intervals_too_narrow", "warning", message, fix)]
+
+
 def fewest_rows(coverage: float) -> int:
     """Say how many rows an interval of this coverage needs: 9 for 0.9."""
     return int(np.ceil(coverage / (1 - coverage) - 1e-9))
@@ -64,8 +79,8 @@ def interval_of(
     """Find the interval by the residuals of rows that were held out of the training.
 
     Each row is predicted by the networks that left it out, as in cross-conformal prediction (V. Vovk 2015,
-    doi:10.1007/s10472-013-9368-4); a single network errs more than their average, so that the interval is rather too
-    wide than too narrow. The rows did stop the training.
+    doi:10.1007/s10472-013-9368-4). A single network errs more than their average, which widens the interval; the rows
+    stopped the training, which narrows it: on average it holds nearly as often as was asked.
 
     Args:
         coverage: `0 < coverage < 1`.

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cheatsheet.common.words import digits
+
 SMALLEST = 1e-7  # probability, and rate
 
 
@@ -55,3 +57,8 @@ def score(metric: str, true: np.ndarray, of_rows: np.ndarray) -> float:
         return mean
     variance = float(true.var())
     return 1 - mean / variance if variance > 0 else float("nan")
+
+
+def written(metric: str, value: float) -> str:
+    """Write a score with four digits; an R² that is next to 0, as a constant's is, as 0.000."""
+    return "0.000" if metric == "r2" and abs(value) < 0.0005 else digits(value)
