@@ -260,6 +260,7 @@ def test_early_stopping_goes_on_counting(tmp_path, engine):
     assert_same_run(ours, whole)
 
 
+@pytest.mark.slow
 def test_a_rate_that_callbacks_lower_is_taken_up(tmp_path):
     def reducing():
         return keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.05)
@@ -278,6 +279,7 @@ def test_a_rate_that_callbacks_lower_is_taken_up(tmp_path):
         fit(other, X, Y, epochs=31, callbacks=reducing(), checkpoint=tmp_path, verbose=0)
 
 
+@pytest.mark.slow
 def test_the_way_of_compiling_does_not_depend_on_what_was_trained_before(tmp_path, monkeypatch):
     from recipes import clear_programs
     from recipes.training.engines.tensorflow import program

@@ -84,6 +84,7 @@ class TestSameMathematics:
         compare(lambda: mlp(keras.optimizers.AdamW(0.01, **adamw)), X, Y)
 
     @plain_first
+    @pytest.mark.slow
     def test_several_inputs_outputs_losses_and_weights(self, jit):
         x = {"left": X[:, :5], "right": X[:, 5:]}
         y = {"kind": Y, "alcohol": X[:, :2]}

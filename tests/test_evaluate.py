@@ -128,6 +128,7 @@ def test_quantiles_and_reconstructions():
     assert coded.evaluate(X)["r2"] == pytest.approx(metrics.r2_score(X, coded.predict(X)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_several_outputs_by_name():
     inputs = keras.Input((4,))
     kind, size = keras.layers.Dense(3, "softmax", name="kind")(inputs), keras.layers.Dense(1, name="size")(inputs)

@@ -214,6 +214,7 @@ def test_where_nothing_is_wrong_nothing_is_changed(head, y):
     assert fixed.transform(y) is y
 
 
+@pytest.mark.slow
 def test_two_softmax_nodes_under_binary_crossentropy_learn():
     fixed = cheatsheet.fix(dense(2, "softmax", "binary_crossentropy"), CLASSES > 1)
     assert head_of(fixed) == (2, "softmax", "sparse_categorical_crossentropy")

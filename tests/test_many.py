@@ -220,6 +220,7 @@ class TestTheyMayDiffer:
         assert_as_alone(make, X, YES_NO, number=5, epochs=2)
 
 
+@pytest.mark.slow
 def test_in_single_precision_the_first_steps_are_the_same():
     def make(k):
         return build_model("binary", x=X, units=(8 + k, 4), learning_rate=0.002 * (k + 1), seed=k)

@@ -64,6 +64,7 @@ def bits(runs):
 
 
 class TestCheckpoint:
+    @pytest.mark.slow
     def test_cut_off_at_any_write_it_ends_with_the_same_bits(self, tmp_path, monkeypatch):
         """And with the same histories, epochs kept and steps."""
         whole = fit_many(some(), X, YES_NO, checkpoint=tmp_path / "whole", checkpoint_every=3, **OPTIONS)

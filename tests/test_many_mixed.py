@@ -130,6 +130,7 @@ def chain(k):
 
 
 class TestFunctionalModels:
+    @pytest.mark.slow
     def test_a_chain_of_layers_is_taken_like_a_sequential(self):
         def make(k):
             model = chain(k) if k else mixed(k)

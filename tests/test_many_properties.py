@@ -361,7 +361,7 @@ def _assert_close(mine, theirs, at_most, wild, message):
 
 
 @pytest.mark.parametrize("number", range(FEW))
-@pytest.mark.slow_but("[1]", "[2]")
+@pytest.mark.slow_but("[1]")
 def test_each_ends_as_alone(number):
     assert_as_alone(Draw(number))
 

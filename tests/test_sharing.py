@@ -201,6 +201,7 @@ def test_metrics_are_called_by_the_names_of_the_model_that_trains():
     assert len(PROGRAMS) == 1
 
 
+@pytest.mark.slow
 def test_settings_changed_between_two_runs_of_one_model_count():
     """Also of a model that has its own program: Keras' own fit goes on with what it traced first."""
     for make in (net, lambda: net(activation=lambda v: keras.ops.relu(v))):

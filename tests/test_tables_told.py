@@ -60,6 +60,7 @@ def test_a_positive_class_that_is_not_there_is_refused():
         prepare_table(three, "cured", positive="a")
 
 
+@pytest.mark.slow
 def test_it_is_said_and_the_model_gives_its_probability(tmp_path):
     frame = doses(labels=("ill", "well"))
     frame.to_csv(tmp_path / "doses.csv", index=False)

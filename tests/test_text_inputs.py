@@ -40,6 +40,7 @@ def test_text_is_learnt_from_whatever_holds_it(model, container):
     assert run.evaluate(container(TEXTS), Y)["accuracy"] == 1
 
 
+@pytest.mark.slow
 def test_the_split_and_the_best_weights(model):
     run = fit(model, TEXTS, Y, epochs=12, validation_split=0.25, patience=3, verbose=0)
     assert "val_loss" in run.history

@@ -33,6 +33,7 @@ class TestOracles:
             (0, 0): [9] * 3,
         }
 
+    @pytest.mark.slow
     def test_what_hyperband_promotes_goes_on_with_its_optimizer(self, tmp_path):
         """A promoted trial ends with the history and the weights of one training of all its epochs."""
         options = {

@@ -19,6 +19,7 @@ from recipes.tuning.record.journal import RECORD
 
 
 class TestSameAgain:
+    @pytest.mark.slow
     def test_the_same_seed_gives_the_same_table_and_another_another(self, tmp_path):
         first, second, other = (
             tune(X, Y, max_trials=4, seed=seed, directory=tmp_path / name, **QUICK)

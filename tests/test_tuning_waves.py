@@ -154,6 +154,7 @@ class TestAsAlone:
         self.compare(_cut(nine, 3), alone)
 
     @pytest.mark.parametrize("restores", [False, pytest.param(True, marks=pytest.mark.slow)])
+    @pytest.mark.slow
     def test_early_stopping_is_patience(self, tmp_path, restores):
         options = {**WAVES, "epochs": 12, "max_trials": 3, "space": {**SPACE, "learning_rate": [0.3, 0.1]}}
         stop = {"patience": 1, "restore_best_weights": restores}
@@ -275,6 +276,7 @@ def as_of_an_older_version(folder, target):
     shutil.copy(folder / "search.json", target)
 
 
+@pytest.mark.slow
 def test_a_search_of_an_older_version_goes_on(nine, tmp_path):
     tune(X, Y, max_trials=2, directory=tmp_path / "new", **WAVES)  # two have ended, four have been chosen
     for number in (3, 4, 5):

@@ -133,6 +133,7 @@ def test_widths_rates_decays_and_batch_sizes_compile_once():
     assert len(PROGRAMS) == 1
 
 
+@pytest.mark.slow
 def test_decay_alone_compiles_once_in_every_engine_and_still_counts():
     runs = {}
     for decay in (0.01, 0.5):
