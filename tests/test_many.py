@@ -51,15 +51,6 @@ def network(
     return model
 
 
-def some(cases, *quick):
-    """Leave the cases beyond these to the slow tests: each compiles two programs."""
-    assert {*quick} <= {*cases}
-    return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=() if case in quick else pytest.mark.slow)
-        for case in cases
-    ]
-
-
 def assert_as_alone(make, x, y, *, number=3, at_most=1e-9, how="networks at once", alone=fit, eagerly=True, **options):
     """Train them at once, and each alone; all that a model holds is equal, and what is said of it."""
     together, apart = [make(k) for k in range(number)], [make(k) for k in range(number)]
@@ -103,7 +94,8 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", some(OPTIMIZERS, "all gradients clipped", "a schedule"))
+@pytest.mark.slow_but("all gradients clipped", "a schedule")
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers(name):
     assert_as_alone(lambda k: network(seed=k, optimizer=OPTIMIZERS[name](0.01 * (k + 1))), X, YES_NO, epochs=4)
 
@@ -135,10 +127,8 @@ LOSSES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "weighted"),
-    some([(name, weighted) for name in LOSSES for weighted in (False, True)], ("classes", False), ("numbers", True)),
-)
+@pytest.mark.slow_but("[classes-False]", "[numbers-True]")
+@pytest.mark.parametrize(("name", "weighted"), [(name, weighted) for name in LOSSES for weighted in (False, True)])
 def test_losses_metrics_and_weights(name, weighted):
     y, options = LOSSES[name]
     if weighted:
@@ -162,7 +152,8 @@ BETWEEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", some(BETWEEN, "batch norm", "shapes"))
+@pytest.mark.slow_but("batch norm", "shapes")
+@pytest.mark.parametrize("name", BETWEEN)
 def test_layers(name):
     assert_as_alone(
         lambda k: network(*BETWEEN[name](), seed=k), X, YES_NO, epochs=3, validation_split=0.2, eagerly=False

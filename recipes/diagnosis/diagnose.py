@@ -5,6 +5,7 @@ validation loss rises: overfitting. A validation loss below the training loss is
 `course` measures, `verdicts` decides, `rules` puts the verdict into words, `remarks` adds what stands beside it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ def diagnose(
     chance: float | None = None,
     least: float | None = None,
     spread: float | None = None,
-    kept: int | None = None,
+    kept: int | Sequence[int] | None = None,
     model: Any = None,
     weighted: bool | None = None,
     regime: str | None = None,
@@ -44,7 +45,8 @@ def diagnose(
         least: Loss of a perfect model, as `cheatsheet.least_loss` gives it; likewise, else 0.
         spread: Variance of an autoencoder's outputs over that of its data, between examples; a `Run` brings its own.
         kept: Epoch, counted from 1, whose weights the model has in the end, as after early stopping with
-            `restore_best_weights`: the verdict is about these. A `Run` brings its own; by default the last one.
+            `restore_best_weights`: the verdict is about these. A `Run` brings its own; by default the last one. A
+            list, where the curves are medians of several networks: the epoch of each.
         model: The Keras model, so that the mends fit it; a `Run` and a `History` bring their own.
         weighted: Whether rows or classes were weighted in training, which moves the training loss alone.
         regime: `"grokking"` where training on long after the rows are known by heart is meant, so that this is no
@@ -76,8 +78,9 @@ def diagnose(
         kept = getattr(history, "kept", None)
     facts = facts_of(getattr(history, "model", None) if model is None else model, weighted)
     curves = read_curves(history)
-    if kept is not None and 0 < kept < curves.last_epoch:
-        return _of_the_kept(curves, kept, chance, least, spread, facts)
+    epochs = [] if kept is None else np.ravel(kept).tolist()
+    if epochs and 0 < max(epochs) < curves.last_epoch:
+        return _of_the_kept(curves, epochs, chance, least, spread, facts)
     broken = rules.not_a_number(curves, facts)
     if broken:
         return broken
@@ -146,9 +149,14 @@ def _of_few_epochs(curves: Curves, chance: float | None, least: float, facts: Fa
 
 
 def _of_the_kept(
-    curves: Curves, kept: int, chance: float | None, least: float, spread: float | None, facts: Facts | None
+    curves: Curves, epochs: list[int], chance: float | None, least: float, spread: float | None, facts: Facts | None
 ) -> list[Finding]:
     """Judge the epoch whose weights the model has: what came after it is thrown away, and says that it was the best."""
+    kept = max(epochs)
+    whose = f"in epoch {kept}, whose weights the model has"
+    if len(epochs) > 1:
+        which = f"{kept}" if min(epochs) == kept else f"{min(epochs)} to {kept}"
+        whose = f"as the median of {count(len(epochs), 'network')}, each with the weights of its best epoch ({which})"
     i = max(kept // curves.every - 1, 0)
     value, last = float(curves.watched[i]), curves.last_epoch
     until = curves.until(i)
@@ -158,13 +166,11 @@ def _of_the_kept(
         return collapsed
     if chance is not None and value >= learnt(chance, least):
         message = (
-            f"{curves.name} is {value:.4g} in epoch {kept}, whose weights the model has: no better than the "
-            f"{chance:.4g} of always giving the same answer."
+            f"{curves.name} is {value:.4g} {whose}: no better than the {chance:.4g} of always giving the same answer."
         )
         mend = mends.of_chance(facts, still=False, loses=value > chance)
         return [Finding("worse_than_chance", "error", message, mend.text, epochs=(kept, kept))]
     message = (
-        f"{curves.name} is {value:.4g} in epoch {kept}, whose weights the model has; the {count(last - kept, 'epoch')} "
-        "after it brought nothing better."
+        f"{curves.name} is {value:.4g} {whose}; the {count(last - kept, 'epoch')} after it brought nothing better."
     )
     return [Finding("converged", "info", message, epochs=(kept, last))]

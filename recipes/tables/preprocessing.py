@@ -69,9 +69,7 @@ def made_up_rows(columns: Columns, number: int) -> dict[str, np.ndarray]:
                 np.array([*column.categories, "", "a word that it has not met"], object), number
             )
             continue
-        low, high = {"boolean": (0.0, 1.0), "date": (15_000.0, 20_000.0)}.get(
-            column.kind, (column.low or 0.0, column.high or 0.0)
-        )
+        low, high = (0.0, 1.0) if column.kind == "boolean" else (column.low or 0.0, column.high or 0.0)
         values = rng.uniform(low, high, number)
         found[column.name] = np.where(
             rng.random(number) < 0.1, np.nan, np.round(values) if column.kind == "boolean" else values

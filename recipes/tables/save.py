@@ -115,7 +115,7 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
                 if name.startswith("history/")
             },
             importance=tuple(Importance(**one) for one in known["importance"]),
-            interval=Interval(**known["interval"]) if known["interval"] is not None else None,
+            interval=Interval(**known["interval"]) if known.get("interval") is not None else None,
             versions=known["versions"],
             settings=Settings(**known["settings"]),
             test_true=arrays["test_true"],

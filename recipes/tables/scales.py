@@ -36,8 +36,7 @@ class Scales:
 
     def learnt(self, y: np.ndarray) -> np.ndarray:
         """Put numbers `(n,)` on the scales of the outputs, `(n, outputs)` float32."""
-        each = [np.log(y), y] if self.is_log else [y]
-        return ((np.stack(each, axis=1) - self.middle) / self.spread).astype(np.float32)
+        return ((_each(y, self.is_log) - self.middle) / self.spread).astype(np.float32)
 
     def balanced(self, outputs: np.ndarray, y: np.ndarray) -> "Scales":
         """Find smear and share from a network's outputs `(n, outputs)` for rows that it was not trained on."""
@@ -72,6 +71,11 @@ def scales_for(target: Target, y: np.ndarray) -> Scales | None:
     if target.loss != "mean_squared_error":
         return None
     is_log = target.scale == "log"
-    each = [np.log(y), y] if is_log else [y]
-    middle, spread = (tuple(float(how(one)) for one in each) for how in (np.mean, np.std))
+    each = _each(y, is_log)
+    middle, spread = tuple(each.mean(axis=0).tolist()), tuple(each.std(axis=0).tolist())
     return Scales(middle, spread, is_log, lowest=float(y.min()))
+
+
+def _each(y: np.ndarray, is_log: bool) -> np.ndarray:
+    """Give numbers `(n,)` on each scale, `(n, scales)` float64."""
+    return np.stack([np.log(y), y] if is_log else [y], axis=1, dtype=np.float64)

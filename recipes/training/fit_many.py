@@ -142,19 +142,12 @@ def fit_many(
                       checkpoint_every=checkpoint_every)  # fmt: skip
 
 
-def train_jobs(
-    jobs: Sequence[Job],
-    *,
-    engine: str = "auto",
-    verbose: str | int = 0,
-    start: float | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: int | None = None,
-) -> Runs:
-    """Train jobs whose data are prepared, those together that can be; what `fit_many` and `cross_validate` stand on."""
-    runs, has_ended = train_until_interrupted(
-        jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint, checkpoint_every=checkpoint_every
-    )
+def train_jobs(jobs: Sequence[Job], *, checkpoint: str | os.PathLike[str] | None = None, **how: Any) -> Runs:
+    """Train jobs whose data are prepared, those together that can be; what `fit_many` and `cross_validate` stand on.
+
+    It takes what `train_until_interrupted` does, and says after Ctrl-C how to go on.
+    """
+    runs, has_ended = train_until_interrupted(jobs, checkpoint=checkpoint, **how)
     return interrupted(runs, how_to_go_on(count(len(runs), "network"), checkpoint)) if has_ended else runs
 
 

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -208,11 +208,7 @@ def diagnose_kept(curves: Mapping[str, np.ndarray], kept: np.ndarray, **known: A
         kept: The epoch whose weights each has `(networks,)`, counted from 1.
         known: What `diagnose` is told beside them.
     """
-    found = diagnose(_median(kept_on(curves, kept, kept)), kept=int(kept.max()), **known)
-    epochs = f"{kept.min()}" if kept.min() == kept.max() else f"{kept.min()} to {kept.max()}"
-    of_one = f"in epoch {kept.max()}, whose weights the model has"  # as it is said of a single network
-    of_all = f"as the median of {count(len(kept), 'network')}, each with the weights of its best epoch ({epochs})"
-    return [replace(finding, message=finding.message.replace(of_one, of_all)) for finding in found]
+    return diagnose(_median(kept_on(curves, kept, kept)), kept=kept.tolist(), **known)
 
 
 def kept_on(curves: Mapping[str, np.ndarray], epochs: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
