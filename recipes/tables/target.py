@@ -157,7 +157,7 @@ def decide_target(
     """
     if task is not None and task not in TASKS:
         raise ValueError(
-            f"fit_table fits the tasks {', '.join(TASKS)}. Received: task={task!r}.{did_you_mean(task, TASKS)}"
+            f"Tables are fitted for the tasks {', '.join(TASKS)}. Received: task={task!r}.{did_you_mean(task, TASKS)}"
         )
     column = f"The target {name!r}"
     if series.isna().all():
@@ -188,7 +188,7 @@ def decide_target(
     found = replace(found, alternatives=tuple(fitting))
     top = head(found.task, y=known, loss=found.loss)
     if top.loss not in ("mean_squared_error", "poisson", "binary_crossentropy", "sparse_categorical_crossentropy"):
-        raise ValueError(f"fit_table trains counts with loss='poisson'. Received: loss={loss!r}. Leave it out.")
+        raise ValueError(f"Counts of a table are fitted with loss='poisson'. Received: loss={loss!r}. Leave it out.")
     classes = None
     if found.task != "regression":
         classes = found.classes or tuple(np.unique(known).tolist())
