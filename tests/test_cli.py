@@ -43,7 +43,7 @@ def test_the_whole_table(capsys):
          "--test-split is a share, 0 < --test-split < 1. Received: --test-split 1.5."),
         ("fit", "group= and time= split in two ways. Pass one, and the other in drop=.",
          "--group and --time split in two ways. Pass one, and the other in --drop."),
-        ("fit", "seed must be a whole number. Received: seed=-1.", "--seed must be a whole number. Received: --seed -1."),
+        ("fit", "seed must be whole. Received: seed=-1.", "--seed must be whole. Received: --seed -1."),
         ("fit", "The time is told in 'time'; pass drop=['visit id', 'b'].",
          "The time is told in 'time'; pass --drop 'visit id' b."),
         ("tune", "Name another directory, or start anew with overwrite=True.",

@@ -36,6 +36,8 @@ def add_commands(commands: Commands) -> None:
                          help="of not saying it where it is (default: 1)")  # fmt: skip
     command.add_argument("--intervals", type=float, metavar="SHARE",
                          help="of the true numbers that shall lie around the predicted ones, such as 0.9")  # fmt: skip
+    command.add_argument("--quantiles", type=float, nargs="+", default=(), metavar="LEVEL",
+                         help="of the numbers to predict, such as 0.1 0.5 0.9")  # fmt: skip
     command.add_argument("--test-split", type=float, default=0.2, help=f"share of the rows {DEFAULT}")
     command.add_argument("--num-networks", type=int, default=8, help=f"that are averaged {DEFAULT}")
     command.add_argument("--epochs", type=int, help="at most (default: by a budget of rows seen)")
@@ -75,7 +77,7 @@ def _fit(options: argparse.Namespace) -> "TableRun":
     if options.report.is_dir():
         raise ValueError(f"--report {options.report} is a folder. Name a file, such as report.html.")
     names = ("task", "loss", "group", "time", "drop", "positive", "cost_false_positive", "cost_false_negative",
-             "intervals", "test_split", "num_networks", "epochs", "seed")  # fmt: skip
+             "intervals", "quantiles", "test_split", "num_networks", "epochs", "seed")  # fmt: skip
     return fit_table(options.frame, options.target, **{name: getattr(options, name) for name in names})
 
 

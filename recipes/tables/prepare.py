@@ -13,7 +13,7 @@ from cheatsheet.finding import Finding, unreadable
 from recipes.tables.columns.column import Columns
 from recipes.tables.columns.kinds import DATES_IN_FORMS, NUMBERS_AND, decide_columns
 from recipes.tables.columns.leaks import leaks
-from recipes.tables.columns.remarks import alike, remarks
+from recipes.tables.columns.remarks import alike, beyond_limit, remarks
 from recipes.tables.columns.values import as_texts, is_dates, values_of
 from recipes.tables.reading.csv import Reading
 from recipes.tables.reading.frames import read_frame, require_column
@@ -144,6 +144,8 @@ def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray],
     """Say what a user should know of the table, before the training."""
     found = [*alike(goal.classes or (), f"classes of the target {goal.name!r}", goal.name)]
     found += leaks(rows, columns, y if goal.classes is None else y.astype(int), is_classes=goal.classes is not None)
+    if goal.num_limits:
+        found.append(beyond_limit(goal.name, goal.evidence))
     if goal.num_missing:
         words = f" ({show_values(goal.marks)} among them)" if goal.marks else ""
         were = "was" if goal.num_missing == 1 else "were"

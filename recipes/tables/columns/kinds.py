@@ -14,9 +14,11 @@ from recipes.tables.reading.texts import (
     date_format_in,
     decimal_in,
     is_missing_word,
+    limits_in,
     look_like_dates,
     signs_of,
     unit_of,
+    without_limit,
     without_unit,
 )
 
@@ -127,7 +129,8 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
             return replace(column, kind="id", reason=f"{why}: not to be learnt from")
     if set(distinct.tolist()) <= {0.0, 1.0}:
         return replace(column, kind="boolean", reason=_with_missing("0 or 1", column))
-    what = f"{column.reason} {_short(distinct[0])} to {_short(distinct[-1])}"
+    parted = "," if column.num_limits else ""
+    what = f"{column.reason}{parted} {_short(distinct[0])} to {_short(distinct[-1])}"
     return replace(column, reason=_with_missing(what, column), low=float(distinct[0]), high=float(distinct[-1]))
 
 
@@ -145,8 +148,10 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
     said = isinstance(series.dtype, pd.CategoricalDtype)  # whoever made it says that these are categories
     if not said and {word.lower() for word in words} <= {"true", "false"}:
         return _counted(Column(name, "boolean", "true or false, as text"), series)
-    unit = "" if said else unit_of(words.tolist())
-    numbers = [without_unit(word, unit) for word in words.tolist()]
+    limited = [] if said else limits_in(words.tolist())
+    plain = [without_limit(word) if limited else word for word in words.tolist()]
+    unit = "" if said else unit_of(plain)
+    numbers = [without_unit(word, unit) for word in plain]
     if not said and (found := decimal_in(numbers, decimal)) is not None:
         mark, marks = found
         signs = signs_of([word for word in numbers if word not in marks])
@@ -154,7 +159,10 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
         how = "numbers in text" + (", with a decimal comma" if mark == "," else "") + (f", in {unit}" if unit else "")
         how += f", {SOME_WITH} {show_values([sign for sign in signs if sign], 3)}" if len(signs) > 1 else ""
         how += f", {show_values(marks)} for missing" if marks else ""
-        return _of_numbers(Column(name, "number", how, decimal=mark, marks=marks, unit=unit), series)
+        num_limits = int(frequencies[np.isin(words, limited)].sum())
+        how += f", {said_of_limits(num_limits, limited)}" if limited else ""
+        column = Column(name, "number", how, decimal=mark, marks=marks, unit=unit, num_limits=num_limits)
+        return _of_numbers(column, series)
     marks = tuple(word for word in words.tolist() if is_missing_word(word))
     if not said and (dates := date_format_in([word for word in words.tolist() if word not in marks])) is not None:
         also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
@@ -166,6 +174,11 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
         words, frequencies = np.unique(texts[texts != ""].astype(str), return_counts=True)
         column = replace(column, num_missing=int((texts == "").sum()), num_distinct=len(words))
     return _of_words(column, words, frequencies, len(texts), said)
+
+
+def said_of_limits(number: int, limited: Sequence[str]) -> str:
+    """Say in words that so many entries were read as the limits that they name."""
+    return f"{count(number, 'entry')} such as {limited[0]!r} read as {'its' if number == 1 else 'their'} limit"
 
 
 def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_rows: int, said: bool) -> Column:

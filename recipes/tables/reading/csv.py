@@ -12,7 +12,7 @@ import pandas as pd
 
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import unreadable
-from recipes.tables.reading.texts import decimal_in, is_missing_word
+from recipes.tables.reading.texts import decimal_in, is_missing_word, without_limit
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_LINES = 1_000  # from which separator and decimals are read
@@ -54,6 +54,8 @@ class Reading:
         as_text: Columns that look like whole numbers but begin with zeros, such as postal codes.
         units: What stood below the names in a row of units, which is left out; empty where there was none.
         unsure: Columns of numbers such as 1.234 alone, of which nothing in the file says whether these are thousands.
+        left_out: What of the file is in no row or column, in words.
+        num_rows: That were read; 0 where that is not known, as of older runs.
     """
 
     kind: str
@@ -63,6 +65,25 @@ class Reading:
     as_text: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    num_rows: int = 0
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What was read and how, by name, in words."""
+        kind = {"csv": "text, a row in each line", "parquet": "Parquet"}.get(
+            self.kind, "a frame, or columns, in memory"
+        )
+        facts = {"form": kind}
+        if self.kind == "csv":
+            parted = {"\t": "tabs", " ": "blanks", ",": "commas", ";": "semicolons"}
+            facts["fields parted by"] = parted.get(self.separator or "", repr(self.separator))
+            facts["decimal mark"] = "comma" if self.decimal == "," else "point"
+            facts["encoding"] = self.encoding or ""
+        facts["rows"] = f"{self.num_rows:,}" if self.num_rows else ""
+        facts["left out"] = "; ".join(self.left_out)
+        facts["whole numbers kept as text, for their leading zeros"] = ", ".join(self.as_text)
+        return {name: said for name, said in facts.items() if said}
 
 
 def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Reading]:
@@ -84,6 +105,7 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
     if not any(line.strip() for line in sample):
         raise unreadable(f"{path.name} is empty. Expected a first line with the names of the columns, and rows below.")
     said = _SEPARATOR_SAID.fullmatch(sample[0])
+    sample_start = sample[0].strip()
     sample = sample[1:] if said else sample
     separator = said[1] if said else _separator_of(sample)
     if not said and like is not None and like.separator and like.separator != separator:
@@ -105,11 +127,18 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
     )  # fmt: skip
     empty = [name for name in lines.nameless if frame[name].isna().all()]
     frame = frame.drop(columns=empty)
+    left_out = [f"line 1, which names the separator ({sample_start})"] if said else []
+    left_out += [f"line {lines.first_row}, of units ({show_values([u for u in units if u], 4)})"] if units else []
+    left_out += [f"{count(len(empty), 'column')} without a name and values"] if empty else []
+    left_out += [f"{count(lines.num_blank, 'blank line')}"] if lines.num_blank else []
+    num_read = len(frame)
     if frame.tail(1).isna().all(axis=None):  # rows of separators alone, which spreadsheets leave below a table
         is_filled = frame.notna().any(axis=1).to_numpy()
         frame = frame.iloc[: int(is_filled.nonzero()[0].max(initial=-1)) + 1]
+    if num_read > len(frame):
+        left_out.append(f"{count(num_read - len(frame), 'row')} of separators alone at the end")
     named = tuple(lines.names[i] for i in unsure if lines.names[i] not in empty)
-    return frame, Reading("csv", separator, decimal or ".", encoding, as_text, units, named)
+    return frame, Reading("csv", separator, decimal or ".", encoding, as_text, units, named, tuple(left_out))
 
 
 def _encoding_of(path: Path) -> str:
@@ -192,12 +221,14 @@ class _Lines:
         nameless: Those that the header leaves empty, under the names that they were given.
         with_zeros: Those with whole numbers that begin with zeros.
         first_row: The line below the header, counted from 1.
+        num_blank: Lines with nothing in them.
     """
 
     names: tuple[str, ...]
     nameless: tuple[str, ...]
     with_zeros: tuple[str, ...]
     first_row: int
+    num_blank: int
 
 
 def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int) -> _Lines:
@@ -220,11 +251,12 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
     header: list[str] = []
     raw_header: list[str] = []
     wrong: dict[int, tuple[int, int]] = {}  # line and number of lines, by number of fields
-    num_rows, ended, first_row, ends_filled, zeros = 0, skipped, 0, False, set[int]()
+    num_rows, num_blank, ended, first_row, ends_filled, zeros = 0, 0, skipped, 0, False, set[int]()
     try:
         for fields in lines:
             line, ended = ended + 1, lines.line_num + skipped  # a field in quotation marks may go over several
             if not fields:
+                num_blank += 1
                 continue
             if not header:
                 raw_header, header = fields, [field.strip() for field in fields]
@@ -282,7 +314,9 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
             f"{path.name} names {count(len(twice), 'column')} more than once: {show_values(twice)}. "
             "Give each column a name of its own."
         )
-    return _Lines(tuple(header), tuple(header[i] for i in nameless), tuple(header[i] for i in sorted(zeros)), first_row)
+    return _Lines(
+        tuple(header), tuple(header[i] for i in nameless), tuple(header[i] for i in sorted(zeros)), first_row, num_blank
+    )
 
 
 def _require_names(file: str, header: list[str], fields: list[str], line: int) -> None:
@@ -296,11 +330,11 @@ def _require_names(file: str, header: list[str], fields: list[str], line: int) -
 
 
 def _is_number(text: str) -> bool:
-    return decimal_in([text.strip()]) is not None
+    return decimal_in([without_limit(text.strip())]) is not None
 
 
 def _are_numbers(texts: list[str]) -> bool:
-    there = [text for text in texts if not is_missing_word(text)]
+    there = [without_limit(text) for text in texts if not is_missing_word(text)]
     return bool(there) and decimal_in(sorted({*there})) is not None
 
 
@@ -325,7 +359,7 @@ def _units_in(fields: list[list[str]], known: tuple[str, ...]) -> tuple[str, ...
 
 def _columns_in(fields: list[list[str]]) -> Iterator[list[str]]:
     for column in zip(*fields, strict=False):
-        yield [value.strip() for value in column if value.strip()]
+        yield [without_limit(value.strip()) for value in column if value.strip()]
 
 
 def _decimal_of(fields: list[list[str]], separator: str) -> tuple[str, tuple[int, ...]]:

@@ -43,6 +43,8 @@ _MONTHS = {
     "nov": "november novembre noviembre", "dec": "december dez dezember decembre dic diciembre",
 }  # fmt: skip
 _IN_ENGLISH = {word: month.title() for month, words in _MONTHS.items() for word in [month, *words.split()]}
+_LIMIT = re.compile(r"\s*(?:[<>]=?|[≤≥])\s*(?=[+-]?[.,]?\d)")
+FEWEST_BESIDE_LIMITS = 5  # distinct numbers, beside which "<5" is one of them rather than a class
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _DAY_AND_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:\.\s*|er\s+|\s+de\s+)(?=[^\W\d_])|(?<=[^\W\d_])\s+de\s+(?=\d)")
 _THREE_NUMBERS = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?")
@@ -85,6 +87,26 @@ def unit_of(texts: Sequence[str]) -> str:
     return unit if decimal_in([without_unit(text, unit) for text in texts]) is not None else ""
 
 
+def limits_in(texts: Sequence[str]) -> list[str]:
+    """List those of these texts that say between which numbers and infinity a value lies, if the others are numbers.
+
+    >>> limits_in(["<0.5", "0.7", "1.2", "2.4", "3.3", "8.1 ", "n/a"]), limits_in(["<18", "18-65", ">65"])
+    (['<0.5'], [])
+    """
+    limited = [text for text in texts if _LIMIT.match(text)]
+    others = {text.strip() for text in texts if not _LIMIT.match(text) and not is_missing_word(text.strip())}
+    if not limited or len(others) < FEWEST_BESIDE_LIMITS:
+        return []
+    all_plain = [without_limit(text).strip() for text in texts]
+    unit = unit_of(all_plain)
+    return limited if decimal_in([without_unit(text, unit) for text in all_plain]) is not None else []
+
+
+def without_limit(text: str) -> str:
+    """Give the limit that a text such as `< 0.5` names; other texts come back unchanged."""
+    return _LIMIT.sub("", text, count=1) if text[:1] in " <>≤≥" and _LIMIT.match(text) else text
+
+
 def signs_of(texts: Sequence[str]) -> list[str]:
     """List the signs that numbers in these texts bear (`$`, `%`); `""` among them where some bear none.
 
@@ -99,14 +121,17 @@ def without_unit(text: str, unit: str) -> str:
     return text.removesuffix(unit).rstrip() if unit and text.endswith(unit) and text != unit else text
 
 
-def to_numbers(texts: pd.Series, decimal: str, unit: str = "") -> np.ndarray:
-    """Read texts as numbers `(n,)`; NaN for those that are none, thousands in groups of other than three among them."""
+def to_numbers(texts: pd.Series, decimal: str, unit: str = "", *, limits: bool = False) -> np.ndarray:
+    """Read texts as numbers `(n,)`; NaN for those that are none, thousands in groups of other than three among them.
+
+    With `limits` a text such as `<0.5` is read as its limit.
+    """
     form, thousands = _BY_DECIMAL[decimal], "," if decimal == "." else "."
 
     def plain(text: object) -> object:
         if not isinstance(text, str):
             return text
-        text = without_unit(text, unit).translate(_ALIKE)
+        text = without_unit(without_limit(text) if limits else text, unit).translate(_ALIKE)
         if not form.fullmatch(text):
             return None
         return _DRESS.sub("", text).replace(thousands, "").replace(decimal, ".")
