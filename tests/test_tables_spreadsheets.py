@@ -71,7 +71,7 @@ def test_a_row_of_units_is_said_and_words_for_missing_are_none(tmp_path):
     [
         ("Export of 3 May\n\n", "data.csv begins with 1 field in a line, and from line 3 on has 3. Line 3 seems to "
          "name the columns: delete the lines above it."),
-        ("# made by hand\n", "data.csv begins with 1 field in a line, and from line 2 on has 3. Line 2 seems to name "
+        ("made by hand\n", "data.csv begins with 1 field in a line, and from line 2 on has 3. Line 2 seems to name "
          "the columns: delete the lines above it."),
         ("Export of 3 May,,\n", "data.csv has a first line with 'Export of 3 May' alone, and line 2 seems to name the "
          "columns: delete the lines above it."),
@@ -241,3 +241,67 @@ def test_how_a_file_was_read_is_known(tmp_path):
                     "values; 1 row of separators alone at the end",
         "whole numbers kept as text, for their leading zeros": "plz für",
     }  # fmt: skip
+
+
+# --- other things that real files hold --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "# instrument: HARPS\n# date, 2023-01-04\ndose,ward,y\n",
+        "# instrument: HARPS\n#dose,ward,y\n",
+        "#dose,ward,y\n",
+    ],
+)
+def test_comments_above_the_names_are_left_out_and_may_hold_the_names(tmp_path, above):
+    found, plain = ready(tmp_path, PLAIN.replace("dose,ward,y\n", above)), ready(tmp_path, PLAIN)
+    assert [one.name for one in found.columns] == ["dose", "ward"]
+    np.testing.assert_array_equal(found.y, plain.y)
+    number = above.count("\n") - 1
+    assert (f"{number} line" in found.reading.facts.get("left out", "")) == (number > 0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["($1,200.50)", "$80", "$3,000"], [-1200.5, 80, 3000]),  # as accountants write what is negative
+        (["1.200,50-", "80,00", "3.000,00"], [-1200.5, 80, 3000]),  # as SAP does
+    ],
+)
+def test_negative_numbers_without_a_sign_in_front(texts, values):
+    series = pd.Series(texts * 8)
+    (column,) = decide_columns(pd.DataFrame({"profit": series}))
+    assert column.kind == "number"
+    np.testing.assert_array_equal(values_of(series, column), values * 8)
+
+
+def test_times_as_forms_stamp_them():
+    series = pd.Series([f"2024/03/{day:02d} 9:30:1{day % 10} PM GMT+1" for day in range(1, 29)])
+    (column,) = decide_columns(pd.DataFrame({"Timestamp": series}))
+    assert (column.kind, column.date_format) == ("date", "%Y/%m/%d %I:%M:%S %p")
+    assert values_of(series, column)[0] == (np.datetime64("2024-03-01T21:30:11") - np.datetime64("1970")) / (
+        np.timedelta64(1, "D")
+    )
+
+
+def test_a_word_among_dates_is_said(tmp_path):
+    content = lines(
+        "day,dose,y", lambda i: ("Mean" if i == 9 else f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}", i / 8, i)
+    )
+    found = rules_of(ready(tmp_path, content))["text_column"]
+    assert str(found) == (
+        "warning text_column (day): the column 'day' is not learnt from: dates, and 1 text among them that is none "
+        "('Mean'), left out. Mend: write dates, leave the fields empty, or delete such rows."
+    )
+
+
+def test_rows_on_both_sides_of_the_split_are_said():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"dose": rng.normal(size=60), "ward": rng.choice(["a", "b"], 60), "y": rng.normal(size=60)})
+    twice = prepare_table(pd.concat([frame, frame], ignore_index=True), "y")
+    assert rules_of(twice)["repeated_rows"].message.startswith("2")
+    assert "repeated_rows" not in rules_of(prepare_table(frame, "y"))
+    few = pd.DataFrame({"ward": rng.choice(["a", "b"], 400), "sex": rng.choice(["f", "m"], 400),
+                        "y": rng.choice(["ill", "well"], 400)})  # fmt: skip
+    assert "repeated_rows" not in rules_of(prepare_table(few, "y"))  # which chance brings together

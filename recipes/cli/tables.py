@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Commands = Any  # what argparse's add_subparsers gives
 DEFAULT = "(default: %(default)s)"
+DIGITS = "%.7g"  # of single precision, in which the model computes
 
 
 def add_commands(commands: Commands) -> None:
@@ -120,10 +121,10 @@ def _show_predictions(table: Any, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(table.to_dict("records")))
     elif options.out is None:
-        print(table.to_csv(index=False), end="")
+        print(table.to_csv(index=False, float_format=DIGITS), end="")
     if options.out is None:
         return
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "predictions.csv"
-    table.to_csv(path, index=False)
+    table.to_csv(path, index=False, float_format=DIGITS)
     print(f"predictions: {path.resolve()}", file=sys.stderr)

@@ -24,7 +24,8 @@ def plot_folds(folds: Any) -> Figure:
     """
     names = [name for name, values in folds.scores.items() if values.ndim == 1][:MOST_SCORES]
     figure = new_figure((CURVES[0] + 3.6, CURVES[1]))
-    curves, scores = np.ravel(figure.subfigures(1, 2, width_ratios=(CURVES[0], 3.6)))
+    sides: Any = figure.subfigures(1, 2, width_ratios=(CURVES[0], 3.6))
+    curves, scores = sides
     plot_spread(folds.runs, curves.subplots())
     for name, ax in zip(names, scores.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0], strict=True):
         plot_fold_scores(folds, name, ax)

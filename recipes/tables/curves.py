@@ -23,11 +23,12 @@ def curves_of(history: Mapping[str, Sequence[Sequence[float]]]) -> tuple[dict[st
     return kept_on(curves, is_known.sum(axis=1), kept), kept
 
 
-def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding]:
+def verdict_on(history: Mapping[str, Sequence[Sequence[float]]], chance: float | None = None) -> list[Finding]:
     """Judge the median of several networks' curves, each of which kept the weights of its best epoch.
 
     Args:
         history: By name one list for each network, NaN where it had stopped.
+        chance: Loss of the best constant guess, where it is known.
     """
     curves, kept = curves_of(history)
-    return diagnose_kept(curves, kept)
+    return diagnose_kept(curves, kept, chance=chance)

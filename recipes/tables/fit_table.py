@@ -128,7 +128,7 @@ def fit_table(
     found = [*ready.findings, *_of_comparison(comparison)]
     found += [] if interval is None else too_few_held(interval)
     found += [] if found_quantiles is None else far_off(found_quantiles)
-    found += verdict_on(history)
+    found += verdict_on(history, fitted.runs.chance)
     if fitted.num_rows < len(y_rest):
         message = (
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
@@ -147,6 +147,7 @@ def fit_table(
         comparison=comparison,
         findings=by_severity(found),
         history=history,
+        chance=fitted.runs.chance,
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
         settings=fitted.settings,

@@ -21,8 +21,8 @@ from recipes.tables.curves import verdict_on
 from recipes.tables.network import Settings
 from recipes.tables.preprocessing import made_up_rows, outputs_of
 from recipes.tables.quantiles import Quantiles
-from recipes.tables.reading.csv import Reading
 from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.reading.reading import Reading
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
@@ -74,6 +74,7 @@ class TableRun:
         interval: How far around a predicted number the true one lies; `None` where it was not asked for.
         quantiles: How good the quantiles are on the test rows; `None` where none were asked for.
         of_quantiles: The model of the quantiles `(n, levels)`, with the inputs of `model`; `None` likewise.
+        chance: Loss of the best constant guess, in the units of the curves; `None` where that is not known.
         asked: The arguments of the call, those that were given, by name; `frame` only where it was a path.
         versions: Of the packages that it was made with, by name.
         runs: The networks one by one; `None` in a run that was loaded.
@@ -96,6 +97,7 @@ class TableRun:
     interval: Interval | None = field(default=None, repr=False)
     quantiles: Quantiles | None = field(default=None, repr=False)
     of_quantiles: keras.Model | None = field(default=None, repr=False)
+    chance: float | None = field(default=None, repr=False)
     asked: dict[str, Any] = field(default_factory=dict, repr=False)
     versions: dict[str, str] = field(default_factory=dict, repr=False)
     runs: Runs | None = field(default=None, repr=False)
@@ -302,7 +304,7 @@ class TableRun:
     @property
     def of_curves(self) -> list[Finding]:
         """What the loss curves say, by their median while all of the networks were trained."""
-        return verdict_on(self.history)
+        return verdict_on(self.history, self.chance)
 
     def plot(self) -> Any:
         """Draw what the model is worth on the test rows; return the matplotlib Figure."""

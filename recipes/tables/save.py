@@ -17,7 +17,7 @@ from recipes.running.files import as_path, write_atomically
 from recipes.tables.columns.column import Column, Columns
 from recipes.tables.network import Settings
 from recipes.tables.quantiles import Quantiles
-from recipes.tables.reading.csv import Reading
+from recipes.tables.reading.reading import Reading
 from recipes.tables.run import TableRun, TableSignature
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance
@@ -52,6 +52,7 @@ def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = Fal
         "target": as_json(run.target),
         "comparison": as_json(run.comparison),
         "interval": None if run.interval is None else as_json(run.interval),
+        "chance": run.chance,
         "quantiles": None if run.quantiles is None else as_json(run.quantiles),
         "importance": [as_json(one) for one in run.importance],
         "settings": as_json(run.settings),
@@ -132,6 +133,7 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
             interval=Interval(**known["interval"]) if known.get("interval") is not None else None,
             quantiles=None if of_quantiles is None else Quantiles(**known["quantiles"]),
             of_quantiles=of_quantiles,
+            chance=known.get("chance"),
             versions=known["versions"],
             settings=Settings(**known["settings"]),
             test_true=arrays["test_true"],

@@ -102,10 +102,10 @@ class Runs:
         """
         of_data = {str(one): one for run in self.runs for one in run.findings if one.epochs is None}
         kept = np.array([run.kept or run.epochs for run in self.runs])
-        return [*diagnose_kept(self.history, kept, chance=self._chance, least=self.runs[0].least), *of_data.values()]
+        return [*diagnose_kept(self.history, kept, chance=self.chance, least=self.runs[0].least), *of_data.values()]
 
     @property
-    def _chance(self) -> float | None:
+    def chance(self) -> float | None:
         """The median loss of the constant guesses, which differ between folds; `None` where the losses differ."""
         chances = [run.chance for run in self.runs if run.chance is not None]
         losses = {tuple(output.loss for output in describe_ends(run.model).outputs) for run in self.runs}

@@ -28,7 +28,8 @@ FEW_CATEGORIES = 12
 FEWEST_FOR_IDS = 20  # rows, below which values differ by chance
 DAY_NUMBERS = (19000101, 21001231)  # between which whole numbers may be days, as 20241231 is
 # Reasons that a mend of the table would take away, as `prepare.py` and `remarks.py` say.
-NUMBERS_AND, DATES_IN_FORMS = "numbers, and", "dates in more than one form, or days that are none"
+NUMBERS_AND, DATES_AND = "numbers, and", "dates, and"
+DATES_IN_FORMS = "dates in more than one form, or days that are none"
 SOME_WITH = "some with"  # a sign that others lack
 MOSTLY_DISTINCT = 0.5  # of the rows: names rather than categories
 WORDS_OF_PROSE = 4.0  # mean number of words in free text
@@ -190,10 +191,12 @@ def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_ro
         prose = float(np.mean([len(word.split()) for word in words[:1000]]))
         if prose >= WORDS_OF_PROSE:
             return replace(column, kind="text", reason=f"free text ({show_values(words, 1)}), which is left out")
-        odd = [word for word in words.tolist() if decimal_in([word]) is None]
-        if len(odd) < len(words) / 2:
-            what = f"{NUMBERS_AND} {count(len(odd), 'text')} among them that {'is' if len(odd) == 1 else 'are'} none"
-            return replace(column, kind="text", reason=f"{what} ({show_values(odd, 3)}), left out")
+        no_numbers = [word for word in words.tolist() if decimal_in([word]) is None]
+        no_dates = [word for word in words.tolist() if not look_like_dates([word])]
+        for kind, odd in ((NUMBERS_AND, no_numbers), (DATES_AND, no_dates)):
+            if odd and len(odd) < len(words) / 2:
+                what = f"{kind} {count(len(odd), 'text')} among them that {'is' if len(odd) == 1 else 'are'} none"
+                return replace(column, kind="text", reason=f"{what} ({show_values(odd, 3)}), left out")
         if look_like_dates(words.tolist()):
             return replace(column, kind="text", reason=f"{DATES_IN_FORMS} ({show_values(words, 3)}), left out")
         if len(words) == there:

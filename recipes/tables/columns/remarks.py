@@ -9,7 +9,7 @@ from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding
 from recipes.tables.columns.column import Column, Columns
 from recipes.tables.columns.kinds import SOME_WITH
-from recipes.tables.reading.csv import Reading
+from recipes.tables.reading.reading import Reading
 
 # Numbers that stand for a missing value where a form has no empty field.
 CODES = {sign * number for number in (99.0, 999.0, 9999.0, 99999.0, 999999.0) for sign in (1, -1)} | {-1.0, -9.0}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import unreadable
+from recipes.tables.reading.reading import Reading
 from recipes.tables.reading.texts import decimal_in, is_missing_word, without_limit
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -42,50 +43,6 @@ _MISSING = ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan"
 FEWEST_NUMBERS = 5  # below a word, for it to be a unit
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a table was read, so that the next one of its kind is read alike.
-
-    Attributes:
-        kind: `"csv"`, `"parquet"` or `"frame"`.
-        separator: What parts the fields of a text file.
-        decimal: `"."` or `","`.
-        encoding: Of a text file.
-        as_text: Columns that look like whole numbers but begin with zeros, such as postal codes.
-        units: What stood below the names in a row of units, which is left out; empty where there was none.
-        unsure: Columns of numbers such as 1.234 alone, of which nothing in the file says whether these are thousands.
-        left_out: What of the file is in no row or column, in words.
-        num_rows: That were read; 0 where that is not known, as of older runs.
-    """
-
-    kind: str
-    separator: str | None = None
-    decimal: str = "."
-    encoding: str | None = None
-    as_text: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    unsure: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    num_rows: int = 0
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """What was read and how, by name, in words."""
-        kind = {"csv": "text, a row in each line", "parquet": "Parquet"}.get(
-            self.kind, "a frame, or columns, in memory"
-        )
-        facts = {"form": kind}
-        if self.kind == "csv":
-            parted = {"\t": "tabs", " ": "blanks", ",": "commas", ";": "semicolons"}
-            facts["fields parted by"] = parted.get(self.separator or "", repr(self.separator))
-            facts["decimal mark"] = "comma" if self.decimal == "," else "point"
-            facts["encoding"] = self.encoding or ""
-        facts["rows"] = f"{self.num_rows:,}" if self.num_rows else ""
-        facts["left out"] = "; ".join(self.left_out)
-        facts["whole numbers kept as text, for their leading zeros"] = ", ".join(self.as_text)
-        return {name: said for name, said in facts.items() if said}
-
-
 def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Reading]:
     """Read a text file of rows whose first line names the columns.
 
@@ -107,11 +64,14 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
     said = _SEPARATOR_SAID.fullmatch(sample[0])
     sample_start = sample[0].strip()
     sample = sample[1:] if said else sample
+    comments = _comments_above(sample)
+    sample = sample[comments:]
+    above = comments + bool(said)
     separator = said[1] if said else _separator_of(sample)
     if not said and like is not None and like.separator and like.separator != separator:
         mine, its = (len(_fields(sample[:1], part)[0]) for part in (separator, like.separator))
         separator = like.separator if its >= mine else separator
-    lines = _require_whole_lines(path, encoding, separator, 1 if said else 0)
+    lines = _require_whole_lines(path, encoding, separator, above)
     fields = _fields(sample, separator)[1:]
     units = _units_in(fields, like.units if like is not None else ())
     fields = fields[1:] if units else fields
@@ -121,13 +81,14 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
     as_text = like.as_text if like is not None else lines.with_zeros
     frame = pd.read_csv(
         path, sep=separator, decimal=decimal or ".", encoding=encoding, names=[*lines.names], header=0, index_col=False,
-        skiprows=[*([0] if said else []), *([lines.first_row - 1] if units else [])], skipinitialspace=True,
+        skiprows=[*range(above), *([lines.first_row - 1] if units else [])], skipinitialspace=True,
         low_memory=False, skip_blank_lines=True, keep_default_na=False, na_values=[*_MISSING],
         dtype={name: str for name in as_text if name in lines.names},
     )  # fmt: skip
     empty = [name for name in lines.nameless if frame[name].isna().all()]
     frame = frame.drop(columns=empty)
     left_out = [f"line 1, which names the separator ({sample_start})"] if said else []
+    left_out += [f"{count(comments, 'line')} of comments above the names"] if comments else []
     left_out += [f"line {lines.first_row}, of units ({show_values([u for u in units if u], 4)})"] if units else []
     left_out += [f"{count(len(empty), 'column')} without a name and values"] if empty else []
     left_out += [f"{count(lines.num_blank, 'blank line')}"] if lines.num_blank else []
@@ -176,6 +137,18 @@ def _encoding_of(path: Path) -> str:
         return "cp1252"
     except UnicodeDecodeError:
         return "latin-1"
+
+
+def _comments_above(sample: list[str]) -> int:
+    """Count the lines above the names that begin with `#`; the last of them holds the names where nothing else does."""
+    number = next((i for i, line in enumerate(sample) if line.strip() and not line.startswith("#")), 0)
+    if number == 0:
+        return 0
+    separator = _separator_of(sample[number:])
+    last = _fields([sample[number - 1].lstrip("#").lstrip(" ")], separator)[0]
+    below = _fields(sample[number : number + FEWEST_NUMBERS], separator)
+    has_names = not any(map(_is_number, below[0])) and any(_is_number(text) for row in below[1:] for text in row)
+    return number - (len(last) == len(below[0]) > 1 and not has_names)
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:
@@ -260,6 +233,7 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
                 continue
             if not header:
                 raw_header, header = fields, [field.strip() for field in fields]
+                header[0] = header[0].lstrip("#").strip() or header[0]  # names in the last line of comments
                 continue
             num_rows += 1
             first_row = first_row or line

@@ -11,7 +11,8 @@ import pandas as pd
 
 from cheatsheet.common.words import count, did_you_mean, show_values
 from cheatsheet.finding import unreadable
-from recipes.tables.reading.csv import Reading, read_csv
+from recipes.tables.reading.csv import read_csv
+from recipes.tables.reading.reading import Reading
 
 _PARQUET = (".parquet", ".pq")
 

@@ -23,6 +23,7 @@ _BY_DECIMAL = {
     ),
     ",": re.compile(_AROUND.format(r"(\d{1,3}([. '])\d{3}(\2\d{3})*(,\d*)?|(0|[1-9]\d*)(,\d*)?|,\d+)([eE][+-]?\d+)?")),
 }
+_NEGATIVE = re.compile(r"\((.*\d.*)\)|([^-].*)-")  # as accountants write it, and as SAP does
 _DRESS = re.compile(r"[\s$€£¥%']")
 _SIGN = re.compile(r"[$€£¥%]")
 _ALIKE = str.maketrans({"\u2212": "-", "\xa0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})  # as they are typed
@@ -32,7 +33,8 @@ _DATES = (
     "ISO8601", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y",
     "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%Y", "%b %Y",
 )  # fmt: skip
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_ZONE = re.compile(r"\s+(?:GMT|UTC|MEZ|MESZ|CET|CEST)(?:[+-]\d{1,2}(?::?\d\d)?)?")  # behind a time, and left out
 _ALONE = ("%H:%M", "%H:%M:%S", "%I:%M %p")  # times without a day
 # Months in English, German, French and Spanish, without accents, by their short English name, which strptime reads.
 _MONTHS = {
@@ -64,7 +66,7 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
     >>> decimal_in(["1,5", "22", "-"]), decimal_in(["$1,200", "$80"]), decimal_in(["007", "12"])
     ((',', ('-',)), ('.', ()), None)
     """
-    texts = [text if text.isascii() else text.translate(_ALIKE) for text in texts]
+    texts = [_signed(text if text.isascii() else text.translate(_ALIKE)) for text in texts]
     for decimal in (prefer, "," if prefer == "." else "."):
         others = [text for text in texts if not _BY_DECIMAL[decimal].fullmatch(text)]
         few = len(others) <= MOST_MARKS and len(others) <= (1 - SHARE_OF_NUMBERS) * len(texts)
@@ -131,12 +133,18 @@ def to_numbers(texts: pd.Series, decimal: str, unit: str = "", *, limits: bool =
     def plain(text: object) -> object:
         if not isinstance(text, str):
             return text
-        text = without_unit(without_limit(text) if limits else text, unit).translate(_ALIKE)
+        text = _signed(without_unit(without_limit(text) if limits else text, unit).translate(_ALIKE))
         if not form.fullmatch(text):
             return None
         return _DRESS.sub("", text).replace(thousands, "").replace(decimal, ".")
 
     return pd.to_numeric(texts.astype(object).map(plain), errors="coerce").to_numpy(np.float64)
+
+
+def _signed(text: str) -> str:
+    """Put the sign of a negative number in front: `-1,200` for `(1,200)` and `1,200-`."""
+    found = _NEGATIVE.fullmatch(text) if text[-1:] in (")", "-") else None
+    return f"-{found[1] or found[2]}" if found else text
 
 
 def is_missing_word(text: str) -> bool:
@@ -157,7 +165,7 @@ def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:
     >>> date_format_in(["2024-03-01", "2024-04-15"]), date_format_in(["31/01/2020", "01/02/2020"])
     (('ISO8601', ''), ('%d/%m/%Y', ''))
     """
-    sample = pd.Series([_in_english(text) for text in texts], dtype=object)
+    sample = pd.Series([_in_english(_without_zone(text)) for text in texts], dtype=object)
     if not len(sample) or not sample.head(20).map(lambda text: bool(_MAY_BE_DATE.fullmatch(text))).all():
         return None
     fits = []
@@ -186,8 +194,15 @@ def to_dates(texts: pd.Series, form: str) -> np.ndarray:
     """Read texts as dates, `datetime64[us]` without a zone `(n,)`; NaT for those that are none."""
     if "%b" in form:
         texts = texts.map({text: _in_english(text) for text in texts.dropna().unique()})
+    if form.endswith(("M", "S", "p")):
+        texts = texts.map({text: _without_zone(text) for text in texts.dropna().unique()})
     dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     return dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+
+
+def _without_zone(text: str) -> str:
+    """Give a date and a time without the name of a zone behind them: `2024/03/01 9:30:00 AM GMT+1`, as forms write."""
+    return _ZONE.sub("", text) if text[-1:].isalnum() and _ZONE.search(text) else text
 
 
 def _in_english(text: str) -> str:
