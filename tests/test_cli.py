@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from importlib import import_module
 
 import numpy as np
@@ -24,7 +24,7 @@ from cheatsheet.rules import RULES
 from recipes import build_autoencoder, fit, load_data
 from recipes.cli import main
 from recipes.cli.entry import _warnings_in_one_line, parser
-from recipes.cli.flags import as_typed
+from recipes.cli.flags import as_typed, flags_of
 from recipes.cli.quiet import NOISE, _without
 
 
@@ -56,7 +56,7 @@ def test_the_whole_table(capsys):
 )  # fmt: skip
 def test_arguments_are_named_as_they_are_typed(command, python, typed):
     options = {"fit": ["data.csv", "--target", "y"]}.get(command, [])
-    assert as_typed(python, parser().parse_args([command, *options]).flags) == typed
+    assert as_typed(python, flags_of(parser().parse_args([command, *options]).parser)) == typed
 
 
 def test_one_row_with_code_that_runs(capsys):
@@ -354,7 +354,7 @@ class TestQuiet:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             before = warnings.showwarning
-            with _warnings_in_one_line(Namespace(command="fit", flags={"body": "--body"})):
+            with _warnings_in_one_line(Namespace(command="fit", parser=ArgumentParser())):
                 warnings.warn("the task was read off y", stacklevel=1)
             assert warnings.showwarning is before
         assert capsys.readouterr().err == "recipes fit: the task was read off y\n"

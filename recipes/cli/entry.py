@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     for add_commands in (add_sheet, add_findings, add_tables, add_networks):
         add_commands(commands)
     for command in commands.choices.values():
-        command.set_defaults(flags=flags_of(command))
+        command.set_defaults(parser=command)
     return made
 
 
@@ -82,7 +82,7 @@ def _say(options: argparse.Namespace, what: object, status: int) -> int:
 
 def _line(options: argparse.Namespace, what: object) -> str:
     """Write what is said of a command, its arguments named as they are typed."""
-    return f"recipes {options.command}: {as_typed(str(what), options.flags)}"
+    return f"recipes {options.command}: {as_typed(str(what), flags_of(options.parser))}"
 
 
 @contextmanager

@@ -11,13 +11,12 @@ _VERBS = "must|is|are|has|takes|needs|names|says|expects"
 
 
 def flags_of(command: argparse.ArgumentParser) -> dict[str, str]:
-    """Map the name that each argument has in Python to the flag that is typed; what goes by its place keeps its name.
+    """Map the name that each argument has in Python to the flag that is typed.
 
-    Where a function calls one otherwise, the command says so by `set_defaults(also={"name": "--data"})`.
+    What Python calls otherwise, and what goes by its place, a command says by `set_defaults(also={"name": "--data"})`.
     """
-    actions = command._actions  # argparse has no public list of them
-    flags = {action.dest: action.option_strings[-1] if action.option_strings else action.dest for action in actions}
-    return {**flags, **(command.get_default("also") or {})}
+    flags = re.findall(r"(?<=[\s\[])--[a-z][\w-]*", command.format_usage())
+    return {flag[2:].replace("-", "_"): flag for flag in flags} | (command.get_default("also") or {})
 
 
 def with_flags(text: str, flags: Mapping[str, str]) -> str:

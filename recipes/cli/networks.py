@@ -104,7 +104,9 @@ def _add_autoencoder(commands: Commands) -> None:
     command.add_argument(
         "--out", type=Path, help="folder for the figure autoencoder.png, which replaces an earlier one"
     )
-    command.set_defaults(run=_autoencoder, show=_show_autoencoder, also={"name": "--data"})  # of load_data
+    command.set_defaults(
+        run=_autoencoder, show=_show_autoencoder, also={"name": "--data", "kind": "kind"}
+    )  # of load_data
 
 
 def _autoencoder(options: argparse.Namespace) -> Trained:

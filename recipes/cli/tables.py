@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipes.cli.files import require_room_in
-from recipes.cli.flags import with_flags
+from recipes.cli.flags import flags_of, with_flags
 from recipes.cli.quiet import load_keras
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _show_fit(run: "TableRun", options: argparse.Namespace) -> int:
         said = {"task": run.task, "positive": run.positive, "verdict": run.verdict, "scores": run.scores}
         print(json.dumps({**said, "findings": findings}))
     else:
-        print(with_flags(str(run), options.flags))
+        print(with_flags(str(run), flags_of(options.parser)))
     return int(any(finding.severity == "error" for finding in run.findings))
 
 
