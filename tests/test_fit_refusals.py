@@ -69,6 +69,20 @@ def test_a_fractional_validation_target_for_classes():
         fit(build_model(x=X, y=y), X, y, validation_data=(X[:2], [0.25, 0.5]))
 
 
+def test_what_is_wrong_with_the_network_is_said_once():
+    model = keras.Sequential([keras.Input((13,)), keras.layers.Dense(1, "softmax")])
+    model.compile("adam", "binary_crossentropy")
+    y = (WINE.y > 0).astype(int)
+    with refused("A softmax over one node is always 1, so every prediction is 1.0, whatever the loss shows. "
+                 "Use Dense(1, activation='sigmoid') with loss='binary_crossentropy'."):  # fmt: skip
+        fit(model, X, y, validation_data=(X, y))
+    with refused("2 things are in the way:\n1. x has 1 value not finite; the first is NaN in row 3, column 1. Expected "
+                 "finite numbers. Drop those rows or impute the values.\n2. In validation_data: x has 1 value not "
+                 "finite; the first is NaN in row 3, column 1. Expected finite numbers. Drop those rows or impute the "
+                 "values."):  # fmt: skip
+        fit(build_model(x=X, y=Y), NAN, Y, validation_data=(NAN, Y))
+
+
 def test_arguments_in_the_wrong_order():
     with refused("The first argument of fit is a Keras model. Received: ndarray. Say fit(model, x, y).", TypeError):
         fit(X, Y, build_model(x=X, y=Y))

@@ -16,7 +16,8 @@ ORDER = {
         "dataspec", "rules", "check", "modelcopy", "fix", "__main__",
     ],
     "recipes": [
-        "_keras", "seeds", "losses", "features", "datasets", "bodies", "build", "autoencoder", "running", "diagnosis",
+        "_keras", "seeds", "losses", "optimizers", "features", "datasets", "bodies", "build", "autoencoder",
+        "running", "diagnosis",
         "training", "grokking", "tuning", "tables", "lecture", "sklearn", "plots", "cli", "__main__",
     ],
 }  # fmt: skip

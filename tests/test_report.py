@@ -14,7 +14,8 @@ from recipes.plots.report import call_of, command_of
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import permutation_importance
 
-SECTIONS = ("Beside the others", "What was found", "The columns", "The task", "What the model looks at",
+SECTIONS = ("Beside the others", "What was found", "How the table was read", "The columns", "The task",
+            "What the model looks at",
             "On rows it has not seen", "The training", "The network", "How it was made")  # fmt: skip
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

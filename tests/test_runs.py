@@ -73,6 +73,20 @@ def test_labels_and_what_they_are_worth_together(runs):
     assert mine.evaluate(turned, Y)["accuracy"] == pytest.approx(np.mean(labels == Y))
 
 
+def test_an_evaluation_of_many_has_the_spread_over_the_networks(runs):
+    found = runs.evaluate(X, Y)
+    losses = [run.evaluate(X, Y)["loss"] for run in runs]
+    row = next(row for row in found.table() if row["metric"] == "loss")
+    assert row == {"metric": "loss", "ensemble": found["loss"], "mean": pytest.approx(np.mean(losses)),
+                   "std": pytest.approx(np.std(losses, ddof=1)), "median": pytest.approx(np.median(losses)),
+                   "min": min(losses), "max": max(losses)}  # fmt: skip
+    assert found["loss"] < np.mean(losses)  # the mean of probabilities loses less than the networks do: Jensen
+    assert [*map(len, found.each.values())] == [4] * len(found.each)
+    head, *rows = str(found).splitlines()[-1 - len(found.each) :]
+    assert head.split() == ["over", "4", "networks", "ensemble", "mean", "std", "median", "min", "max"]
+    assert [line.split()[0] for line in rows] == [*found.each]
+
+
 def test_what_was_said_of_the_data_is_said_of_the_runs():
     y = np.append(Y[:-1], "il")
     runs = fit_many(build_model("multiclass", x=X, y=y), X, y, seeds=2, validation_split=0.25, verbose=0)

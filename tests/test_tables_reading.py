@@ -117,7 +117,7 @@ def test_an_array_has_no_names():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"task": "binari"}, "fit_table fits the tasks regression, binary, multiclass. Received: task='binari'. "
+        ({"task": "binari"}, "Tables are fitted for the tasks regression, binary, multiclass. Received: task='binari'. "
          "Did you mean 'binary'?"),
         ({"drop": ["b"]}, "There is no column 'b' for drop=. The table has 'a', 'g', 'y'."),
         ({"group": "g"}, "group= keeps the rows of a group together, and there are 2 groups. Expected at least 3: one "

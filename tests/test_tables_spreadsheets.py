@@ -7,6 +7,7 @@ from conftest import refused
 from test_tables_reading import ROWS, column_of, table, written
 
 from recipes.tables.columns.kinds import decide_columns
+from recipes.tables.columns.others import read_as_written
 from recipes.tables.columns.values import values_of
 from recipes.tables.prepare import prepare_table
 from recipes.tables.reading.frames import read_frame
@@ -70,7 +71,7 @@ def test_a_row_of_units_is_said_and_words_for_missing_are_none(tmp_path):
     [
         ("Export of 3 May\n\n", "data.csv begins with 1 field in a line, and from line 3 on has 3. Line 3 seems to "
          "name the columns: delete the lines above it."),
-        ("# made by hand\n", "data.csv begins with 1 field in a line, and from line 2 on has 3. Line 2 seems to name "
+        ("made by hand\n", "data.csv begins with 1 field in a line, and from line 2 on has 3. Line 2 seems to name "
          "the columns: delete the lines above it."),
         ("Export of 3 May,,\n", "data.csv has a first line with 'Export of 3 May' alone, and line 2 seems to name the "
          "columns: delete the lines above it."),
@@ -95,8 +96,8 @@ def test_codes_with_zeros_are_seen_far_below(tmp_path):
         ("a,y", lambda i: (9999 if i % 5 == 0 else i / 7, i), ",", "missing_code", "are 9999, and the others"),
         ("a,b,y", lambda i: (i % 7, ["Male", "male", "female"][i % 3], i), ",", "similar_categories",
          "('Male', 'male')"),
-        ("a,b,y", lambda i: (i % 7, "<0.5" if i % 9 == 0 else i / 3, i), ",", "text_column",
-         "numbers, and 1 text among them that is none ('<0.5'), left out"),
+        ("a,b,y", lambda i: (i % 7, "1/2" if i % 9 == 0 else i / 3, i), ",", "text_column",
+         "numbers, and 1 text among them that is none ('1/2'), left out"),
         ("a;b;y", lambda i: (f"{i % 9 + 1}.{100 + 7 * i}", "uv"[i % 2], i), ";", "ambiguous_numbers",
          "nothing in the file says whether thousands are meant"),
         ("a,y", lambda i: (i / 7, "abc"[i % 3] if i else "once"), ",", "rare_class",
@@ -185,3 +186,122 @@ def test_a_class_called_none_is_no_gap_in_a_file(tmp_path):
     content = lines("a,y", lambda i: (i / 7, ["None", "mild", "bad", ""][i % 4]))
     found = ready(tmp_path, content).target
     assert (found.classes, found.num_missing) == (("None", "bad", "mild"), 10)
+
+
+# --- values beyond a limit of detection ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["<0.5", "0.7", "1.2", "> 9", "3.4", "5.6", "7"], [0.5, 0.7, 1.2, 9, 3.4, 5.6, 7]),
+        (["<0,5", "0,7", "1,2", "≤ 0,2", "3,4", "5", "8", "n/a"], [0.5, 0.7, 1.2, 0.2, 3.4, 5, 8, np.nan]),
+        (["<1,000 mg", "700 mg", "1,200 mg", "900 mg", "950 mg", "1,300 mg"], [1000, 700, 1200, 900, 950, 1300]),
+    ],
+)
+def test_entries_beyond_a_limit_are_read_as_the_limit(texts, values):
+    series = pd.Series(texts * 6)
+    (column,) = decide_columns(pd.DataFrame({"nitrate": series}))
+    assert column.kind == "number"
+    assert column.num_limits == 6 * sum(text[0] in "<>≤" for text in texts)
+    assert f"{column.num_limits} entries such as {min(t for t in texts if t[0] in '<>≤')!r}" in column.reason
+    np.testing.assert_array_equal(values_of(series, column), values * 6)
+
+
+@pytest.mark.parametrize("texts", [["<18", "18-65", ">65"], ["<5", "5", ">5"], ["<b>", "1", "2", "3", "4", "5"]])
+def test_classes_that_look_like_limits_stay_classes(texts):
+    (column,) = decide_columns(pd.DataFrame({"age": texts * 10}))
+    assert (column.kind, column.num_limits) == ("category", 0)
+
+
+def test_limits_are_said_kept_and_read_in_another_table_and_in_the_target(tmp_path):
+    content = lines("nitrate;y", lambda i: ("<0,5" if i % 4 == 0 else f"{i},25", "<2" if i % 5 == 0 else f"{i + 2},5"),
+                    ";")  # fmt: skip
+    found = ready(tmp_path, content)
+    limits = [one for one in found.findings if one.rule == "beyond_limit"]
+    assert [one.where for one in limits] == ["y", "nitrate"]
+    assert "8 entries such as '<2' read as their limit" in limits[0].message
+    assert found.target.num_limits == 8
+    assert found.y[0] == 2.0  # the first line of data is no row of units
+    other, _ = read_frame(written(tmp_path, "nitrate\n< 0.25\n7.5\n", "new.csv"), found.reading)
+    read = read_as_written(other, found.columns, ".")
+    assert read.table["nitrate"].tolist() == [0.25, 7.5]
+    assert not read.unreadable
+
+
+def test_how_a_file_was_read_is_known(tmp_path):
+    content = "sep=;\nplz;y;;\n;mg;;\n" + "".join(f"0{1000 + i};{i},5;;\n" for i in range(9)) + ";;;\n"
+    path = tmp_path / "data.csv"
+    path.write_bytes(content.replace("plz", "plz für").encode("cp1252"))
+    _, reading = read_frame(path)
+    assert reading.facts == {
+        "form": "text, a row in each line", "fields parted by": "semicolons", "decimal mark": "comma",
+        "encoding": "cp1252", "rows": "9",
+        "left out": "line 1, which names the separator (sep=;); line 3, of units ('mg'); 2 columns without a name and "
+                    "values; 1 row of separators alone at the end",
+        "whole numbers kept as text, for their leading zeros": "plz für",
+    }  # fmt: skip
+
+
+# --- other things that real files hold --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "# instrument: HARPS\n# date, 2023-01-04\ndose,ward,y\n",
+        "# instrument: HARPS\n#dose,ward,y\n",
+        "#dose,ward,y\n",
+    ],
+)
+def test_comments_above_the_names_are_left_out_and_may_hold_the_names(tmp_path, above):
+    found, plain = ready(tmp_path, PLAIN.replace("dose,ward,y\n", above)), ready(tmp_path, PLAIN)
+    assert [one.name for one in found.columns] == ["dose", "ward"]
+    np.testing.assert_array_equal(found.y, plain.y)
+    number = above.count("\n") - 1
+    assert (f"{number} line" in found.reading.facts.get("left out", "")) == (number > 0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["($1,200.50)", "$80", "$3,000"], [-1200.5, 80, 3000]),  # as accountants write what is negative
+        (["1.200,50-", "80,00", "3.000,00"], [-1200.5, 80, 3000]),  # as SAP does
+    ],
+)
+def test_negative_numbers_without_a_sign_in_front(texts, values):
+    series = pd.Series(texts * 8)
+    (column,) = decide_columns(pd.DataFrame({"profit": series}))
+    assert column.kind == "number"
+    np.testing.assert_array_equal(values_of(series, column), values * 8)
+
+
+def test_times_as_forms_stamp_them():
+    series = pd.Series([f"2024/03/{day:02d} 9:30:1{day % 10} PM GMT+1" for day in range(1, 29)])
+    (column,) = decide_columns(pd.DataFrame({"Timestamp": series}))
+    assert (column.kind, column.date_format) == ("date", "%Y/%m/%d %I:%M:%S %p")
+    assert values_of(series, column)[0] == (np.datetime64("2024-03-01T21:30:11") - np.datetime64("1970")) / (
+        np.timedelta64(1, "D")
+    )
+
+
+def test_a_word_among_dates_is_said(tmp_path):
+    content = lines(
+        "day,dose,y", lambda i: ("Mean" if i == 9 else f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}", i / 8, i)
+    )
+    found = rules_of(ready(tmp_path, content))["text_column"]
+    assert str(found) == (
+        "warning text_column (day): the column 'day' is not learnt from: dates, and 1 text among them that is none "
+        "('Mean'), left out. Mend: write dates, leave the fields empty, or delete such rows."
+    )
+
+
+def test_rows_on_both_sides_of_the_split_are_said():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"dose": rng.normal(size=60), "ward": rng.choice(["a", "b"], 60), "y": rng.normal(size=60)})
+    twice = prepare_table(pd.concat([frame, frame], ignore_index=True), "y")
+    assert rules_of(twice)["repeated_rows"].message.startswith("2")
+    assert "repeated_rows" not in rules_of(prepare_table(frame, "y"))
+    few = pd.DataFrame({"ward": rng.choice(["a", "b"], 400), "sex": rng.choice(["f", "m"], 400),
+                        "y": rng.choice(["ill", "well"], 400)})  # fmt: skip
+    assert "repeated_rows" not in rules_of(prepare_table(few, "y"))  # which chance brings together

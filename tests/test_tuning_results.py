@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from conftest import refused
-from searches import QUICK, X, Y
+from searches import QUICK, SPACE, Bowl, X, Y
 
 from recipes import build_model, tune
 from recipes.tuning.record.journal import Execution, Trial
@@ -74,15 +74,32 @@ class TestConclusions:
         row = found.table()[1]
         assert next(iter(row)) == "trial"
         assert row["val_loss"] == row["scores"][0] == min(found.trials[1].executions[0].history["val_loss"])
-        assert (
-            row["parameters"]
-            == build_model(
-                "binary",
-                input_shape=(4,),
-                units=[v for k, v in found.trials[1].hyperparameters.items() if k[:5] == "units"],
-            ).count_params()
-        )
+        assert row["parameters"] == build_model(x=X, y=Y, **found.arguments(1)).count_params()
         assert "simplest as good: trial" in str(found)
+
+    def test_what_a_trial_did_not_use_is_not_said_of_it(self, tmp_path):
+        found = tune(X, Y, hypermodel=Bowl(), max_trials=20, directory=tmp_path, epochs=1, verbose=0)
+        assert any("c" in trial.values for trial in found.trials if trial.values["b"] <= 6)  # keras-tuner chose one
+        assert all((row["c"] is None) == (row["b"] <= 6) for row in found.table())
+        assert all(("c" in trial.hyperparameters) == (trial.values["b"] > 6) for trial in found.trials)
+        with refused("Of this search best_hyperparameters are what its own builder takes."):
+            found.arguments()
+
+    def test_hyperband_s_rounds_stand_in_the_table(self, tmp_path):
+        found = tune(X, Y, hypermodel=Bowl(), tuner="hyperband", directory=tmp_path, epochs=3, verbose=0)
+        rows = [row for row in found.table() if row["tuner/bracket"] == 1]
+        assert {(row["tuner/round"], row["tuner/epochs"]) for row in rows} == {(0, 1), (1, 3)}
+        assert all((row["tuner/trial_id"] is None) == (row["tuner/round"] == 0) for row in rows)
+        assert "tuner/bracket  tuner/round  tuner/epochs" in str(found)
+
+    def test_a_network_is_built_anew_from_its_arguments(self, tmp_path):
+        space = {**SPACE, "weight_decay": [0.01], "optimizer": ["rmsprop"], "activation": ["tanh"]}
+        found = tune(X, Y, max_trials=2, directory=tmp_path, **{**QUICK, "space": space})
+        for trial in found.trials:
+            model, scored = build_model(x=X, y=Y, **found.arguments(trial.number)), found.model(trial.number)
+            assert model.get_config()["layers"][2:-1] == scored.get_config()["layers"][2:-1]
+            of_both = [(type(o), float(o.learning_rate), o.weight_decay) for o in (model.optimizer, scored.optimizer)]
+            assert of_both[0] == of_both[1]
 
     def test_figures(self, tmp_path):
         found = tune(X, Y, max_trials=3, directory=tmp_path, **QUICK)

@@ -138,6 +138,8 @@ NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range"
 GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)
 OF_INPUTS = ("other_parts", "input_shape", "unequal_rows")
 OF_TRAINING = ("doubled_activation", "constant_initializer", "no_nonlinearity", "learning_rate", "dropout_rate")
+# What says of the network, so that it is said once however many arrays it is found with.
+OF_NETWORK = tuple(name for name, rule in RULES.items() if rule.__module__.endswith((".heads", ".layers")))
 # What `fit` can be told to bear.
 ALLOWABLE = tuple(name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE, *ONLY_CHECKED, *BORNE))
 

@@ -1,7 +1,7 @@
 """Autoencoders: an encoder to a code, and a decoder back; both are models of their own."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -11,10 +11,12 @@ from cheatsheet.common.arguments import as_widths, known_arguments_only, require
 from cheatsheet.common.words import count
 from cheatsheet.head import Head
 from recipes.autoencoder.networks import MAKERS, PRESETS, Parts, Shape
-from recipes.build import Rate, compile_head, full_precision
+from recipes.build import compile_head, full_precision
 from recipes.features import as_features, input_shape_of, require_image
+from recipes.optimizers import Rate
 from recipes.seeds import seeded
 
+Rates: TypeAlias = tuple[Rate | None, float | None]  # learning rate, weight decay
 # What each kind takes beside its input, and the defaults.
 KINDS: dict[str, dict[str, Any]] = {
     "dense": {"latent": 16, "units": (128, 64), "hidden_activation": "relu"},
@@ -41,6 +43,7 @@ def build_autoencoder(
     activation: str | None = None,
     optimizer: str | keras.optimizers.Optimizer | None = None,
     learning_rate: Rate | None = None,
+    weight_decay: float | None = None,
     seed: int | None = None,
 ) -> keras.Sequential:
     """Build a compiled model that squeezes an example into a code and restores it, cleans it or enlarges it.
@@ -74,6 +77,7 @@ def build_autoencoder(
         activation: Another last activation.
         optimizer: Name of a Keras optimizer, or one; `"adam"` when missing.
         learning_rate: For an optimizer given by name: a number, or one of `keras.optimizers.schedules`.
+        weight_decay: Share of each weight that is taken away in a step, times the learning rate; none when missing.
         seed: Makes the initial weights and the noise repeatable.
 
     Returns:
@@ -92,11 +96,10 @@ def build_autoencoder(
     own = {"latent": latent, "units": units, "filters": filters, "hidden_activation": hidden_activation,
            "noise": noise, "scale": scale}  # fmt: skip
     given = {name: value for name, value in own.items() if value is not None}
+    rates = (learning_rate, weight_decay)
     features = None if x is None else as_features(x)
     if preset is not None:
-        return _build_preset(
-            preset, kind, given, features, input_shape, loss, activation, optimizer, learning_rate, seed
-        )
+        return _build_preset(preset, kind, given, features, input_shape, loss, activation, optimizer, rates, seed)
     kind = _require_kind(kind)
     options = _options(kind, given)
     if features is None and input_shape is None:
@@ -111,7 +114,7 @@ def build_autoencoder(
         _require_side(kind, shape, len(options["filters"]))
     with seeded(seed):
         parts = MAKERS[kind](shape, head, **options)
-        return _assembled(f"{kind}_autoencoder", shape, parts, head, optimizer or "adam", learning_rate)
+        return _assembled(f"{kind}_autoencoder", shape, parts, head, optimizer or "adam", rates)
 
 
 def _assembled(
@@ -120,12 +123,13 @@ def _assembled(
     parts: Parts,
     head: Head,
     optimizer: str | keras.optimizers.Optimizer,
-    learning_rate: Rate | None,
+    rates: Rates,
 ) -> keras.Sequential:
     encoder = _part("encoder", shape, parts[0])
     decoder = _part("decoder", encoder.output_shape[1:], parts[1])
     model = keras.Sequential([keras.Input(shape), encoder, decoder], name=name.replace("-", "_"))
-    compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate)
+    learning_rate, weight_decay = rates
+    compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate, weight_decay=weight_decay)
     return model
 
 
@@ -149,7 +153,7 @@ def _build_preset(
     loss: str | None,
     activation: str | None,
     optimizer: str | keras.optimizers.Optimizer | None,
-    learning_rate: Rate | None,
+    rates: Rates,
     seed: int | None,
 ) -> keras.Sequential:
     if name not in PRESETS:
@@ -167,7 +171,7 @@ def _build_preset(
     head = _reconstruction_head(shape, features, loss or preset.loss, activation or "sigmoid")
     with seeded(seed):
         parts = preset.make(shape, head)
-        return _assembled(name, shape, parts, head, optimizer or preset.optimizer, learning_rate)
+        return _assembled(name, shape, parts, head, optimizer or preset.optimizer, rates)
 
 
 # What is refused, before anything is built.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from recipes.cli.findings import add_commands as add_findings
+from recipes.cli.flags import as_typed, flags_of
 from recipes.cli.networks import add_commands as add_networks
 from recipes.cli.sheet import add_commands as add_sheet
 from recipes.cli.tables import add_commands as add_tables
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
-        with _warnings_in_one_line(options.command):
+        with _warnings_in_one_line(options):
             return _run(options)
     except BrokenPipeError:  # `recipes sheet | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True, metavar="command")
     for add_commands in (add_sheet, add_findings, add_tables, add_networks):
         add_commands(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return made
 
 
@@ -73,21 +76,26 @@ def _run(options: argparse.Namespace) -> int:
 def _say(options: argparse.Namespace, what: object, status: int) -> int:
     if isinstance(what, FileNotFoundError) and what.filename is not None:
         what = f"There is no file {what.filename}."
-    print(f"recipes {options.command}: {what}", file=sys.stderr)
+    print(_line(options, what), file=sys.stderr)
     return status
 
 
+def _line(options: argparse.Namespace, what: object) -> str:
+    """Write what is said of a command, its arguments named as they are typed."""
+    return f"recipes {options.command}: {as_typed(str(what), flags_of(options.parser))}"
+
+
 @contextmanager
-def _warnings_in_one_line(command: str) -> Iterator[None]:
+def _warnings_in_one_line(options: argparse.Namespace) -> Iterator[None]:
     """Show what this package warns of as it shows errors, without the line of code that asked for it."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
-        def show(message: Any, category: Any, *where: Any, **options: Any) -> None:
+        def show(message: Any, category: Any, *where: Any, **further: Any) -> None:
             if category is UserWarning:
-                print(f"recipes {command}: {message}", file=sys.stderr)
+                print(_line(options, message), file=sys.stderr)
             else:
-                others(message, category, *where, **options)
+                others(message, category, *where, **further)
 
         warnings.showwarning = show
         yield

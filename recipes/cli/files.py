@@ -60,10 +60,7 @@ def require_room_in(folder: Path, overwrite: bool, vouches: str) -> None:
     """
     from recipes.training.save import require_room
 
-    try:
-        require_room(folder, overwrite, vouches)
-    except FileExistsError as error:
-        raise FileExistsError(str(error).replace("pass overwrite=True", "say --overwrite")) from None
+    require_room(folder, overwrite, vouches)
 
 
 def save_figure(figure: Any, path: Path) -> None:

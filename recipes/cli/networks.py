@@ -55,7 +55,7 @@ def _add_tune(commands: Commands) -> None:
     command.add_argument("--tensorboard", help="folder for TensorBoard")
     command.add_argument("--json", action="store_true", help="print the table as JSON")
     command.add_argument("--out", type=Path, help="folder for the figure search.png, which replaces an earlier one")
-    command.set_defaults(run=_tune, show=_show_tune)
+    command.set_defaults(run=_tune, show=_show_tune, also={"name": "--data"})  # of load_data
 
 
 def _tune(options: argparse.Namespace) -> "Search":
@@ -104,7 +104,9 @@ def _add_autoencoder(commands: Commands) -> None:
     command.add_argument(
         "--out", type=Path, help="folder for the figure autoencoder.png, which replaces an earlier one"
     )
-    command.set_defaults(run=_autoencoder, show=_show_autoencoder)
+    command.set_defaults(
+        run=_autoencoder, show=_show_autoencoder, also={"name": "--data", "kind": "kind"}
+    )  # of load_data
 
 
 def _autoencoder(options: argparse.Namespace) -> Trained:

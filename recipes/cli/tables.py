@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipes.cli.files import require_room_in
+from recipes.cli.flags import flags_of, with_flags
 from recipes.cli.quiet import load_keras
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Commands = Any  # what argparse's add_subparsers gives
 DEFAULT = "(default: %(default)s)"
+DIGITS = "%.7g"  # of single precision, in which the model computes
 
 
 def add_commands(commands: Commands) -> None:
@@ -35,6 +37,8 @@ def add_commands(commands: Commands) -> None:
                          help="of not saying it where it is (default: 1)")  # fmt: skip
     command.add_argument("--intervals", type=float, metavar="SHARE",
                          help="of the true numbers that shall lie around the predicted ones, such as 0.9")  # fmt: skip
+    command.add_argument("--quantiles", type=float, nargs="+", default=(), metavar="LEVEL",
+                         help="of the numbers to predict, such as 0.1 0.5 0.9")  # fmt: skip
     command.add_argument("--test-split", type=float, default=0.2, help=f"share of the rows {DEFAULT}")
     command.add_argument("--num-networks", type=int, default=8, help=f"that are averaged {DEFAULT}")
     command.add_argument("--epochs", type=int, help="at most (default: by a budget of rows seen)")
@@ -74,7 +78,7 @@ def _fit(options: argparse.Namespace) -> "TableRun":
     if options.report.is_dir():
         raise ValueError(f"--report {options.report} is a folder. Name a file, such as report.html.")
     names = ("task", "loss", "group", "time", "drop", "positive", "cost_false_positive", "cost_false_negative",
-             "intervals", "test_split", "num_networks", "epochs", "seed")  # fmt: skip
+             "intervals", "quantiles", "test_split", "num_networks", "epochs", "seed")  # fmt: skip
     return fit_table(options.frame, options.target, **{name: getattr(options, name) for name in names})
 
 
@@ -89,7 +93,7 @@ def _show_fit(run: "TableRun", options: argparse.Namespace) -> int:
         said = {"task": run.task, "positive": run.positive, "verdict": run.verdict, "scores": run.scores}
         print(json.dumps({**said, "findings": findings}))
     else:
-        print(run)
+        print(with_flags(str(run), flags_of(options.parser)))
     return int(any(finding.severity == "error" for finding in run.findings))
 
 
@@ -117,10 +121,10 @@ def _show_predictions(table: Any, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(table.to_dict("records")))
     elif options.out is None:
-        print(table.to_csv(index=False), end="")
+        print(table.to_csv(index=False, float_format=DIGITS), end="")
     if options.out is None:
         return
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "predictions.csv"
-    table.to_csv(path, index=False)
+    table.to_csv(path, index=False, float_format=DIGITS)
     print(f"predictions: {path.resolve()}", file=sys.stderr)

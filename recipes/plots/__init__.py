@@ -20,6 +20,7 @@ from recipes.plots.evaluation import (
     plot_predictions,
     plot_recall,
 )
+from recipes.plots.folds import plot_fold_scores, plot_folds
 from recipes.plots.grokking import plot_embedding, plot_grokking, plot_timeline
 from recipes.plots.history import plot_history, plot_runs, plot_spread
 from recipes.plots.lecture.descent import plot_descent, plot_descent_lines, plot_descent_losses, plot_surface
@@ -65,6 +66,8 @@ __all__ = [
     "plot_errors",
     "plot_evaluation",
     "plot_feature_maps",
+    "plot_fold_scores",
+    "plot_folds",
     "plot_forward",
     "plot_grokking",
     "plot_history",

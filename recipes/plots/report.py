@@ -154,6 +154,22 @@ def _data(run: Any) -> str:
     return f"<p>{escape(said)}</p>" + _table(head, body, numbers=(3, 4, 5))
 
 
+def _reading(run: Any) -> str:
+    facts = dict(run.signature.reading.facts)
+    if "frame" in run.asked:
+        facts = {"file": run.asked["frame"], **facts}
+    if run.target.num_missing:
+        facts["rows without a target, left out"] = f"{run.target.num_missing:,}"
+    for column in run.columns:
+        if column.date_format:
+            facts[f"dates of {column.name}"] = column.date_format
+        if column.marks:
+            facts[f"missing in {column.name}"] = ", ".join(column.marks)
+        if column.num_limits:
+            facts[f"beyond a limit in {column.name}, read as the limit"] = f"{column.num_limits:,}"
+    return _table(["the table", "as it was read"], [[name, said] for name, said in facts.items()])
+
+
 def _task(run: Any) -> str:
     target = run.target
     row = lookup(target.task, "sparse_categorical_crossentropy" if target.task == "multiclass" else target.loss)
@@ -211,7 +227,20 @@ def _test(run: Any) -> str:
     body = [[name.replace("_", " "), written(name, value)] for name, value in evaluation.items()]
     picture = _picture(lambda: plot_evaluation(evaluation), "What the model says of the test rows.")
     interval = "" if run.interval is None else f"<p>{escape(str(run.interval))}.</p>"
-    return _table(["on the test rows", ""], body, numbers=(1,)) + interval + picture
+    return _table(["on the test rows", ""], body, numbers=(1,)) + interval + _quantiles(run.quantiles) + picture
+
+
+def _quantiles(found: Any) -> str:
+    if found is None:
+        return ""
+    body = [[f"q{level:g}", f"{level:.1%}", f"{below:.1%}", f"{(level * (1 - level) / found.num_test) ** 0.5:.1%}"]
+            for level, below in zip(found.levels, found.below, strict=True)]  # fmt: skip
+    note = (
+        f"Quantiles by networks of their own: pinball loss {digits(found.loss)}, of the same quantiles for all rows "
+        f"{digits(found.constant)}."
+    )
+    head = ["quantile", "shall lie below it", "of the test rows do", "standard error"]
+    return _table(head, body, numbers=(1, 2, 3)) + f"<p>{note}</p>"
 
 
 def _importance(run: Any) -> str:
@@ -260,6 +289,7 @@ def command_of(asked: dict[str, Any]) -> str:
 _PARTS: dict[str, Callable[[Any], str]] = {
     "Beside the others": _comparison,
     "What was found": _findings,
+    "How the table was read": _reading,
     "The columns": _data,
     "The task": _task,
     "What the model looks at": _importance,

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from recipes.plots.style import POINTS, TRAIN, VALIDATION
+from recipes.tuning.record.journal import names_of
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4
@@ -57,7 +58,7 @@ def plot_hyperparameter(search: Any, name: str, ax: Axes | None = None) -> Axes:
     """
     trials = [t for t in search.completed if name in t.hyperparameters]
     if not trials:
-        known = sorted({name for t in search.trials for name in t.hyperparameters})
+        known = sorted(names_of(search.trials))
         raise ValueError(f"No completed trial has a hyperparameter {name!r}. Expected one of {', '.join(known)}.")
     ax = ax or plt.subplots(figsize=(3.4, 3.2), layout="constrained")[1]
     values, scores = [t.hyperparameters[name] for t in trials], np.array([t.score for t in trials])
@@ -140,8 +141,7 @@ def searched(search: Any) -> list[str]:
         ValueError: where no trial is completed.
     """
     trials = [search.best_trial, *search.completed]
-    names = dict.fromkeys(name for t in trials for name in t.hyperparameters)
-    return [name for name in names if len({t.hyperparameters.get(name) for t in trials} - {None}) > 1]
+    return [name for name in names_of(trials) if len({t.hyperparameters.get(name) for t in trials} - {None}) > 1]
 
 
 def _mark(search: Any, ax: Axes, place: Any) -> None:

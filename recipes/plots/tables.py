@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from recipes.plots.history import plot_spread
 from recipes.plots.style import CHANCE, TRAIN, VALIDATION, frame, new_ax
-from recipes.tables.run import curves_of
+from recipes.tables.curves import curves_of
 from recipes.tables.scoring.scores import METRICS
 
 MOST_COLUMNS = 20  # whose importance is drawn

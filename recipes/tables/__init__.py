@@ -2,6 +2,7 @@
 
 Where to start: `fit_table.py`, which tells the way of the rows; `run.py` is what comes back. `prepare.py` reads, splits
 and decides: `reading/` makes a frame of files and containers, `columns/` says what each column is and gives its values.
-`preprocessing.py` is the part of the model that turns columns into numbers, `network.py` the part that learns;
-`scoring/` has the baselines and the comparison.
+`fit_rows.py` makes one model of rows: `preprocessing.py` is its part that turns columns into numbers, `network.py` the
+part that learns; `quantiles.py` makes a second one that gives quantiles; `scoring/` has the baselines and the
+comparison.
 """

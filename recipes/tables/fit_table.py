@@ -2,34 +2,31 @@
 
 import inspect
 import time as clock
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-import keras
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
 from cheatsheet.finding import Finding, by_severity
-from cheatsheet.head import Head
 from recipes.running.interrupt import interrupted
-from recipes.tables.columns.column import Columns
-from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
+from recipes.tables.curves import verdict_on
+from recipes.tables.fit_rows import fit_rows
 from recipes.tables.prepare import prepare_table
-from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
-from recipes.tables.run import TableRun, TableSignature, verdict_on
-from recipes.tables.scales import scales_for
+from recipes.tables.preprocessing import outputs_of
+from recipes.tables.quantiles import far_off, fit_quantiles, judged, levels_of
+from recipes.tables.run import TableRun, TableSignature
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.importance import permutation_importance
-from recipes.tables.scoring.intervals import Interval, fewest_rows, interval_of, too_few_held
+from recipes.tables.scoring.intervals import fewest_rows, too_few_held
 from recipes.tables.scoring.judge import probabilities
-from recipes.tables.scoring.scores import losses, score
 from recipes.tables.split import Split
 from recipes.tables.target import Target
-from recipes.training.runs import Runs
 from recipes.training.save import versions
 
 
@@ -47,6 +44,7 @@ def fit_table(
     cost_false_positive: float | None = None,
     cost_false_negative: float | None = None,
     intervals: float | None = None,
+    quantiles: Sequence[float] = (),
     test_split: float = 0.2,
     num_networks: int = 8,
     epochs: int | None = None,
@@ -76,6 +74,8 @@ def fit_table(
         cost_false_negative: Of not saying it where it is.
         intervals: Share of the true numbers that shall lie in an interval around the prediction, such as 0.9; `None`
             for no intervals. See `TableRun.predict_intervals`.
+        quantiles: Of numbers, levels such as `(0.1, 0.5, 0.9)`: below which number the true one lies so often, for each
+            row. Networks of their own learn them; see `TableRun.predict_quantiles`.
         test_split: Share of the rows that are opened once, for the scores.
         num_networks: That are trained at once, and averaged.
         epochs: At most; by a budget of rows seen when missing.
@@ -95,8 +95,8 @@ def fit_table(
     start = clock.perf_counter()
     asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=[*drop], positive=positive,
                    cost_false_positive=cost_false_positive, cost_false_negative=cost_false_negative,
-                   intervals=intervals, test_split=test_split, num_networks=num_networks, epochs=epochs,
-                   seed=seed)  # fmt: skip
+                   intervals=intervals, quantiles=np.ravel(quantiles).tolist(), test_split=test_split,
+                   num_networks=num_networks, epochs=epochs, seed=seed)  # fmt: skip
     _require_arguments(num_networks=num_networks, epochs=epochs)
     ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
                           test_split=test_split, num_networks=num_networks, seed=seed)  # fmt: skip
@@ -104,6 +104,7 @@ def fit_table(
     goal = replace(goal, costs=_costs(goal, cost_false_positive, cost_false_negative))
     if intervals is not None:
         _require_intervals(intervals, goal, split)
+    levels = levels_of(quantiles, goal, _num_held(split))
     rest, test = ready.part(split.rest), ready.part(split.test)
     y_rest, y_test = ready.y[split.rest], ready.y[split.test]
     fitted = fit_rows(columns, goal, rest, y_rest, split.held, epochs=epochs, seed=seed, verbose=verbose)
@@ -111,6 +112,13 @@ def fit_table(
     others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
     comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
     interval = None if intervals is None else fitted.interval(intervals, goal, y_test, predicted)
+    of_quantiles, found_quantiles, is_cut_short = None, None, fitted.is_cut_short
+    if levels and not is_cut_short:
+        with suppress(KeyboardInterrupt):  # what has been trained by then is given all the same
+            is_cut_short = True
+            of_quantiles, is_cut_short = fit_quantiles(levels, fitted.examples, goal, fitted.settings, seed=seed,
+                                                       verbose=verbose)  # fmt: skip
+            found_quantiles = judged(levels, y_rest, y_test, outputs_of(of_quantiles, columns, test))
     scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
     importance = permutation_importance(
         lambda rows: probabilities(goal, outputs_of(fitted.model, columns, rows)), test, y_test,
@@ -119,14 +127,15 @@ def fit_table(
     history = {key: values.tolist() for key, values in fitted.runs.history.items() if values.ndim == 2}
     found = [*ready.findings, *_of_comparison(comparison)]
     found += [] if interval is None else too_few_held(interval)
-    found += verdict_on(history)
+    found += [] if found_quantiles is None else far_off(found_quantiles)
+    found += verdict_on(history, fitted.runs.chance)
     if fitted.num_rows < len(y_rest):
         message = (
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
         )
         found.append(Finding("sampled_rows", "info", message))
     cut_short = ""
-    if fitted.is_cut_short:
+    if is_cut_short:
         done = max(run.epochs for run in fitted.runs)
         cut_short = f"Ctrl-C ended the training after {done:,} of at most {count(fitted.settings.epochs, 'epoch')}"
         found.append(Finding("cut_short", "warning", f"{cut_short}.", "fit again before the scores are handed in"))
@@ -138,6 +147,7 @@ def fit_table(
         comparison=comparison,
         findings=by_severity(found),
         history=history,
+        chance=fitted.runs.chance,
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
         settings=fitted.settings,
@@ -147,115 +157,14 @@ def fit_table(
         test_predicted=predicted,
         importance=importance,
         interval=interval,
+        quantiles=found_quantiles,
+        of_quantiles=of_quantiles,
         asked=asked,
         versions=versions(),
         runs=fitted.runs,
     )
     more = "the networks keep what they have learnt, and are compared as they are. The same call begins anew."
     return interrupted(run, f"{cut_short}; {more}") if cut_short else run
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Networks behind their preprocessing, and what came of their training.
-
-    Attributes:
-        model: From columns to outputs.
-        runs: The networks one by one.
-        settings: How they were made.
-        validation: The metric on rows that were held out; a little too good, for they stopped the training.
-        num_rows: That trained or stopped the training.
-        held_true: Targets of the rows that some network left out, `(n,)`.
-        held_outputs: What the networks that left them out say of them, on average, `(n, units)`.
-        is_cut_short: Whether Ctrl-C ended the training.
-    """
-
-    model: keras.Model
-    runs: Runs
-    settings: Settings
-    validation: float
-    num_rows: int
-    held_true: np.ndarray
-    held_outputs: np.ndarray
-    is_cut_short: bool = False
-
-    def interval(self, coverage: float, target: Target, true: np.ndarray, predicted: np.ndarray) -> Interval:
-        """Find the interval around predicted numbers, and how many of these test rows lie in theirs."""
-        found = interval_of(
-            coverage, self.held_true, self.held_outputs[:, 0], is_factor=target.scale == "log",
-            lowest=0.0 if target.is_counts else None,
-        )  # fmt: skip
-        low, high = found.around(predicted).T
-        return replace(found, held=float(((low <= true) & (true <= high)).mean()), num_test=len(true))
-
-
-def fit_rows(
-    columns: Columns,
-    target: Target,
-    rows: Mapping[str, np.ndarray],
-    y: np.ndarray,
-    held: Sequence[np.ndarray],
-    *,
-    epochs: int | None = None,
-    seed: int = 0,
-    verbose: str | int = 0,
-    settings: Settings | None = None,
-) -> Fitted:
-    """Train the networks on rows whose columns are decided, and put them together with the preprocessing.
-
-    Args:
-        columns: The decisions.
-        target: What is predicted.
-        rows: Values of the learnt columns.
-        y: Encoded targets.
-        held: For each network the places of the rows that stop it.
-        epochs: At most, where it was said.
-        seed: Of weights and orders.
-        verbose: 0 is silent.
-        settings: Others than those for this number of rows.
-    """
-    num_bins = settings.num_bins if settings is not None else NUM_BINS
-    preprocessing = build_preprocessing(columns, rows, num_bins=num_bins)
-    most = MOST_BYTES // (4 * preprocessing.output_shape[-1])  # rows
-    if len(y) * len({out.tobytes() for out in held}) > most:
-        held = [held[0]] * len(held)
-    if len(y) > most:
-        drawn = np.sort(np.random.default_rng([seed, 53]).choice(len(y), most, replace=False))
-        rows, y = {name: values[drawn] for name, values in rows.items()}, y[drawn]
-        held = [np.flatnonzero(np.isin(drawn, held[0]))] * len(held)
-    features = outputs_of(preprocessing, columns, rows)
-    settings = settings or settings_for(len(y), features.shape[1], loss=target.loss, epochs=epochs)
-    scales = scales_for(target, y)
-    learnt = y.astype(np.float32 if target.classes is None else np.int32) if scales is None else scales.learnt(y)
-    units = len(target.classes) if target.task == "multiclass" and target.classes else 1
-    head = Head(units if scales is None else learnt.shape[1], target.activation, target.loss, (), target.task)
-    runs, is_cut_short = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
-    held = held[: len(runs)]
-    seen, outputs = _out_of_fold(runs, features, held, len(y))
-    if scales is not None:
-        scales = scales.balanced(outputs, y[seen])
-        outputs = scales.back(outputs)
-    validation = score(target.metric, y[seen], losses(target.metric, y[seen], probabilities(target, outputs)))
-    model = compose(preprocessing, runs, target, scales)
-    return Fitted(model, runs, settings, validation, len(y), y[seen], outputs, is_cut_short)
-
-
-def _out_of_fold(
-    runs: Runs, features: np.ndarray, held: Sequence[np.ndarray], num_rows: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ask each network about the rows it did not train on; return which rows these are, and the mean outputs."""
-    sums: Any = None
-    times = np.zeros(num_rows)
-    for run, out in zip(runs, held, strict=True):
-        parts = [
-            run.model(features[out[i : i + ROWS_AT_ONCE]], training=False) for i in range(0, len(out), ROWS_AT_ONCE)
-        ]
-        outputs = np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
-        sums = np.zeros((num_rows, outputs.shape[1])) if sums is None else sums
-        sums[out] += outputs
-        times[out] += 1
-    seen = times > 0
-    return seen, sums[seen] / times[seen, None]
 
 
 def _costs(target: Target, *costs: float | None) -> tuple[float, float] | None:
@@ -284,12 +193,17 @@ def _require_intervals(coverage: Any, target: Target, split: Split) -> None:
             f"intervals= are for numbers. Received: intervals={coverage!r} for {target.name!r}, which holds "
             f"{count(len(target.classes), 'class')}; what is predicted of it are probabilities."
         )
-    number, fewest = len(np.unique(np.concatenate(split.held))), fewest_rows(coverage)
+    number, fewest = _num_held(split), fewest_rows(coverage)
     if number < fewest:
         raise ValueError(
             f"intervals={coverage!r} needs at least {fewest:,} rows that are held out of the training. Received: "
             f"{number:,}. Bring more rows, or ask for a smaller share."
         )
+
+
+def _num_held(split: Split) -> int:
+    """Count the rows that some network leaves out."""
+    return len(np.unique(np.concatenate(split.held)))
 
 
 def _require_arguments(*, num_networks: int, epochs: int | None) -> None:

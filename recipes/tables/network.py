@@ -116,6 +116,8 @@ def _best_constant(head: Head, y: np.ndarray) -> np.ndarray:
     """Give what the head adds so that, before it learns, it says what is said best without looking."""
     if head.task == "regression" and head.loss == "poisson":
         return np.array([math.log(math.expm1(max(float(y.mean()), 1e-3)))])  # of the softplus
+    if head.task == "quantile":
+        return np.quantile(y, head.quantiles)
     if head.task == "regression":  # which is standardised
         return np.zeros(head.units)
     share = (np.bincount(y.astype(int), minlength=max(head.units, 2)) + 1) / (len(y) + max(head.units, 2))

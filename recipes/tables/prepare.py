@@ -11,17 +11,22 @@ from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding, unreadable
 from recipes.tables.columns.column import Columns
-from recipes.tables.columns.kinds import DATES_IN_FORMS, NUMBERS_AND, decide_columns
+from recipes.tables.columns.kinds import DATES_AND, DATES_IN_FORMS, NUMBERS_AND, decide_columns
 from recipes.tables.columns.leaks import leaks
-from recipes.tables.columns.remarks import alike, remarks
+from recipes.tables.columns.remarks import alike, beyond_limit, remarks
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.csv import Reading
 from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.reading.reading import Reading
 from recipes.tables.split import Split, split_rows
 from recipes.tables.target import Target, decide_target, on_scale
 
 FEWEST_OF_CLASS = 5  # rows
-_MENDS = {NUMBERS_AND: "write numbers, or leave the fields empty", DATES_IN_FORMS: "write them as 2024-12-31"}
+_MENDS = {
+    NUMBERS_AND: "write numbers, or leave the fields empty",
+    DATES_AND: "write dates, leave the fields empty, or delete such rows",
+    DATES_IN_FORMS: "write them as 2024-12-31",
+}
+FEWEST_REPEATED, MORE_REPEATED = 3, 10.0  # test rows that the others hold too, and how many times more than by chance
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,8 @@ def prepare_table(
         raise unreadable(f"No column is left to learn from:\n{columns!r}")
     rows = {column.name: values_of(table[column.name], column) for column in columns.learnt}
     known = {key: values[split.rest] for key, values in rows.items()}
-    findings = [*_findings_of(goal, columns, known, y[split.rest]), *remarks(known, columns, reading)]
+    findings = [*_findings_of(goal, columns, known, y[split.rest]), *remarks(known, columns, reading),
+                *_repeated(rows, y, split)]  # fmt: skip
     return Prepared(reading, goal, columns, rows, y, split, findings)
 
 
@@ -144,6 +150,8 @@ def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray],
     """Say what a user should know of the table, before the training."""
     found = [*alike(goal.classes or (), f"classes of the target {goal.name!r}", goal.name)]
     found += leaks(rows, columns, y if goal.classes is None else y.astype(int), is_classes=goal.classes is not None)
+    if goal.num_limits:
+        found.append(beyond_limit(goal.name, goal.evidence))
     if goal.num_missing:
         words = f" ({show_values(goal.marks)} among them)" if goal.marks else ""
         were = "was" if goal.num_missing == 1 else "were"
@@ -173,6 +181,28 @@ def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray],
         for names in same
     ]
     return found
+
+
+def _repeated(rows: Mapping[str, np.ndarray], y: np.ndarray, split: Split) -> list[Finding]:
+    """Find test rows that stand among the others too, target included, more of them than chance brings together.
+
+    Two rows agree in a column with the sum of its squared shares; chance is that columns know nothing of each other.
+    """
+    codes = np.stack([pd.factorize(values)[0] for values in (*rows.values(), y)], axis=1)  # (n, columns + 1)
+    _, whole = np.unique(codes, axis=0, return_inverse=True)
+    number = int(np.isin(whole.ravel()[split.test], whole.ravel()[split.rest]).sum())
+    if number < FEWEST_REPEATED:
+        return []
+    alike = np.prod([np.sum((np.bincount(column - column.min()) / len(y)) ** 2) for column in codes.T])
+    expected = len(split.test) * min(1.0, len(split.rest) * float(alike))
+    if number < MORE_REPEATED * expected:
+        return []
+    message = (
+        f"{number:,} of {count(len(split.test), 'test row')} stand among the rows that train, too, with the same "
+        "values and the same target: where these are the same cases twice, the scores are too good."
+    )
+    fix = "delete rows that are there twice, or name the column that tells the cases apart: group="
+    return [Finding("repeated_rows", "warning", message, fix)]
 
 
 def _copies(rows: Mapping[str, np.ndarray], columns: Columns) -> list[list[str]]:

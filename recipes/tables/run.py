@@ -1,7 +1,7 @@
 """What fitting a table gives back."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,12 @@ from recipes.running.show import as_html
 from recipes.tables.columns.column import Columns
 from recipes.tables.columns.others import Written, differences, read_as_written
 from recipes.tables.columns.values import as_texts, values_of
+from recipes.tables.curves import verdict_on
 from recipes.tables.network import Settings
 from recipes.tables.preprocessing import made_up_rows, outputs_of
-from recipes.tables.reading.csv import Reading
+from recipes.tables.quantiles import Quantiles
 from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.reading.reading import Reading
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
@@ -28,7 +30,7 @@ from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
 from recipes.tables.scoring.scores import written
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
-from recipes.training.runs import Runs, diagnose_kept, kept_on
+from recipes.training.runs import Runs
 
 if TYPE_CHECKING:
     from recipes.training.export import Export
@@ -70,6 +72,9 @@ class TableRun:
         test_predicted: What the model says of them: probabilities `(n, classes)`, or numbers `(n,)`.
         importance: How much hangs on each column, on the test rows, the most important first.
         interval: How far around a predicted number the true one lies; `None` where it was not asked for.
+        quantiles: How good the quantiles are on the test rows; `None` where none were asked for.
+        of_quantiles: The model of the quantiles `(n, levels)`, with the inputs of `model`; `None` likewise.
+        chance: Loss of the best constant guess, in the units of the curves; `None` where that is not known.
         asked: The arguments of the call, those that were given, by name; `frame` only where it was a path.
         versions: Of the packages that it was made with, by name.
         runs: The networks one by one; `None` in a run that was loaded.
@@ -90,6 +95,9 @@ class TableRun:
     test_predicted: np.ndarray = field(repr=False)
     importance: tuple[Importance, ...] = field(default=(), repr=False)
     interval: Interval | None = field(default=None, repr=False)
+    quantiles: Quantiles | None = field(default=None, repr=False)
+    of_quantiles: keras.Model | None = field(default=None, repr=False)
+    chance: float | None = field(default=None, repr=False)
     asked: dict[str, Any] = field(default_factory=dict, repr=False)
     versions: dict[str, str] = field(default_factory=dict, repr=False)
     runs: Runs | None = field(default=None, repr=False)
@@ -136,11 +144,15 @@ class TableRun:
         return self._predict(self._read(frame))
 
     def _predict(self, other: Written) -> np.ndarray:
+        return probabilities(self.target, outputs_of(self.model, self.columns, self._rows_to_predict(other)))
+
+    def _rows_to_predict(self, other: Written) -> dict[str, np.ndarray]:
+        """Give the values of the learnt columns, and warn of what is other than in the training."""
         rows, found = self._require(other)
         warnings = [one.message for one in found if one.severity == "warning"]
         if warnings:
             warn_user(" ".join(f"{text[0].upper()}{text[1:]}" for text in warnings))
-        return probabilities(self.target, outputs_of(self.model, self.columns, rows))
+        return rows
 
     def predict_labels(self, frame: Any) -> np.ndarray:
         """Return the most probable class of each row, under its own name `(n,)`; the cheapest, where costs were given.
@@ -168,12 +180,26 @@ class TableRun:
             raise ValueError("This run has no intervals. Fit it with intervals=0.9.")
         return self.interval.around(self.predict(frame))
 
+    def predict_quantiles(self, frame: Any) -> np.ndarray:
+        """Return the quantiles of each row, `(n, levels)`, in the order of `run.quantiles.levels`, rising in each row.
+
+        Of `(0.05, 0.95)` the two ends are an interval that holds some 90 % of the true numbers, wider for rows of which
+        less can be known, where that of `predict_intervals` is equally wide for all.
+
+        Raises:
+            ValueError: for a run that was fitted without `quantiles`.
+            DataError: as `predict`.
+        """
+        if self.of_quantiles is None:
+            raise ValueError("This run has no quantiles. Fit it with quantiles=[0.1, 0.5, 0.9].")
+        return outputs_of(self.of_quantiles, self.columns, self._rows_to_predict(self._read(frame)))
+
     def predict_table(self, frame: Any) -> pd.DataFrame:
         """Return what the model says of each row as a frame, beside what the rows are told apart by.
 
         Its columns: those that were ids in the training, or where the table has none of them `"row"`, counted from 1;
         the class or the number, under the target's name; then the probability of each class, `"p(yes)"`, or the ends of
-        the interval, `"price low"` and `"price high"`.
+        the interval, `"price low"` and `"price high"`, and the quantiles, `"price q0.1"`.
 
         Raises:
             DataError: as `predict`.
@@ -189,6 +215,9 @@ class TableRun:
             if self.interval is not None:
                 ends = self.interval.around(predicted)
                 told |= {f"{name} low": ends[:, 0], f"{name} high": ends[:, 1]}
+            if self.of_quantiles is not None and self.quantiles is not None:
+                values = outputs_of(self.of_quantiles, self.columns, self._rows(other.table))
+                told |= {f"{name} q{level:g}": values[:, k] for k, level in enumerate(self.quantiles.levels)}
         else:
             told[name] = pd.Series([self.classes[i] for i in guesses(self.target, predicted)], dtype=object)
             told |= {f"p({label})": predicted[:, i] for i, label in enumerate(self.classes)}
@@ -275,7 +304,7 @@ class TableRun:
     @property
     def of_curves(self) -> list[Finding]:
         """What the loss curves say, by their median while all of the networks were trained."""
-        return verdict_on(self.history)
+        return verdict_on(self.history, self.chance)
 
     def plot(self) -> Any:
         """Draw what the model is worth on the test rows; return the matplotlib Figure."""
@@ -357,6 +386,7 @@ class TableRun:
             *([] if self.positive is None else [self.said_of_positive]),
             str(self.comparison),
             *([] if self.interval is None else [str(self.interval)]),
+            *([] if self.quantiles is None else [str(self.quantiles)]),
             *(str(one) for one in self.findings if one.message != self.comparison.sentence),
         ])  # fmt: skip
 
@@ -367,28 +397,3 @@ class TableRun:
         facts = {"target": self.target.name, "task": self.target.evidence, **positive, "rows": self.split, **scores,
                  "seconds": f"{self.seconds:.1f}"}  # fmt: skip
         return as_html("TableRun", facts, self.findings) + self.columns._repr_html_()
-
-
-def curves_of(history: Mapping[str, Sequence[Sequence[float]]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Let networks count on with the weights that they kept, those of the lowest val_loss; see `runs.kept_on`.
-
-    Args:
-        history: By name one list for each network, NaN where it had stopped.
-
-    Returns:
-        The curves by name, `(networks, epochs)`, and the epoch that each network kept, counted from 1.
-    """
-    curves = {name: np.asarray(values, float) for name, values in history.items()}
-    is_known = ~np.isnan(curves["val_loss"])
-    kept = np.argmin(np.where(is_known, curves["val_loss"], np.inf), axis=1) + 1
-    return kept_on(curves, is_known.sum(axis=1), kept), kept
-
-
-def verdict_on(history: Mapping[str, Sequence[Sequence[float]]]) -> list[Finding]:
-    """Judge the median of several networks' curves, each of which kept the weights of its best epoch.
-
-    Args:
-        history: By name one list for each network, NaN where it had stopped.
-    """
-    curves, kept = curves_of(history)
-    return diagnose_kept(curves, kept)

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from cheatsheet.finding import Finding
 from recipes.running.files import as_path, write_atomically
 from recipes.tables.columns.column import Column, Columns
 from recipes.tables.network import Settings
-from recipes.tables.reading.csv import Reading
+from recipes.tables.quantiles import Quantiles
+from recipes.tables.reading.reading import Reading
 from recipes.tables.run import TableRun, TableSignature
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance
@@ -25,7 +27,7 @@ from recipes.training.judge import UntrustedFileError, judge_model
 from recipes.training.model_file import read_model, write_model
 from recipes.training.save import MOST_FACTS_BYTES, as_json, of_json, require_as_saved, require_room, versions
 
-MODEL, ARRAYS, FACTS = "model.keras", "arrays.npz", "table.json"
+MODEL, QUANTILES, ARRAYS, FACTS = "model.keras", "quantiles.keras", "arrays.npz", "table.json"
 FORMAT = 1
 _PLAIN = ("scores", "split", "num_rows", "seed", "seconds", "asked")  # of a run, what stands in JSON as it is
 
@@ -34,24 +36,24 @@ def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = Fal
     """Write a run into a folder; see `TableRun.save`."""
     target = as_path(folder, "A run is saved in a folder. Name it: run.save('diamonds').")
     require_room(target, overwrite, FACTS)
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / MODEL
-        write_model(run.model, path)
-        judge_model(path, {})
-        model = path.read_bytes()
+    contents = {MODEL: _written(run.model)}
+    if run.of_quantiles is not None:
+        contents[QUANTILES] = _written(run.of_quantiles)
     buffer = io.BytesIO()
     curves = {f"history/{name}": np.asarray(values, float) for name, values in run.history.items()}
     np.savez(buffer, test_true=run.test_true, test_predicted=run.test_predicted, **curves)  # type: ignore[arg-type]
-    arrays = buffer.getvalue()
+    contents[ARRAYS] = buffer.getvalue()
     facts = {
         "format": FORMAT,
         "versions": run.versions or versions(),
-        "sha256": {MODEL: hashlib.sha256(model).hexdigest(), ARRAYS: hashlib.sha256(arrays).hexdigest()},
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         "reading": as_json(run.signature.reading),
         "columns": [as_json(column) for column in run.columns],
         "target": as_json(run.target),
         "comparison": as_json(run.comparison),
         "interval": None if run.interval is None else as_json(run.interval),
+        "chance": run.chance,
+        "quantiles": None if run.quantiles is None else as_json(run.quantiles),
         "importance": [as_json(one) for one in run.importance],
         "settings": as_json(run.settings),
         "findings": as_json(run.findings),
@@ -59,8 +61,19 @@ def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = Fal
     }
     text = json.dumps(facts, indent=1, allow_nan=False).encode()
     target.mkdir(parents=True, exist_ok=True)
-    for name, content in ((MODEL, model), (ARRAYS, arrays), (FACTS, text)):  # what vouches for the others last
+    for name, content in {**contents, FACTS: text}.items():  # what vouches for the others last
         write_atomically(target / name, content)
+    if QUANTILES not in contents:  # of the run that was here
+        (target / QUANTILES).unlink(missing_ok=True)
+
+
+def _written(model: keras.Model) -> bytes:
+    """Give the file of a model, which has been judged as one that is read will be."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / MODEL
+        write_model(model, path)
+        judge_model(path, {})
+        return path.read_bytes()
 
 
 def as_json_tree(value: Any) -> Any:
@@ -89,11 +102,13 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
         facts = json.loads(file.read_bytes())
         if facts["format"] > FORMAT:
             raise ValueError(f"a newer version wrote it: {facts.get('versions')}")
-        digests = {name: str(facts["sha256"][name]) for name in (MODEL, ARRAYS)}
+        names = (MODEL, ARRAYS) if facts.get("quantiles") is None else (MODEL, QUANTILES, ARRAYS)
+        digests = {name: str(facts["sha256"][name]) for name in names}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UntrustedFileError(f"{file} describes no fitted table ({type(error).__name__}: {error}).") from error
     require_as_saved(folder, digests, FACTS)
     model = read_model(folder / MODEL, custom_objects)
+    of_quantiles = read_model(folder / QUANTILES, custom_objects) if QUANTILES in digests else None
     try:
         with np.load(folder / ARRAYS, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
@@ -116,6 +131,9 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
             },
             importance=tuple(Importance(**one) for one in known["importance"]),
             interval=Interval(**known["interval"]) if known.get("interval") is not None else None,
+            quantiles=None if of_quantiles is None else Quantiles(**known["quantiles"]),
+            of_quantiles=of_quantiles,
+            chance=known.get("chance"),
             versions=known["versions"],
             settings=Settings(**known["settings"]),
             test_true=arrays["test_true"],

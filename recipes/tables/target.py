@@ -12,9 +12,18 @@ from cheatsheet.head import head
 from cheatsheet.table import canonical_loss
 from cheatsheet.targets import Inference, infer_task
 from recipes.tables.columns.column import Column
+from recipes.tables.columns.kinds import said_of_limits
 from recipes.tables.columns.others import numbers_in
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.texts import CLASSES, decimal_in, is_missing_word, unit_of, without_unit
+from recipes.tables.reading.texts import (
+    CLASSES,
+    decimal_in,
+    is_missing_word,
+    limits_in,
+    unit_of,
+    without_limit,
+    without_unit,
+)
 
 # Of two classes that are a pair of these, the first kind is the positive one.
 YES = {
@@ -62,6 +71,7 @@ class Target:
         decimal: Of numbers in text; empty where they came as numbers.
         marks: Words that stand for a missing value.
         unit: Of numbers in text, that follows each of them.
+        num_limits: Of numbers in text, entries such as `<0.5`, which are read as their limit.
         costs: Of two classes, of saying the positive one where it is not, and of not saying it where it is.
     """
 
@@ -76,6 +86,7 @@ class Target:
     decimal: str = ""
     marks: tuple[str, ...] = ()
     unit: str = ""
+    num_limits: int = 0
     costs: tuple[float, float] | None = None
 
     @property
@@ -103,11 +114,16 @@ class Target:
             return "log_loss"
         return "poisson_deviance" if self.is_counts else "r2"
 
+    @property
+    def column(self) -> Column:
+        """How numbers in text are read."""
+        return Column(self.name, "number", "", decimal=self.decimal, marks=self.marks, unit=self.unit,
+                      num_limits=self.num_limits)  # fmt: skip
+
     def encode(self, series: pd.Series) -> np.ndarray:
         """Give the numbers, or the place of each row's class, `(n,)` float64; NaN where missing or no known class."""
         if self.classes is None:
-            column = Column(self.name, "number", "", decimal=self.decimal, marks=self.marks, unit=self.unit)
-            return values_of(series, column)
+            return values_of(series, self.column)
         known = {_label_key(label): float(i) for i, label in enumerate(self.classes)}
         return np.array([known.get(text, np.nan) for text in as_texts(series, self.marks)])
 
@@ -122,8 +138,7 @@ class Target:
             What `encode` gives, and the texts that are no number or no class of the training.
         """
         if self.classes is None and not pd.api.types.is_numeric_dtype(series.dtype):
-            column = Column(self.name, "number", "", decimal=self.decimal, marks=self.marks, unit=self.unit)
-            return numbers_in(series, column, decimal)
+            return numbers_in(series, self.column, decimal)
         encoded = self.encode(series)
         unread = {*as_texts(series, self.marks)[np.isnan(encoded)]}
         return encoded, sorted(text for text in unread if not is_missing_word(text))
@@ -157,7 +172,7 @@ def decide_target(
     """
     if task is not None and task not in TASKS:
         raise ValueError(
-            f"fit_table fits the tasks {', '.join(TASKS)}. Received: task={task!r}.{did_you_mean(task, TASKS)}"
+            f"Tables are fitted for the tasks {', '.join(TASKS)}. Received: task={task!r}.{did_you_mean(task, TASKS)}"
         )
     column = f"The target {name!r}"
     if series.isna().all():
@@ -188,15 +203,16 @@ def decide_target(
     found = replace(found, alternatives=tuple(fitting))
     top = head(found.task, y=known, loss=found.loss)
     if top.loss not in ("mean_squared_error", "poisson", "binary_crossentropy", "sparse_categorical_crossentropy"):
-        raise ValueError(f"fit_table trains counts with loss='poisson'. Received: loss={loss!r}. Leave it out.")
+        raise ValueError(f"Counts of a table are fitted with loss='poisson'. Received: loss={loss!r}. Leave it out.")
     classes = None
     if found.task != "regression":
         classes = found.classes or tuple(np.unique(known).tolist())
     if positive is not None or (classes is not None and len(classes) == 2):
         classes = _in_order(classes, positive, name, found.task)
-    target = Target(name, found.task, top.loss, top.activation, str(found), classes,
+    evidence = f"{found}; {how.reason}" if how.reason and not classes else str(found)
+    target = Target(name, found.task, top.loss, top.activation, evidence, classes,
                     num_missing=int((~there).sum()), decimal=how.decimal, marks=how.marks,
-                    unit=how.unit)  # fmt: skip
+                    unit=how.unit, num_limits=0 if classes else how.num_limits)  # fmt: skip
     return target, target.encode(series)
 
 
@@ -249,10 +265,15 @@ def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
         return [_plain(value) for value in series.astype(object)], how
     texts = as_texts(series)
     words = sorted({*texts} - {""})
-    unit = unit_of(words)
-    numbers = decimal_in([without_unit(word, unit) for word in words], decimal)
+    limited = limits_in(words)
+    plain = [without_limit(word) if limited else word for word in words]
+    unit = unit_of(plain)
+    numbers = decimal_in([without_unit(word, unit) for word in plain], decimal)
     if numbers is not None:
-        how = replace(how, decimal=numbers[0], marks=numbers[1], unit=unit)
+        num_limits = int(np.isin(texts, limited).sum())
+        how = replace(how, decimal=numbers[0], marks=numbers[1], unit=unit, num_limits=num_limits)
+        if limited:
+            how = replace(how, reason=said_of_limits(num_limits, limited))
         values = values_of(series, how)
         if len(words) >= NUMBERS_FROM or (values % 1 > 0).any():
             return [_plain(value) for value in values], how

@@ -61,6 +61,12 @@ class CrossValidation:
         share = share_of(self.folds)
         return {name: _plain(corrected_error(values, share)) for name, values in self.scores.items()}
 
+    def plot(self) -> Any:
+        """Draw the curves of all folds and each fold's scores on the rows that it held out; return the Figure."""
+        from recipes.plots import plot_folds
+
+        return plot_folds(self)
+
     def __str__(self) -> str:
         lines = [f"{count(len(self.folds), 'fold')} in {self.runs.seconds:.1f} s; {self.runs.how}"]
         for name, said in self._said().items():

@@ -11,11 +11,13 @@ import numpy as np
 
 from cheatsheet import Finding
 from cheatsheet.common.words import count, digits
+from cheatsheet.modelspec import describe_ends
 from recipes.diagnosis.diagnose import diagnose
 from recipes.running.show import as_html
+from recipes.training.data.streams import is_stream
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.evaluate import evaluate
-from recipes.training.evaluation import Evaluation
+from recipes.training.evaluations import Evaluations
 from recipes.training.run import Run, labels_of
 
 
@@ -98,11 +100,16 @@ class Runs:
 
         Where early stopping put the best weights back, epochs that a network threw away are not judged.
         """
-        chances = {run.chance for run in self.runs}
-        chance = chances.pop() if len(chances) == 1 else None
         of_data = {str(one): one for run in self.runs for one in run.findings if one.epochs is None}
         kept = np.array([run.kept or run.epochs for run in self.runs])
-        return [*diagnose_kept(self.history, kept, chance=chance, least=self.runs[0].least), *of_data.values()]
+        return [*diagnose_kept(self.history, kept, chance=self.chance, least=self.runs[0].least), *of_data.values()]
+
+    @property
+    def chance(self) -> float | None:
+        """The median loss of the constant guesses, which differ between folds; `None` where the losses differ."""
+        chances = [run.chance for run in self.runs if run.chance is not None]
+        losses = {tuple(output.loss for output in describe_ends(run.model).outputs) for run in self.runs}
+        return float(np.median(chances)) if len(chances) == len(self.runs) and len(losses) == 1 else None
 
     @property
     def verdict(self) -> str:
@@ -129,9 +136,20 @@ class Runs:
             raise ValueError("These runs have no classes, one for each row. Use predict.")
         return labels_of(self.predict(x).mean(axis=0), signature.classes, middle_of(self.runs[0].model))
 
-    def evaluate(self, x: Any, y: Any, *, sample_weight: Any = None) -> Evaluation:
-        """Say what the networks are worth together on other rows: the ensemble, as `Run.evaluate` says it of one."""
-        return evaluate(self.ensemble(), x, y, sample_weight=sample_weight, like=self.runs[0].signature)
+    def evaluate(self, x: Any, y: Any = None, *, sample_weight: Any = None) -> Evaluations:
+        """Say what the networks are worth on other rows, together and each by itself.
+
+        Returns:
+            A mapping of the ensemble's numbers, as `Run.evaluate` gives them of one network; `table()` has mean, median
+            and spread over the networks, and `networks` each one's own.
+
+        Raises:
+            DataError: for what the models were not trained on.
+            ValueError: for networks of which no ensemble can be made.
+        """
+        ensemble = evaluate(self.ensemble(), x, y, sample_weight=sample_weight, like=self.runs[0].signature)
+        own = () if is_stream(x) else [run.evaluate(x, y, sample_weight=sample_weight) for run in self.runs]
+        return Evaluations(ensemble, own)
 
     def ensemble(self) -> keras.Model:
         """Make one Keras model that averages the networks: probabilities, numbers, quantiles, or margins.

@@ -73,6 +73,8 @@ class Kind:
             epoch (counted from 1). The trainings are the trial's, after those that Hyperband promoted to it.
         retrain: `(problem, training)`: train it on all rows; `None` where there are no others, or no known way.
         check: Can the first configuration of the space be built and trained? Raises `ValueError` where not.
+        arguments: `(problem, hyperparameters)`: what its builder takes for them, by name; `None` where the user's own
+            code takes them as they are.
         names: The hyperparameters of each body; empty where the space is the user's own.
         defaults: What is searched when nobody says, `(body, shape of one example, training rows, batch size)`.
         objective: When nobody names one.
@@ -86,6 +88,7 @@ class Kind:
     again: Callable[["Problem", Sequence[Training], int], Trained]
     retrain: Callable[["Problem", Training], Run] | None
     check: Callable[["Problem"], None]
+    arguments: Callable[["Problem", Mapping[str, Any]], dict[str, Any]] | None = None
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defaults: Callable[[str, tuple[int, ...], int, int], Entries] | None = None
     objective: str = "val_loss"

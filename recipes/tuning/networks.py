@@ -1,6 +1,7 @@
 """The searches for a network that this package builds: classifiers and regressions from x and y, autoencoders of x."""
 
 import copy
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -18,8 +19,24 @@ if TYPE_CHECKING:
 
 def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
     """Call `build_model` with these hyperparameters."""
-    values = ask(hp, problem.entries)
-    options = _common(values)
+    model = build_model(
+        **arguments_of_network(problem, ask(hp, problem.entries)), x=problem.x, y=problem.y, seed=seed,
+        metrics=copy.deepcopy(problem.metrics),
+    )  # fmt: skip
+    name_afresh(model)
+    return model
+
+
+def build_coder(problem: "Problem", hp: Any, seed: int) -> keras.Model:
+    """Call `build_autoencoder` with these hyperparameters."""
+    return build_autoencoder(**arguments_of_coder(problem, ask(hp, problem.entries)), x=problem.x, seed=seed)
+
+
+def arguments_of_network(problem: "Problem", values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what `build_model` takes for hyperparameters, but for the data and the seed."""
+    options = {"task": problem.task, "body": problem.body, **_common(values)}
+    if problem.loss is not None:
+        options["loss"] = problem.loss
     options |= {name: values[name] for name in ("dropout", "kernel_size") if name in values}
     depth = values.get("num_layers")
     if problem.body in ("cnn", "sequence"):
@@ -31,18 +48,12 @@ def build_supervised(problem: "Problem", hp: Any, seed: int) -> keras.Model:
         options["units"] = tuple(int(values.get(f"units_{i}", 64)) for i in range(1, depth + 1))
     elif "units" in values:
         options["units"] = (int(values["units"]),) * 2  # as many layers as build_model has by default
-    model = build_model(
-        problem.task, x=problem.x, y=problem.y, loss=problem.loss, body=problem.body, seed=seed,
-        metrics=copy.deepcopy(problem.metrics), **options,
-    )  # fmt: skip
-    name_afresh(model)
-    return _decaying(model, values)
+    return options
 
 
-def build_coder(problem: "Problem", hp: Any, seed: int) -> keras.Model:
-    """Call `build_autoencoder` with these hyperparameters."""
-    values = ask(hp, problem.entries)
-    options = _common(values)
+def arguments_of_coder(problem: "Problem", values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what `build_autoencoder` takes for hyperparameters, but for the data and the seed."""
+    options = {"kind": problem.body, **_common(values)}
     depth = values.get("num_layers", 2)
     if "latent" in values:
         options["latent"] = int(values["latent"])
@@ -50,24 +61,20 @@ def build_coder(problem: "Problem", hp: Any, seed: int) -> keras.Model:
         options["filters"] = tuple(int(values.get("filters", 16)) * 2**i for i in range(depth))
     elif problem.body == "dense" and ("units" in values or "num_layers" in values):
         options["units"] = tuple(max(1, int(values.get("units", 128)) // 2**i) for i in range(depth))
-    return _decaying(build_autoencoder(problem.body, x=problem.x, seed=seed, **options), values)
+    return options
 
 
-def _common(values: dict[str, Any]) -> dict[str, Any]:
-    options: dict[str, Any] = {name: values[name] for name in ("optimizer", "learning_rate") if name in values}
+def _common(values: Mapping[str, Any]) -> dict[str, Any]:
+    same = ("optimizer", "learning_rate", "weight_decay")
+    options: dict[str, Any] = {name: values[name] for name in same if name in values}
     if "activation" in values:
         options["hidden_activation"] = values["activation"]
     return options
 
 
-def _decaying(model: keras.Model, values: dict[str, Any]) -> keras.Model:
-    if "weight_decay" in values:
-        model.optimizer.weight_decay = float(values["weight_decay"])
-    return model
-
-
 SUPERVISED = Kind(
     build=build_supervised,
+    arguments=arguments_of_network,
     train=train,
     again=again,
     retrain=retrain,
@@ -78,6 +85,7 @@ SUPERVISED = Kind(
 )
 AUTOENCODER = Kind(
     build=build_coder,
+    arguments=arguments_of_coder,
     train=train,
     again=again,
     retrain=retrain,

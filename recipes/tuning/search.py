@@ -12,11 +12,12 @@ import numpy as np
 from recipes.training.run import Run
 from recipes.tuning.kinds import Stopped
 from recipes.tuning.problem import Problem
-from recipes.tuning.record.journal import Journal, Trial, ranked
+from recipes.tuning.record.journal import Journal, Trial, names_of, ranked
 from recipes.tuning.work.scored import scored_model, trainings_of
 
 T = TypeVar("T")
 SHOWN = 10  # trials in the printed table
+ROUNDS = ("tuner/bracket", "tuner/round", "tuner/epochs")  # its columns of Hyperband's
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,31 @@ class Search:
 
     @property
     def best_hyperparameters(self) -> dict[str, Any]:
-        """Of the best trial, by name."""
+        """Of the best trial, by name; `arguments()` gives them as `build_model` takes them."""
         return self.best_trial.hyperparameters
 
     @property
     def simplest_hyperparameters(self) -> dict[str, Any]:
         """Of the simplest trial that performs alike, by name."""
         return self.simplest_trial.hyperparameters
+
+    def arguments(self, number: int | None = None) -> dict[str, Any]:
+        """Give what builds the network of a trial anew: `build_model(x=x, y=y, **search.arguments())`.
+
+        Of an autoencoder `build_autoencoder(x=x, **search.arguments())`. For the hyperparameters that these functions
+        call otherwise, such as `num_layers` and `units_1`, here is what they stand for. The batch size goes to `fit`.
+
+        Args:
+            number: Of the trial; the best one when missing.
+
+        Raises:
+            ValueError: for a search whose own code, or `grok`, takes `best_hyperparameters` as they are, and for a
+                number without a trained trial.
+        """
+        trial = self._trained(self.best_trial.number if number is None else number)
+        if self.problem.kind.arguments is None:
+            raise ValueError("Of this search best_hyperparameters are what its own builder takes.")
+        return self.problem.kind.arguments(self.problem, trial.hyperparameters)
 
     @cached_property
     def best_model(self) -> keras.Model:
@@ -130,6 +149,9 @@ class Search:
     def table(self) -> list[dict[str, Any]]:
         """List one row a trial: number, hyperparameters, score, each execution's, epochs, seconds, parameters, verdict.
 
+        A hyperparameter that a trial did not use, such as the units of a layer that it does not have, is `None` there.
+        Hyperband's rounds stand under keras-tuner's names: `tuner/bracket`, `tuner/round`, `tuner/epochs` (up to which
+        the trial was trained), `tuner/initial_epoch` and `tuner/trial_id` (of the trial that it goes on from).
         What else was measured on the validation rows, such as the metrics that were asked for, stands there as it was
         at the best epoch, the mean of several executions. `pandas.DataFrame(search.table())` makes a table of it.
         """
@@ -140,10 +162,13 @@ class Search:
             for name in execution.history
             if name.startswith("val_") and name != self.problem.objective
         )
+        names = names_of(self.trials)
+        rounds = dict.fromkeys(name for trial in self.trials for name in trial.bookkeeping)
         return [
             {
                 "trial": t.number,
-                **t.hyperparameters,
+                **{name: t.hyperparameters.get(name) for name in names},
+                **{name: t.bookkeeping.get(name) for name in rounds},
                 self.problem.objective: t.score,
                 **{name: _at_the_best(t, name) for name in others},
                 "scores": [e.score for e in t.executions],
@@ -198,11 +223,11 @@ def _to_the_end(train: Callable[..., T], *arguments: Any) -> T:
 def _rows(search: Search) -> list[str]:
     """Lay out the best trials in columns."""
     shown = search.completed[:SHOWN]
-    names = list(dict.fromkeys(name for t in shown for name in t.hyperparameters))
-    head = ["trial", search.problem.objective, "parameters", "verdict", *names]
+    names, rounds = names_of(shown), [name for name in ROUNDS if any(name in t.bookkeeping for t in shown)]
+    head = ["trial", search.problem.objective, *rounds, "parameters", "verdict", *names]
     body = [
-        [str(t.number), f"{t.score:.4g}", f"{t.parameters:,}", t.executions[0].verdict,
-         *(_text(t.hyperparameters.get(name, "")) for name in names)]
+        [str(t.number), f"{t.score:.4g}", *(_text(t.bookkeeping.get(name, "")) for name in rounds),
+         f"{t.parameters:,}", t.executions[0].verdict, *(_text(t.hyperparameters.get(name, "")) for name in names)]
         for t in shown
     ]  # fmt: skip
     widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]

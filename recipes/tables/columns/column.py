@@ -26,6 +26,8 @@ class Column:
         decimal: Of numbers in text, `"."` or `","`; empty where they came as numbers.
         marks: Words that stand for a missing value.
         unit: Of numbers in text, that follows each of them (`kg`), or the sign that each bears (`%`).
+        num_limits: Of numbers in text, entries such as `<0.5` in the training rows, which are read as their limit; with
+            0 of them such an entry is no number.
         date_format: Of dates in text; empty where they came as dates.
         categories: Those with a place of their own; `""` among them is a missing value.
         has_others: Whether there is a place for all other categories.
@@ -42,6 +44,7 @@ class Column:
     decimal: str = ""
     marks: tuple[str, ...] = ()
     unit: str = ""
+    num_limits: int = 0
     date_format: str = ""
     categories: tuple[str, ...] = ()
     has_others: bool = False

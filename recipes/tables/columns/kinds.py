@@ -14,9 +14,11 @@ from recipes.tables.reading.texts import (
     date_format_in,
     decimal_in,
     is_missing_word,
+    limits_in,
     look_like_dates,
     signs_of,
     unit_of,
+    without_limit,
     without_unit,
 )
 
@@ -26,7 +28,8 @@ FEW_CATEGORIES = 12
 FEWEST_FOR_IDS = 20  # rows, below which values differ by chance
 DAY_NUMBERS = (19000101, 21001231)  # between which whole numbers may be days, as 20241231 is
 # Reasons that a mend of the table would take away, as `prepare.py` and `remarks.py` say.
-NUMBERS_AND, DATES_IN_FORMS = "numbers, and", "dates in more than one form, or days that are none"
+NUMBERS_AND, DATES_AND = "numbers, and", "dates, and"
+DATES_IN_FORMS = "dates in more than one form, or days that are none"
 SOME_WITH = "some with"  # a sign that others lack
 MOSTLY_DISTINCT = 0.5  # of the rows: names rather than categories
 WORDS_OF_PROSE = 4.0  # mean number of words in free text
@@ -127,7 +130,8 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
             return replace(column, kind="id", reason=f"{why}: not to be learnt from")
     if set(distinct.tolist()) <= {0.0, 1.0}:
         return replace(column, kind="boolean", reason=_with_missing("0 or 1", column))
-    what = f"{column.reason} {_short(distinct[0])} to {_short(distinct[-1])}"
+    parted = "," if column.num_limits else ""
+    what = f"{column.reason}{parted} {_short(distinct[0])} to {_short(distinct[-1])}"
     return replace(column, reason=_with_missing(what, column), low=float(distinct[0]), high=float(distinct[-1]))
 
 
@@ -145,8 +149,10 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
     said = isinstance(series.dtype, pd.CategoricalDtype)  # whoever made it says that these are categories
     if not said and {word.lower() for word in words} <= {"true", "false"}:
         return _counted(Column(name, "boolean", "true or false, as text"), series)
-    unit = "" if said else unit_of(words.tolist())
-    numbers = [without_unit(word, unit) for word in words.tolist()]
+    limited = [] if said else limits_in(words.tolist())
+    plain = [without_limit(word) if limited else word for word in words.tolist()]
+    unit = "" if said else unit_of(plain)
+    numbers = [without_unit(word, unit) for word in plain]
     if not said and (found := decimal_in(numbers, decimal)) is not None:
         mark, marks = found
         signs = signs_of([word for word in numbers if word not in marks])
@@ -154,7 +160,10 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
         how = "numbers in text" + (", with a decimal comma" if mark == "," else "") + (f", in {unit}" if unit else "")
         how += f", {SOME_WITH} {show_values([sign for sign in signs if sign], 3)}" if len(signs) > 1 else ""
         how += f", {show_values(marks)} for missing" if marks else ""
-        return _of_numbers(Column(name, "number", how, decimal=mark, marks=marks, unit=unit), series)
+        num_limits = int(frequencies[np.isin(words, limited)].sum())
+        how += f", {said_of_limits(num_limits, limited)}" if limited else ""
+        column = Column(name, "number", how, decimal=mark, marks=marks, unit=unit, num_limits=num_limits)
+        return _of_numbers(column, series)
     marks = tuple(word for word in words.tolist() if is_missing_word(word))
     if not said and (dates := date_format_in([word for word in words.tolist() if word not in marks])) is not None:
         also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
@@ -168,6 +177,11 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
     return _of_words(column, words, frequencies, len(texts), said)
 
 
+def said_of_limits(number: int, limited: Sequence[str]) -> str:
+    """Say in words that so many entries were read as the limits that they name."""
+    return f"{count(number, 'entry')} such as {limited[0]!r} read as {'its' if number == 1 else 'their'} limit"
+
+
 def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_rows: int, said: bool) -> Column:
     if len(words) == 0 or (len(words) == 1 and column.num_missing == 0):
         what = f"always {show_values(words[:1])}" if len(words) else "all values are missing"
@@ -177,10 +191,12 @@ def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_ro
         prose = float(np.mean([len(word.split()) for word in words[:1000]]))
         if prose >= WORDS_OF_PROSE:
             return replace(column, kind="text", reason=f"free text ({show_values(words, 1)}), which is left out")
-        odd = [word for word in words.tolist() if decimal_in([word]) is None]
-        if len(odd) < len(words) / 2:
-            what = f"{NUMBERS_AND} {count(len(odd), 'text')} among them that {'is' if len(odd) == 1 else 'are'} none"
-            return replace(column, kind="text", reason=f"{what} ({show_values(odd, 3)}), left out")
+        no_numbers = [word for word in words.tolist() if decimal_in([word]) is None]
+        no_dates = [word for word in words.tolist() if not look_like_dates([word])]
+        for kind, odd in ((NUMBERS_AND, no_numbers), (DATES_AND, no_dates)):
+            if odd and len(odd) < len(words) / 2:
+                what = f"{kind} {count(len(odd), 'text')} among them that {'is' if len(odd) == 1 else 'are'} none"
+                return replace(column, kind="text", reason=f"{what} ({show_values(odd, 3)}), left out")
         if look_like_dates(words.tolist()):
             return replace(column, kind="text", reason=f"{DATES_IN_FORMS} ({show_values(words, 3)}), left out")
         if len(words) == there:

@@ -20,6 +20,7 @@ from recipes.tables.reading.texts import (
     to_dates,
     to_numbers,
     unit_of,
+    without_limit,
     without_unit,
 )
 
@@ -82,6 +83,8 @@ def numbers_in(series: pd.Series, column: Column, decimal: str) -> tuple[np.ndar
     """
     texts = as_texts(series, column.marks)
     texts[[is_missing_word(text) for text in texts]] = ""
+    if column.num_limits:
+        texts = np.array([without_limit(text) for text in texts], dtype=object)
     words = sorted({*texts} - {""})
     unit = unit_of(words)
     unit = unit if unit == column.unit else ""  # 51 g is no number of a column in kg

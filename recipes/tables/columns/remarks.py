@@ -9,7 +9,7 @@ from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding
 from recipes.tables.columns.column import Column, Columns
 from recipes.tables.columns.kinds import SOME_WITH
-from recipes.tables.reading.csv import Reading
+from recipes.tables.reading.reading import Reading
 
 # Numbers that stand for a missing value where a form has no empty field.
 CODES = {sign * number for number in (99.0, 999.0, 9999.0, 99999.0, 999999.0) for sign in (1, -1)} | {-1.0, -9.0}
@@ -34,9 +34,23 @@ def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) 
             found.append(_unsure(column))
         if column.kind == "number":
             found += [*_of_signs(column), *_code(column, rows[column.name])]
+            if column.num_limits:
+                found.append(beyond_limit(column.name, column.reason))
         elif column.kind == "category":
             found += alike(column.categories, f"categories of {column.name!r}", column.name)
     return found
+
+
+def beyond_limit(name: str, how: str) -> Finding:
+    """Say that values beyond a limit were read as the limit.
+
+    Args:
+        name: Of the column.
+        how: What was read, in words.
+    """
+    message = f"values of {name!r} that lie beyond a limit were taken for the limit: {how}."
+    fix = "write what shall stand for them, such as half a limit of detection, if that is meant"
+    return Finding("beyond_limit", "info", message, fix, where=name)
 
 
 def _unsure(column: Column) -> Finding:

@@ -74,7 +74,7 @@ def _numbers(series: pd.Series, column: Column) -> np.ndarray:
         numbers = np.full(len(series), np.nan)
     else:
         texts = pd.Series(as_texts(series, column.marks))
-        numbers = to_numbers(texts, column.decimal or ".", column.unit)
+        numbers = to_numbers(texts, column.decimal or ".", column.unit, limits=column.num_limits > 0)
         if column.kind == "boolean":
             truth = texts.map(lambda text: {"true": 1.0, "false": 0.0}.get(text.lower(), np.nan)).to_numpy(np.float64)
             numbers = np.where(np.isnan(truth), numbers, truth)

@@ -12,7 +12,8 @@ import pandas as pd
 
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import unreadable
-from recipes.tables.reading.texts import decimal_in, is_missing_word
+from recipes.tables.reading.reading import Reading
+from recipes.tables.reading.texts import decimal_in, is_missing_word, without_limit
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_LINES = 1_000  # from which separator and decimals are read
@@ -42,29 +43,6 @@ _MISSING = ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan"
 FEWEST_NUMBERS = 5  # below a word, for it to be a unit
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a table was read, so that the next one of its kind is read alike.
-
-    Attributes:
-        kind: `"csv"`, `"parquet"` or `"frame"`.
-        separator: What parts the fields of a text file.
-        decimal: `"."` or `","`.
-        encoding: Of a text file.
-        as_text: Columns that look like whole numbers but begin with zeros, such as postal codes.
-        units: What stood below the names in a row of units, which is left out; empty where there was none.
-        unsure: Columns of numbers such as 1.234 alone, of which nothing in the file says whether these are thousands.
-    """
-
-    kind: str
-    separator: str | None = None
-    decimal: str = "."
-    encoding: str | None = None
-    as_text: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    unsure: tuple[str, ...] = ()
-
-
 def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Reading]:
     """Read a text file of rows whose first line names the columns.
 
@@ -84,12 +62,16 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
     if not any(line.strip() for line in sample):
         raise unreadable(f"{path.name} is empty. Expected a first line with the names of the columns, and rows below.")
     said = _SEPARATOR_SAID.fullmatch(sample[0])
+    sample_start = sample[0].strip()
     sample = sample[1:] if said else sample
+    comments = _comments_above(sample)
+    sample = sample[comments:]
+    above = comments + bool(said)
     separator = said[1] if said else _separator_of(sample)
     if not said and like is not None and like.separator and like.separator != separator:
         mine, its = (len(_fields(sample[:1], part)[0]) for part in (separator, like.separator))
         separator = like.separator if its >= mine else separator
-    lines = _require_whole_lines(path, encoding, separator, 1 if said else 0)
+    lines = _require_whole_lines(path, encoding, separator, above)
     fields = _fields(sample, separator)[1:]
     units = _units_in(fields, like.units if like is not None else ())
     fields = fields[1:] if units else fields
@@ -99,17 +81,25 @@ def read_csv(path: Path, like: Reading | None = None) -> tuple[pd.DataFrame, Rea
     as_text = like.as_text if like is not None else lines.with_zeros
     frame = pd.read_csv(
         path, sep=separator, decimal=decimal or ".", encoding=encoding, names=[*lines.names], header=0, index_col=False,
-        skiprows=[*([0] if said else []), *([lines.first_row - 1] if units else [])], skipinitialspace=True,
+        skiprows=[*range(above), *([lines.first_row - 1] if units else [])], skipinitialspace=True,
         low_memory=False, skip_blank_lines=True, keep_default_na=False, na_values=[*_MISSING],
         dtype={name: str for name in as_text if name in lines.names},
     )  # fmt: skip
     empty = [name for name in lines.nameless if frame[name].isna().all()]
     frame = frame.drop(columns=empty)
+    left_out = [f"line 1, which names the separator ({sample_start})"] if said else []
+    left_out += [f"{count(comments, 'line')} of comments above the names"] if comments else []
+    left_out += [f"line {lines.first_row}, of units ({show_values([u for u in units if u], 4)})"] if units else []
+    left_out += [f"{count(len(empty), 'column')} without a name and values"] if empty else []
+    left_out += [f"{count(lines.num_blank, 'blank line')}"] if lines.num_blank else []
+    num_read = len(frame)
     if frame.tail(1).isna().all(axis=None):  # rows of separators alone, which spreadsheets leave below a table
         is_filled = frame.notna().any(axis=1).to_numpy()
         frame = frame.iloc[: int(is_filled.nonzero()[0].max(initial=-1)) + 1]
+    if num_read > len(frame):
+        left_out.append(f"{count(num_read - len(frame), 'row')} of separators alone at the end")
     named = tuple(lines.names[i] for i in unsure if lines.names[i] not in empty)
-    return frame, Reading("csv", separator, decimal or ".", encoding, as_text, units, named)
+    return frame, Reading("csv", separator, decimal or ".", encoding, as_text, units, named, tuple(left_out))
 
 
 def _encoding_of(path: Path) -> str:
@@ -147,6 +137,18 @@ def _encoding_of(path: Path) -> str:
         return "cp1252"
     except UnicodeDecodeError:
         return "latin-1"
+
+
+def _comments_above(sample: list[str]) -> int:
+    """Count the lines above the names that begin with `#`; the last of them holds the names where nothing else does."""
+    number = next((i for i, line in enumerate(sample) if line.strip() and not line.startswith("#")), 0)
+    if number == 0:
+        return 0
+    separator = _separator_of(sample[number:])
+    last = _fields([sample[number - 1].lstrip("#").lstrip(" ")], separator)[0]
+    below = _fields(sample[number : number + FEWEST_NUMBERS], separator)
+    has_names = not any(map(_is_number, below[0])) and any(_is_number(text) for row in below[1:] for text in row)
+    return number - (len(last) == len(below[0]) > 1 and not has_names)
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:
@@ -192,12 +194,14 @@ class _Lines:
         nameless: Those that the header leaves empty, under the names that they were given.
         with_zeros: Those with whole numbers that begin with zeros.
         first_row: The line below the header, counted from 1.
+        num_blank: Lines with nothing in them.
     """
 
     names: tuple[str, ...]
     nameless: tuple[str, ...]
     with_zeros: tuple[str, ...]
     first_row: int
+    num_blank: int
 
 
 def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int) -> _Lines:
@@ -220,14 +224,16 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
     header: list[str] = []
     raw_header: list[str] = []
     wrong: dict[int, tuple[int, int]] = {}  # line and number of lines, by number of fields
-    num_rows, ended, first_row, ends_filled, zeros = 0, skipped, 0, False, set[int]()
+    num_rows, num_blank, ended, first_row, ends_filled, zeros = 0, 0, skipped, 0, False, set[int]()
     try:
         for fields in lines:
             line, ended = ended + 1, lines.line_num + skipped  # a field in quotation marks may go over several
             if not fields:
+                num_blank += 1
                 continue
             if not header:
                 raw_header, header = fields, [field.strip() for field in fields]
+                header[0] = header[0].lstrip("#").strip() or header[0]  # names in the last line of comments
                 continue
             num_rows += 1
             first_row = first_row or line
@@ -282,7 +288,9 @@ def _require_whole_lines(path: Path, encoding: str, separator: str, skipped: int
             f"{path.name} names {count(len(twice), 'column')} more than once: {show_values(twice)}. "
             "Give each column a name of its own."
         )
-    return _Lines(tuple(header), tuple(header[i] for i in nameless), tuple(header[i] for i in sorted(zeros)), first_row)
+    return _Lines(
+        tuple(header), tuple(header[i] for i in nameless), tuple(header[i] for i in sorted(zeros)), first_row, num_blank
+    )
 
 
 def _require_names(file: str, header: list[str], fields: list[str], line: int) -> None:
@@ -296,11 +304,11 @@ def _require_names(file: str, header: list[str], fields: list[str], line: int) -
 
 
 def _is_number(text: str) -> bool:
-    return decimal_in([text.strip()]) is not None
+    return decimal_in([without_limit(text.strip())]) is not None
 
 
 def _are_numbers(texts: list[str]) -> bool:
-    there = [text for text in texts if not is_missing_word(text)]
+    there = [without_limit(text) for text in texts if not is_missing_word(text)]
     return bool(there) and decimal_in(sorted({*there})) is not None
 
 
@@ -325,7 +333,7 @@ def _units_in(fields: list[list[str]], known: tuple[str, ...]) -> tuple[str, ...
 
 def _columns_in(fields: list[list[str]]) -> Iterator[list[str]]:
     for column in zip(*fields, strict=False):
-        yield [value.strip() for value in column if value.strip()]
+        yield [without_limit(value.strip()) for value in column if value.strip()]
 
 
 def _decimal_of(fields: list[list[str]], separator: str) -> tuple[str, tuple[int, ...]]:

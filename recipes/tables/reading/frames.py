@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pandas as pd
 
 from cheatsheet.common.words import count, did_you_mean, show_values
 from cheatsheet.finding import unreadable
-from recipes.tables.reading.csv import Reading, read_csv
+from recipes.tables.reading.csv import read_csv
+from recipes.tables.reading.reading import Reading
 
 _PARQUET = (".parquet", ".pq")
 
@@ -43,7 +45,7 @@ def read_frame(source: Any, like: Reading | None = None) -> tuple[pd.DataFrame, 
         )
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise unreadable(f"The table has {count(frame.shape[0], 'row')} and {count(frame.shape[1], 'column')}.")
-    return frame.reset_index(drop=True), reading
+    return frame.reset_index(drop=True), replace(reading, num_rows=len(frame))
 
 
 def require_column(frame: pd.DataFrame, name: Any, role: str) -> str:

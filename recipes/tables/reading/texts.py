@@ -23,6 +23,7 @@ _BY_DECIMAL = {
     ),
     ",": re.compile(_AROUND.format(r"(\d{1,3}([. '])\d{3}(\2\d{3})*(,\d*)?|(0|[1-9]\d*)(,\d*)?|,\d+)([eE][+-]?\d+)?")),
 }
+_NEGATIVE = re.compile(r"\((.*\d.*)\)|([^-].*)-")  # as accountants write it, and as SAP does
 _DRESS = re.compile(r"[\s$€£¥%']")
 _SIGN = re.compile(r"[$€£¥%]")
 _ALIKE = str.maketrans({"\u2212": "-", "\xa0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})  # as they are typed
@@ -32,7 +33,8 @@ _DATES = (
     "ISO8601", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y",
     "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%Y", "%b %Y",
 )  # fmt: skip
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_ZONE = re.compile(r"\s+(?:GMT|UTC|MEZ|MESZ|CET|CEST)(?:[+-]\d{1,2}(?::?\d\d)?)?")  # behind a time, and left out
 _ALONE = ("%H:%M", "%H:%M:%S", "%I:%M %p")  # times without a day
 # Months in English, German, French and Spanish, without accents, by their short English name, which strptime reads.
 _MONTHS = {
@@ -43,6 +45,8 @@ _MONTHS = {
     "nov": "november novembre noviembre", "dec": "december dez dezember decembre dic diciembre",
 }  # fmt: skip
 _IN_ENGLISH = {word: month.title() for month, words in _MONTHS.items() for word in [month, *words.split()]}
+_LIMIT = re.compile(r"\s*(?:[<>]=?|[≤≥])\s*(?=[+-]?[.,]?\d)")
+FEWEST_BESIDE_LIMITS = 5  # distinct numbers, beside which "<5" is one of them rather than a class
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _DAY_AND_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:\.\s*|er\s+|\s+de\s+)(?=[^\W\d_])|(?<=[^\W\d_])\s+de\s+(?=\d)")
 _THREE_NUMBERS = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?")
@@ -62,7 +66,7 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
     >>> decimal_in(["1,5", "22", "-"]), decimal_in(["$1,200", "$80"]), decimal_in(["007", "12"])
     ((',', ('-',)), ('.', ()), None)
     """
-    texts = [text if text.isascii() else text.translate(_ALIKE) for text in texts]
+    texts = [_signed(text if text.isascii() else text.translate(_ALIKE)) for text in texts]
     for decimal in (prefer, "," if prefer == "." else "."):
         others = [text for text in texts if not _BY_DECIMAL[decimal].fullmatch(text)]
         few = len(others) <= MOST_MARKS and len(others) <= (1 - SHARE_OF_NUMBERS) * len(texts)
@@ -85,6 +89,26 @@ def unit_of(texts: Sequence[str]) -> str:
     return unit if decimal_in([without_unit(text, unit) for text in texts]) is not None else ""
 
 
+def limits_in(texts: Sequence[str]) -> list[str]:
+    """List those of these texts that say between which numbers and infinity a value lies, if the others are numbers.
+
+    >>> limits_in(["<0.5", "0.7", "1.2", "2.4", "3.3", "8.1 ", "n/a"]), limits_in(["<18", "18-65", ">65"])
+    (['<0.5'], [])
+    """
+    limited = [text for text in texts if _LIMIT.match(text)]
+    others = {text.strip() for text in texts if not _LIMIT.match(text) and not is_missing_word(text.strip())}
+    if not limited or len(others) < FEWEST_BESIDE_LIMITS:
+        return []
+    all_plain = [without_limit(text).strip() for text in texts]
+    unit = unit_of(all_plain)
+    return limited if decimal_in([without_unit(text, unit) for text in all_plain]) is not None else []
+
+
+def without_limit(text: str) -> str:
+    """Give the limit that a text such as `< 0.5` names; other texts come back unchanged."""
+    return _LIMIT.sub("", text, count=1) if text[:1] in " <>≤≥" and _LIMIT.match(text) else text
+
+
 def signs_of(texts: Sequence[str]) -> list[str]:
     """List the signs that numbers in these texts bear (`$`, `%`); `""` among them where some bear none.
 
@@ -99,19 +123,28 @@ def without_unit(text: str, unit: str) -> str:
     return text.removesuffix(unit).rstrip() if unit and text.endswith(unit) and text != unit else text
 
 
-def to_numbers(texts: pd.Series, decimal: str, unit: str = "") -> np.ndarray:
-    """Read texts as numbers `(n,)`; NaN for those that are none, thousands in groups of other than three among them."""
+def to_numbers(texts: pd.Series, decimal: str, unit: str = "", *, limits: bool = False) -> np.ndarray:
+    """Read texts as numbers `(n,)`; NaN for those that are none, thousands in groups of other than three among them.
+
+    With `limits` a text such as `<0.5` is read as its limit.
+    """
     form, thousands = _BY_DECIMAL[decimal], "," if decimal == "." else "."
 
     def plain(text: object) -> object:
         if not isinstance(text, str):
             return text
-        text = without_unit(text, unit).translate(_ALIKE)
+        text = _signed(without_unit(without_limit(text) if limits else text, unit).translate(_ALIKE))
         if not form.fullmatch(text):
             return None
         return _DRESS.sub("", text).replace(thousands, "").replace(decimal, ".")
 
     return pd.to_numeric(texts.astype(object).map(plain), errors="coerce").to_numpy(np.float64)
+
+
+def _signed(text: str) -> str:
+    """Put the sign of a negative number in front: `-1,200` for `(1,200)` and `1,200-`."""
+    found = _NEGATIVE.fullmatch(text) if text[-1:] in (")", "-") else None
+    return f"-{found[1] or found[2]}" if found else text
 
 
 def is_missing_word(text: str) -> bool:
@@ -132,7 +165,7 @@ def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:
     >>> date_format_in(["2024-03-01", "2024-04-15"]), date_format_in(["31/01/2020", "01/02/2020"])
     (('ISO8601', ''), ('%d/%m/%Y', ''))
     """
-    sample = pd.Series([_in_english(text) for text in texts], dtype=object)
+    sample = pd.Series([_in_english(_without_zone(text)) for text in texts], dtype=object)
     if not len(sample) or not sample.head(20).map(lambda text: bool(_MAY_BE_DATE.fullmatch(text))).all():
         return None
     fits = []
@@ -161,8 +194,15 @@ def to_dates(texts: pd.Series, form: str) -> np.ndarray:
     """Read texts as dates, `datetime64[us]` without a zone `(n,)`; NaT for those that are none."""
     if "%b" in form:
         texts = texts.map({text: _in_english(text) for text in texts.dropna().unique()})
+    if form.endswith(("M", "S", "p")):
+        texts = texts.map({text: _without_zone(text) for text in texts.dropna().unique()})
     dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     return dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+
+
+def _without_zone(text: str) -> str:
+    """Give a date and a time without the name of a zone behind them: `2024/03/01 9:30:00 AM GMT+1`, as forms write."""
+    return _ZONE.sub("", text) if text[-1:].isalnum() and _ZONE.search(text) else text
 
 
 def _in_english(text: str) -> str:

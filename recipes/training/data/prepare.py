@@ -1,14 +1,14 @@
 """Are x and y fit to train this model on? Everything is checked here, before the first step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import describe_model
-from cheatsheet.rules import OF_TRAINING, require_allowable
+from cheatsheet.rules import OF_NETWORK, OF_TRAINING, require_allowable
 from recipes.training.data.batches import split_rows
 from recipes.training.data.checks import gathering, raise_errors, read_examples
 from recipes.training.data.targets import class_index
@@ -122,7 +122,8 @@ def prepare(
             where="validation_data",
             targets_too=train.y is not None,  # else nobody knows what its labels are
         )
-        found += other.findings
+        found += [one for one in other.findings
+                  if one.rule not in OF_NETWORK or replace(one, where="") not in train.findings]  # fmt: skip
         validation = (other.x, held_out[1] if x_alone else other.y, other.sample_weight)
     findings = raise_errors(found, allow)
 

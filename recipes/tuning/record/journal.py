@@ -71,6 +71,7 @@ class Trial:
         status: `"running"`, `"completed"` or `"failed"`.
         executions: Each time that it was trained.
         error: Why it failed, else empty.
+        used: Names of the values that its building asked for; `None` where that is not known, as before its end.
     """
 
     number: int
@@ -83,11 +84,21 @@ class Trial:
     wave: tuple[int, int] | None = field(
         default=None, repr=False
     )  # of trials that are trained together: first, behind the last
+    used: tuple[str, ...] | None = field(default=None, repr=False)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """Value by name; those that the configuration does not have are left out."""
-        return {name: value for name, value in self.values.items() if not name.startswith(_BOOKKEEPING)}
+        """Value by name; those that the configuration does not have are left out.
+
+        keras-tuner chooses a value also for what a configuration does not ask for, such as the units of a third layer.
+        """
+        names = [name for name in self.values if not name.startswith(_BOOKKEEPING)]
+        return {name: self.values[name] for name in names if self.used is None or name in self.used}
+
+    @property
+    def bookkeeping(self) -> dict[str, Any]:
+        """What Hyperband keeps beside the hyperparameters, such as `tuner/round`."""
+        return {name: value for name, value in self.values.items() if name.startswith(_BOOKKEEPING)}
 
     @property
     def promoted(self) -> int | None:
@@ -140,6 +151,12 @@ def ranked(trials: Iterable[Trial], direction: str) -> list[Trial]:
     """Rank the trials with a score, the best first; of equals the first one."""
     sign = 1 if direction == "min" else -1
     return sorted((t for t in trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.number))
+
+
+def names_of(trials: Iterable[Trial]) -> list[str]:
+    """List the hyperparameters that any of these trials used, in the order of the one that used most."""
+    by_number = sorted(trials, key=lambda trial: -len(trial.hyperparameters))
+    return [*dict.fromkeys(name for trial in by_number for name in trial.hyperparameters)]
 
 
 def trial_id(number: int) -> str:
@@ -233,4 +250,5 @@ def _trial(number: int, events: Iterable[dict[str, Any]]) -> Trial:
         started.get("chooser", {}),
         tuple(ended.get("space", ())),
         None if started.get("wave") is None else tuple(started["wave"]),
+        None if "used" not in ended else tuple(ended["used"]),
     )

@@ -23,7 +23,7 @@ from recipes.tuning.problem import Problem
 from recipes.tuning.record.journal import Execution, Journal
 from recipes.tuning.work.scored import candidate, keep_if_best, settle, trainings_of, weights_file, write_weights
 from recipes.tuning.work.together import Wave, Waves, begin_together
-from recipes.tuning.work.train import inherit
+from recipes.tuning.work.train import as_hyperparameters, inherit
 
 ALONE = "tuner0"  # the name of the one process of a search
 IDLE_SECONDS = 0.1  # until an oracle that waits for other workers is asked again
@@ -178,12 +178,12 @@ class _Chosen:
 
     Attributes:
         trials: keras-tuner's.
-        known: Names of the hyperparameters of each, by number, before anything was built.
+        asked: For each, by number, what its building asks for: keras-tuner's `HyperParameters`.
         wave: What is being trained.
     """
 
     trials: list[Any]
-    known: dict[int, set[str]]
+    asked: dict[int, Any]
     wave: Wave | None
 
     @property
@@ -197,7 +197,7 @@ class _Chosen:
         return (
             self.wave is not None
             and self.wave.is_whole
-            and all({p.name for p in t.hyperparameters.space} <= self.known[int(t.trial_id)] for t in self.trials)
+            and not any(_new(self.asked[int(t.trial_id)], t.hyperparameters) for t in self.trials)
         )
 
 
@@ -217,16 +217,15 @@ def _begin_wave(setup: Setup, oracle: Any, waves: Waves, interrupt: Interrupt, n
         trials = list(takewhile(lambda trial: trial is not None, _chosen(journal, oracle, wave)))
     if not any(trial.status == "RUNNING" for trial in trials):  # there is no configuration left
         return None
-    known = {int(trial.trial_id): {parameter.name for parameter in trial.hyperparameters.space} for trial in trials}
     if journal.read(int(trials[0].trial_id)).wave is None:  # type: ignore[union-attr]
-        return _Chosen(trials, known, None)
+        return _Chosen(trials, {}, None)
     asked = {}
     for trial in trials:
         one = journal.read(int(trial.trial_id))
         assert one is not None
-        trial.hyperparameters.values = dict(one.values)
-        asked[one.number] = candidate(one, setup.problem, journal, trial.hyperparameters)
-    return _Chosen(trials, known, begin_together(setup.problem, waves, asked, interrupt))
+        asked[one.number] = candidate(one, setup.problem, journal)
+    hps = {number: own.hp for number, own in asked.items()}
+    return _Chosen(trials, hps, begin_together(setup.problem, waves, asked, interrupt))
 
 
 def _chosen(journal: Journal, oracle: Any, wave: tuple[int, int]) -> Iterator[Any]:
@@ -253,7 +252,7 @@ def _end_wave(setup: Setup, oracle: Any, chosen: _Chosen, interrupt: Interrupt, 
         if own is not None:
             best = oracle.get_best_trials(1)
             keep_if_best(own, best[0].score if best else None, problem, journal.folder_of(number))
-        _run(problem, trial, journal, own, chosen.known[number])
+        _run(problem, trial, journal, own, chosen.asked.get(number))
         oracle.end_trial(trial)
         on_end(number)
         settle(number, problem, journal, again=False)
@@ -318,7 +317,7 @@ def _run(
     trial: Any,
     journal: Journal,
     together: Sequence[Trained] | None = None,
-    known: set[str] | None = None,
+    hp: Any = None,
 ) -> None:
     """Train the executions that are not recorded yet, and record the end.
 
@@ -327,16 +326,15 @@ def _run(
         trial: keras-tuner's.
         journal: The record.
         together: What came of its trainings, where it was trained with others.
-        known: Names of its hyperparameters before anything was built; those of now when missing.
+        hp: What its building asked for, where it was built.
     """
     number = int(trial.trial_id)
     recorded = journal.read(number)
     assert recorded is not None, f"{journal.folder_of(number)} must be reached by all workers"
-    folder, hp = journal.folder_of(number), trial.hyperparameters
-    if together is None:
-        hp.values = dict(recorded.values)  # over the wire they come in single precision
+    folder = journal.folder_of(number)
     if recorded.status == "running":
-        before = {parameter.name for parameter in hp.space} if known is None else known
+        if hp is None:  # the values as they were recorded: over the wire they come in single precision
+            hp = as_hyperparameters(recorded.values)
         ended: dict[str, Any] = {"status": "completed"}
         try:
             if recorded.promoted is not None and together is None:
@@ -353,16 +351,24 @@ def _run(
             raise
         except Exception as error:  # whatever a user's code may raise
             ended = {"status": "failed", "error": _describe(error)}
-        new = [parameter for parameter in hp.space if parameter.name not in before]
+        new = _new(hp, trial.hyperparameters)
         ended["space"] = [{"class_name": type(p).__name__, "config": p.get_config()} for p in new]
-        ended["values"] = {
-            parameter.name: hp.values[parameter.name] for parameter in new if parameter.name in hp.values
-        }
+        ended["values"] = {p.name: hp.values[p.name] for p in new if p.name in hp.values}
+        if hp.space:  # it was built
+            ended["used"] = [p.name for p in hp.space if hp.is_active(p)]
+        trial.hyperparameters.values = dict(hp.values)
+        trial.hyperparameters.merge(hp.space, overwrite=False)
         journal.append(number, {"ended": ended})
         recorded = journal.read(number)
         assert recorded is not None
     trial.status = recorded.status.upper()
     trial.message = recorded.error or None
+
+
+def _new(asked: Any, known: Any) -> list[Any]:
+    """List the hyperparameters that were asked for and are not among those of the oracle's trial."""
+    names = {parameter.name for parameter in known.space}
+    return [parameter for parameter in asked.space if parameter.name not in names]
 
 
 def _describe(error: Exception) -> str:

@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -156,12 +155,12 @@ def _again(done: Execution, trainings: list[Training], problem: Problem) -> tupl
     return trained.model, float(values[done.best_epoch - 1]) if len(values) >= done.best_epoch else math.nan
 
 
-def candidate(trial: Trial, problem: Problem, journal: Journal, hp: Any = None) -> Candidate:
+def candidate(trial: Trial, problem: Problem, journal: Journal) -> Candidate:
     """Say how a trial trains with others: what it goes on from, and whether others may go on from it."""
     parent = trial.promoted
     last = trial.last_epoch(problem.epochs)
     return Candidate(
-        as_hyperparameters(trial.values) if hp is None else hp,
+        as_hyperparameters(trial.values),
         lineage(trial, journal)[0].number,
         last,
         0 if parent is None else int(trial.values.get("tuner/initial_epoch", 0)),
