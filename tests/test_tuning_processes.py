@@ -127,7 +127,8 @@ def wait_for(condition, seconds=120):
 
 @pytest.mark.slow
 def test_two_workers_one_of_them_killed(start, tmp_path):
-    expected = alone(tmp_path / "alone", 10)
+    expected = table(start(tmp_path / "unharmed", 10, 2))
+    assert [row[:2] for row in expected] == [row[:2] for row in alone(tmp_path / "alone", 10)]  # trained in waves
     together = start(tmp_path / "together", 10, 2)
     victim = wait_for(lambda: len(children(together)) == 2 and children(together))[0]
     wait_for(lambda: list((tmp_path / "together").glob(f"trial_*/{RECORD}")))
