@@ -11,6 +11,7 @@ from typing import Any
 _HOMES = {
     "backend_config": "keras.src.backend.config",  # floatx, image format and kin, which tracing reads
     "backend_random": "keras.src.backend:random",  # where initializers ask for a seed
+    "Functional": "keras.src.models.functional:Functional",  # the class of keras.Model(inputs, outputs)
     "global_state": "keras.src.backend.common.global_state",  # what is set for the process: policies, scopes
     "seed_generator": "keras.src.random.seed_generator",  # where dropout and noise ask for a seed
     "squeeze_or_expand_to_same_rank": "keras.src.losses.loss:squeeze_or_expand_to_same_rank",  # what a loss does first
@@ -24,6 +25,7 @@ ATTRIBUTES = {
     "Model": (
         "_flatten_layers",  # nested models' layers too
         "_compile_loss", "_compile_metrics",  # whether they are built, and to build them
+        "_call_has_training_arg", "_compute_loss", "_loss_tracker",  # what train_step is made of
         "_compiled_trainable_state",  # what was frozen when compile was called
         "_distribute_strategy",
         "_initial_epoch",  # of BackupAndRestore
@@ -35,9 +37,15 @@ ATTRIBUTES = {
     "MeanMetricWrapper": ("_fn", "_fn_kwargs"),
     "probabilities": ("_keras_logits",),  # which an activation leaves with them, for a crossentropy to take
     "Optimizer": (
-        "_trainable_variables", "_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy"
+        "_trainable_variables", "_learning_rate", "_get_variable_index", "_use_weight_decay", "_distribution_strategy",
+        "_clip_gradients", "_backend_apply_gradients", "_backend_update_step", "_apply_weight_decay",
+        "_distributed_tf_update_step", "_all_reduce_sum_gradients", "_filter_empty_gradients",
+        "_overwrite_variables_directly_with_gradients",
     ),
     "Adam": ("_momentums", "_velocities"),
+    "AdamW": ("_velocity_hats",),
+    "Adamax": ("_m", "_u"),
+    "Lion": ("_momentums",),
     "RMSprop": ("_velocities", "_momentums", "_average_gradients"),
     "Adagrad": ("_accumulators",),
     "Adadelta": ("_accumulated_grads", "_accumulated_delta_vars"),

@@ -26,7 +26,8 @@ def subjects(folder):
     keras.callbacks.BackupAndRestore(folder / "backup").set_model(model)
     tensorboard = keras.callbacks.TensorBoard(folder / "curves")
     tensorboard.set_model(model)
-    slots = {"RMSprop": {"momentum": 0.5, "centered": True}, "Adagrad": {}, "Adadelta": {}}
+    slots = {"RMSprop": {"momentum": 0.5, "centered": True}, "Adagrad": {}, "Adadelta": {},
+             "AdamW": {"amsgrad": True}, "Adamax": {}, "Lion": {}}  # fmt: skip
     optimizers = {name: getattr(keras.optimizers, name)(**options) for name, options in slots.items()}
     for optimizer in optimizers.values():
         optimizer.build(model.trainable_variables)

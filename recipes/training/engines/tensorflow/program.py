@@ -4,6 +4,7 @@ A program keeps nothing of the model that it was traced with, and is called with
 runs for. Only a program for networks of all widths has a model, its own.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Hashable
@@ -20,6 +21,7 @@ from recipes.running.programs import PROGRAMS
 from recipes.training.data.prepare import TrainingData
 from recipes.training.data.trees import take
 from recipes.training.engines.tensorflow.alike import identity, is_known_throughout, looks
+from recipes.training.engines.tensorflow.carried import Carried, InVariables, NotCarried, can_be_carried
 from recipes.training.engines.tensorflow.state import lifted, state_of, values_of
 from recipes.training.engines.tensorflow.steps import MIXED, PLAIN, XLA, Compiled, Tracing, block, outputs
 from recipes.training.engines.tensorflow.wide import Wide, wide_config, wide_key, widened
@@ -121,15 +123,23 @@ class Program:
     Args:
         batch_size: Rows a step; `None` takes any, which only the plain graph can.
         block_epochs: Epochs a call, at most.
+        carries: Whether the numbers of its models are carried from step to step, rather than in variables.
         wide: The network of all widths that it is for.
         wide_way: The one way in which it runs then.
     """
 
     def __init__(
-        self, batch_size: int | None, block_epochs: int, *, wide: Wide | None = None, wide_way: str | None = None
+        self,
+        batch_size: int | None,
+        block_epochs: int,
+        *,
+        carries: bool = False,
+        wide: Wide | None = None,
+        wide_way: str | None = None,
     ) -> None:
         self.batch_size = batch_size
         self.block_epochs = block_epochs
+        self.carries = carries
         self.wide, self.wide_way = wide, wide_way
         self.usual_count = 1  # epochs of a block
         self.steps_seen = 0
@@ -180,30 +190,51 @@ class Program:
     def _run(self, part: str, how: str, model: keras.Model, arrays: Arrays, numbers: tuple[tf.Tensor, ...]) -> Any:
         """Call one of the functions for this model, traced if it has not been."""
         if self.wide is None:
-            traced, state, places = model, state_of(model), lifted(model)
+            traced, variables, places = model, state_of(model), lifted(model)
             holding: AbstractContextManager[list[np.ndarray]] = nullcontext(values_of(places))
         else:
-            traced, state, places = self.wide.model, self.wide.state, self.wide.places
+            traced, variables, places = self.wide.model, self.wide.state, self.wide.places
             holding = self.wide.numbers_of(model)
         with self._running, holding as values:
             constants = [tf.constant(value) for value in values]
-            arguments = (constants, arrays.training, arrays.validation or (), numbers)
-            tensors = tf.nest.flatten(arguments)
-            with self._tracing:
-                if (part, how) not in self.functions:
-                    start = time.perf_counter()
-                    tracing = Tracing(
-                        traced, state, places, self.batch_size, self.block_epochs, self.steps, self.wide is not None
-                    )
-                    body = outputs(tracing) if part == "predict" else block(tracing, part, how)
-                    self.functions[part, how] = Compiled(
-                        lambda *tensors: body(*tf.nest.pack_sequence_as(arguments, tensors)),
-                        [tf.TensorSpec(t.shape, t.dtype) for t in tensors],
-                        state,
-                        jit_compile=how == XLA,
-                    )
-                    self.tracing_seconds += time.perf_counter() - start
-            return self.functions[part, how](tensors, state)
+            rows = (arrays.training, arrays.validation or ())
+            if self.carries and part != "predict":
+                with contextlib.suppress(NotCarried):
+                    carried = Carried(traced, variables)
+                    outside = self.block_epochs > 1  # there is less to trace then, but each call takes longer
+                    state = carried.taken() if outside else []
+                    state, found = self._call(part, how, carried, places, (constants, state, *rows, numbers))
+                    if outside:
+                        carried.put(state, weights=part != "validate")
+                    return found
+                self.carries, self.steps = False, {}
+            home = InVariables(traced, variables)
+            return self._call(part, how, home, places, (constants, [], *rows, numbers))[1]
+
+    def _call(self, part: str, how: str, home: InVariables, places: list[tuple[Any, str]], arguments: Any) -> Any:
+        """Call one of the functions with these trees of tensors; it gives what is carried and what is asked for."""
+        tensors = tf.nest.flatten(arguments)
+        with self._tracing:
+            if (part, how) not in self.functions:
+                start = time.perf_counter()
+                tracing = Tracing(
+                    home,
+                    places,
+                    self.batch_size,
+                    self.block_epochs,
+                    self.steps,
+                    lifts_rates=self.wide is not None,
+                    reads_variables=self.block_epochs == 1,
+                )
+                body = outputs(tracing) if part == "predict" else block(tracing, part, how)
+                self.functions[part, how] = Compiled(
+                    lambda *tensors: body(*tf.nest.pack_sequence_as(arguments, tensors)),
+                    [tf.TensorSpec(t.shape, t.dtype) for t in tensors],
+                    home.variables,
+                    jit_compile=how == XLA,
+                )
+                self.tracing_seconds += time.perf_counter() - start
+        return self.functions[part, how](tensors, home.variables)
 
 
 def _recurrent_units(layer: keras.layers.RNN) -> int:
@@ -237,14 +268,14 @@ def program_for(
         if program is not None and not program.reads_others:
             return program, False
         if program is None:
-            program = Program(batch_size, block_epochs)
+            program = Program(batch_size, block_epochs, carries=can_be_carried(model))
             PROGRAMS.put(key, program)
             return program, True
     key = (looks(model), shapes, batch_size)
     program = PROGRAMS.get(key, owner=model)
     if program is not None:
         return program, False
-    program = Program(batch_size, block_epochs)
+    program = Program(batch_size, block_epochs, carries=can_be_carried(model))
     PROGRAMS.put(key, program, owner=model)
     return program, True
 

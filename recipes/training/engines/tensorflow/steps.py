@@ -5,7 +5,7 @@ From the outside in: `block` runs epochs, each with its own order of the rows; `
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import finalize
@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from recipes._keras import dismantle_func_graph
+from recipes.training.engines.tensorflow.carried import InVariables
 from recipes.training.engines.tensorflow.noise import hashed_noise, philox_dropout
 from recipes.training.engines.tensorflow.rewrites import fused_adam, rearranged
 from recipes.training.engines.tensorflow.state import replaced
@@ -68,52 +69,63 @@ class Tracing:
     """What is at hand while a program is being traced; nothing of it is kept.
 
     Attributes:
-        model: Whose step is written down.
-        state: Its variables.
+        home: Of the numbers of the model whose step is written down.
         places: The layers and attributes whose constants are arguments.
         batch_size: Rows a step; `None` for any.
         block_epochs: Epochs a call, at most.
         steps: Of the program: the steps that were traced before, by name and by whether for XLA.
         lifts_rates: Whether the rates of dropout are among these constants.
+        reads_variables: Whether what is carried is taken from the variables, and put back, by the program itself.
     """
 
-    model: keras.Model
-    state: list[keras.Variable]
+    home: InVariables
     places: list[tuple[Any, str]]
     batch_size: int | None
     block_epochs: int
     steps: dict[tuple[str, bool], Compiled] = field(repr=False)
     lifts_rates: bool
+    reads_variables: bool
 
 
 def block(
     tracing: Tracing, part: str, how: str
-) -> Callable[[list[tf.Tensor], Any, Any, tuple[tf.Tensor, tf.Tensor, tf.Tensor]], list[tf.Tensor]]:
+) -> Callable[[list[tf.Tensor], list[tf.Tensor], Any, Any, tuple[tf.Tensor, tf.Tensor, tf.Tensor]], Any]:
     """Make a function that runs `count` epochs, each in its own order: training, validation or both, `part` says.
 
-    It gives the metrics by epoch `(block_epochs, ...)`, those of the validation behind those of the training.
+    It gives the state that is carried, and the metrics by epoch `(block_epochs, ...)`, those of the validation behind
+    those of the training.
     """
 
     def run(
-        constants: list[tf.Tensor], training: Any, validation: Any, numbers: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-    ) -> list[tf.Tensor]:
+        constants: list[tf.Tensor],
+        state: list[tf.Tensor],
+        training: Any,
+        validation: Any,
+        numbers: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         orders, count, size = numbers
+        state = state or tracing.home.taken()
         trains, validates = part != "validate", part != "train" and len(validation) > 0
-        kinds = [(v.shape, _shown(v)) for v in tracing.model.get_metrics_result().values()] * (trains + validates)
+        kinds = [(v.shape, _shown(v)) for v in tracing.home.model.get_metrics_result().values()] * (trains + validates)
 
-        def epoch(number: tf.Tensor, logs: list[tf.TensorArray]) -> Any:
-            values = []
+        def epoch(number: tf.Tensor, logs: list[tf.TensorArray], state: list[tf.Tensor]) -> Any:
+            values: list[Any] = []
             if trains:
-                values += _pass(tracing, "train_step", how, constants, training, orders[number], size)
+                state, found = _pass(tracing, "train_step", how, constants, training, orders[number], size, state)
+                values += found
             if validates:
                 way = PLAIN if how == MIXED else how
-                values += _pass(tracing, "test_step", way, constants, validation, None, size)
+                state, found = _pass(tracing, "test_step", way, constants, validation, None, size, state)
+                values += found
             written = [log.write(number, tf.cast(value, log.dtype)) for log, value in zip(logs, values, strict=True)]
-            return number + 1, written
+            return number + 1, written, state
 
         logs = [tf.TensorArray(kind, tracing.block_epochs, element_shape=shape) for shape, kind in kinds]
-        _, logs = tf.while_loop(lambda number, _: number < count, epoch, (tf.constant(0), logs))
-        return [log.stack() for log in logs]
+        _, logs, state = tf.while_loop(lambda number, *_: number < count, epoch, (tf.constant(0), logs, state))
+        if tracing.reads_variables:
+            tracing.home.put(state, weights=trains)
+            state = []
+        return state, [log.stack() for log in logs]
 
     return run
 
@@ -123,43 +135,52 @@ def _shown(value: Any) -> tf.DType:
     return tf.float64 if value.dtype == tf.float64 else tf.float32
 
 
-def outputs(tracing: Tracing) -> Callable[[list[tf.Tensor], Any, Any, Any], tf.Tensor]:
+def outputs(tracing: Tracing) -> Callable[[list[tf.Tensor], Any, Any, Any, Any], Any]:
     """Make a function that gives the model's outputs for all rows."""
     assert tracing.batch_size is not None, "programs for all widths do not predict"
 
     def some(constants: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
         with replaced(tracing.places, constants):
-            return tracing.model.predict_step((rows,))
+            return tracing.home.model.predict_step((rows,))
 
-    def run(constants: list[tf.Tensor], training: tuple[tf.Tensor], validation: tuple[()], numbers: Any) -> tf.Tensor:
+    def run(
+        constants: list[tf.Tensor], state: Any, training: tuple[tf.Tensor], validation: tuple[()], numbers: Any
+    ) -> tuple[list[Any], tf.Tensor]:
         x, size = training[0], tracing.batch_size
         full, rest = divmod(x.shape[0], size)
         parts = []
         if full:
             batches = tf.reshape(x[: full * size], (full, size, *x.shape[1:]))
             found = tf.map_fn(
-                lambda rows: some(constants, rows), batches, fn_output_signature=tracing.model.outputs[0].dtype
+                lambda rows: some(constants, rows), batches, fn_output_signature=tracing.home.model.outputs[0].dtype
             )
             parts.append(tf.reshape(found, (full * size, *found.shape[2:])))
         if rest:
             parts.append(some(constants, x[full * size :]))
-        return tf.concat(parts, axis=0)
+        return [], tf.concat(parts, axis=0)
 
     return run
 
 
 def _pass(
-    tracing: Tracing, name: str, how: str, constants: Any, arrays: Any, order: tf.Tensor | None, size: tf.Tensor
-) -> list[Any]:
-    """Pass over the rows once in batches, the last one smaller; return the metrics at the end."""
+    tracing: Tracing,
+    name: str,
+    how: str,
+    constants: Any,
+    arrays: Any,
+    order: tf.Tensor | None,
+    size: tf.Tensor,
+    state: list[tf.Tensor],
+) -> tuple[list[tf.Tensor], list[Any]]:
+    """Pass over the rows once in batches, the last one smaller; return the state and the metrics at the end."""
     tensors = tf.nest.flatten(arrays)
     num_rows = tensors[0].shape[0]
-    tracing.model.reset_metrics()
+    state = tracing.home.reset_metrics(state)
     if order is not None and sum(t.dtype.size * t.shape.num_elements() for t in tensors) <= MOST_BYTES_TO_PERMUTE:
         arrays = tf.nest.map_structure(lambda t: tf.gather(t, order), arrays)
         order = None
 
-    def batch(constants: Any, arrays: Any, order: Any, start: tf.Tensor, size: Any) -> None:
+    def batch(constants: Any, arrays: Any, order: Any, start: tf.Tensor, size: Any, state: Any) -> list[tf.Tensor]:
         if order is None:
             rows = tf.nest.map_structure(
                 lambda t: tf.slice(t, [start] + [0] * (len(t.shape) - 1), [size, *t.shape[1:]]), arrays
@@ -167,51 +188,52 @@ def _pass(
         else:
             which = tf.slice(order, [start], [size])
             rows = tf.nest.map_structure(lambda t: tf.gather(t, which), arrays)
-        _step(tracing, name, how != PLAIN, constants, rows)
+        return _step(tracing, name, how != PLAIN, constants, rows, state)
 
     if tracing.batch_size is None:
 
-        def any_batch(start: tf.Tensor) -> tf.Tensor:
-            batch(constants, arrays, order, start, tf.minimum(size, num_rows - start))
-            return start + size
+        def any_batch(start: tf.Tensor, state: list[tf.Tensor]) -> Any:
+            return start + size, batch(constants, arrays, order, start, tf.minimum(size, num_rows - start), state)
 
-        tf.while_loop(lambda start: start < num_rows, any_batch, [tf.constant(0)])
-        return [*tracing.model.get_metrics_result().values()]
+        _, state = tf.while_loop(lambda start, _: start < num_rows, any_batch, (tf.constant(0), state))
+        return state, tracing.home.metrics(state)
     full, rest = divmod(num_rows, tracing.batch_size)
 
-    def full_batches(constants: Any, arrays: Any, order: Any) -> None:
-        def body(i: tf.Tensor) -> tf.Tensor:
-            batch(constants, arrays, order, i * tracing.batch_size, tracing.batch_size)
-            return i + 1
+    def full_batches(constants: Any, arrays: Any, order: Any, state: list[tf.Tensor]) -> list[tf.Tensor]:
+        def body(i: tf.Tensor, state: list[tf.Tensor]) -> Any:
+            return i + 1, batch(constants, arrays, order, i * tracing.batch_size, tracing.batch_size, state)
 
-        tf.while_loop(lambda i: i < full, body, [tf.constant(0)])
+        return tf.while_loop(lambda i, _: i < full, body, (tf.constant(0), state))[1]
 
     if full:
         run = tf.function(full_batches, autograph=False, jit_compile=True) if how == MIXED else full_batches
-        run(constants, arrays, order)
+        state = run(constants, arrays, order, state)
     if rest:
-        batch(constants, arrays, order, tf.constant(full * tracing.batch_size), rest)
-    return [*tracing.model.get_metrics_result().values()]
+        state = batch(constants, arrays, order, tf.constant(full * tracing.batch_size), rest, state)
+    return state, tracing.home.metrics(state)
 
 
-def _step(tracing: Tracing, name: str, for_xla: bool, constants: Any, rows: Any) -> None:
+def _step(
+    tracing: Tracing, name: str, for_xla: bool, constants: Any, rows: Any, state: list[tf.Tensor]
+) -> list[tf.Tensor]:
     """Take Keras' own step on one batch; traced once for any number of rows, then specialised by XLA for each."""
-    tensors = tf.nest.flatten((constants, rows))
+    tensors = tf.nest.flatten((constants, rows, state))
     if (name, for_xla) not in tracing.steps:
 
-        def step(*tensors: tf.Tensor) -> None:
-            constants_now, rows_now = tf.nest.pack_sequence_as((constants, rows), tensors)
+        def step(*tensors: tf.Tensor) -> list[tf.Tensor]:
+            constants_now, rows_now, state_now = tf.nest.pack_sequence_as((constants, rows, state), tensors)
             with ExitStack() as within:
                 within.enter_context(replaced(tracing.places, constants_now))
-                within.enter_context(rearranged(tracing.model))
+                within.enter_context(rearranged(tracing.home.model))
                 if for_xla:
-                    within.enter_context(hashed_noise(tracing.model))
-                    within.enter_context(fused_adam(tracing.model))
+                    within.enter_context(hashed_noise(tracing.home.model))
+                    within.enter_context(nullcontext() if state else fused_adam(tracing.home.model))
                 elif tracing.lifts_rates:
-                    within.enter_context(philox_dropout(tracing.model))
-                getattr(tracing.model, name)(tuple(rows_now))
+                    within.enter_context(philox_dropout(tracing.home.model))
+                return tracing.home.step(name, state_now, rows_now)
 
         held = [tf.TensorSpec(t.shape, t.dtype) for t in tf.nest.flatten(constants)]
         held += [tf.TensorSpec((None, *t.shape[1:]), t.dtype) for t in tf.nest.flatten(rows)]
-        tracing.steps[name, for_xla] = Compiled(step, held, tracing.state)
-    tracing.steps[name, for_xla](tensors, tracing.state)
+        held += [tf.TensorSpec(t.shape, t.dtype) for t in state]
+        tracing.steps[name, for_xla] = Compiled(step, held, tracing.home.variables)
+    return [*tracing.steps[name, for_xla](tensors, tracing.home.variables)]
