@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from searches import QUICK, X, Y, scores
+from searches import QUICK, Bowl, X, Y, scores
 
 from recipes import load_data, tune
 from recipes.tuning.space import OF_BODY
@@ -85,3 +85,34 @@ class TestKinds:
         assert found.best_model.optimizer.weight_decay == 0.25
         assert float(found.best_model.optimizer.learning_rate) == 0.5
         assert (run := found.retrain()).steps == run.epochs * math.ceil(80 / 7)
+
+
+class TestNames:
+    def test_models_of_all_trials_are_named_alike(self, tmp_path):
+        """TensorFlow never frees what it keeps of a name that a variable of an optimizer once had."""
+        seen = []
+
+        class Named(Bowl):
+            def build(self, hp):
+                model = super().build(hp)
+                seen.append((model.name, *(layer.name for layer in model.layers)))
+                return model
+
+        tune(X, Y, hypermodel=Named(), max_trials=4, epochs=1, directory=tmp_path, verbose=0)
+        assert len(seen) > 4
+        assert len({*seen}) == 1
+        assert keras.layers.Dense(1).name not in seen[0]
+
+    def test_a_layer_that_an_earlier_build_has_named_is_no_obstacle(self, tmp_path):
+        kept = []
+
+        class Keeping(Bowl):
+            def build(self, hp):
+                super().build(hp)
+                kept[:] = kept or [keras.layers.Dense(4)]
+                model = keras.Sequential([keras.Input((4,)), *kept, keras.layers.Dense(1)])
+                model.compile("sgd", "mean_squared_error")
+                return model
+
+        found = tune(X, Y, hypermodel=Keeping(), max_trials=3, epochs=1, directory=tmp_path, verbose=0)
+        assert [trial.status for trial in found.trials] == ["completed"] * 3

@@ -4,6 +4,8 @@ Laws: `a + b exp(-t / s)`, a quadratic valley, and `a + b t^-p`, what noise and 
 arXiv 1712.00409). For each `s` and `p` of a grid, `a` and `b` are a line; the laws are averaged by how well they fit.
 """
 
+from typing import Any
+
 import numpy as np
 
 MOST_POINTS = 48  # medians that stand for a curve
@@ -21,9 +23,9 @@ def extrapolated(curve: np.ndarray, times: float) -> float:
     """
     n = len(curve)
     start = min(int(FIRST * n), n - 4)
-    parts = np.array_split(np.arange(start, n), min(MOST_POINTS, n - start))
-    t = np.array([part.mean() + 1 for part in parts]) / n  # in units of the epochs that were seen
-    y = np.array([np.median(curve[part]) for part in parts])
+    points = min(MOST_POINTS, n - start)
+    t = (_by_part(np.arange(start, n), points, np.mean) + 1) / n  # in units of the epochs that were seen
+    y = _by_part(curve[start:], points, np.median)
     laws = np.array([*(np.exp(-t / s) for s in SCALES), *(t**-p for p in POWERS)])  # (laws, points)
     then = np.array([*(np.exp(-times / s) for s in SCALES), *(times**-p for p in POWERS)])
     weights = 0.2 + t  # what is nearer to the end says more about what follows
@@ -37,3 +39,11 @@ def extrapolated(curve: np.ndarray, times: float) -> float:
     shares = np.exp(-len(t) / 4 * np.log((errors + 1e-15) / (least + 1e-15)))
     predicted = middle + slopes * (then - centre)
     return float(shares @ predicted / shares.sum())
+
+
+def _by_part(values: np.ndarray, parts: int, of: Any) -> np.ndarray:
+    """Give the mean or median of each of so many parts, the first of which are longer by one where they must be."""
+    size, longer = divmod(len(values), parts)
+    edge = longer * (size + 1)
+    first, rest = values[:edge].reshape(longer, size + 1), values[edge:].reshape(-1, size)
+    return np.concatenate([of(first, axis=1), of(rest, axis=1)])

@@ -13,6 +13,7 @@ from recipes.running.digests import digest_of_json
 from recipes.running.files import as_path, write_atomically
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.lock import locked, unlock
+from recipes.running.memory import new_objects_alone
 from recipes.running.progress import LiveLine
 from recipes.tuning.arguments import problem_of
 from recipes.tuning.oracles.persistent import TUNERS
@@ -188,9 +189,11 @@ def _choose_and_train(setup: Setup, num_workers: int, interrupt: Interrupt, line
         elif num_workers > 1:
             processes.run(setup, oracle, num_workers, interrupt, report.on_end)
         elif waves is not None and waves.size:
-            work_in_waves(setup, oracle, waves, interrupt, on_end=report.on_end)
+            with new_objects_alone():
+                work_in_waves(setup, oracle, waves, interrupt, on_end=report.on_end)
         else:
-            work(setup, oracle, interrupt, on_end=report.on_end)
+            with new_objects_alone():
+                work(setup, oracle, interrupt, on_end=report.on_end)
     finally:
         report.close()
     return oracle.get_space().space

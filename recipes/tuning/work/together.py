@@ -156,7 +156,8 @@ class Wave:
             places, started, seconds = self.begun.pop(0)
             start = time.perf_counter()
             try:
-                outcomes = started.outcomes(partial(self._leave, places))
+                left = any(self.trials[self.places[i][0]].folder is not None for i in places)
+                outcomes = started.outcomes(partial(self._leave, places) if left else None)
             except Exception as error:  # such as too little memory
                 _go_alone(len(places), error)
                 continue
@@ -170,7 +171,7 @@ class Wave:
                     whole = replace(whole, kept=None)
                 run = judged(self.jobs[i], whole, used, seconds=seconds, steps=0)
                 first = self.trials[self.places[i][0]].first
-                found[self.places[i]] = _trained(self.problem, run, len(places), first)
+                found[self.places[i]] = _trained(self.problem, run, self.jobs[i], len(places), first)
         return {
             number: [found[number, i] for i in range(self.problem.trainings)]
             for number in self.trials
@@ -258,9 +259,9 @@ def _state(job: Job, folder: Path) -> Checkpoint:
     ))  # fmt: skip
 
 
-def _trained(problem: Problem, run: Run, at_once: int, first: int) -> Trained:
+def _trained(problem: Problem, run: Run, job: Job, at_once: int, first: int) -> Trained:
     verdict = run.findings[0].rule if run.findings else ""
-    error = None if problem.folds else standard_error(problem, run)  # of folds it is found between them
+    error = None if problem.folds else standard_error(problem, run, job.data.validation)  # of folds: between them
     return Trained(run.model, run.history, verdict, error, None, at_once, run.seconds, first, stacked=True)
 
 

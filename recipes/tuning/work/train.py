@@ -166,10 +166,15 @@ def _measured(problem: Problem, model: keras.Model, data: TrainingData) -> list[
     return [*names, *(f"val_{name}" for name in names), *(["learning_rate"] if problem.callbacks else [])]
 
 
-def standard_error(problem: Problem, run: Run) -> float | None:
+def standard_error(problem: Problem, run: Run, held: tuple[Any, ...] | None = None) -> float | None:
     """Estimate how far the score may be off because the validation set is a sample: by the spread of its rows' losses.
 
     Of the model after its last epoch, which for this purpose is as good as that of its best.
+
+    Args:
+        problem: What all trials have in common.
+        run: The training.
+        held: The validation rows, encoded for the model, where they are at hand.
     """
     if problem.validation is None:
         return None
@@ -180,12 +185,15 @@ def standard_error(problem: Problem, run: Run) -> float | None:
     loss = run.model.loss
     if problem.objective != "val_loss" or not isinstance(loss, str | keras.losses.Loss) or len(run.model.outputs) > 1:
         return None
-    data = examples(run.model, x, y, run.signature)
+    if held is None:
+        data = examples(run.model, x, y, run.signature)
+        held = data.x, data.y
+    x, y = held[:2]
     measure = loss.call if isinstance(loss, keras.losses.Loss) else keras.losses.get(loss)
     losses = []
-    for start in range(0, len(data.x), ROWS_AT_ONCE):
+    for start in range(0, len(x), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        values = np.asarray(measure(data.y[rows], run.model(data.x[rows], training=False)), dtype=np.float64)
+        values = np.asarray(measure(y[rows], run.model(x[rows], training=False)), dtype=np.float64)
         losses.append(values.reshape(len(values), -1).mean(axis=1))
     each = np.concatenate(losses)  # (rows,)
     return float(each.std(ddof=1) / math.sqrt(len(each))) if len(each) > 1 else None
