@@ -139,12 +139,24 @@ def build_model(
         model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else 'custom'}_{head.task}")
         compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate,
                      weight_decay=weight_decay, loss=loss, metrics=metrics)  # fmt: skip
+    if activation not in (None, "lecture"):
+        _require_fitting(model, activation)
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # within a scaled loss, under mixed_float16
     if scale and isinstance(optimizer, str) and isinstance(inner, keras.optimizers.SGD):
         power = 2 if head.loss.startswith("mean_squared") else 1  # how the loss grows with the scale
         _divide_learning_rate(inner, float(np.max(scale[0].scale)) ** power)
     remember_columns(model, x, y)
     return model
+
+
+def _require_fitting(model: keras.Model, activation: str) -> None:
+    """Refuse a last activation with which the loss cannot be right."""
+    wrong = next((one for one in cheatsheet.check(model) if one.severity == "error"), None)
+    if wrong is not None:
+        raise ValueError(
+            f"activation={activation!r} is the last layer's: {wrong.message} To mend it: {wrong.fix}. The hidden "
+            "layers' is hidden_activation=."
+        )
 
 
 def full_precision() -> str | None:

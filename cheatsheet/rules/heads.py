@@ -300,20 +300,23 @@ def loss_for_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
             if not part.is_whole:
                 continue
             labels, by_accuracy = part.labels[0], {"accuracy", "acc"} & {name.lower() for name in output.metrics}
+            why = "a sure mistake costs it no more than 1"
             if labels.tolist() == [0, 1]:
                 what, fix = "y holds 0 and 1", "activation='sigmoid' with loss='binary_crossentropy'"
                 if output.activation in _SIGMOIDS:
                     severity = "info"  # the Brier score: proper, if slower
             elif by_accuracy and len(labels) <= MOST_CLASSES_WITH_GAPS:
                 what = f"y holds {len(labels)} different whole numbers, and accuracy is asked for"
+                why = "as if one class lay between two others"
                 fix = f"Dense({len(labels)}, activation='softmax') with loss='sparse_categorical_crossentropy'"
                 fix = (mend_for_classes(output, part) or "").removeprefix("use ") or fix
             else:
                 continue
         elif part.array.ndim == 2 and rows_of(output, part) == "one_hot":
             what, fix = "y holds one-hot rows", "activation='softmax' with loss='categorical_crossentropy'"
+            why = "a sure mistake costs it no more than 1"
         else:
             continue
-        message = f"{what}: classes, which {output.loss} takes for quantities; a sure mistake costs it no more than 1."
+        message = f"{what}: classes, which {output.loss} takes for quantities; {why}."
         found.append(at_output("loss_for_numbers", severity, message, f"use {fix}", model, output, data))
     return found

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
+from cheatsheet.common.arguments import known_arguments_only
 from recipes.training.run import Run
 from recipes.tuning.kinds import Stopped
 from recipes.tuning.problem import Problem
@@ -116,6 +117,7 @@ class Search:
             return self.retrain(number).model
         return _to_the_end(scored_model, self._trained(number), self.problem, Journal(self.folder))
 
+    @known_arguments_only
     def retrain(self, number: int | None = None) -> Run:
         """Train a configuration on all rows, for the epoch that was best, or the median of several trainings' best.
 
