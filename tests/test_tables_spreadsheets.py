@@ -305,3 +305,26 @@ def test_rows_on_both_sides_of_the_split_are_said():
     few = pd.DataFrame({"ward": rng.choice(["a", "b"], 400), "sex": rng.choice(["f", "m"], 400),
                         "y": rng.choice(["ill", "well"], 400)})  # fmt: skip
     assert "repeated_rows" not in rules_of(prepare_table(few, "y"))  # which chance brings together
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "flagged"),
+    [
+        ("case", [f"P{i:04d}" for i in range(100)], True),  # by their form
+        ("Kunden-Nr.", [*range(7_000, 7_100)], True),  # by its name
+        ("User-ID", [f"{'x' * (i % 7)}{i}" for i in range(180)], True),  # too many to be learnt from
+        ("city", [f"{'x' * (i % 7)}{i}" for i in range(100)], False),
+        ("age", [*range(100)], False),
+        ("num_patients", [*range(100)], False),
+        ("model", [f"P{i:04d}" for i in range(20)], False),  # with 15 rows each
+    ],
+)
+def test_ids_that_stand_in_several_rows_are_said(name, values, flagged):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"dose": rng.normal(size=300), "y": rng.normal(size=300), name: rng.choice(values, 300)})
+    found = rules_of(prepare_table(frame, "y"))
+    assert ("repeated_ids" in found) == flagged
+    if flagged:
+        assert found["repeated_ids"].message.startswith(f"{name!r} has {frame[name].nunique()} values in 300 rows, of ")
+        assert "repeated_ids" not in rules_of(prepare_table(frame, "y", group=name))
+        assert "repeated_ids" not in rules_of(prepare_table(frame, "y", drop=[name]))

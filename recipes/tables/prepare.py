@@ -14,6 +14,7 @@ from recipes.tables.columns.column import Columns
 from recipes.tables.columns.kinds import DATES_AND, DATES_IN_FORMS, NUMBERS_AND, decide_columns
 from recipes.tables.columns.leaks import leaks
 from recipes.tables.columns.remarks import alike, beyond_limit, remarks
+from recipes.tables.columns.repeats import repeated_ids
 from recipes.tables.columns.values import as_texts, is_dates, values_of
 from recipes.tables.reading.frames import read_frame, require_column
 from recipes.tables.reading.reading import Reading
@@ -109,6 +110,8 @@ def prepare_table(
     known = {key: values[split.rest] for key, values in rows.items()}
     findings = [*_findings_of(goal, columns, known, y[split.rest]), *remarks(known, columns, reading),
                 *_repeated(rows, y, split)]  # fmt: skip
+    if group is None and time is None:
+        findings += repeated_ids(table, columns)
     return Prepared(reading, goal, columns, rows, y, split, findings)
 
 
