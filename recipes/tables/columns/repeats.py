@@ -32,7 +32,7 @@ def repeated_ids(table: pd.DataFrame, columns: Columns) -> list[Finding]:
     """
     found = []
     for column in columns:
-        if column.kind not in ("category", "text", "number"):
+        if column.kind not in ("category", "text", "number") or not column.num_distinct:  # collections are not counted
             continue
         texts = as_texts(table[column.name], column.marks)
         values, times = np.unique(texts[texts != ""].astype(str), return_counts=True)
