@@ -16,7 +16,7 @@ from recipes.tables.columns.leaks import leaks
 from recipes.tables.columns.remarks import alike, beyond_limit, remarks
 from recipes.tables.columns.repeats import repeated_ids
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.reading.frames import read_frame, require_column, require_name
 from recipes.tables.reading.reading import Reading
 from recipes.tables.split import Split, split_rows
 from recipes.tables.target import Target, decide_target, on_scale
@@ -89,6 +89,8 @@ def prepare_table(
     if isinstance(test_split, bool) or not isinstance(test_split, int | float) or not 0 < test_split < 1:
         raise ValueError(f"test_split is a share of the rows, 0 < test_split < 1. Received: test_split={test_split!r}.")
     require_whole("seed", seed, 0)
+    for role, name in (("target", target), ("group", group), ("time", time)):
+        require_name(name, role)
     if group is not None and time is not None:
         raise ValueError("group= and time= split the rows in two ways. Pass one of them, and the other in drop=.")
     table, reading = read_frame(frame)
