@@ -19,7 +19,7 @@ MOSTLY_CODES = 0.9  # of the values, as long as each other and with digits: P001
 _OWNER_NAME = re.compile(
     r"(?i:(.*[_\W\d])?(id|uuid|guid)([_\W\d].*)?)|.*[a-z](ID|Id)|"
     r"(?i:(patient|subject|subjekt|participant|proband|teilnehmer|person|customer|client|kunde|user|household|haushalt|"
-    r"family|student|employee|animal|pat|subj|kd)(i?n|en)?[_\W]*(id|no|nr|num|number|nummer|code|key|name)?\W*)"
+    r"family|student|employee|animal|firm|firma|company|pat|subj|kd)(i?n|en)?[_\W]*(id|no|nr|num|number|nummer|code|key|name)?\W*)"
 )
 
 
