@@ -185,7 +185,8 @@ def _width_of_classes(num_classes: int | None, target: np.ndarray | None) -> int
 
 
 def _require_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
-    values = tuple(float(q) for q in np.atleast_1d(np.asarray(quantiles, dtype=float)))
+    given = np.atleast_1d(np.asarray(quantiles))
+    values = tuple(float(q) for q in given) if given.ndim == 1 and given.dtype.kind in "iuf" else ()
     if not values or any(not 0 < q < 1 for q in values) or list(values) != sorted(set(values)):
         raise ValueError(
             f"quantiles must rise strictly between 0 and 1. Received: quantiles={quantiles!r}. "

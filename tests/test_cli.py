@@ -407,5 +407,8 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert [[*row] for row in told] == [rows[0].split(",")] * 200
     np.testing.assert_allclose([[row["p(yes)"], row["p(no)"]] for row in told], expected, rtol=1e-6)
     assert (tmp_path / "said" / "predictions.csv").read_text().splitlines() == rows
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv"), "--out", "told/new.csv"]) == 0
+    assert capsys.readouterr().err == f"predictions: {tmp_path / 'told' / 'new.csv'}\n"
+    assert (tmp_path / "told" / "new.csv").read_text().splitlines() == rows
     assert main(["fit", str(tmp_path / "wards.csv"), "--target", "curd"]) == 2
     assert "Did you mean 'cured'" in capsys.readouterr().err

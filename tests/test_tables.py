@@ -232,6 +232,13 @@ def test_columns_that_are_missing_or_renamed_are_refused(run):
     ]
 
 
+def test_tables_without_rows_or_without_what_is_evaluated_are_refused(run):
+    with refused("The table has no rows to predict."):
+        run.predict(ward().head(0))
+    with refused("The table to evaluate needs the column 'outcome', the target. The table has 'age', 'ward'."):
+        run.evaluate(ward(20)[["age", "ward"]])
+
+
 def test_columns_in_another_type_are_read_or_refused(run):
     frame = ward(20, seed=2)
     expected = run.predict(frame)

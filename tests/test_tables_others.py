@@ -1,5 +1,6 @@
 """Other tables than the one that was trained on: read right or said, and rows that can be told apart."""
 
+from dataclasses import replace
 from datetime import time
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from conftest import refused
 
 import recipes
+from recipes.tables.columns.column import Column, Columns
 from recipes.tables.columns.kinds import decide_columns
 from recipes.tables.columns.others import differences
 from recipes.tables.columns.values import values_of
@@ -145,6 +147,15 @@ class TestRowsCanBeMatched:
         assert [*told.columns] == ["row", "y", "p(a)", "p(b)"]
         assert told["row"].tolist() == [1, 2, 3, 4]
         np.testing.assert_allclose(told["p(a)"] + told["p(b)"], 1)
+
+    def test_by_their_group_too(self, classes):
+        columns = Columns([*classes.columns, Column("clinic", "group", "")])
+        grouped = replace(classes, signature=replace(classes.signature, columns=columns))
+        new = visits().drop(columns="patient").head(3)
+        assert [*grouped.predict_table(new).columns] == ["row", "y", "p(a)", "p(b)"]
+        told = grouped.predict_table(new.assign(clinic=[1.0, 1, 2]))
+        assert [*told.columns] == ["row", "clinic", "y", "p(a)", "p(b)"]
+        assert told["clinic"].tolist() == ["1", "1", "2"]
 
     def test_ids_keep_their_zeros_and_numbers_no_point(self, tmp_path):
         frame = visits().drop(columns="patient")

@@ -95,6 +95,7 @@ def test_how_good_quantiles_are():
     [
         ("age", [0.9, 0.1], "quantiles must rise strictly between 0 and 1."),
         ("age", [0.5, 90], "quantiles must rise strictly between 0 and 1."),
+        ("age", "0.5", "quantiles must rise strictly between 0 and 1. Received: quantiles=['0.5']. "),
         ("age", 0.999, "quantiles=[0.999] needs at least 1,000 rows that are held out of the training. Received: 24. "),
         ("cured", [0.1], "quantiles= are of numbers. Received: quantiles=[0.1] for 'cured', which holds 2 classes; "),
     ],

@@ -208,6 +208,13 @@ def test_entries_beyond_a_limit_are_read_as_the_limit(texts, values):
     np.testing.assert_array_equal(values_of(series, column), values * 6)
 
 
+def test_the_range_of_numbers_stands_apart_from_what_else_was_seen():
+    (column,) = decide_columns(
+        pd.DataFrame({"price": ["771,8", "15370,25", *[f"{i}000,5" for i in range(1, 9)]] * 3 + ["n.b."]})
+    )
+    assert column.reason == "numbers in text 771.8 to 15,370; with a decimal comma; 'n.b.' for missing, 1 missing"
+
+
 @pytest.mark.parametrize("texts", [["<18", "18-65", ">65"], ["<5", "5", ">5"], ["<b>", "1", "2", "3", "4", "5"]])
 def test_classes_that_look_like_limits_stay_classes(texts):
     (column,) = decide_columns(pd.DataFrame({"age": texts * 10}))
@@ -222,6 +229,10 @@ def test_limits_are_said_kept_and_read_in_another_table_and_in_the_target(tmp_pa
     assert [one.where for one in limits] == ["y", "nitrate"]
     assert "8 entries such as '<2' read as their limit" in limits[0].message
     assert found.target.num_limits == 8
+    assert limits[1].message == (
+        "values of 'nitrate' that lie beyond a limit were taken for the limit: numbers in text 0.5 to 39.25; with a "
+        "decimal comma; 7 entries such as '<0,5' read as their limit, in the rows that are not tested on."
+    )
     assert found.y[0] == 2.0  # the first line of data is no row of units
     other, _ = read_frame(written(tmp_path, "nitrate\n< 0.25\n7.5\n", "new.csv"), found.reading)
     read = read_as_written(other, found.columns, ".")
@@ -305,3 +316,26 @@ def test_rows_on_both_sides_of_the_split_are_said():
     few = pd.DataFrame({"ward": rng.choice(["a", "b"], 400), "sex": rng.choice(["f", "m"], 400),
                         "y": rng.choice(["ill", "well"], 400)})  # fmt: skip
     assert "repeated_rows" not in rules_of(prepare_table(few, "y"))  # which chance brings together
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "flagged"),
+    [
+        ("case", [f"P{i:04d}" for i in range(100)], True),  # by their form
+        ("Kunden-Nr.", [*range(7_000, 7_100)], True),  # by its name
+        ("User-ID", [f"{'x' * (i % 7)}{i}" for i in range(180)], True),  # too many to be learnt from
+        ("city", [f"{'x' * (i % 7)}{i}" for i in range(100)], False),
+        ("age", [*range(100)], False),
+        ("num_patients", [*range(100)], False),
+        ("model", [f"P{i:04d}" for i in range(20)], False),  # with 15 rows each
+    ],
+)
+def test_ids_that_stand_in_several_rows_are_said(name, values, flagged):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"dose": rng.normal(size=300), "y": rng.normal(size=300), name: rng.choice(values, 300)})
+    found = rules_of(prepare_table(frame, "y"))
+    assert ("repeated_ids" in found) == flagged
+    if flagged:
+        assert found["repeated_ids"].message.startswith(f"{name!r} has {frame[name].nunique()} values in 300 rows, of ")
+        assert "repeated_ids" not in rules_of(prepare_table(frame, "y", group=name))
+        assert "repeated_ids" not in rules_of(prepare_table(frame, "y", drop=[name]))

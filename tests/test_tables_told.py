@@ -48,6 +48,19 @@ def test_which_class_is_the_positive_one(labels, asked, classes):
     assert [classes[int(code)] for code in found.y] == truth.tolist()
 
 
+def test_values_in_place_of_the_name_of_a_column_are_refused():
+    frame = doses()
+    with refused(
+        "target= is the name of a column of the table. Received: values, as Series. Make them a column: "
+        "frame.assign(y=values), and say target='y'."
+    ):
+        fit_table(frame.drop(columns="cured"), frame["cured"], **FAST)
+    with refused("group= is the name of a column of the table. Received: values, as ndarray."):
+        fit_table(frame, "cured", group=frame["age"].to_numpy(), **FAST)
+    with refused("drop= holds names of columns of the table. Received: values, as list."):
+        fit_table(frame, "cured", drop=[["age", "dose"]], **FAST)
+
+
 def test_a_positive_class_that_is_not_there_is_refused():
     with refused(
         "positive= names one of the classes of 'cured', 'no', 'yes'. Received: positive='yess'. Did you mean 'yes'?"

@@ -53,8 +53,8 @@ def add_commands(commands: Commands) -> None:
     command = commands.add_parser("predict", help="what a saved run says of the rows of another table, as CSV")
     command.add_argument("folder", type=Path, metavar="run-folder", help="that recipes fit --out has written")
     command.add_argument("frame", metavar="data", help="a CSV or Parquet file")
-    command.add_argument("--out", type=Path, help="folder for predictions.csv, which replaces an earlier one "
-                         "(default: to the screen)")  # fmt: skip
+    command.add_argument("--out", type=Path, help="folder for predictions.csv, or a file named .csv; replaces an "
+                         "earlier one (default: to the screen)")  # fmt: skip
     command.add_argument("--json", action="store_true", help="print the rows as JSON, a list of objects")
     command.set_defaults(run=_predict, show=_show_predictions)
 
@@ -124,7 +124,8 @@ def _show_predictions(table: Any, options: argparse.Namespace) -> None:
         print(table.to_csv(index=False, float_format=DIGITS), end="")
     if options.out is None:
         return
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "predictions.csv"
+    names_file = options.out.suffix.lower() == ".csv" and not options.out.is_dir()
+    path = options.out if names_file else options.out / "predictions.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False, float_format=DIGITS)
     print(f"predictions: {path.resolve()}", file=sys.stderr)

@@ -93,10 +93,7 @@ def fit_table(
             `result`; in a notebook and at a prompt it is returned. Elsewhere Ctrl-C ends the call.
     """
     start = clock.perf_counter()
-    asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=[*drop], positive=positive,
-                   cost_false_positive=cost_false_positive, cost_false_negative=cost_false_negative,
-                   intervals=intervals, quantiles=np.ravel(quantiles).tolist(), test_split=test_split,
-                   num_networks=num_networks, epochs=epochs, seed=seed)  # fmt: skip
+    drop = [drop] if isinstance(drop, str) else [*drop]
     _require_arguments(num_networks=num_networks, epochs=epochs)
     ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
                           test_split=test_split, num_networks=num_networks, seed=seed)  # fmt: skip
@@ -105,6 +102,10 @@ def fit_table(
     if intervals is not None:
         _require_intervals(intervals, goal, split)
     levels = levels_of(quantiles, goal, _num_held(split))
+    asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
+                   cost_false_positive=cost_false_positive, cost_false_negative=cost_false_negative,
+                   intervals=intervals, quantiles=np.ravel(quantiles).tolist(), test_split=test_split,
+                   num_networks=num_networks, epochs=epochs, seed=seed)  # fmt: skip
     rest, test = ready.part(split.rest), ready.part(split.test)
     y_rest, y_test = ready.y[split.rest], ready.y[split.test]
     fitted = fit_rows(columns, goal, rest, y_rest, split.held, epochs=epochs, seed=seed, verbose=verbose)

@@ -14,8 +14,9 @@ from recipes.tables.columns.column import Columns
 from recipes.tables.columns.kinds import DATES_AND, DATES_IN_FORMS, NUMBERS_AND, decide_columns
 from recipes.tables.columns.leaks import leaks
 from recipes.tables.columns.remarks import alike, beyond_limit, remarks
+from recipes.tables.columns.repeats import repeated_ids
 from recipes.tables.columns.values import as_texts, is_dates, values_of
-from recipes.tables.reading.frames import read_frame, require_column
+from recipes.tables.reading.frames import read_frame, require_column, require_name
 from recipes.tables.reading.reading import Reading
 from recipes.tables.split import Split, split_rows
 from recipes.tables.target import Target, decide_target, on_scale
@@ -88,6 +89,8 @@ def prepare_table(
     if isinstance(test_split, bool) or not isinstance(test_split, int | float) or not 0 < test_split < 1:
         raise ValueError(f"test_split is a share of the rows, 0 < test_split < 1. Received: test_split={test_split!r}.")
     require_whole("seed", seed, 0)
+    for role, name in (("target", target), ("group", group), ("time", time)):
+        require_name(name, role)
     if group is not None and time is not None:
         raise ValueError("group= and time= split the rows in two ways. Pass one of them, and the other in drop=.")
     table, reading = read_frame(frame)
@@ -109,6 +112,8 @@ def prepare_table(
     known = {key: values[split.rest] for key, values in rows.items()}
     findings = [*_findings_of(goal, columns, known, y[split.rest]), *remarks(known, columns, reading),
                 *_repeated(rows, y, split)]  # fmt: skip
+    if group is None and time is None:
+        findings += repeated_ids(table, columns)
     return Prepared(reading, goal, columns, rows, y, split, findings)
 
 

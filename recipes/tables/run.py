@@ -16,7 +16,7 @@ from cheatsheet.finding import DataError, Finding, unreadable
 from recipes.running.show import as_html
 from recipes.tables.columns.column import Columns
 from recipes.tables.columns.others import Written, differences, read_as_written
-from recipes.tables.columns.values import as_texts, values_of
+from recipes.tables.columns.values import as_texts, texts_of, values_of
 from recipes.tables.curves import verdict_on
 from recipes.tables.network import Settings
 from recipes.tables.preprocessing import made_up_rows, outputs_of
@@ -197,18 +197,17 @@ class TableRun:
     def predict_table(self, frame: Any) -> pd.DataFrame:
         """Return what the model says of each row as a frame, beside what the rows are told apart by.
 
-        Its columns: those that were ids in the training, or where the table has none of them `"row"`, counted from 1;
-        the class or the number, under the target's name; then the probability of each class, `"p(yes)"`, or the ends of
-        the interval, `"price low"` and `"price high"`, and the quantiles, `"price q0.1"`.
+        Its columns: those that were ids in the training, without any `"row"`, counted from 1; that of `group=`, if the
+        table has it; the class or the number, under the target's name; then the probability of each class, `"p(yes)"`,
+        or the ends of the interval, `"price low"` and `"price high"`, and the quantiles, `"price q0.1"`.
 
         Raises:
             DataError: as `predict`.
         """
         other = self._read(frame)
         predicted = self._predict(other)
-        ids = [column.name for column in self.columns if column.kind == "id" and column.name in other.table.columns]
-        told: dict[str, Any] = {name: as_texts(other.table[name]) for name in ids}
-        told = told or {"row": np.arange(1, len(predicted) + 1)}
+        told: dict[str, Any] = texts_of(other.table, self.columns, "id") or {"row": np.arange(1, len(predicted) + 1)}
+        told |= texts_of(other.table, self.columns, "group")
         name = self.target.name
         if self.classes is None:
             told[name] = predicted
@@ -267,10 +266,11 @@ class TableRun:
             confusion matrix too, and `plot()` draws it.
 
         Raises:
-            DataError: as `predict`; for a table without a known value of the target.
+            ValueError: for a table without the target; a `DataError` as `predict`, and where no value of it is known.
         """
         other = self._read(frame)
-        require_column(other.table, self.target.name, "target")
+        lacking = f"The table to evaluate needs the column {self.target.name!r}, the target."
+        require_column(other.table, self.target.name, "target", lacking)
         true, unknown = self.target.read(other.table[self.target.name], self.signature.reading.decimal)
         known = ~np.isnan(true)
         if not known.any():

@@ -102,7 +102,8 @@ def _is_truth(series: pd.Series) -> bool:
     return series.dtype == object and all(isinstance(value, bool | np.bool_) for value in series.dropna())
 
 
-def _of_numbers(column: Column, series: pd.Series) -> Column:
+def _of_numbers(column: Column, series: pd.Series, also: Sequence[str] = ()) -> Column:
+    """Decide about numbers; `also` is what else was seen in reading them, in words."""
     values = values_of(series, column)
     there = values[~np.isnan(values)]
     if len(there) == 0:
@@ -110,7 +111,7 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
     distinct = np.unique(there)
     column = replace(column, num_missing=len(values) - len(there), num_distinct=len(distinct))
     if infinite := _num_infinite(series, column):
-        column = replace(column, reason=f"{column.reason} ({infinite:,} infinite, which count as missing)")
+        also = [*also, f"{infinite:,} infinite, which count as missing"]
     if len(distinct) == 1 and column.num_missing == 0:
         return replace(column, kind="constant", reason=f"always {distinct[0]:g}")
     whole = bool((distinct == np.round(distinct)).all())
@@ -130,8 +131,7 @@ def _of_numbers(column: Column, series: pd.Series) -> Column:
             return replace(column, kind="id", reason=f"{why}: not to be learnt from")
     if set(distinct.tolist()) <= {0.0, 1.0}:
         return replace(column, kind="boolean", reason=_with_missing("0 or 1", column))
-    parted = "," if column.num_limits else ""
-    what = f"{column.reason}{parted} {_short(distinct[0])} to {_short(distinct[-1])}"
+    what = "; ".join([f"{column.reason} {range_end(distinct[0])} to {range_end(distinct[-1])}", *also])
     return replace(column, reason=_with_missing(what, column), low=float(distinct[0]), high=float(distinct[-1]))
 
 
@@ -157,13 +157,16 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
         mark, marks = found
         signs = signs_of([word for word in numbers if word not in marks])
         unit = unit or (signs[0] if len(signs) == 1 else "")
-        how = "numbers in text" + (", with a decimal comma" if mark == "," else "") + (f", in {unit}" if unit else "")
-        how += f", {SOME_WITH} {show_values([sign for sign in signs if sign], 3)}" if len(signs) > 1 else ""
-        how += f", {show_values(marks)} for missing" if marks else ""
         num_limits = int(frequencies[np.isin(words, limited)].sum())
-        how += f", {said_of_limits(num_limits, limited)}" if limited else ""
-        column = Column(name, "number", how, decimal=mark, marks=marks, unit=unit, num_limits=num_limits)
-        return _of_numbers(column, series)
+        more = [
+            *(["with a decimal comma"] if mark == "," else []),
+            *([f"in {unit}"] if unit else []),
+            *([f"{SOME_WITH} {show_values([sign for sign in signs if sign], 3)}"] if len(signs) > 1 else []),
+            *([f"{show_values(marks)} for missing"] if marks else []),
+            *([said_of_limits(num_limits, limited)] if limited else []),
+        ]
+        column = Column(name, "number", "numbers in text", decimal=mark, marks=marks, unit=unit, num_limits=num_limits)
+        return _of_numbers(column, series, more)
     marks = tuple(word for word in words.tolist() if is_missing_word(word))
     if not said and (dates := date_format_in([word for word in words.tolist() if word not in marks])) is not None:
         also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
@@ -231,8 +234,10 @@ def _with_missing(what: str, column: Column) -> str:
     return f"{what}, {column.num_missing:,} missing" if column.num_missing else what
 
 
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.4g}"
+def range_end(value: float) -> str:
+    """Write an end of a column's range, such as `15,370`: four digits, and all of those before the point."""
+    is_plain = abs(value) < 1e9 if value == round(value) else 1e3 <= abs(value) < 1e6
+    return f"{value:,.0f}" if is_plain else f"{value:.4g}"
 
 
 def _is_id_name(name: str) -> bool:

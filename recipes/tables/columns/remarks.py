@@ -8,7 +8,7 @@ import numpy as np
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding
 from recipes.tables.columns.column import Column, Columns
-from recipes.tables.columns.kinds import SOME_WITH
+from recipes.tables.columns.kinds import SOME_WITH, range_end
 from recipes.tables.reading.reading import Reading
 
 # Numbers that stand for a missing value where a form has no empty field.
@@ -35,7 +35,7 @@ def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) 
         if column.kind == "number":
             found += [*_of_signs(column), *_code(column, rows[column.name])]
             if column.num_limits:
-                found.append(beyond_limit(column.name, column.reason))
+                found.append(beyond_limit(column.name, f"{column.reason}, in the rows that are not tested on"))
         elif column.kind == "category":
             found += alike(column.categories, f"categories of {column.name!r}", column.name)
     return found
@@ -84,7 +84,8 @@ def _code(column: Column, values: np.ndarray) -> Iterable[Finding]:
         if is_far or (is_negative_alone and high - low > 2):
             message = (
                 f"{count(times, 'value')} of {column.name!r} {'is' if times == 1 else 'are'} {code:g}, and the others "
-                f"{low:.4g} to {high:.4g}: a code for what is missing would look so, and it was taken for a number."
+                f"{range_end(low)} to {range_end(high)}: a code for what is missing would look so, and it was taken "
+                "for a number."
             )
             yield Finding("missing_code", "warning", message, "leave the fields empty if so", where=column.name)
 

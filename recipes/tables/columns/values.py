@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.tables.columns.column import DURATIONS, TIMES, Column
+from recipes.tables.columns.column import DURATIONS, TIMES, Column, Columns
 from recipes.tables.reading.texts import to_dates, to_numbers
 
 _DAY_MICROSECONDS = 86_400_000_000
@@ -57,6 +57,12 @@ def as_texts(series: pd.Series, marks: tuple[str, ...] = ()) -> np.ndarray:
     found = np.array([*words, ""], dtype=object)[codes]
     found[missing] = ""
     return found
+
+
+def texts_of(table: pd.DataFrame, columns: Columns, kind: str) -> dict[str, np.ndarray]:
+    """Read those columns of a kind that a table has as texts `(n,)`, by name."""
+    there = (column.name for column in columns if column.kind == kind and column.name in table.columns)
+    return {name: as_texts(table[name]) for name in there}
 
 
 def _word(value: Any) -> str:

@@ -43,29 +43,45 @@ def read_frame(source: Any, like: Reading | None = None) -> tuple[pd.DataFrame, 
             f"The table names {count(len(twice), 'column')} more than once: {show_values(twice)}. "
             "Give each column a name of its own."
         )
+    if like is not None and len(frame) == 0:
+        raise unreadable("The table has no rows to predict.")
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise unreadable(f"The table has {count(frame.shape[0], 'row')} and {count(frame.shape[1], 'column')}.")
     return frame.reset_index(drop=True), replace(reading, num_rows=len(frame))
 
 
-def require_column(frame: pd.DataFrame, name: Any, role: str) -> str:
+def require_name(name: Any, role: str) -> None:
+    """Require that an argument can be the name of a column, rather than the values of one.
+
+    Raises:
+        ValueError: for a series, an array, a list.
+    """
+    if pd.api.types.is_list_like(name):
+        what = "holds names of columns" if role == "drop" else "is the name of a column"
+        mend = " Make them a column: frame.assign(y=values), and say target='y'." if role == "target" else ""
+        raise ValueError(f"{role}= {what} of the table. Received: values, as {type(name).__name__}.{mend}")
+
+
+def require_column(frame: pd.DataFrame, name: Any, role: str, lacking: str = "") -> str:
     """Require that a column is there, and return its name.
 
     Args:
         frame: The table.
         name: Of the column.
         role: The argument that names it, such as `"target"`.
+        lacking: The sentence that says that it is not there; without it one that names the argument.
 
     Raises:
         ValueError: naming the columns that are there, and the nearest.
     """
+    require_name(name, role)
     if str(name) not in frame.columns and str(name).strip() in frame.columns:  # as the names of a file are read
         return str(name).strip()
     if str(name) not in frame.columns:
         names = list(frame.columns)
         alone = " The first line of the file seems to hold values, not names." if all(map(_is_number, names)) else ""
         raise ValueError(
-            f"There is no column {str(name)!r} for {role}=. The table has {show_values(names, 12)}."
+            f"{lacking or f'There is no column {str(name)!r} for {role}=.'} The table has {show_values(names, 12)}."
             f"{did_you_mean(name, names)}{alone}"
         )
     return str(name)
