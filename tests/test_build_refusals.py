@@ -181,6 +181,6 @@ def test_an_unknown_optimizer_is_answered():
 @pytest.mark.parametrize("activation", ["relu", "softmax"])
 def test_a_last_activation_that_the_loss_cannot_read_is_refused(activation):
     """In a search `activation` is that of hidden layers."""
-    with pytest.raises(ValueError, match="is the last layer's.*The hidden layers' is hidden_activation="):
+    with pytest.raises(ValueError, match=r"is the last layer's.*The hidden layers' is hidden_activation="):
         build_model("binary", activation=activation)
     assert build_model("binary", activation="lecture").layers[-1].activation.__name__ == "sigmoid"
