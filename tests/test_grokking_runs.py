@@ -156,7 +156,7 @@ def test_the_command_line(capsys, tmp_path):
     assert fields["settings"]["p"] == 7
     assert (tmp_path / "grokking.png").stat().st_size > 10_000
     assert main(["grok", "--operation", "x+"]) == 2
-    assert capsys.readouterr().err.startswith("recipes grok: Unknown operation. Received: operation='x+'.")
+    assert capsys.readouterr().err.startswith("recipes grok: Unknown operation. Received: --operation x+.")
 
 
 def test_a_run_knows_its_circumstances():
