@@ -94,7 +94,7 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 
-@pytest.mark.slow_but("all gradients clipped", "a schedule")
+@pytest.mark.slow_but("a schedule")
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers(name):
     assert_as_alone(lambda k: network(seed=k, optimizer=OPTIMIZERS[name](0.01 * (k + 1))), X, YES_NO, epochs=4)
