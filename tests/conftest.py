@@ -51,6 +51,21 @@ def refused(message: str, error: type[Exception] = ValueError) -> Iterator[None]
     assert str(caught.value) == message
 
 
+@contextmanager
+def in_precision(floatx: str, policy: str | None = None) -> Iterator[None]:
+    """Let Keras compute in this precision, losses too, within the block; by a mixed policy where one is named."""
+    import keras
+
+    before, kept = keras.config.floatx(), keras.config.dtype_policy()  # which is that of when it was first asked for
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy or floatx)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(kept)
+
+
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
     """Seed NumPy's and Python's global generators; Keras draws from the latter. Loads no Keras by itself."""

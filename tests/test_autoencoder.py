@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conftest import refused
+from conftest import in_precision, refused
 
 from recipes import build_autoencoder, fit, load_data
 from recipes.autoencoder.networks import blocks_in_place
@@ -304,12 +304,8 @@ def test_posterior_collapse_is_measured_and_named():
     ],
 )
 def test_the_head_has_full_precision_under_a_mixed_policy(make):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with in_precision("float32", "mixed_bfloat16"):
         model = make()
-    finally:
-        keras.config.set_dtype_policy(before)
     assert model.get_layer("decoder").get_layer("head").compute_dtype == "float32"
     values = np.random.default_rng(0).random((4, *model.input_shape[1:])).astype("float32")
     outputs = np.asarray(model.get_layer("decoder")(model.get_layer("encoder")(values)))

@@ -7,6 +7,7 @@ another in its eager one.
 import keras
 import numpy as np
 import pytest
+from conftest import in_precision
 from draws import Draw
 from engines import MIXED, XLA, X, Y, mlp
 from keras import layers
@@ -214,12 +215,8 @@ def test_in_two_precisions():
         keras.utils.set_random_seed(3)
         return mlp(hidden=[layers.BatchNormalization(), layers.Dropout(0.3)])
 
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with in_precision("float32", "mixed_bfloat16"):
         assert assert_same(make, X, Y, epochs=3, validation_split=0.2)
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -235,11 +232,5 @@ def test_sixty_more():
 
 @pytest.mark.slow
 def test_twenty_in_double_precision():
-    policy = keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
+    with in_precision("float64"):
         assert sum(_drawn(number) for number in range(800, 820)) > 12
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy(policy)

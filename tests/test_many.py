@@ -5,6 +5,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 import pytest
+from conftest import in_precision
 
 from recipes import Runs, build_model, fit, fit_many
 
@@ -20,16 +21,8 @@ WEIGHT = rng.uniform(0, 2, ROWS).astype("float32")
 @pytest.fixture(autouse=True)
 def _double(request):
     """Compute in double precision, losses too, so that sums in another order are equal to the ninth digit."""
-    before, policy = (
-        keras.config.floatx(),
-        keras.config.dtype_policy(),
-    )  # which is kept from when it was first asked for
-    precision = "float32" if "single" in request.node.name else "float64"
-    keras.config.set_floatx(precision)
-    keras.config.set_dtype_policy(precision)
-    yield
-    keras.config.set_floatx(before)
-    keras.config.set_dtype_policy(policy)
+    with in_precision("float32" if "single" in request.node.name else "float64"):
+        yield
 
 
 def network(

@@ -6,9 +6,9 @@ is stacked, some is refused and trained by itself; either way the promise is the
 
 import re
 
-import keras
 import numpy as np
 import pytest
+from conftest import in_precision
 from draws import FEW, Draw
 
 from recipes import build_model, fit, fit_many, load_data
@@ -17,12 +17,8 @@ from recipes import build_model, fit, fit_many, load_data
 @pytest.fixture(autouse=True)
 def _double():
     """Compute in double precision, so that sums in another order are equal to the ninth digit."""
-    before, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(before)
-    keras.config.set_dtype_policy(policy)
+    with in_precision("float64"):
+        yield
 
 
 def _tried(call):

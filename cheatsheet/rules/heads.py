@@ -295,12 +295,11 @@ def loss_for_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
     for output, part in judged_outputs(model, data):
         if output.loss not in OF_NUMBERS - {"pinball"} or part is None or not part.is_number or data.restores:
             continue
-        severity = "warning"
+        severity, why = "warning", "a sure mistake costs it no more than 1"
         if part.is_one_per_row and (output.values_per_row or 1) == 1:
             if not part.is_whole:
                 continue
             labels, by_accuracy = part.labels[0], {"accuracy", "acc"} & {name.lower() for name in output.metrics}
-            why = "a sure mistake costs it no more than 1"
             if labels.tolist() == [0, 1]:
                 what, fix = "y holds 0 and 1", "activation='sigmoid' with loss='binary_crossentropy'"
                 if output.activation in _SIGMOIDS:
@@ -314,7 +313,6 @@ def loss_for_numbers(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 continue
         elif part.array.ndim == 2 and rows_of(output, part) == "one_hot":
             what, fix = "y holds one-hot rows", "activation='softmax' with loss='categorical_crossentropy'"
-            why = "a sure mistake costs it no more than 1"
         else:
             continue
         message = f"{what}: classes, which {output.loss} takes for quantities; {why}."

@@ -193,13 +193,18 @@ def _repeated(rows: Mapping[str, np.ndarray], y: np.ndarray, split: Split) -> li
 
     Two rows agree in a column with the sum of its squared shares; chance is that columns know nothing of each other.
     """
-    codes = np.stack([pd.factorize(values)[0] for values in (*rows.values(), y)], axis=1)  # (n, columns + 1)
-    _, whole = np.unique(codes, axis=0, return_inverse=True)
-    number = int(np.isin(whole.ravel()[split.test], whole.ravel()[split.rest]).sum())
+    whole, alike = np.zeros(len(y), np.int64), 1.0  # the number of each row's values so far; chance of two to agree
+    for values in (*rows.values(), y):
+        codes = pd.factorize(values)[0].astype(np.int64)
+        codes -= codes.min()  # what is missing is -1
+        alike *= float(np.sum((np.bincount(codes) / len(y)) ** 2))
+        whole, distinct = pd.factorize(whole * (codes.max() + 1) + codes)
+        if len(distinct) == len(y):  # whatever the other columns hold
+            return []
+    number = int(np.isin(whole[split.test], whole[split.rest]).sum())
     if number < FEWEST_REPEATED:
         return []
-    alike = np.prod([np.sum((np.bincount(column - column.min()) / len(y)) ** 2) for column in codes.T])
-    expected = len(split.test) * min(1.0, len(split.rest) * float(alike))
+    expected = len(split.test) * min(1.0, len(split.rest) * alike)
     if number < MORE_REPEATED * expected:
         return []
     message = (

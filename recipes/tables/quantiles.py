@@ -130,11 +130,10 @@ def judged(levels: Sequence[float], known: np.ndarray, true: np.ndarray, predict
         true: Of the test rows, `(n,)`.
         predicted: Their quantiles, `(n, levels)`.
     """
-    constant = np.quantile(known, levels)[None]
+    constant = cheatsheet.chance_loss("pinball", true, fitted_on=known, quantiles=levels)
+    assert constant is not None  # a loss that the cheatsheet knows
     below = tuple(float(share) for share in (true[:, None] <= predicted).mean(axis=0))
-    return Quantiles(
-        tuple(levels), below, _pinball(levels, true, predicted), _pinball(levels, true, constant), len(true)
-    )
+    return Quantiles(tuple(levels), below, _pinball(levels, true, predicted), constant, len(true))
 
 
 def _pinball(levels: Sequence[float], true: np.ndarray, predicted: np.ndarray) -> float:

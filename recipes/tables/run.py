@@ -141,10 +141,10 @@ class TableRun:
         Raises:
             DataError: for a table that lacks a column; see `check`, whose warnings are given as warnings.
         """
-        return self._predict(self._read(frame))
+        return self._predict(self._rows_to_predict(self._read(frame)))
 
-    def _predict(self, other: Written) -> np.ndarray:
-        return probabilities(self.target, outputs_of(self.model, self.columns, self._rows_to_predict(other)))
+    def _predict(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        return probabilities(self.target, outputs_of(self.model, self.columns, rows))
 
     def _rows_to_predict(self, other: Written) -> dict[str, np.ndarray]:
         """Give the values of the learnt columns, and warn of what is other than in the training."""
@@ -205,7 +205,8 @@ class TableRun:
             DataError: as `predict`.
         """
         other = self._read(frame)
-        predicted = self._predict(other)
+        rows = self._rows_to_predict(other)
+        predicted = self._predict(rows)
         told: dict[str, Any] = texts_of(other.table, self.columns, "id") or {"row": np.arange(1, len(predicted) + 1)}
         told |= texts_of(other.table, self.columns, "group")
         name = self.target.name
@@ -215,7 +216,7 @@ class TableRun:
                 ends = self.interval.around(predicted)
                 told |= {f"{name} low": ends[:, 0], f"{name} high": ends[:, 1]}
             if self.of_quantiles is not None and self.quantiles is not None:
-                values = outputs_of(self.of_quantiles, self.columns, self._rows(other.table))
+                values = outputs_of(self.of_quantiles, self.columns, rows)
                 told |= {f"{name} q{level:g}": values[:, k] for k, level in enumerate(self.quantiles.levels)}
         else:
             told[name] = pd.Series([self.classes[i] for i in guesses(self.target, predicted)], dtype=object)
@@ -233,8 +234,7 @@ class TableRun:
             rows = made_up_rows(self.columns, most or 1)
         else:
             other = self._read(frame)
-            self._require(other)
-            rows = self._rows(other.table)
+            rows, _ = self._require(other)
         return {column.input: rows[column.name][:most, None] for column in self.columns.learnt}
 
     def export(
@@ -284,7 +284,9 @@ class TableRun:
                 f"{what} ({show_values(unknown)})."
             )
         table = other.table.loc[known].reset_index(drop=True)
-        return evaluation_of(self.target, true[known], self._predict(replace(other, table=table)))
+        return evaluation_of(
+            self.target, true[known], self._predict(self._rows_to_predict(replace(other, table=table)))
+        )
 
     @property
     def evaluation(self) -> Evaluation:

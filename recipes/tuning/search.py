@@ -88,7 +88,7 @@ class Search:
             ValueError: for a search whose own code, or `grok`, takes `best_hyperparameters` as they are, and for a
                 number without a trained trial.
         """
-        trial = self._trained(self.best_trial.number if number is None else number)
+        trial = self._trained(number)
         if self.problem.kind.arguments is None:
             raise ValueError("Of this search best_hyperparameters are what its own builder takes.")
         return self.problem.kind.arguments(self.problem, trial.hyperparameters)
@@ -131,14 +131,16 @@ class Search:
             ValueError: for a search that has its own way of training, and for a number without a trained trial.
             KeyboardInterrupt: where Ctrl-C ends it.
         """
-        trial = self._trained(self.best_trial.number if number is None else number)
+        trial = self._trained(number)
         if self.problem.kind.retrain is None:
             raise ValueError("This search has its own way of training. Use best_model.")
         training = trainings_of(trial, 0, self.problem, Journal(self.folder))[-1]
         epochs = max(1, round(float(np.median([e.best_epoch for e in trial.executions]))))
         return _to_the_end(self.problem.kind.retrain, self.problem, replace(training, epochs=epochs))
 
-    def _trained(self, number: Any) -> Trial:
+    def _trained(self, number: Any = None) -> Trial:
+        """Find the trial of this number, the best one where none is named."""
+        number = self.best_trial.number if number is None else number
         if isinstance(number, Mapping):
             same = next((t.number for t in self.completed if t.hyperparameters == dict(number)), None)
             hint = "" if same is None else f" These hyperparameters are those of trial {same}: pass {same}."

@@ -224,12 +224,12 @@ class Carried(InVariables):
 
     @contextmanager
     def _holding(
-        self, values: Sequence[tf.Tensor], weights: Sequence[tf.Tensor] | None = None
+        self, values: Sequence[tf.Tensor], weights: Sequence[tf.Tensor] = ()
     ) -> Iterator[keras.StatelessScope]:
-        """Let the variables be these values, within the block."""
-        weights = self._split(values[0]) if weights is None else weights
-        others = values[len(self.rows) :]
-        mapping = [*zip(self.rows[0], weights, strict=True), *zip(self.others, others, strict=True)]
+        """Let the variables be these values, within the block; the weights only where they are read."""
+        mapping = [*zip(self.others, values[len(self.rows) :], strict=True)]
+        if weights:
+            mapping += zip(self.rows[0], weights, strict=True)
         with keras.StatelessScope(mapping) as scope:
             yield scope
 

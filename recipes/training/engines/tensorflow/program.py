@@ -224,7 +224,6 @@ class Program:
                     self.block_epochs,
                     self.steps,
                     lifts_rates=self.wide is not None,
-                    reads_variables=self.block_epochs == 1,
                 )
                 body = outputs(tracing) if part == "predict" else block(tracing, part, how)
                 self.functions[part, how] = Compiled(

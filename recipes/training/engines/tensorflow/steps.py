@@ -75,7 +75,6 @@ class Tracing:
         block_epochs: Epochs a call, at most.
         steps: Of the program: the steps that were traced before, by name and by whether for XLA.
         lifts_rates: Whether the rates of dropout are among these constants.
-        reads_variables: Whether what is carried is taken from the variables, and put back, by the program itself.
     """
 
     home: InVariables
@@ -84,7 +83,6 @@ class Tracing:
     block_epochs: int
     steps: dict[tuple[str, bool], Compiled] = field(repr=False)
     lifts_rates: bool
-    reads_variables: bool
 
 
 def block(
@@ -104,6 +102,7 @@ def block(
         numbers: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
     ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         orders, count, size = numbers
+        is_given = bool(state)  # else the program itself takes it from the variables, and puts it back
         state = state or tracing.home.taken()
         trains, validates = part != "validate", part != "train" and len(validation) > 0
         kinds = [(v.shape, _shown(v)) for v in tracing.home.model.get_metrics_result().values()] * (trains + validates)
@@ -122,7 +121,7 @@ def block(
 
         logs = [tf.TensorArray(kind, tracing.block_epochs, element_shape=shape) for shape, kind in kinds]
         _, logs, state = tf.while_loop(lambda number, *_: number < count, epoch, (tf.constant(0), logs, state))
-        if tracing.reads_variables:
+        if not is_given:
             tracing.home.put(state, weights=trains)
             state = []
         return state, [log.stack() for log in logs]
