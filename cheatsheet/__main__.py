@@ -1,12 +1,14 @@
 """`python -m cheatsheet`: the table; with a task, one row and the code to copy; `--rules`: what `check` finds.
 
-`--markdown` prints the README's table.
+`--markdown` prints the README's table, `--json` rows for a program to read.
 """
 
 import argparse
+import json
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from cheatsheet.rules import RULES
 from cheatsheet.table import EXTENDED, LECTURE, TABLE, TASKS, Row, lookup
@@ -29,17 +31,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--loss", help="another loss of that task, such as hinge for binary")
     parser.add_argument("--markdown", action="store_true", help="print the table as the README holds it")
     parser.add_argument("--rules", action="store_true", help="print every mistake that check finds")
+    parser.add_argument("--json", action="store_true", help="print one row, or all of them, as JSON")
     options = parser.parse_args(arguments)
     try:
-        print(answer(options.task, options.loss, markdown=options.markdown, rules=options.rules))
+        print(answer(**vars(options)))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def answer(task: str | None = None, loss: str | None = None, *, markdown: bool = False, rules: bool = False) -> str:
+def answer(
+    task: str | None = None,
+    loss: str | None = None,
+    *,
+    markdown: bool = False,
+    rules: bool = False,
+    json: bool = False,
+) -> str:
     """Write what was asked for: the README's table, the rules, one row of the cheatsheet, or the whole of it.
+
+    As JSON a row is an object with the fields of `Row`, and the whole a list of them.
 
     Raises:
         ValueError: for a task or a loss that there is not, and for a loss without a task.
@@ -50,7 +62,14 @@ def answer(task: str | None = None, loss: str | None = None, *, markdown: bool =
         return rules_table()
     if task is None and loss is not None:
         raise ValueError(f"Which task? Received: loss={loss!r} alone. Say the task too, such as binary.")
+    if json:
+        return json_of(TABLE if task is None else lookup(task, loss))
     return text_table() if task is None else explain(lookup(task, loss))
+
+
+def json_of(rows: Row | Sequence[Row]) -> str:
+    """Write a row, or a list of them, as JSON."""
+    return json.dumps(asdict(rows) if isinstance(rows, Row) else [asdict(row) for row in rows])
 
 
 def text_table() -> str:

@@ -17,7 +17,7 @@ from conftest import ROOT
 from processes import RESTORE_CTRL_C, run_python, started_python
 
 import recipes
-from cheatsheet import TABLE, check, infer_task, lookup
+from cheatsheet import TABLE, Row, check, infer_task, lookup
 from cheatsheet.__main__ import answer, explain
 from cheatsheet.__main__ import main as cheatsheet_main
 from cheatsheet.rules import RULES
@@ -183,6 +183,13 @@ def test_sheet_is_the_cheatsheet(capsys):
     assert capsys.readouterr().out == answer() + "\n"
     assert main(["sheet", "binary", "--loss", "hinge"]) == 0
     assert capsys.readouterr().out == answer("binary", "hinge") + "\n"
+    assert main(["sheet", "poisson", "--json"]) == 2  # a loss, not a task
+    assert "poisson" in capsys.readouterr().err
+    assert main(["sheet", "binary", "--loss", "hinge", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert Row(**{**said, "metrics": tuple(said["metrics"])}) == lookup("binary", "hinge")
+    assert main(["sheet", "--json"]) == 0
+    assert [row["loss"] for row in json.loads(capsys.readouterr().out)] == [row.loss for row in TABLE]
     assert main(["sheet", "binry"]) == 2
     assert capsys.readouterr().err.endswith("Did you mean 'binary'?\n")
     assert main(["sheet", "--loss", "hinge"]) == 2
@@ -245,8 +252,10 @@ def test_infer_reads_arrays_and_a_single_column(tmp_path, capsys):
         ("a,b\n1,2\n1,2,3\n", ["--target", "a"], "data.csv, line 3 has 3 fields where the header has 2."),
         ("", [], "data.csv is empty."),
         ("a,b\n", ["--target", "a"], "data.csv has a header ('a', 'b') and no rows."),
-        ("a,b\nNA,1\n", ["--target", "a"], "has no target in any of its 1 rows."),
+        ("a,b\nNA,1\n", ["--target", "a"], "The target 'a' is missing in all 1 row."),
         ("a,b\n3,1\n3,1\n", ["--target", "a"], "y holds a single value (3) in 2 rows"),
+        ("a\n2024-01-05\n2024-01-06\n2024-01-05\n", [], "The target 'a' holds dates."),
+        ("name,a\nAda,1\nBob,2\nCy,3\nDi,4\n", ["--target", "name"], "'name' holds 4 classes in 4 rows: too few"),
         (b"PK\x03\x04 of a workbook", ["--target", "a"], "an Excel workbook or another zip archive"),
     ],
 )
@@ -258,6 +267,29 @@ def test_what_infer_cannot_read_is_exit_code_2(content, arguments, message, tmp_
     assert captured.err.startswith("recipes infer: ")
     assert message in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "data.csv", "--targt", "y"], "recipes fit: error: there is no --targt. Did you mean '--target'?"),
+        (
+            ["grok", "--weigth-decay=1"],
+            "recipes grok: error: there is no --weigth-decay. Did you mean '--weight-decay'?",
+        ),
+        (["sheet", "--nothing-like-it"], "recipes sheet: error: there is no --nothing-like-it."),
+    ],
+)
+def test_a_misspelt_flag_is_told_from_a_missing_one(arguments, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == message
+
+
+def test_a_flag_may_be_shortened_as_argparse_does():
+    options = parser().parse_args(["fit", "data.csv", "--tar", "y", "--test", "0.3", "--quant", "-0.1"])
+    assert (options.target, options.test_split, options.quantiles) == ("y", 0.3, [-0.1])
 
 
 def test_a_missing_file_is_said(tmp_path, capsys):

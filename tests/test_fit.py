@@ -10,7 +10,7 @@ import pytest
 from conftest import refused
 from fits import NAMES, WINE, linear_model
 
-from recipes import build_model, fit
+from recipes import build_model, fit, fit_many
 from recipes.running.progress import LiveLine, ProgressLine
 
 
@@ -156,12 +156,12 @@ class TestRun:
 
 
 class TestProgress:
-    def lines(self, seconds_per_epoch, epochs=6):
+    def lines(self, seconds_per_epoch, epochs=6, first=None, stopped=None):
         now, stream = [0.0], io.StringIO()
         line = ProgressLine(epochs=epochs, steps_per_epoch=10, stream=stream, clock=lambda: now[0])
         line.on_train_begin()
-        for epoch in range(epochs):
-            now[0] += seconds_per_epoch
+        for epoch in range(stopped or epochs):
+            now[0] += first if first and epoch == 0 else seconds_per_epoch
             line.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.25})
         line.on_train_end()
         line.close()
@@ -172,10 +172,26 @@ class TestProgress:
 
     def test_a_long_run_in_a_log_is_a_line_now_and_then(self):
         assert self.lines(6.0) == [
-            "epoch 2/6  loss 0.5  val_loss 0.25  2 steps/s  24 s left",
-            "epoch 4/6  loss 0.5  val_loss 0.25  2 steps/s  12 s left",
-            "epoch 6/6  loss 0.5  val_loss 0.25  2 steps/s  in 36 s",
+            "epoch 2/6  loss 0.5  val_loss 0.25  1.7 steps/s  24 s left",
+            "epoch 4/6  loss 0.5  val_loss 0.25  1.7 steps/s  12 s left",
+            "epoch 6/6  loss 0.5  val_loss 0.25  1.7 steps/s  in 36 s",
         ]
+
+    def test_a_run_that_stops_early_says_how_long_it_took(self):
+        assert self.lines(6.0, stopped=3)[-1] == "epoch 3/6  loss 0.5  val_loss 0.25  1.7 steps/s  in 18 s"
+
+    def test_the_time_that_is_left_is_told_once_it_is_known(self):
+        """The first epoch is mostly compiling; the others take a second each."""
+        assert self.lines(1.0, epochs=61, first=9.0)[0].endswith("10 steps/s  59 s left")
+        assert self.lines(1.0, epochs=5, first=20.0)[0].endswith("  0.5 steps/s  1 min 20 s left")
+
+    def test_several_networks_are_named(self, capfd):
+        names = set()
+        for models in ([], [build_model(task="multiclass", num_classes=3, body="mlp", units=(5, 5, 5), seed=0)]):
+            many = [build_model(x=WINE.x, y=WINE.y, seed=seed) for seed in range(2)]
+            fit_many([*many, *models], *WINE, epochs=2)
+            names |= {line.partition(", epoch")[0] for line in capfd.readouterr().err.splitlines()}
+        assert names == {"2 networks", "2 of 3 networks", "network 3 of 3"}
 
     def test_before_it_is_started_a_line_is_as_in_a_log(self):
         now, stream = [0.0], io.StringIO()

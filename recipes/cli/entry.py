@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from recipes.cli.findings import add_commands as add_findings
-from recipes.cli.flags import as_typed, flags_of
+from recipes.cli.flags import Command, as_typed, flags_of
 from recipes.cli.networks import add_commands as add_networks
 from recipes.cli.sheet import add_commands as add_sheet
 from recipes.cli.tables import add_commands as add_tables
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = made.add_subparsers(dest="command", required=True, metavar="command")
+    commands = made.add_subparsers(dest="command", required=True, metavar="command", parser_class=Command)
     for add_commands in (add_sheet, add_findings, add_tables, add_networks):
         add_commands(commands)
     for command in commands.choices.values():

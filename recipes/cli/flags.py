@@ -1,13 +1,38 @@
-"""What Python's functions say of their arguments, in the words of who typed flags: `seed=-1` becomes `--seed -1`."""
+"""Flags: what Python says of its arguments, as it is typed (`seed=-1` is `--seed -1`), and flags that are misspelt."""
 
 import argparse
 import ast
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _VALUE = r"""'[^']*'|"[^"]*"|\[[^\]]*\]|\([^)]*\)|-?[\w+-]+(?:\.[\w+-]+)*|(?:\.\.\.)?"""
 _VERBS = "must|is|are|has|takes|needs|names|says|expects"
+
+
+class Command(argparse.ArgumentParser):
+    """The parser of one command, which says of a flag that it does not have which one was meant."""
+
+    def parse_known_args(  # type: ignore[override]  # argparse has overloads for kinds of namespaces
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """Parse as argparse does; a flag that there is not is refused first, before what is missing for want of it."""
+        flags = [*flags_in(self), "--help"]
+        for given in args or ():
+            if given == "--":
+                break
+            name = given.partition("=")[0]
+            if name.startswith("--") and not any(flag.startswith(name) for flag in flags):
+                from cheatsheet.common.words import did_you_mean
+
+                self.error(f"there is no {name}.{did_you_mean(name, flags)}")
+        return super().parse_known_args(args, namespace)
+
+
+def flags_in(command: argparse.ArgumentParser) -> list[str]:
+    """List the flags of a command, such as `--seed`."""
+    return re.findall(r"(?<=[\s\[])--[a-z][\w-]*", command.format_usage())
 
 
 def flags_of(command: argparse.ArgumentParser) -> dict[str, str]:
@@ -15,8 +40,7 @@ def flags_of(command: argparse.ArgumentParser) -> dict[str, str]:
 
     What Python calls otherwise, and what goes by its place, a command says by `set_defaults(also={"name": "--data"})`.
     """
-    flags = re.findall(r"(?<=[\s\[])--[a-z][\w-]*", command.format_usage())
-    return {flag[2:].replace("-", "_"): flag for flag in flags} | (command.get_default("also") or {})
+    return {flag[2:].replace("-", "_"): flag for flag in flags_in(command)} | (command.get_default("also") or {})
 
 
 def with_flags(text: str, flags: Mapping[str, str]) -> str:

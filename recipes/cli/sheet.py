@@ -20,6 +20,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--loss", help="another loss of that task, such as hinge for binary")
     command.add_argument("--markdown", action="store_true", help="print the table as the README holds it")
     command.add_argument("--rules", action="store_true", help="print every mistake that check finds")
+    command.add_argument("--json", action="store_true", help="print one row, or all of them, as JSON")
     command.set_defaults(run=_sheet, show=_show)
 
     command = commands.add_parser("infer", help="which task a target is, why, and the cheatsheet's row for it")
@@ -32,7 +33,8 @@ def add_commands(commands: Commands) -> None:
 def _sheet(options: argparse.Namespace) -> str:
     from cheatsheet.__main__ import answer
 
-    return answer(options.task, options.loss, markdown=options.markdown, rules=options.rules)
+    names = ("task", "loss", "markdown", "rules", "json")
+    return answer(**{name: getattr(options, name) for name in names})
 
 
 def _show(text: str, options: argparse.Namespace) -> None:
@@ -42,24 +44,17 @@ def _show(text: str, options: argparse.Namespace) -> None:
 def _infer(options: argparse.Namespace) -> "tuple[Inference, int]":
     from cheatsheet.targets import infer_task
 
-    num_missing, y = 0, None
     if options.data.suffix == ".npy":
-        y = read_array(options.data)
-    elif options.data.suffix == ".npz":
-        y = read_arrays(str(options.data), (options.target or "y",))[0]
-    else:
-        values = _column(options.data, options.target)
-        num_missing = sum(value is None for value in values)
-        if num_missing == len(values):
-            raise ValueError(f"{options.data} has no target in any of its {num_missing:,} rows.")
-        y = [value for value in values if value is not None]
-    return infer_task(y), num_missing
+        return infer_task(read_array(options.data)), 0
+    if options.data.suffix == ".npz":
+        return infer_task(read_arrays(str(options.data), (options.target or "y",))[0]), 0
+    return _infer_column(options.data, options.target)
 
 
-def _column(path: Path, name: str | None) -> list[Any]:
-    """Read a column as `recipes fit` does; `None` where it is missing."""
+def _infer_column(path: Path, name: str | None) -> "tuple[Inference, int]":
+    """Infer the task of a column as `recipes fit` does, and count the rows without it."""
     from recipes.tables.reading.frames import read_frame, require_column
-    from recipes.tables.target import values_in
+    from recipes.tables.target import infer_column, known_values
 
     table, reading = read_frame(path)
     if name is None and table.shape[1] != 1:
@@ -67,7 +62,8 @@ def _column(path: Path, name: str | None) -> list[Any]:
         shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
         raise ValueError(f"{path} has the columns {shown}. Name one: --target {columns[-1]!r}.")
     name = table.columns[0] if name is None else require_column(table, name, "target")
-    return values_in(table[name], reading.decimal)[0]
+    known, _ = known_values(table[name], name, reading.decimal)
+    return infer_column(known, name), len(table) - len(known)
 
 
 def _show_inferred(found: "tuple[Inference, int]", options: argparse.Namespace) -> None:

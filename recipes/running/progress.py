@@ -54,23 +54,34 @@ class LiveLine:
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """Epoch, losses, steps per second and the time left, on one line."""
+    """Epoch, losses, steps per second and the time left, on one line.
+
+    Args:
+        epochs: At most.
+        steps_per_epoch: Of a stream `None`, where nobody knows.
+        of: What trains, where that is not the call's one model: `"8 networks"`.
+        stream: Where the line goes; to stderr without it.
+        clock: Gives the time in seconds.
+    """
 
     def __init__(
         self,
         *,
         epochs: int,
         steps_per_epoch: int | None,
+        of: str = "",
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
+        self.of = of
         self.clock = clock
         self.line = LiveLine(stream, clock)
         self.start = self.epoch_start = clock()
         self.epoch = 0
+        self.told: tuple[int, dict[str, float]] | None = None  # epochs that are done, and what the last one gave
         self.first: int | None = None  # epoch, where a run goes on
         self.compiled = (0, 0.0)  # epochs that had been trained when all was compiled, and when that was
 
@@ -91,25 +102,38 @@ class ProgressLine(keras.callbacks.Callback):
         if self.first is None:
             self.first = epoch
             self.compiled = (epoch + 1, self.clock())
-        text = self._describe(epoch + 1, self.clock() - self.start, logs or {})
-        self.line.show(text, last=epoch + 1 == self.epochs)
+        self.told = epoch + 1, dict(logs or {})
+        self.line.show(self._describe(has_ended=epoch + 1 == self.epochs), last=epoch + 1 == self.epochs)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.close()
 
     def close(self) -> None:
-        """Leave the last line standing."""
+        """Leave the last line standing, which says how long it took, also of a run that was stopped early."""
+        if self.told is not None:
+            self.line.line = self._describe(has_ended=True)
+            self.told = None
         self.line.close()
 
-    def _describe(self, done: int, seconds: float, logs: dict[str, float]) -> str:
+    def _describe(self, *, has_ended: bool) -> str:
+        assert self.told is not None
+        done, logs = self.told
+        seconds = self.clock() - self.start
         here = done - (self.first or 0)  # epochs of this call
         first, since = self.compiled[0], self.clock() - self.compiled[1]
         epochs, elapsed = (done - first, since) if done > first and since > 0 else (here, seconds)
-        speed = f"{epochs * self.steps_per_epoch / elapsed:,.0f} steps/s  " if self.steps_per_epoch and elapsed else ""
-        left = seconds / here * (self.epochs - done)
-        time_text = f"{duration(left)} left" if done < self.epochs else f"in {duration(seconds)}"
+        rate = epochs * self.steps_per_epoch / elapsed if self.steps_per_epoch and elapsed else 0.0
+        speed = f"{rate:{',.0f' if rate >= 10 else '.2g'}} steps/s  " if rate else ""
+        time_text = f"in {duration(seconds)}" if has_ended else self._left(done, epochs, elapsed)
         losses = "  ".join(f"{name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
-        return f"epoch {done}/{self.epochs}  {losses}  {speed}{time_text}"
+        of = f"{self.of}, " if self.of else ""
+        return f"{of}epoch {done}/{self.epochs}  {losses}  {speed}{time_text}".rstrip()
+
+    def _left(self, done: int, epochs: int, elapsed: float) -> str:
+        """Write how long the rest takes; nothing of a short first epoch, which was mostly compiling."""
+        if done == self.compiled[0] and elapsed < LOG_EVERY_SECONDS:
+            return ""
+        return f"{duration(elapsed / epochs * (self.epochs - done))} left"
 
 
 def duration(seconds: float) -> str:

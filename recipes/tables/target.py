@@ -17,6 +17,7 @@ from recipes.tables.columns.others import numbers_in
 from recipes.tables.columns.values import as_texts, is_dates, values_of
 from recipes.tables.reading.texts import (
     CLASSES,
+    date_format_in,
     decimal_in,
     is_missing_word,
     limits_in,
@@ -174,18 +175,7 @@ def decide_target(
         raise ValueError(
             f"Tables are fitted for the tasks {', '.join(TASKS)}. Received: task={task!r}.{did_you_mean(task, TASKS)}"
         )
-    column = f"The target {name!r}"
-    if series.isna().all():
-        raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
-    if is_dates(series):
-        raise unfit_target(f"{column} holds dates.", "turn them into numbers first, such as days since a start")
-    if pd.api.types.is_complex_dtype(series.dtype):
-        raise unfit_target(f"{column} holds complex numbers.", "name a column of their parts")
-    values, how = values_in(series, decimal)
-    there = np.array([value is not None for value in values])
-    known = np.array([value for value in values if value is not None])
-    if len(known) == 0:
-        raise unfit_target(f"{column} is missing in all {count(len(series), 'row')}.", "name the column to predict")
+    known, how = known_values(series, name, decimal)
     if len(known) < FEWEST_ROWS:
         raise unfit_target(
             f"The table has {count(len(known), 'row')} with a target, of {count(len(series), 'row')}. "
@@ -194,11 +184,11 @@ def decide_target(
         )
     if len(np.unique(known)) == 1:
         raise unfit_target(
-            f"{column} holds a single value ({show_values(known[:1])}) in {count(len(known), 'row')}, "
+            f"The target {name!r} holds a single value ({show_values(known[:1])}) in {count(len(known), 'row')}, "
             "so there is nothing to learn.",
             "look where the rows were filtered",
         )
-    found = _inferred(known, name, task, loss)
+    found = infer_column(known, name, task, loss)
     fitting = (one for one in found.alternatives if not any(word in one for word in OF_ARRAYS))
     found = replace(found, alternatives=tuple(fitting))
     top = head(found.task, y=known, loss=found.loss)
@@ -211,7 +201,7 @@ def decide_target(
         classes = _in_order(classes, positive, name, found.task)
     evidence = f"{found}; {how.reason}" if how.reason and not classes else str(found)
     target = Target(name, found.task, top.loss, top.activation, evidence, classes,
-                    num_missing=int((~there).sum()), decimal=how.decimal, marks=how.marks,
+                    num_missing=len(series) - len(known), decimal=how.decimal, marks=how.marks,
                     unit=how.unit, num_limits=0 if classes else how.num_limits)  # fmt: skip
     return target, target.encode(series)
 
@@ -250,7 +240,35 @@ def _skew(y: np.ndarray) -> float:
     return float((((y - y.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
+def known_values(series: pd.Series, name: str, decimal: str) -> tuple[np.ndarray, Column]:
+    """Give the values of a target that are there, and how numbers in text were read.
+
+    Raises:
+        DataError: for a target that is missing in all rows, and one that holds dates or complex numbers.
+    """
+    values, how = _values_in(series, decimal)
+    known = np.array([value for value in values if value is not None])
+    if len(known) == 0:
+        raise unfit_target(
+            f"The target {name!r} is missing in all {count(len(series), 'row')}.", "name the column to predict"
+        )
+    if _are_dates(series, known):
+        raise unfit_target(
+            f"The target {name!r} holds dates.", "turn them into numbers first, such as days since a start"
+        )
+    if pd.api.types.is_complex_dtype(series.dtype):
+        raise unfit_target(f"The target {name!r} holds complex numbers.", "name a column of their parts")
+    return known, how
+
+
+def _are_dates(series: pd.Series, known: np.ndarray) -> bool:
+    """Say whether a target came as dates, or as text that is a date in every row."""
+    if is_dates(series):
+        return True
+    return known.dtype.kind == "U" and date_format_in(np.unique(known).tolist()) is not None
+
+
+def _values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
     """List plain values, `None` where missing; and how numbers in text were read, with the words for missing ones.
 
     Words that are classes as often as gaps (`none`, `unknown`) stay classes.
@@ -293,12 +311,17 @@ def _label_key(label: Any) -> str:
     return as_texts(pd.Series([label], dtype=object))[0]
 
 
-def _inferred(known: np.ndarray, name: str, task: str | None, loss: str | None) -> Inference:
+def infer_column(known: np.ndarray, name: str, task: str | None = None, loss: str | None = None) -> Inference:
+    """Infer what the values of a column stand for, unless that was said.
+
+    Raises:
+        DataError: for a target that is no column of numbers or classes, and for classes with a row or two each.
+    """
     if task is None and loss is None:
         found = infer_task(known)
         if found.task not in TASKS:
             raise unfit_target(f"The target {name!r} looks like {found.task}.", "name a column with one value a row")
-        if found.classes is not None and len(found.classes) > len(known) / 2:
+        if found.classes is not None and len(found.classes) > max(2, len(known) / 2):
             raise unfit_target(
                 f"The target {name!r} holds {count(len(found.classes), 'class')} in "
                 f"{count(len(known), 'row')}: too few rows of each to learn from.",

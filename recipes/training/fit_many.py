@@ -174,8 +174,11 @@ def train_until_interrupted(
             mine = [jobs[i] for i in together.jobs]
             line = None
             if verbose:
-                epochs = max(job.plan.epochs for job in mine)
-                line = ProgressLine(epochs=epochs, steps_per_epoch=-(-mine[0].data.num_rows // mine[0].plan.batch_size))
+                line = ProgressLine(
+                    epochs=max(job.plan.epochs for job in mine),
+                    steps_per_epoch=-(-mine[0].data.num_rows // mine[0].plan.batch_size),
+                    of=_who(together.jobs, len(jobs)),
+                )
                 line.on_train_begin()
             mine = [replace(job, plan=replace(job.plan, progress=line, interrupt=interrupt)) for job in mine]
             try:
@@ -188,6 +191,17 @@ def train_until_interrupted(
                 break
     runs = tuple(run for run in found if run is not None)
     return Runs(runs, _how(runs), time.perf_counter() - start), interrupt.requested
+
+
+def _who(jobs: Sequence[int], number: int) -> str:
+    """Say which of a call's networks train, counted from 1; nothing of one alone."""
+    if number == 1:
+        return ""
+    if len(jobs) == number:
+        return f"{number} networks"
+    if len(jobs) == 1:
+        return f"network {jobs[0] + 1} of {number}"
+    return f"{len(jobs)} of {number} networks"
 
 
 def _trained(jobs: Sequence[Job], together: Together, number: int, engine: str, kept: KeptCall | None) -> list[Run]:
