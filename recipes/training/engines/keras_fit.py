@@ -1,7 +1,8 @@
 """The engine that runs everything: Keras' own `model.fit`, with our order of the batches."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -35,9 +36,10 @@ class KerasFit:
 
     def evaluate(self, model: keras.Model, data: TrainingData, batch_size: int) -> dict[str, Any]:
         """Return the compiled loss and metrics."""
-        return model.evaluate(
-            data.x, data.y, sample_weight=data.sample_weight, batch_size=batch_size, verbose=0, return_dict=True
-        )
+        with _functions_of_their_own(model):
+            return model.evaluate(
+                data.x, data.y, sample_weight=data.sample_weight, batch_size=batch_size, verbose=0, return_dict=True
+            )
 
 
 ENGINE = KerasFit()
@@ -67,10 +69,45 @@ def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
             return Outcome(_finished(model, data, plan), HOW)
         callbacks.append(_Keep(plan))
         options["initial_epoch"] = plan.resume.epoch
-    history = model.fit(batches, epochs=plan.epochs, callbacks=callbacks, verbose=0, **options).history
+    with _functions_of_their_own(model):
+        history = model.fit(batches, epochs=plan.epochs, callbacks=callbacks, verbose=0, **options).history
     history = history if plan.resume is None else merged(plan.resume.history, history)
     kept = None if stopping is None or stopping.best_weights is None else stopping.best_epoch + 1
     return Outcome(history, HOW, speed.steps_per_second, kept)
+
+
+@contextmanager
+def _functions_of_their_own(model: keras.Model) -> Iterator[None]:
+    """Let Keras compile functions for our targets `(n, 1)` beside those that it has for the user's `(n,)`.
+
+    It keeps one for all calls, whose shapes TensorFlow relaxes to any rank once it has seen both, and then fails.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    kept = model.train_function, model.test_function
+    ours = _one_for_each_rank(model)
+    model.train_function, model.test_function = None, ours
+    try:
+        yield
+    finally:
+        if model.test_function is ours:  # else a callback has compiled the model anew
+            model.train_function, model.test_function = kept
+
+
+def _one_for_each_rank(model: keras.Model) -> Callable[[Any], Any]:
+    """Make a test function for the validation and for callbacks that evaluate with targets of their own."""
+    made: dict[Any, Callable[[Any], Any]] = {}
+
+    def test(batches: Any) -> Any:
+        spec = getattr(batches, "element_spec", None)  # none of a Python generator, as of test_on_batch
+        ranks = None if spec is None else tuple(one.shape.rank for one in keras.tree.flatten(spec))
+        if ranks not in made:
+            model.make_test_function(force=True)
+            made[ranks], model.test_function = model.test_function, test
+        return made[ranks](batches)
+
+    return test
 
 
 def _finished(model: keras.Model, data: TrainingData, plan: Plan) -> dict[str, list[float]]:
