@@ -34,6 +34,11 @@ def test_each_fold_is_the_run_that_fit_makes_of_its_rows():
     assert len(curves.lines) == 2 * (3 + 1)  # of each fold and their median
     assert [[*ax.lines[-1].get_ydata()] for ax in scores] == [[*values] for values in found.scores.values()]
     assert found.runs.findings[0].rule in curves.get_title(loc="left").replace(" ", "_")
+    rows = found.table()
+    assert [(row["fold"], row["train_rows"], row["test_rows"], row["kept_epoch"]) for row in rows] == [
+        (1, 60, 30, 4), (2, 60, 30, 4), (3, 60, 30, 4),
+    ]  # fmt: skip
+    assert [row["accuracy"] for row in rows] == found.scores["accuracy"].tolist()
     assert "chance=" not in found.runs.verdict  # each fold has one of its own, and the median is known
 
 

@@ -61,6 +61,24 @@ class CrossValidation:
         share = share_of(self.folds)
         return {name: _plain(corrected_error(values, share)) for name, values in self.scores.items()}
 
+    def table(self) -> list[dict[str, Any]]:
+        """List one row a fold: its number from 1, how many rows trained and were held out, scores, epochs, verdict.
+
+        Of repeats one behind the other. `pandas.DataFrame(found.table())` makes a table of it.
+        """
+        return [
+            {
+                "fold": i + 1,
+                "train_rows": len(train),
+                "test_rows": len(held),
+                **{name: _plain(values[i]) for name, values in self.scores.items()},
+                "epochs": run.epochs,
+                "kept_epoch": run.kept or run.epochs,
+                "verdict": run.verdict,
+            }
+            for i, ((train, held), run) in enumerate(zip(self.folds, self.runs, strict=True))
+        ]
+
     def plot(self) -> Any:
         """Draw the curves of all folds and each fold's scores on the rows that it held out; return the Figure."""
         from recipes.plots import plot_folds
