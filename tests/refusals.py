@@ -210,6 +210,7 @@ BUILD = [
     Case("build_model", "num_classes that y exceeds", lambda g: build_model(x=g.x, y=g.kinds, num_classes=2)),
     Case("build_model", "an unknown body", lambda g: build_model("binary", body="transformer")),
     Case("build_model", "an unknown argument", lambda g: build_model("binary", droput=0.5)),
+    Case("build_model", "a search's hyperparameters", lambda g: build_model("binary", num_layers=2, units_1=64)),
     Case("build_model", "an argument of fit", lambda g: build_model("binary", epochs=5)),
     Case("build_model", "an unknown metric", lambda g: build_model("binary", metrics=["presicion"])),
     Case("build_model", "precision beside numbered classes",

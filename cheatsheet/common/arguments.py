@@ -18,6 +18,7 @@ OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units"
 
 _OF_MODEL = "It goes with the model: build_model({name}=...), or model.compile."
 _SEARCHED = "Search it, or fix it to one value: space={{'{name}': [...]}}."
+_OF_SEARCH = "Say the width of each layer, such as units=(64, 32); of a search take **search.arguments()."
 _OF_FIT = "It goes with fit(model, x, y, {name}=...)."
 # Arguments that belong to another function, or are said in another way, by the function that was given them.
 ELSEWHERE: dict[str, dict[str, str]] = {
@@ -26,9 +27,12 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "patience": "Pass callbacks=[keras.callbacks.EarlyStopping(patience=5)].",
         **dict.fromkeys(("learning_rate", "optimizer", "units", "filters", "dropout", "num_layers"), _SEARCHED),
     },
-    "build_model": dict.fromkeys(
-        ("epochs", "batch_size", "validation_split", "validation_data", "patience", "callbacks", "class_weight",
-         "sample_weight"), _OF_FIT),
+    "build_model": {
+        **dict.fromkeys(("epochs", "batch_size", "validation_split", "validation_data", "patience", "callbacks",
+                         "class_weight", "sample_weight"), _OF_FIT),
+        **dict.fromkeys(("num_layers", "units_1"), _OF_SEARCH),
+    },
+    "build_autoencoder": dict.fromkeys(("num_layers", "units_1"), _OF_SEARCH),
 }  # fmt: skip
 
 
