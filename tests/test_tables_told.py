@@ -1,5 +1,8 @@
 """What a fitted table says of itself: the positive class, intervals, too few rows, an end by Ctrl-C."""
 
+import inspect
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ from conftest import refused
 
 import recipes
 from recipes import Interrupted, TableRun, fit_table
+from recipes.tables.curves import _MENDS, verdict_on
 from recipes.tables.prepare import prepare_table
 from recipes.tables.scoring.comparison import compare
 from recipes.tables.scoring.intervals import Interval, too_few_held
@@ -21,6 +25,29 @@ def doses(num_rows=120, labels=("no", "yes"), seed=0):
     dose = rng.normal(size=num_rows)
     cured = np.array(labels, object)[(dose + 0.5 * rng.normal(size=num_rows) > 0).astype(int)]
     return pd.DataFrame({"dose": dose, "age": rng.normal(50, 9, num_rows), "cured": cured})
+
+
+# --- the curves -----------------------------------------------------------------------------------------------------
+
+
+def test_verdicts_advise_what_a_table_can_be_fitted_with():
+    """Of a network's arguments `fit_table` takes the epochs alone, and the command line too."""
+    epoch = np.arange(30)
+    falling = {
+        "loss": [(1 - 0.02 * epoch).tolist()] * 3,
+        "val_loss": [(1 - 0.02 * epoch + 0.01 * i).tolist() for i in range(3)],
+    }
+    (found,) = verdict_on(falling, 1.1)
+    assert (found.rule, found.fix) == ("still_learning", "fit again with epochs=120")
+    flat = {**falling, "val_loss": [(1.2 + 0.01 * np.sin(epoch + i)).tolist() for i in range(3)]}
+    found = verdict_on(flat, 1.1)[0]
+    assert (found.rule, found.fix.partition(";")[0]) == (
+        "worse_than_chance",
+        "look whether the target belongs to these rows",
+    )
+    arguments = inspect.signature(fit_table).parameters
+    for fix in (*_MENDS.values(), ""):
+        assert {*re.findall(r"(\w+)=", fix)} <= {*arguments}
 
 
 # --- the positive class --------------------------------------------------------------------------------------------
