@@ -324,6 +324,10 @@ def test_rows_on_both_sides_of_the_split_are_said():
         ("case", [f"P{i:04d}" for i in range(100)], True),  # by their form
         ("Kunden-Nr.", [*range(7_000, 7_100)], True),  # by its name
         ("User-ID", [f"{'x' * (i % 7)}{i}" for i in range(180)], True),  # too many to be learnt from
+        ("patient", [f"{'x' * (i % 7)}{i}" for i in range(25)], True),  # a panel: twelve rows of each
+        ("subject_id", [*range(1, 26)], True),
+        ("StoreID", [*range(1, 8)], False),  # the same stores, as ever
+        ("user", [i / 4 for i in range(100)], False),  # no whole numbers
         ("city", [f"{'x' * (i % 7)}{i}" for i in range(100)], False),
         ("age", [*range(100)], False),
         ("num_patients", [*range(100)], False),
