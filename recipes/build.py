@@ -139,7 +139,7 @@ def build_model(
         model = keras.Sequential(layers, name=f"{body if isinstance(body, str) else 'custom'}_{head.task}")
         compile_head(model, head, optimizer=optimizer, learning_rate=learning_rate,
                      weight_decay=weight_decay, loss=loss, metrics=metrics)  # fmt: skip
-    if activation not in (None, "lecture"):
+    if activation not in (None, "lecture", _on_the_slide(head)):
         _require_fitting(model, activation)
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # within a scaled loss, under mixed_float16
     if scale and isinstance(optimizer, str) and isinstance(inner, keras.optimizers.SGD):
@@ -147,6 +147,12 @@ def build_model(
         _divide_learning_rate(inner, float(np.max(scale[0].scale)) ** power)
     remember_columns(model, x, y)
     return model
+
+
+def _on_the_slide(head: Head) -> str | None:
+    """Name the activation that the lecture's slide prints for this row, if it has it."""
+    printed = (row.lecture_activation for row in cheatsheet.TABLE if (row.task, row.loss) == (head.task, head.loss))
+    return next(printed, None)
 
 
 def _require_fitting(model: keras.Model, activation: str) -> None:

@@ -1,5 +1,6 @@
 """What build_model cannot build, or nobody could train, is refused with how to mend it."""
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -176,6 +177,14 @@ def test_a_misspelt_argument_is_answered():
 def test_an_unknown_optimizer_is_answered():
     with pytest.raises(ValueError, match=r"^Unknown optimizer\. Received: optimizer='adm'\..* Did you mean 'adam'\?$"):
         build_model("binary", optimizer="adm")
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "kl_divergence"])
+def test_the_slides_activation_may_be_named(loss):
+    """As `activation="lecture"` builds it: the example that measures what it does needs both."""
+    named = build_model("multiclass", num_classes=3, loss=loss, activation="sigmoid")
+    printed = build_model("multiclass", num_classes=3, loss=loss, activation="lecture")
+    assert named.layers[-1].activation is printed.layers[-1].activation is keras.activations.sigmoid
 
 
 @pytest.mark.parametrize("activation", ["relu", "softmax"])

@@ -54,6 +54,7 @@ MODELS = {
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.slow_but("regression", "onnx", "two ends", "images-keras")
 def test_the_file_gives_the_same_numbers(kind, format, tmp_path):
     model = MODELS[kind]()
     weights = [weight.copy() for weight in model.get_weights()]

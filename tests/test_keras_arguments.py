@@ -101,6 +101,7 @@ ROWS = tf.data.Dataset.from_tensor_slices((X, Y)).batch(32)
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' own, at the end of each generator
+@pytest.mark.slow_but("batches", "Endless", "counted", "lambda>-False1")
 def test_an_end_that_is_known_to_be_missing(stream, endless):
     assert is_endless(stream()) is endless
     if not endless:

@@ -135,6 +135,7 @@ class TestFatal:
         "kind", [errors.FatalError, errors.FatalValueError, errors.FatalTypeError, errors.FatalRuntimeError]
     )
     @pytest.mark.parametrize("place", ["build", "fit"])
+    @pytest.mark.slow_but("build-FatalError", "fit-FatalTypeError")
     def test_a_fatal_error_ends_the_search_which_goes_on_later(self, kind, place, tmp_path):
         disk = {"is_full": True}
 

@@ -250,7 +250,8 @@ def test_a_fatal_error_in_a_worker_elsewhere_reaches_the_chief(start, tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_ends_a_search_cleanly_and_it_goes_on(start, tmp_path):
     process = start(tmp_path / "s", 200, 1)
-    wait_for(lambda: len(list((tmp_path / "s").glob(f"trial_*/{RECORD}"))) >= 3)
+    records = (tmp_path / "s").glob
+    wait_for(lambda: sum('"ended"' in path.read_text() for path in records(f"trial_*/{RECORD}")) >= 3)  # a first wave
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=MOST_SECONDS)
     assert process.returncode != 0

@@ -110,6 +110,7 @@ class TestEveryTuner:
         assert FITS["count"] - before < len(whole.trials)
         assert json.loads((tmp_path / "stopped" / "oracle.json").read_text())["ongoing_trials"] == {}
 
+    @pytest.mark.slow_but("random", "bayesian", "hyperband")
     def test_it_finds_what_there_is_to_find(self, tuner, tmp_path):
         found = self.search(tuner, tmp_path)
         assert found.best_trial.score == min(t.score for t in found.trials)

@@ -157,7 +157,7 @@ def test_decay_alone_compiles_once_in_every_engine_and_still_counts():
     ],
     ids=["sigmoid", "batch normalization", "constraint", "muon", "no hidden layer", "two dropouts", "convolutions"],
 )
-@pytest.mark.slow_but("batch norm", "sigmoid", "no hidden")
+@pytest.mark.slow_but("sigmoid", "no hidden")
 def test_what_cannot_be_widened_trains_as_it_is(model):
     made = model()
     assert wide_config(made) is None
