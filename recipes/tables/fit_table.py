@@ -19,12 +19,13 @@ from recipes.tables.fit_rows import fit_rows
 from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import outputs_of
 from recipes.tables.quantiles import far_off, fit_quantiles, judged, levels_of
-from recipes.tables.run import TableRun, TableSignature
+from recipes.tables.run import TableRun
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.importance import permutation_importance
 from recipes.tables.scoring.intervals import fewest_rows, too_few_held
 from recipes.tables.scoring.judge import probabilities
+from recipes.tables.signature import TableSignature
 from recipes.tables.split import Split
 from recipes.tables.target import Target
 from recipes.training.save import versions

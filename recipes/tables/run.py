@@ -11,44 +11,28 @@ import numpy as np
 import pandas as pd
 
 from cheatsheet.common.warn import warn_user
-from cheatsheet.common.words import count, did_you_mean, digits, show_values
-from cheatsheet.finding import DataError, Finding, unreadable
+from cheatsheet.common.words import count, digits, show_values
+from cheatsheet.finding import Finding, unreadable
 from recipes.running.show import as_html
 from recipes.tables.columns.column import Columns
-from recipes.tables.columns.others import Written, differences, read_as_written
-from recipes.tables.columns.values import as_texts, texts_of, values_of
+from recipes.tables.columns.values import as_texts, texts_of
 from recipes.tables.curves import verdict_on
 from recipes.tables.network import Settings
 from recipes.tables.preprocessing import made_up_rows, outputs_of
 from recipes.tables.quantiles import Quantiles
-from recipes.tables.reading.frames import read_frame, require_column
-from recipes.tables.reading.reading import Reading
+from recipes.tables.reading.frames import require_column
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
 from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
 from recipes.tables.scoring.scores import written
+from recipes.tables.signature import TableSignature
 from recipes.tables.target import Target
 from recipes.training.evaluation import Evaluation
 from recipes.training.runs import Runs
 
 if TYPE_CHECKING:
     from recipes.training.export import Export
-
-
-@dataclass(frozen=True)
-class TableSignature:
-    """What a table must be like to be predicted: how it is read, its columns, and what comes out.
-
-    Attributes:
-        reading: Separator, decimals, encoding.
-        columns: What each column is.
-        target: What is predicted.
-    """
-
-    reading: Reading
-    columns: Columns
-    target: Target
 
 
 @dataclass(frozen=True)
@@ -141,18 +125,10 @@ class TableRun:
         Raises:
             DataError: for a table that lacks a column; see `check`, whose warnings are given as warnings.
         """
-        return self._predict(self._rows_to_predict(self._read(frame)))
+        return self._predict(self.signature.rows_to_predict(self.signature.read(frame)))
 
     def _predict(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
         return probabilities(self.target, outputs_of(self.model, self.columns, rows))
-
-    def _rows_to_predict(self, other: Written) -> dict[str, np.ndarray]:
-        """Give the values of the learnt columns, and warn of what is other than in the training."""
-        rows, found = self._require(other)
-        warnings = [one.message for one in found if one.severity == "warning"]
-        if warnings:
-            warn_user(" ".join(f"{text[0].upper()}{text[1:]}" for text in warnings))
-        return rows
 
     def predict_labels(self, frame: Any) -> np.ndarray:
         """Return the most probable class of each row, under its own name `(n,)`; the cheapest, where costs were given.
@@ -192,7 +168,8 @@ class TableRun:
         """
         if self.of_quantiles is None:
             raise ValueError("This run has no quantiles. Fit it with quantiles=[0.1, 0.5, 0.9].")
-        return outputs_of(self.of_quantiles, self.columns, self._rows_to_predict(self._read(frame)))
+        rows = self.signature.rows_to_predict(self.signature.read(frame))
+        return outputs_of(self.of_quantiles, self.columns, rows)
 
     def predict_table(self, frame: Any) -> pd.DataFrame:
         """Return what the model says of each row as a frame, beside what the rows are told apart by.
@@ -204,8 +181,8 @@ class TableRun:
         Raises:
             DataError: as `predict`.
         """
-        other = self._read(frame)
-        rows = self._rows_to_predict(other)
+        other = self.signature.read(frame)
+        rows = self.signature.rows_to_predict(other)
         predicted = self._predict(rows)
         told: dict[str, Any] = texts_of(other.table, self.columns, "id") or {"row": np.arange(1, len(predicted) + 1)}
         told |= texts_of(other.table, self.columns, "group")
@@ -233,8 +210,7 @@ class TableRun:
         if frame is None:
             rows = made_up_rows(self.columns, most or 1)
         else:
-            other = self._read(frame)
-            rows, _ = self._require(other)
+            rows, _ = self.signature.require(self.signature.read(frame))
         return {column.input: rows[column.name][:most, None] for column in self.columns.learnt}
 
     def export(
@@ -253,8 +229,7 @@ class TableRun:
 
         Errors are what `predict` refuses: columns that are missing, or hold nothing that can be read.
         """
-        other = self._read(frame)
-        return self._found(other, self._rows(other.table))
+        return self.signature.differences(self.signature.read(frame))
 
     def evaluate(self, frame: Any) -> Evaluation:
         """Say what the model is worth on the rows of another table that have the target.
@@ -268,7 +243,7 @@ class TableRun:
         Raises:
             ValueError: for a table without the target; a `DataError` as `predict`, and where no value of it is known.
         """
-        other = self._read(frame)
+        other = self.signature.read(frame)
         lacking = f"The table to evaluate needs the column {self.target.name!r}, the target."
         require_column(other.table, self.target.name, "target", lacking)
         true, unknown = self.target.read(other.table[self.target.name], self.signature.reading.decimal)
@@ -285,7 +260,7 @@ class TableRun:
             )
         table = other.table.loc[known].reset_index(drop=True)
         return evaluation_of(
-            self.target, true[known], self._predict(self._rows_to_predict(replace(other, table=table)))
+            self.target, true[known], self._predict(self.signature.rows_to_predict(replace(other, table=table)))
         )
 
     @property
@@ -334,44 +309,6 @@ class TableRun:
         from recipes.tables.save import save
 
         save(self, folder, overwrite=overwrite)
-
-    def _read(self, frame: Any) -> Written:
-        table, reading = read_frame(frame, self.signature.reading)
-        return read_as_written(table, self.columns, reading.decimal)
-
-    def _require(self, other: Written) -> tuple[dict[str, np.ndarray], list[Finding]]:
-        """Require a table that can be predicted; give its values, and what was found."""
-        rows = self._rows(other.table)
-        found = self._found(other, rows)
-        errors = [one for one in found if one.severity == "error"]
-        if errors:
-            raise DataError(errors)
-        return rows, found
-
-    def _rows(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Give the values of the learnt columns that the table has."""
-        there = (column for column in self.columns.learnt if column.name in table.columns)
-        return {column.name: values_of(table[column.name], column) for column in there}
-
-    def _found(self, other: Written, rows: Mapping[str, np.ndarray]) -> list[Finding]:
-        table = other.table
-        known = {column.name for column in self.columns} | {self.target.name}
-        new = [name for name in table.columns if name not in known]
-        found = []
-        for column in self.columns.learnt:
-            if column.name not in table.columns:
-                near = did_you_mean(column.name, new)
-                message = f"the table lacks the column {column.name!r}, which the model was trained on.{near}"
-                fix = "pass a table with it"
-                found.append(Finding("other_columns", "error", message, fix, where=column.name))
-        if not found and new:
-            message = f"the model does not know {count(len(new), 'column')}: {show_values(new)}."
-            found.append(Finding("new_columns", "info", message))
-        for column in self.columns.learnt:
-            if column.name in rows:
-                bad = other.unreadable.get(column.name, [])
-                found += differences(table[column.name], rows[column.name], column, bad)
-        return [*found, *other.findings]
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {written(name, one)}" for name, one in self.scores["network"].items())

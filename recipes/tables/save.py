@@ -18,10 +18,11 @@ from recipes.tables.columns.column import Column, Columns
 from recipes.tables.network import Settings
 from recipes.tables.quantiles import Quantiles
 from recipes.tables.reading.reading import Reading
-from recipes.tables.run import TableRun, TableSignature
+from recipes.tables.run import TableRun
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
+from recipes.tables.signature import TableSignature
 from recipes.tables.target import Target
 from recipes.training.judge import UntrustedFileError, judge_model
 from recipes.training.model_file import read_model, write_model
