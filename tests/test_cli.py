@@ -5,16 +5,12 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import warnings
-from argparse import ArgumentParser, Namespace
 from importlib import import_module
 
 import numpy as np
 import pytest
 from conftest import ROOT
-from processes import RESTORE_CTRL_C, run_python, started_python
+from processes import RESTORE_CTRL_C, run_python
 
 import recipes
 from cheatsheet import TABLE, Row, check, infer_task, lookup
@@ -23,9 +19,7 @@ from cheatsheet.__main__ import main as cheatsheet_main
 from cheatsheet.rules import RULES
 from recipes import build_autoencoder, fit, load_data
 from recipes.cli import main
-from recipes.cli.entry import _warnings_in_one_line, parser
-from recipes.cli.flags import as_typed, flags_of
-from recipes.cli.quiet import NOISE, _without
+from recipes.cli.entry import parser
 
 
 def test_the_whole_table(capsys):
@@ -34,29 +28,6 @@ def test_the_whole_table(capsys):
     for row in TABLE:
         assert row.loss in out
         assert row.target in out
-
-
-@pytest.mark.parametrize(
-    ("command", "python", "typed"),
-    [
-        ("fit", "test_split is a share, 0 < test_split < 1. Received: test_split=1.5.",
-         "--test-split is a share, 0 < --test-split < 1. Received: --test-split 1.5."),
-        ("fit", "group= and time= split in two ways. Pass one, and the other in drop=.",
-         "--group and --time split in two ways. Pass one, and the other in --drop."),
-        ("fit", "seed must be whole. Received: seed=-1.", "--seed must be whole. Received: --seed -1."),
-        ("fit", "The time is told in 'time'; pass drop=['visit id', 'b'].",
-         "The time is told in 'time'; pass --drop 'visit id' b."),
-        ("tune", "Name another directory, or start anew with overwrite=True.",
-         "Name another directory, or start anew with --overwrite."),
-        ("tune", "body='mlp' has no hyperparameter 'unit'; see tune(x, y, body='cnn').",
-         "--body mlp has no hyperparameter 'unit'; see tune(x, y, body='cnn')."),
-        ("tune", "Say metrics=['auc'], which no flag is for.", "Say metrics=['auc'], which no flag is for."),
-        ("sheet", "Which task? Received: loss='hinge' alone.", "Which task? Received: --loss hinge alone."),
-    ],
-)  # fmt: skip
-def test_arguments_are_named_as_they_are_typed(command, python, typed):
-    options = {"fit": ["data.csv", "--target", "y"]}.get(command, [])
-    assert as_typed(python, flags_of(parser().parse_args([command, *options]).parser)) == typed
 
 
 def test_one_row_with_code_that_runs(capsys):
@@ -269,29 +240,6 @@ def test_what_infer_cannot_read_is_exit_code_2(content, arguments, message, tmp_
     assert captured.out == ""
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["fit", "data.csv", "--targt", "y"], "recipes fit: error: there is no --targt. Did you mean '--target'?"),
-        (
-            ["grok", "--weigth-decay=1"],
-            "recipes grok: error: there is no --weigth-decay. Did you mean '--weight-decay'?",
-        ),
-        (["sheet", "--nothing-like-it"], "recipes sheet: error: there is no --nothing-like-it."),
-    ],
-)
-def test_a_misspelt_flag_is_told_from_a_missing_one(arguments, message, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1] == message
-
-
-def test_a_flag_may_be_shortened_as_argparse_does():
-    options = parser().parse_args(["fit", "data.csv", "--tar", "y", "--test", "0.3", "--quant", "-0.1"])
-    assert (options.target, options.test_split, options.quantiles) == ("y", 0.3, [-0.1])
-
-
 def test_a_missing_file_is_said(tmp_path, capsys):
     assert main(["infer", str(tmp_path / "none.csv")]) == 2
     assert capsys.readouterr().err == f"recipes infer: There is no file {tmp_path / 'none.csv'}.\n"
@@ -351,54 +299,6 @@ class TestAutoencoder:
         assert "mean squared error on 359 held-out examples" in out
         assert errors.splitlines()[-1].startswith("recipes autoencoder: Ctrl-C ended the run after ")
         assert all(line.startswith(("epoch ", "recipes autoencoder: ")) for line in errors.splitlines() if line)
-
-
-class TestQuiet:
-    LINES = (
-        b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
-        b"I0000 00:00:1795987954.724788   13736 cudart_stub.cc:31] Could not find cuda drivers on your machine.\n"
-        b"2026-01-01 10:00:00.123456: E external/local_xla/xla/stream.cc:31] Unable to register cuDNN factory\n"
-        b"theirs: a warning of the user's own\n"
-        b"To enable the following instructions: AVX2 FMA, rebuild TensorFlow with the appropriate compiler flags.\n"
-        b"W is for wards\n"
-    )
-
-    def test_only_tensorflows_lines_are_left_out(self, capfd):
-        with _without(NOISE):
-            os.write(2, self.LINES)
-            print("through Python", file=sys.stderr)
-        os.write(2, b"afterwards\n")
-        said = capfd.readouterr().err.splitlines()
-        assert said[-1] == "afterwards"
-        assert {"theirs: a warning of the user's own", "W is for wards"} <= {*said}
-        assert not [line for line in said if "cuda" in line or "absl" in line or "AVX2" in line or "cuDNN" in line]
-
-    def test_where_it_fails_everything_comes_out(self, capfd):
-        def load():
-            os.write(2, self.LINES)
-            raise ImportError("libtensorflow is broken")
-
-        with pytest.raises(ImportError), _without(NOISE):
-            load()
-        assert capfd.readouterr().err == self.LINES.decode()
-
-    def test_a_warning_is_one_line(self, table, capsys):
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            before = warnings.showwarning
-            with _warnings_in_one_line(Namespace(command="fit", parser=ArgumentParser())):
-                warnings.warn("the task was read off y", stacklevel=1)
-            assert warnings.showwarning is before
-        assert capsys.readouterr().err == "recipes fit: the task was read off y\n"
-
-
-def test_a_reader_that_has_read_enough_is_no_error():
-    script = "import sys; from recipes.cli import main; sys.stdin.readline(); sys.exit(main(['sheet']))"
-    with started_python("-c", script, stdin=subprocess.PIPE) as process:
-        process.stdout.close()
-        process.stdout = None
-        assert process.communicate("go\n", timeout=60)[1] == ""
-        assert process.returncode == 141
 
 
 def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys):
