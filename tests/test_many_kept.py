@@ -34,7 +34,7 @@ def test_those_that_have_stopped_are_taken_out(way, monkeypatch):
     monkeypatch.setattr(
         train.Training,
         "_orders",
-        lambda run, epoch, count: computed.append(count * len(run.here)) or own(run, epoch, count),
+        lambda run, places, epoch, count: computed.append(count * len(places)) or own(run, places, epoch, count),
     )
     runs = assert_as_alone(stopping, X, YES_NO, number=8, how="then 1 networks at once", eagerly=False, **PATIENT)
     own_epochs = sum(run.epochs for run in runs)
@@ -122,9 +122,9 @@ class TestCheckpoint:
     def test_ctrl_c_says_how_to_go_on(self, tmp_path, monkeypatch):
         own = train.Training._orders
 
-        def orders(run, epoch, count):
+        def orders(run, places, epoch, count):
             run.plans[0].interrupt.requested = True
-            return own(run, epoch, count)
+            return own(run, places, epoch, count)
 
         models, options = [network(seed=k) for k in range(2)], {"epochs": 9, "checkpoint": tmp_path, "verbose": 0}
         monkeypatch.setattr(train.Training, "_orders", orders)

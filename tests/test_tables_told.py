@@ -357,17 +357,15 @@ def test_intervals_that_cannot_be_are_refused():
 
 class TestCtrlC:
     def stops(self, monkeypatch, after):
-        """Ctrl-C as it arrives while the orders of a block are drawn."""
-        own, calls = train.Training._orders, []
+        """Ctrl-C as it arrives while a block is computed."""
+        own, calls = train.Training._block, []
 
-        def orders(run, epoch, count):
-            if count == 0:  # the program is only written down
-                return own(run, epoch, count)
-            calls.append(epoch)
+        def block(run, *arguments):
+            calls.append(run.epoch)
             run.plans[0].interrupt.requested = len(calls) > after
-            return own(run, epoch, count)
+            return own(run, *arguments)
 
-        monkeypatch.setattr(train.Training, "_orders", orders)
+        monkeypatch.setattr(train.Training, "_block", block)
 
     def test_a_script_ends_with_what_there_is(self, monkeypatch):
         self.stops(monkeypatch, 0)
@@ -394,7 +392,7 @@ class TestCtrlC:
         assert "checkpoint" not in capsys.readouterr().err
 
     def test_before_the_first_epoch_there_is_no_run(self, monkeypatch):
-        monkeypatch.setattr(train.Training, "_all_ended", lambda self, state: setattr(
+        monkeypatch.setattr(train.Training, "_all_ended", lambda self: setattr(
             self.plans[0].interrupt, "requested", True) or True)  # fmt: skip
         with pytest.raises(KeyboardInterrupt) as caught:
             fit_table(doses(), "cured", **FAST)

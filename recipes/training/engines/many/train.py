@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -30,6 +31,7 @@ from recipes.training.engines.many.stack import (
     shapes_of,
     stacked,
 )
+from recipes.training.engines.many.threads import num_cores, num_threads, shares, threads_beside
 from recipes.training.engines.tensorflow.loop import BLOCK_SECONDS, Speed
 from recipes.training.engines.tensorflow.program import MOST_BLOCK_EPOCHS, MOST_ORDERS
 from recipes.training.engines.tensorflow.steps import PLAIN, XLA
@@ -39,6 +41,21 @@ from recipes.training.engines.tensorflow.walk import settings_of_process
 # larger ones; measured on two cores, `benchmarks/many.py`.
 XLA_PAYS_AFTER_STEPS, XLA_PAYS_AFTER_UPDATES = 1_500, 100_000_000
 NEVER = np.int32(2**31 - 1)
+
+
+@dataclass
+class Part:
+    """The networks that one thread computes.
+
+    Attributes:
+        places: Of them, among all.
+        state: Of theirs, which every block changes.
+        fixed: What every block is given alike.
+    """
+
+    places: np.ndarray
+    state: dict[str, Any]
+    fixed: dict[str, Any]
 
 
 class Training:
@@ -112,77 +129,86 @@ class Training:
         self.stride = max(1, min(int(BLOCK_SECONDS / of_epoch), self.block_epochs, int(self.epochs.max()) // 16))
         self.first_steps = [int(model.optimizer.iterations) for model in self.models]
         self.here = np.arange(len(jobs))  # the networks that are computed, by their places
+        self.cores = num_cores()
         self.numbers = [len(jobs)]  # how many those were, as ever more were taken out
         self.idle = 0  # epochs of networks that had stopped, and were computed all the same
 
     def begin(self) -> None:
         """Take the state of all networks, and write the program of their first blocks down: it reads the process."""
         self.home, self.logs, self.epoch = self._begin()
-        self.state, self.fixed = self._taken(self.home)
+        self.parts = self._taken(self.home)
         self.written, self.speed, self.given_up = self.epoch, Speed(), False
         self.program: Any = None
         self.tracing = 0.0
-        if self.epoch < int(self.epochs.max()) and not self._all_ended(self.state):
-            self.program, self.tracing = self._program(self._arguments(self.epoch, 0))
+        if self.epoch < int(self.epochs.max()) and not self._all_ended():
+            self.program, self.tracing = self._program(self._arguments(self.parts[0], self.epoch, 0))
 
     def train(self) -> None:
         """Run blocks until all networks have ended."""
         plan, end = self.plans[0], int(self.epochs.max())
         count, blocks = 1, 0
-        while self.epoch < end and not (plan.interrupt.requested or self.given_up or self._all_ended(self.state)):
-            epoch, count = self.epoch, min(count, end - self.epoch, self.block_epochs)
-            if self.shape.ends:
-                count = min(count, self.stride - epoch % self.stride)
-            if self.every is not None:
-                count = min(count, self.every - epoch % self.every)
-            start = time.perf_counter() - self.tracing
-            arguments = self._arguments(epoch, count)
-            if self.program is None:  # every block has the same shapes
-                self.program, self.tracing = self._program(arguments)
-            found = tf.nest.pack_sequence_as({**self.state, "logs": 0}, self.program(tf.nest.flatten(arguments), ()))
-            block = np.full((count, len(self.jobs), len(self._names())), np.nan, self.network.precision)
-            block[:, self.here] = found.pop("logs").numpy()[:count]
-            self.state = found
-            self.logs.append(block)
-            seconds = time.perf_counter() - start
-            self.speed.add(count * self.shape.num_steps, seconds, self.tracing)
-            if plan.progress is not None:
-                for i in range(count):
-                    plan.progress.on_epoch_end(epoch + i, self._median(block[i]))
-            self.epoch, blocks = epoch + count, blocks + 1
-            if not self.tracing:
-                count = max(1, int(BLOCK_SECONDS / (seconds / count)))
-            elif blocks == 1:
-                count = min(4, end)
-            self.tracing = 0.0
-            self._between(len(block))
+        with threads_beside(len(self.parts)) as at_once:
+            while self.epoch < end and not (plan.interrupt.requested or self.given_up or self._all_ended()):
+                epoch, count = self.epoch, min(count, end - self.epoch, self.block_epochs)
+                if self.shape.ends:
+                    count = min(count, self.stride - epoch % self.stride)
+                if self.every is not None:
+                    count = min(count, self.every - epoch % self.every)
+                start = time.perf_counter() - self.tracing
+                arguments = [self._arguments(part, epoch, count) for part in self.parts]
+                if self.program is None:  # every block has the same shapes
+                    self.program, self.tracing = self._program(arguments[0])
+                self.logs.append(self._block(at_once, arguments, count))
+                seconds = time.perf_counter() - start
+                self.speed.add(count * self.shape.num_steps, seconds, self.tracing)
+                if plan.progress is not None:
+                    for i in range(count):
+                        plan.progress.on_epoch_end(epoch + i, self._median(self.logs[-1][i]))
+                self.epoch, blocks = epoch + count, blocks + 1
+                if not self.tracing:
+                    count = max(1, int(BLOCK_SECONDS / (seconds / count)))
+                elif blocks == 1:
+                    count = min(4, end)
+                self.tracing = 0.0
+                self._between(len(self.logs[-1]))
+
+    def _block(self, at_once: Any, arguments: Sequence[Any], count: int) -> np.ndarray:
+        """Run a block of so many epochs, each part in its thread; give the logs `(count, networks, quantities)`."""
+        calls = [partial(self.program, tf.nest.flatten(of_part), ()) for of_part in arguments]
+        logs = np.full((count, len(self.jobs), len(self._names())), np.nan, self.network.precision)
+        for part, flat in zip(self.parts, at_once(calls), strict=True):
+            found = tf.nest.pack_sequence_as({**part.state, "logs": 0}, flat)
+            logs[:, part.places] = found.pop("logs").numpy()[:count]
+            part.state = found
+        return logs
 
     def _between(self, count: int) -> None:
         """Do after a block of `count` epochs what is to be done: take out who has stopped, write to the disk."""
-        if self.shape.ends and self._takes_out(self.state, self.epoch, count):
-            self.home = self._returned(self.home, self.state)
-            self.here = self._left(self.state)
+        if self.shape.ends and self._takes_out(self.epoch, count):
+            self._put_home()
+            self.here = self._left()
             self.numbers.append(len(self.here))
-            self.state, self.fixed = self._taken(self.home)
+            self.parts = self._taken(self.home)
             self.program = None
         if self.kept is not None and (self.epoch % self.every == 0 if self.every else self.kept.is_due()):
-            self.home, self.written = self._returned(self.home, self.state), self.epoch
+            self._put_home()
+            self.written = self.epoch
             self._keep(self.home, self.logs, self.epoch)
 
     def finish(self, *, keeps: bool = True) -> list[Outcome]:
         """Put what has become of the networks into the models; without `keeps`, as the last epoch left it."""
         if not self.logs:  # interrupted before the first step
             return [Outcome({}, self._how()) for _ in self.jobs]
-        self.home = self._returned(self.home, self.state)
+        self._put_home()
         if self.kept is not None and self.written != self.epoch:
             self._keep(self.home, self.logs, self.epoch)
         return self._finish(self.home, np.concatenate(self.logs), keeps and self.shape.keeps)
 
-    def _arguments(self, epoch: int, count: int) -> dict[str, Any]:
-        """List all that a block of so many epochs is given."""
-        of_block = {"order": self._orders(epoch, count), "rates": self._rates(epoch, count),
+    def _arguments(self, part: Part, epoch: int, count: int) -> dict[str, Any]:
+        """List all that a block of so many epochs is given for a part of the networks."""
+        of_block = {"order": self._orders(part.places, epoch, count), "rates": self._rates(part.places, epoch, count),
                     "epoch": np.int32(epoch), "count": np.int32(count)}  # fmt: skip
-        return {**self.state, **self.fixed, **tf.nest.map_structure(tf.constant, of_block)}
+        return {**part.state, **part.fixed, **tf.nest.map_structure(tf.constant, of_block)}
 
     def _begin(self) -> tuple[dict[str, Any], list[np.ndarray], int]:
         """Give the state of all networks, their logs and epochs so far: anew, or as the checkpoint has them."""
@@ -210,6 +236,7 @@ class Training:
         home = tf.nest.pack_sequence_as(home, [saved.arrays[f"state {i}"] for i in range(number)])
         self.here = saved.arrays["here"]
         self.numbers, self.idle, self.first_steps = (saved.state[name] for name in ("numbers", "idle", "first_steps"))
+        self.cores = saved.state.get("cores", 1)  # the last digits may hang on how the networks were shared out
         return home, [saved.arrays["logs"]], saved.state["epoch"]
 
     def _keep(self, home: dict[str, Any], logs: list[np.ndarray], epoch: int) -> None:
@@ -218,34 +245,46 @@ class Training:
         arrays = {f"state {i}": array for i, array in enumerate(tf.nest.flatten(home))}
         arrays |= {"logs": np.concatenate(logs), "here": self.here}
         self.kept.save(arrays, {"epoch": epoch, "numbers": self.numbers, "idle": self.idle,
-                                "first_steps": self.first_steps})  # fmt: skip
+                                "first_steps": self.first_steps, "cores": self.cores})  # fmt: skip
 
     # --- who is computed ------------------------------------------------------------------------------------------
 
-    def _taken(self, home: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Take the state of those that are computed, and what every block of theirs is given alike."""
-        state = tf.nest.map_structure(lambda array: tf.constant(array[self.here]), home)
-        fixed = {name: value if name in SHARED else tf.nest.map_structure(lambda array: array[self.here], value)
-                 for name, value in self._fixed().items()}  # fmt: skip
-        return state, tf.nest.map_structure(tf.constant, fixed)
+    def _taken(self, home: dict[str, Any]) -> list[Part]:
+        """Take the state of those that are computed, and what every block is given alike, a part for each thread."""
+        threads = num_threads(len(self.here), self.cores)
+        fixed = self._fixed()
+        shared = {name: tf.nest.map_structure(tf.constant, fixed.pop(name)) for name in SHARED if name in fixed}
 
-    def _returned(self, home: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        def of(tree: Any, places: np.ndarray) -> Any:
+            return tf.nest.map_structure(lambda array: tf.constant(array[places]), tree)
+
+        return [Part(places, of(home, places), {**shared, **of(fixed, places)})
+                for places in shares(self.here, threads, equal=self.way == XLA)]  # fmt: skip
+
+    def _put_home(self) -> None:
         """Put the state of those that are computed back beside that of the others."""
-        for place, value in zip(tf.nest.flatten(home), tf.nest.flatten(state), strict=True):
-            place[self.here] = np.asarray(value)
-        return home
+        for part in self.parts:
+            for place, value in zip(tf.nest.flatten(self.home), tf.nest.flatten(part.state), strict=True):
+                place[part.places] = np.asarray(value)
 
-    def _all_ended(self, state: dict[str, Any]) -> bool:
-        return self.shape.ends and bool(np.asarray(state["ended"]).all())
+    def _of_here(self, name: str) -> np.ndarray:
+        """Read a number of the state of each network that is computed."""
+        values = np.array(self.home[name])
+        for part in self.parts:
+            values[part.places] = np.asarray(part.state[name])
+        return values[self.here]
 
-    def _takes_out(self, state: dict[str, Any], epoch: int, count: int) -> bool:
+    def _all_ended(self) -> bool:
+        return self.shape.ends and bool(self._of_here("ended").all())
+
+    def _takes_out(self, epoch: int, count: int) -> bool:
         """Say whether those that have stopped are taken out now, after a block of `count` epochs.
 
         Half of them are at least. Where that compiles a program, it waits until so much has been computed in vain as a
         program costs, so that it never costs more than twice what knowing the future would; and it asks whether there
         is still as much to save.
         """
-        ended, length = np.asarray(state["ended"]), np.asarray(state["length"])
+        ended, length = self._of_here("ended"), self._of_here("length")
         self.idle += int((ended * (epoch - np.maximum(length, epoch - count))).sum())
         number = len(self.here)
         left = _power_of_two(int((~ended).sum()))
@@ -258,14 +297,14 @@ class Training:
         self.idle = 0
         return True
 
-    def _left(self, state: dict[str, Any]) -> np.ndarray:
+    def _left(self) -> np.ndarray:
         """List those that go on, and of the others so many that their number is a power of two."""
-        ended = np.asarray(state["ended"])
+        ended = self._of_here("ended")
         number = _power_of_two(int((~ended).sum()))
         return np.sort(np.concatenate([self.here[~ended], self.here[ended]])[:number])
 
     def _program(self, arguments: Any) -> tuple[Any, float]:
-        shape = replace(self.shape, num_networks=len(self.here)) if self.way == XLA else self.shape
+        shape = replace(self.shape, num_networks=len(self.parts[0].places)) if self.way == XLA else self.shape
         specs = specs_of(shape, arguments)
         shapes = tuple((spec.shape, spec.dtype.name) for spec in specs)
         key = ("many", shape, shapes, self.way, self._read_by_tracing())
@@ -306,22 +345,22 @@ class Training:
             fixed |= {"epochs": self.epochs, "patience": self.patience}
         return fixed
 
-    def _orders(self, epoch: int, count: int) -> np.ndarray:
+    def _orders(self, networks: np.ndarray, epoch: int, count: int) -> np.ndarray:
         """Order the rows of each network for each epoch of a block, `(block_epochs, K, steps * batch)`."""
         orders = orders_of(
-            [self.plans[k] for k in self.here], self.num_rows[self.here], self.shape.batch_size,
+            [self.plans[k] for k in networks], self.num_rows[networks], self.shape.batch_size,
             (self.block_epochs, self.shape.num_steps * self.shape.batch_size), range(epoch, epoch + count),
         )  # fmt: skip
-        return orders + self.starts[None, self.here, None].astype(np.int32)
+        return orders + self.starts[None, networks, None].astype(np.int32)
 
-    def _rates(self, epoch: int, count: int) -> np.ndarray:
+    def _rates(self, networks: np.ndarray, epoch: int, count: int) -> np.ndarray:
         """List the learning rates, of each step of a block `(steps, K)` where one is a schedule, or `(1, K)`."""
         steps = self.shape.num_steps
         if not self.shape.schedules:
-            rates = [[float(self.models[k].optimizer.learning_rate) for k in self.here]]
+            rates = [[float(self.models[k].optimizer.learning_rate) for k in networks]]
             return np.array(rates, self.network.precision)
-        found = np.zeros((self.block_epochs * steps, len(self.here)), self.network.precision)
-        for place, k in enumerate(self.here):
+        found = np.zeros((self.block_epochs * steps, len(networks)), self.network.precision)
+        for place, k in enumerate(networks):
             schedule = self.schedules[k]
             if schedule is None:
                 found[:, place] = float(self.models[k].optimizer.learning_rate)
@@ -334,7 +373,9 @@ class Training:
         return found
 
     def _how(self) -> str:
-        return f"{self.way}, {', then '.join(map(str, self.numbers))} networks at once"
+        threads = num_threads(self.numbers[0], self.cores)
+        said = f" in {threads} threads" if threads > 1 else ""
+        return f"{self.way}, {', then '.join(map(str, self.numbers))} networks at once{said}"
 
     def _median(self, values: np.ndarray) -> dict[str, float]:
         return dict(zip(self._names(), np.median(values[self.here], axis=0).tolist(), strict=True))
