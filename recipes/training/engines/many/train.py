@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,8 @@ from recipes.training.engines.many.cost import PLAIN_STEP, XLA_SECONDS, step_sec
 from recipes.training.engines.many.layers import LAYERS
 from recipes.training.engines.many.network import Network
 from recipes.training.engines.many.optimizers import OPTIMIZERS
-from recipes.training.engines.many.program import SHARED, Shape, compiled, specs_of
+from recipes.training.engines.many.parts import Part, Parts
+from recipes.training.engines.many.program import Shape, compiled, specs_of
 from recipes.training.engines.many.rows import Pool, in_parts, orders_of, schedules_of
 from recipes.training.engines.many.stack import (
     Stack,
@@ -31,7 +32,7 @@ from recipes.training.engines.many.stack import (
     shapes_of,
     stacked,
 )
-from recipes.training.engines.many.threads import num_cores, num_threads, shares, threads_beside
+from recipes.training.engines.many.threads import num_cores, num_threads, threads_beside
 from recipes.training.engines.tensorflow.loop import BLOCK_SECONDS, Speed
 from recipes.training.engines.tensorflow.program import MOST_BLOCK_EPOCHS, MOST_ORDERS
 from recipes.training.engines.tensorflow.steps import PLAIN, XLA
@@ -41,21 +42,6 @@ from recipes.training.engines.tensorflow.walk import settings_of_process
 # larger ones; measured on two cores, `benchmarks/many.py`.
 XLA_PAYS_AFTER_STEPS, XLA_PAYS_AFTER_UPDATES = 1_500, 100_000_000
 NEVER = np.int32(2**31 - 1)
-
-
-@dataclass
-class Part:
-    """The networks that one thread computes.
-
-    Attributes:
-        places: Of them, among all.
-        state: Of theirs, which every block changes.
-        fixed: What every block is given alike.
-    """
-
-    places: np.ndarray
-    state: dict[str, Any]
-    fixed: dict[str, Any]
 
 
 class Training:
@@ -136,12 +122,12 @@ class Training:
     def begin(self) -> None:
         """Take the state of all networks, and write the program of their first blocks down: it reads the process."""
         self.home, self.logs, self.epoch = self._begin()
-        self.parts = self._taken(self.home)
+        self.parts = self._shared_out()
         self.written, self.speed, self.given_up = self.epoch, Speed(), False
         self.program: Any = None
         self.tracing = 0.0
         if self.epoch < int(self.epochs.max()) and not self._all_ended():
-            self.program, self.tracing = self._program(self._arguments(self.parts[0], self.epoch, 0))
+            self.program, self.tracing = self._program(self._arguments(next(iter(self.parts)), self.epoch, 0))
 
     def train(self) -> None:
         """Run blocks until all networks have ended."""
@@ -185,13 +171,13 @@ class Training:
     def _between(self, count: int) -> None:
         """Do after a block of `count` epochs what is to be done: take out who has stopped, write to the disk."""
         if self.shape.ends and self._takes_out(self.epoch, count):
-            self._put_home()
+            self.parts.put_home()
             self.here = self._left()
             self.numbers.append(len(self.here))
-            self.parts = self._taken(self.home)
+            self.parts = self._shared_out()
             self.program = None
         if self.kept is not None and (self.epoch % self.every == 0 if self.every else self.kept.is_due()):
-            self._put_home()
+            self.parts.put_home()
             self.written = self.epoch
             self._keep(self.home, self.logs, self.epoch)
 
@@ -199,7 +185,7 @@ class Training:
         """Put what has become of the networks into the models; without `keeps`, as the last epoch left it."""
         if not self.logs:  # interrupted before the first step
             return [Outcome({}, self._how()) for _ in self.jobs]
-        self._put_home()
+        self.parts.put_home()
         if self.kept is not None and self.written != self.epoch:
             self._keep(self.home, self.logs, self.epoch)
         return self._finish(self.home, np.concatenate(self.logs), keeps and self.shape.keeps)
@@ -249,33 +235,13 @@ class Training:
 
     # --- who is computed ------------------------------------------------------------------------------------------
 
-    def _taken(self, home: dict[str, Any]) -> list[Part]:
-        """Take the state of those that are computed, and what every block is given alike, a part for each thread."""
+    def _shared_out(self) -> Parts:
+        """Share the networks that are computed out to threads."""
         threads = num_threads(len(self.here), self.cores)
-        fixed = self._fixed()
-        shared = {name: tf.nest.map_structure(tf.constant, fixed.pop(name)) for name in SHARED if name in fixed}
-
-        def of(tree: Any, places: np.ndarray) -> Any:
-            return tf.nest.map_structure(lambda array: tf.constant(array[places]), tree)
-
-        return [Part(places, of(home, places), {**shared, **of(fixed, places)})
-                for places in shares(self.here, threads, equal=self.way == XLA)]  # fmt: skip
-
-    def _put_home(self) -> None:
-        """Put the state of those that are computed back beside that of the others."""
-        for part in self.parts:
-            for place, value in zip(tf.nest.flatten(self.home), tf.nest.flatten(part.state), strict=True):
-                place[part.places] = np.asarray(value)
-
-    def _of_here(self, name: str) -> np.ndarray:
-        """Read a number of the state of each network that is computed."""
-        values = np.array(self.home[name])
-        for part in self.parts:
-            values[part.places] = np.asarray(part.state[name])
-        return values[self.here]
+        return Parts(self.home, self.here, self._fixed(), threads, equal=self.way == XLA)
 
     def _all_ended(self) -> bool:
-        return self.shape.ends and bool(self._of_here("ended").all())
+        return self.shape.ends and bool(self.parts.of_here("ended").all())
 
     def _takes_out(self, epoch: int, count: int) -> bool:
         """Say whether those that have stopped are taken out now, after a block of `count` epochs.
@@ -284,7 +250,7 @@ class Training:
         program costs, so that it never costs more than twice what knowing the future would; and it asks whether there
         is still as much to save.
         """
-        ended, length = self._of_here("ended"), self._of_here("length")
+        ended, length = self.parts.of_here("ended"), self.parts.of_here("length")
         self.idle += int((ended * (epoch - np.maximum(length, epoch - count))).sum())
         number = len(self.here)
         left = _power_of_two(int((~ended).sum()))
@@ -299,12 +265,12 @@ class Training:
 
     def _left(self) -> np.ndarray:
         """List those that go on, and of the others so many that their number is a power of two."""
-        ended = self._of_here("ended")
+        ended = self.parts.of_here("ended")
         number = _power_of_two(int((~ended).sum()))
         return np.sort(np.concatenate([self.here[~ended], self.here[ended]])[:number])
 
     def _program(self, arguments: Any) -> tuple[Any, float]:
-        shape = replace(self.shape, num_networks=len(self.parts[0].places)) if self.way == XLA else self.shape
+        shape = replace(self.shape, num_networks=self.parts.size) if self.way == XLA else self.shape
         specs = specs_of(shape, arguments)
         shapes = tuple((spec.shape, spec.dtype.name) for spec in specs)
         key = ("many", shape, shapes, self.way, self._read_by_tracing())
