@@ -1,11 +1,13 @@
 """Every verdict on curves whose cause is known by formula, for runs of 10 to 10,000 epochs."""
 
+import re
 import warnings
 
 import numpy as np
 import pytest
 
 from recipes import diagnose
+from recipes.diagnosis import rules
 
 LENGTHS = (10, 20, 50, 100, 300, 1_000, 3_000, 10_000)
 CHANCE = 0.69
@@ -147,3 +149,73 @@ def test_strange_curves_are_judged_without_a_word_from_numpy():
                     for chance in (None, 0.0, 1.0):
                         found = diagnose({"loss": loss, "val_loss": val_loss}, chance=chance)
                         assert found[0].confidence is None or 0 <= found[0].confidence <= 1
+
+
+class TestStillLearning:
+    """Whatever the curve: what is said to fall has fallen, and what more epochs bring is less than there is today."""
+
+    def told(self, finding):
+        """Read off the message: the curve that fell, from what to what, where the watched one is, and will be."""
+        said = re.fullmatch(
+            r"(\w+) was still falling when training stopped: from (\S+) to (\S+) over the last [\d,]+ epochs"
+            r"(?: \(medians of \d+ values\))?\."
+            r"(?: After [\d,]+ more epochs \w+(?:, now (\S+),)? would be about (\S+) \(in 8 of 10 .*\))?\.?",
+            finding.message,
+        )
+        name, start, end, now, then = said.groups()
+        return name, *(None if one is None else float(one) for one in (start, end, now or end, then))
+
+    def check(self, curves, **known):
+        found = [finding for finding in diagnose(curves, **known) if finding.rule == "still_learning"]
+        for finding in found:
+            name, start, end, now, then = self.told(finding)
+            assert start > end, finding
+            assert then is None or then < now, finding
+            assert then is None or then < curves.get("val_loss", curves["loss"])[-1] + 5e-4 * abs(then), finding
+            first, last = finding.epochs
+            level = max(3, round(last / 10)) if "medians" in finding.message else 1
+            assert start == pytest.approx(np.median(curves[name][first - 1 :][:level]), rel=1e-3)
+            assert end == pytest.approx(np.median(curves[name][-level:]), rel=1e-3)
+        return len(found)
+
+    @pytest.mark.parametrize("validated", [True, False])
+    def test_its_numbers_bear_it_out_on_any_curve(self, validated):
+        """Noise of any size upon falls, plateaus and rises; losses of either sign."""
+        rng, called = np.random.default_rng(0), 0
+        for _ in range(300):
+            epochs = int(rng.choice([5, 9, 10, 14, 25, 40, 90]))
+            t, shift = over(epochs), rng.choice([0.0, 0.0, -3.0])
+            scale = 10 ** rng.uniform(-4, -0.5)
+            curves = {
+                name: noisy(0.3 + 0.4 * np.exp(-rng.uniform(0.2, 9) * t) + rng.choice([0, 0, 0.2]) * t**2, scale,
+                            rng.integers(1_000_000)) + shift
+                for name in ("loss", "val_loss")[: 1 + validated]
+            }  # fmt: skip
+            called += self.check(curves, **rng.choice([{}, {"chance": CHANCE + shift}]))
+        assert called > 60
+
+    def test_a_flat_validation_with_a_lucky_last_epoch_has_arrived(self):
+        val_loss = [13, 11, 10, 9.6, 9.5, 9.4, 9.6, 9.7, 9.5, 9.4, 9.7, 9.8, 9.8, 9.75, 9.7, 9.6, 9.5, 9.6, 9.7, 9.5,
+                    9.529, 9.6, 9.7, 9.6, 9.29]  # fmt: skip
+        finding = diagnose({"loss": np.linspace(15, 8.6, 25), "val_loss": val_loss})[0]
+        assert (finding.rule, finding.fix) == ("converged", "")
+
+    def test_a_loss_that_rose_in_the_end_is_not_called_falling(self):
+        """Over the last five epochs it rose, from -4.027 to -4.024; what may be told is the fall over ten."""
+        loss = [-3.146, -3.276, -3.378, -3.477, -3.565, -3.625, -3.676, -3.731, -3.792, -3.836, -3.863, -3.884, -3.932,
+                -3.932, -3.961, -4.027, -4.062, -4.029, -4.041, -4.024]  # fmt: skip
+        (finding,) = (one for one in diagnose({"loss": loss}, chance=-2.5) if one.rule == "still_learning")
+        assert self.told(finding)[:3] == ("loss", -3.863, -4.024)
+        assert finding.epochs == (11, 20)
+
+    def test_a_loss_below_zero_may_fall_further_than_it_has(self):
+        """No least is known, so a steady fall is foretold to go on, and not to end where it is best by now."""
+        for loss in (-3 - 1.05 * over(25), 2 - 1.05 * over(25)):
+            finding = diagnose({"loss": loss})[0]
+            assert finding.rule == "still_learning"
+            *_, now, then = self.told(finding)
+            assert now - 2 * 1.05 < then < now - 0.2
+
+    def test_numbers_that_differ_late_are_written_until_they_do(self):
+        assert rules.told_apart([0.300012, 0.3, 0.29]) == ["0.30001", "0.3", "0.29"]
+        assert self.check({"loss": 5 + 1e-5 * np.linspace(1, 0, 40)}, least=5 - 1e-5)

@@ -12,8 +12,7 @@ from truth import CLASSES, then
 from recipes.diagnosis.course import course_of
 from recipes.diagnosis.curves import read_curves
 from recipes.diagnosis.diagnose import diagnose
-from recipes.diagnosis.rules import forecast
-from recipes.diagnosis.verdicts import Seen
+from recipes.diagnosis.verdicts import Seen, forecast
 
 SURE = 0.8  # a stated confidence that should be right in nine of ten
 TREES = 500

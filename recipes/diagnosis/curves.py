@@ -137,6 +137,11 @@ def smoothed(curve: np.ndarray) -> np.ndarray:
     return np.array([*first, *inside, *last])
 
 
+def median_over(n: int) -> int:
+    """Say over how many of so many values a level is a median: a tenth, three at least."""
+    return max(FEWEST_OF_THE_END, round(n * END))
+
+
 def end_of(curve: np.ndarray) -> float:
     """Say where a curve ended: the median of its last tenth, of three values at least."""
-    return float(np.median(curve[-max(FEWEST_OF_THE_END, round(len(curve) * END)) :]))
+    return float(np.median(curve[-median_over(len(curve)) :]))

@@ -1,6 +1,7 @@
 """A finding for each verdict: what was seen, with its numbers, and what mends it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,8 +10,7 @@ from cheatsheet.finding import Finding
 from recipes.diagnosis import mends
 from recipes.diagnosis.curves import FEWEST_EPOCHS, Curves, smoothed
 from recipes.diagnosis.facts import Facts
-from recipes.diagnosis.verdicts import FEWEST_WEIGHED, SIGMAS, Seen, learnt
-from recipes.diagnosis.weights import weights_for
+from recipes.diagnosis.verdicts import SIGMAS, Seen, forecast, last_fall, learnt
 
 TYPICAL = 0.003  # relative distance from the level at the end that needs no word
 COLLAPSED = 0.1  # variance of an autoencoder's outputs over that of its data; a useful one reaches 0.8 to 1
@@ -61,36 +61,38 @@ def diverging(seen: Seen) -> Finding:
 
 def still_learning(seen: Seen) -> Finding:
     """Say that the curve was still falling, and what more epochs would bring."""
-    curves = seen.curves
-    tail = curves.watched[-curves.tail :]
-    what, values = (curves.name, tail) if tail[-1] < tail[0] else ("loss", curves.loss[-curves.tail :])
+    curves, fall, to_come = seen.curves, last_fall(seen.curves), forecast(seen)
+    assert fall is not None, "nothing that does not fall is called so"
+    levels = [fall.start, fall.end, *([] if to_come is None else [to_come[1]])]
+    start, end, *then = told_apart(levels if fall.name == curves.name else levels[:2])
+    of = "" if fall.medians == 1 else f" (medians of {fall.medians} values)"
     message = (
-        f"{what} was still falling when training stopped: from {values[0]:.4g} to {values[-1]:.4g} over the last "
-        f"{len(tail) * curves.every} epochs."
+        f"{fall.name} was still falling when training stopped: from {start} to {end} over the last "
+        f"{fall.values * curves.every:,} epochs{of}."
     )
     more = curves.last_epoch
-    to_come = forecast(seen)
     if to_come is not None:
-        low, middle, high = to_come
+        now = ""
+        if fall.name != curves.name:  # of the two curves the other fell
+            today, *then = told_apart([float(curves.watched[-1]), to_come[1]])
+            now = f", now {today},"
         message += (
-            f" After {more:,} more epochs {curves.name} would be about {middle:.4g} (in 8 of 10 such runs between "
-            f"{low:.4g} and {high:.4g})."
+            f" After {more:,} more epochs {curves.name}{now} would be about {then[0]} (in 8 of 10 such runs between "
+            f"{to_come[0]:.4g} and {to_come[2]:.4g})."
         )
     mend = mends.of_still_learning(seen.facts, more if to_come is not None else None)
-    return Finding("still_learning", "warning", message, mend.text, epochs=curves.tail_epochs)
+    epochs = curves.epoch(len(curves.loss) - fall.values), curves.last_epoch
+    return Finding("still_learning", "warning", message, mend.text, epochs=epochs)
 
 
-def forecast(seen: Seen) -> tuple[float, float, float] | None:
-    """Say where the watched curve would be after as many epochs again: the 10 %, 50 % and 90 % quantile.
+def told_apart(values: Sequence[float]) -> list[str]:
+    """Write different numbers, one after the other, with as many digits as it takes to see that they differ.
 
-    `None` for fewer epochs than any run that this was measured on.
+    >>> told_apart([0.30001, 0.3])
+    ['0.30001', '0.3']
     """
-    if len(seen.curves.loss) < FEWEST_WEIGHED:
-        return None
-    course = seen.course
-    gains = weights_for(seen.mode).gains(course.features)
-    low, middle, high = (course.end - gain * course.span for gain in gains[::-1])
-    return tuple(max(level, course.least) for level in (low, middle, high))  # type: ignore[return-value]
+    digits = next((n for n in range(4, 17) if all(f"{a:.{n}g}" != f"{b:.{n}g}" for a, b in pairwise(values))), 17)
+    return [f"{value:.{digits}g}" for value in values]
 
 
 def overfitting(seen: Seen) -> Finding:

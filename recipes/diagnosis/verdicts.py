@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipes.diagnosis.course import BY_HEART, Course, state_of
-from recipes.diagnosis.curves import Curves
+from recipes.diagnosis.curves import Curves, end_of, median_over
 from recipes.diagnosis.facts import Facts
 from recipes.diagnosis.weights import SHARPEST, TRAINING_ALONE, WITH_CHANCE, WITHOUT_CHANCE, weights_for
 
@@ -68,6 +68,25 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Fall:
+    """A fall up to the end of the training.
+
+    Attributes:
+        name: Of the curve in the history.
+        start: Where the fall begins.
+        end: What the curve is at its end, which is less.
+        values: How many of its values, the last ones, it fell over.
+        medians: Of how many values start and end are medians; 1 where single ones fell as well.
+    """
+
+    name: str
+    start: float
+    end: float
+    values: int
+    medians: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The rule that weighs most.
 
@@ -85,16 +104,58 @@ def learnt(chance: float, least: float) -> float:
     return chance - BETTER_THAN_CHANCE * (chance - least)
 
 
+def forecast(seen: Seen) -> tuple[float, float, float] | None:
+    """Say where the watched curve would be after as many epochs again: the 10 %, 50 % and 90 % quantile.
+
+    `None` for fewer epochs than any run that this was measured on.
+    """
+    if len(seen.curves.loss) < FEWEST_WEIGHED:
+        return None
+    course = seen.course
+    gains = weights_for(seen.mode).gains(course.features)
+    low, middle, high = (course.end - gain * course.span for gain in gains[::-1])
+    least = seen.least if seen.least <= course.best else -np.inf  # of a loss that may be negative nobody said how far
+    return tuple(max(level, least) for level in (low, middle, high))  # type: ignore[return-value]
+
+
+def last_fall(curves: Curves) -> Fall | None:
+    """Find what fell up to the end: the watched curve over the last fifth of its epochs, else over half; else the loss.
+
+    `None` where nothing did. Medians are compared, since of two single epochs chance may lift either.
+    """
+    n = len(curves.loss)
+    medians = median_over(n)
+    parts = [(name, curve, window) for name, curve in ((curves.name, curves.watched), ("loss", curves.loss))
+             for window in (curves.tail, max(curves.tail, n - n // 2))]  # fmt: skip
+    for name, curve, window in parts:
+        part = curve[n - window :]
+        start, end = float(np.median(part[:medians])), end_of(curve)
+        if end < start:
+            single = float(part[0]), float(part[-1])
+            return Fall(name, *single, window, 1) if single[1] < single[0] else Fall(name, start, end, window, medians)
+    return None
+
+
+def may_learn_on(seen: Seen) -> bool:
+    """Is there anything to be said for training on: a curve that fell, and a forecast below where it is now?
+
+    Below its level at the end, and below its last epoch: that is what the model has by now.
+    """
+    to_come = forecast(seen)
+    now = min(seen.course.end, float(seen.curves.watched[-1]))
+    return last_fall(seen.curves) is not None and (to_come is None or to_come[1] < now)
+
+
 def judge(seen: Seen) -> Verdict:
     """Say what the curve is by now, and whether it lasts: a flat curve may be still learning."""
     weights, features = weights_for(seen.mode), seen.course.features
     validated, known = seen.curves.val_loss is not None, seen.chance is not None
     state = state_of(seen.course, validated=validated, chance_known=known)
     share = weights.probability(state, features) if state in weights.lasts else None  # which no run has shown
-    if state == "worse_than_chance" and _steep(seen):
+    if state == "worse_than_chance" and _steep(seen) and may_learn_on(seen):
         state, share = "still_learning", weights.probability("converged", features)
     elif state == "converged" and share is not None:
-        still = share >= SURELY or (share >= weights.still and _falls(seen))
+        still = (share >= SURELY or (share >= weights.still and _falls(seen))) and may_learn_on(seen)
         state, share = ("still_learning", share) if still else ("converged", 1 - share)
     if state == "converged" and seen.at_chance:
         state = "worse_than_chance"
