@@ -69,6 +69,25 @@ class TestConclusions:
         with refused("There is no trained trial 7. Expected a number of the table."):
             found.retrain(7)
 
+    def test_retraining_advises_no_epochs_beyond_those_that_were_best(self, tmp_path):
+        """The training loss falls long after val_loss was least: sixty-four units learn the noise of single rows."""
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(150, 8)).astype("float32")
+        y = (x[:, 0] + rng.normal(size=150) > 0).astype(int)
+        space = {"units": [64], "learning_rate": [0.004]}
+        found = tune(x, y, max_trials=1, epochs=60, space=space, directory=tmp_path / "long", verbose=0)
+        (best,) = (e.best_epoch for e in found.best_trial.executions)
+        assert 5 <= best < 30
+        said = found.retrain().findings[0]
+        assert (said.rule, said.fix) == ("retrained", "")
+        assert said.message == (
+            f"Trained on all 150 rows for {best} epochs, the best of its trial. The loss on these rows was still "
+            "falling; of up to 60 epochs in the search so many scored best."
+        )
+        short = tune(x, y, max_trials=1, epochs=5, space=space, directory=tmp_path / "short", verbose=0)
+        said = short.retrain().findings[0]
+        assert (said.rule, said.fix) == ("retrained", "search longer: tune(epochs=10, ...)")
+
     def test_the_table(self, tmp_path):
         found = tune(X, Y, max_trials=2, directory=tmp_path, **QUICK)
         row = found.table()[1]

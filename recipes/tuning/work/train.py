@@ -15,6 +15,7 @@ from keras_tuner.errors import FailedTrialError
 
 from cheatsheet import Finding
 from cheatsheet.common.words import count
+from recipes.diagnosis import mends
 from recipes.running.checkpoint import FILES, copy_state
 from recipes.training.data.prepare import TrainingData, examples, prepare
 from recipes.training.engines.engine import Plan
@@ -72,7 +73,8 @@ def again(problem: Problem, trainings: Sequence[Training], epoch: int) -> Traine
 def retrain(problem: Problem, training: Training) -> Run:
     """Train a configuration on all rows as it was searched; a finding says what could not be the same.
 
-    Callbacks that watch a quantity of the validation have nothing to watch there, so they are left out.
+    Callbacks that watch a quantity of the validation have nothing to watch there, so they are left out. The loss still
+    falls where training on would overfit, and the search has seen where that is: the verdict says so instead.
     """
     x, y, weights = problem.all_rows
     kept = tuple(callback for callback in problem.callbacks if not _watches_validation(callback))
@@ -90,8 +92,18 @@ def retrain(problem: Problem, training: Training) -> Run:
         + (f"; without {', '.join(left_out)}, as nothing validates here" if left_out else "")
         + "."
     )
-    findings = [finding for finding in run.findings if finding.rule != "too_short"]  # the search has settled that
-    return replace(run, findings=[*findings, Finding("retrained", "info", message)])
+    settled = {"too_short", "still_learning"}  # by the search, which saw other rows
+    findings = [finding for finding in run.findings if finding.rule not in settled]
+    if not any(finding.rule == "still_learning" for finding in run.findings):
+        return replace(run, findings=[*findings, Finding("retrained", "info", message)])
+    searched = training.hp.values.get("tuner/epochs", problem.epochs)
+    why, fix = f"of up to {count(searched, 'epoch')} in the search so many scored best.", ""
+    if training.epochs >= searched:
+        why, fix = "the search trained no longer.", f"search longer: tune(epochs={2 * searched}, ...)"
+    findings = [replace(finding, fix=mends.of_chance(None, still=False, loses=False).text)
+                if finding.rule == "worse_than_chance" else finding for finding in findings]  # fmt: skip
+    verdict = Finding("retrained", "info", f"{message} The loss on these rows was still falling; {why}", fix)
+    return replace(run, findings=[verdict, *findings])
 
 
 def _watches_validation(callback: keras.callbacks.Callback) -> bool:
