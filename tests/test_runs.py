@@ -7,6 +7,7 @@ import pytest
 
 import recipes
 from recipes import Runs, build_model, diagnose, fit_many, load
+from recipes.training.runs import trained_on
 
 ROWS = 80
 rng = np.random.default_rng(0)
@@ -40,13 +41,45 @@ def test_of_networks_that_stopped_the_kept_epoch_counts():
 
 
 def test_a_median_is_of_all_networks_also_where_some_have_stopped():
+    """A stopped network counts on with what it had, in both curves, and the median ends where most have stopped."""
     models = [build_model("binary", x=X, units=(6,), seed=k, learning_rate=0.3) for k in range(3)]
-    runs = fit_many(models, X, Y, epochs=40, patience=[1, 1, None], validation_split=0.25, verbose=0)
-    assert np.isfinite(runs.curves["val_loss"]).all()
-    for k, run in enumerate(runs):
-        kept = run.history["val_loss"][(run.kept or run.epochs) - 1]
-        np.testing.assert_array_equal(runs.curves["val_loss"][k, run.epochs :], kept)
-    assert runs.median["val_loss"][-1] == np.median(runs.curves["val_loss"][:, -1])
+    runs = fit_many(models, X, Y, epochs=40, patience=[1, 6, None], validation_split=0.25, verbose=0)
+    first, second, longest = (run.epochs for run in runs)
+    assert first < second < longest
+    history, curves = runs.history, runs.curves
+    for name in ("loss", "val_loss"):
+        assert curves[name].shape == (3, second)  # then one of three trains
+        np.testing.assert_array_equal(curves[name][0], [*history[name][0, :first], *[history[name][0, first - 1]] * (
+            second - first)])  # fmt: skip
+        np.testing.assert_array_equal(curves[name][1:], history[name][1:, :second])
+        np.testing.assert_array_equal(runs.median[name], np.median(curves[name], axis=0))
+
+
+def test_no_median_rises_because_a_network_stopped():
+    """Networks that fall until they stop, at levels of their own: the good ones first, or the bad ones."""
+    falling = np.linspace(1, 0.9, 30)
+    for levels in ([1, 1, 3, 3, 2], [3, 3, 1, 1, 2], [2, 2, 2, 1, 3]):
+        loss = np.outer(levels, falling)
+        epochs = np.array([5, 9, 20, 25, 30])
+        for row, end in zip(loss, epochs, strict=True):
+            row[end:] = np.nan
+        (curve,) = trained_on({"loss": loss}, epochs).values()
+        assert curve.shape == (5, 20)
+        assert (np.diff(np.median(curve, axis=0)) <= 0).all()
+
+
+def test_the_figure_draws_that_median_and_where_weights_were_kept():
+    models = [build_model("binary", x=X, units=(6,), seed=k, learning_rate=0.3) for k in range(3)]
+    runs = fit_many(models, X, Y, epochs=40, patience=[1, 6, None], validation_split=0.25, verbose=0)
+    (ax,) = runs.plot().axes
+    lines = {line.get_label(): line.get_xydata() for line in ax.lines}
+    for name, label in (("loss", "training"), ("val_loss", "validation")):
+        x, y = lines[f"{label}, median of 3 (while half train)"].T
+        np.testing.assert_array_equal(x, np.arange(1, runs[1].epochs + 1))
+        np.testing.assert_array_equal(y, runs.median[name])
+    kept = [(run.kept, run.history["val_loss"][run.kept - 1]) for run in runs if run.kept]
+    np.testing.assert_array_equal(lines["weights that were kept"], kept)
+    assert len(kept) == 2
 
 
 def test_epochs_that_all_threw_away_are_not_judged():

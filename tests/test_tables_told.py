@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from conftest import refused
 
 import recipes
 from recipes import Interrupted, TableRun, fit_table
+from recipes.plots.tables import plot_table_curves
 from recipes.tables.curves import _MENDS, verdict_on
 from recipes.tables.prepare import prepare_table
 from recipes.tables.scoring.comparison import compare
@@ -48,6 +50,23 @@ def test_verdicts_advise_what_a_table_can_be_fitted_with():
     arguments = inspect.signature(fit_table).parameters
     for fix in (*_MENDS.values(), ""):
         assert {*re.findall(r"(\w+)=", fix)} <= {*arguments}
+
+
+def test_the_figure_of_a_table_is_that_of_runs():
+    """Three networks, of which two stopped: the median of all three as far as two train, and a dot on each."""
+    gone = np.nan
+    history = {
+        "loss": [[0.9, 0.7, 0.6, gone, gone], [0.8, 0.6, 0.5, 0.4, gone], [0.7, 0.5, 0.4, 0.3, 0.2]],
+        "val_loss": [[0.8, 0.9, 1.0, gone, gone], [0.8, 0.7, 0.75, 0.8, gone], [0.9, 0.8, 0.7, 0.6, 0.7]],
+    }
+    run = SimpleNamespace(history=history, of_curves=verdict_on(history, 1.1))
+    lines = {line.get_label(): line.get_xydata().tolist() for line in plot_table_curves(run).lines}
+    assert lines["training, median of 3 (while half train)"] == [[1, 0.8], [2, 0.6], [3, 0.5], [4, 0.4]]
+    assert lines["validation, median of 3 (while half train)"] == [[1, 0.8], [2, 0.8], [3, 0.75], [4, 0.8]]
+    assert lines["weights that were kept"] == [[1, 0.8], [2, 0.7], [4, 0.6]]
+    (found,) = run.of_curves
+    assert (found.rule, found.epochs) == ("converged", (2, 5))
+    assert found.message.startswith("val_loss is 0.7 as the median of 3 networks, each with the weights of its best")
 
 
 # --- the positive class --------------------------------------------------------------------------------------------

@@ -173,4 +173,4 @@ def _of_the_kept(
     message = (
         f"{curves.name} is {value:.4g} {whose}; the {count(last - kept, 'epoch')} after it brought nothing better."
     )
-    return [Finding("converged", "info", message, epochs=(kept, last))]
+    return [Finding("converged", "info", message, epochs=(int(np.median(epochs)), last))]

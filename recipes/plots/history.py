@@ -86,8 +86,9 @@ def _write_verdict(ax: Axes, finding: Finding) -> None:
 def plot_spread(runs: Any, ax: Axes | None = None) -> Axes:
     """Show what many networks have in common: the median of their curves, and the band that holds half of them.
 
-    The curves themselves are drawn faintly behind, and the verdict on the median stands above. A network that has
-    stopped counts on with the loss of the weights that it kept.
+    The curves themselves are drawn faintly behind, a dot on each where its weights were kept, and the verdict on these
+    stands above. Median and band are of all networks, those that have stopped with what they had then, and end where
+    fewer than half still train.
 
     Args:
         runs: A `Runs`.
@@ -100,16 +101,28 @@ def plot_spread(runs: Any, ax: Axes | None = None) -> Axes:
         values = history.get(name)
         if values is None:
             continue
-        epochs = np.arange(1, values.shape[1] + 1)
+        longest, shown = values.shape[1], curves[name].shape[1]
         low, middle, high = np.nanpercentile(curves[name], [25, 50, 75], axis=0)
+        epochs = np.arange(1, longest + 1)
         ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=max(0.08, 1 / len(values)), linestyle=style)
-        ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
-        ax.plot(epochs, middle, style, color=colour, label=f"{label}, median of {len(values)}")
+        ax.fill_between(epochs[:shown], low, high, color=colour, alpha=0.2, linewidth=0)
+        until = " (while half train)" if shown < longest else ""
+        ax.plot(epochs[:shown], middle, style, color=colour, label=f"{label}, median of {len(values)}{until}")
         drawn += [value for value in values.ravel() if math.isfinite(value)]
+    _mark_kept(ax, history, runs.kept)
     _frame(ax, drawn)
     if findings := runs.findings:
         _write_verdict(ax, findings[0])
     return ax
+
+
+def _mark_kept(ax: Axes, history: Mapping[str, np.ndarray], kept: np.ndarray) -> None:
+    """Put a dot where weights were kept that are not those of a network's last epoch."""
+    values, colour = (history["val_loss"], VALIDATION) if "val_loss" in history else (history["loss"], TRAIN)
+    marks = [(epoch, curve[epoch - 1]) for curve, epoch in zip(values, kept, strict=True)
+             if np.isfinite(curve[epoch:]).any()]  # fmt: skip
+    if marks:
+        ax.plot(*zip(*marks, strict=True), "o", color=colour, markersize=3, alpha=0.6, label="weights that were kept")
 
 
 def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curve: str = "val_loss") -> Axes:

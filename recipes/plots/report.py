@@ -219,7 +219,8 @@ def _core(model: keras.Model) -> keras.Model | None:
 def _training(run: Any) -> str:
     found = run.of_curves
     words = f"{found[0].rule.replace('_', ' ')}: {found[0].message}" if found else "the loss curves"
-    return _picture(lambda: plot_table_curves(run).figure, f"Loss by epoch, the median and each network. {words}")
+    said = "Loss by epoch: each network faintly, and the median for as long as half of them trained."
+    return _picture(lambda: plot_table_curves(run).figure, f"{said} {words}")
 
 
 def _test(run: Any) -> str:

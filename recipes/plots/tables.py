@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from recipes.plots.history import plot_spread
 from recipes.plots.style import CHANCE, TRAIN, VALIDATION, frame, new_ax
-from recipes.tables.curves import curves_of
+from recipes.tables.curves import as_arrays, curves_of, kept_in
 from recipes.tables.scoring.scores import METRICS
 
 MOST_COLUMNS = 20  # whose importance is drawn
@@ -75,5 +75,6 @@ def plot_table_curves(run: Any, ax: Axes | None = None) -> Axes:
         run: A `TableRun`.
         ax: Where to draw; a new figure without it.
     """
-    history = {name: np.asarray(values, float) for name, values in run.history.items()}
-    return plot_spread(SimpleNamespace(history=history, curves=curves_of(run.history)[0], findings=run.of_curves), ax)
+    shown = SimpleNamespace(history=as_arrays(run.history), curves=curves_of(run.history), kept=kept_in(run.history),
+                            findings=run.of_curves)  # fmt: skip
+    return plot_spread(shown, ax)

@@ -7,7 +7,7 @@ import numpy as np
 
 from cheatsheet.finding import Finding
 from recipes.diagnosis.mends import LONGER
-from recipes.training.runs import diagnose_kept, kept_on
+from recipes.training.runs import diagnose_kept, trained_on
 
 # What mends a verdict here: of a network's arguments `fit_table` takes the epochs alone.
 _MENDS = {
@@ -19,31 +19,40 @@ _MENDS = {
 }
 
 
-def curves_of(history: Mapping[str, Sequence[Sequence[float]]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Let networks count on with the weights that they kept, those of the lowest val_loss; see `runs.kept_on`.
+History = Mapping[str, Sequence[Sequence[float]]]
+
+
+def curves_of(history: History) -> dict[str, np.ndarray]:
+    """Give the curves that a median is drawn of, `(networks, epochs)`; see `Runs.curves`.
 
     Args:
         history: By name one list for each network, NaN where it had stopped.
-
-    Returns:
-        The curves by name, `(networks, epochs)`, and the epoch that each network kept, counted from 1.
     """
-    curves = {name: np.asarray(values, float) for name, values in history.items()}
-    is_known = ~np.isnan(curves["val_loss"])
-    kept = np.argmin(np.where(is_known, curves["val_loss"], np.inf), axis=1) + 1
-    return kept_on(curves, is_known.sum(axis=1), kept), kept
+    curves = as_arrays(history)
+    return trained_on(curves, (~np.isnan(curves["val_loss"])).sum(axis=1))
 
 
-def verdict_on(history: Mapping[str, Sequence[Sequence[float]]], chance: float | None = None) -> list[Finding]:
+def kept_in(history: History) -> np.ndarray:
+    """Find the epoch whose weights each network kept `(networks,)`, counted from 1: that of its lowest val_loss."""
+    val_loss = as_arrays(history)["val_loss"]
+    return np.argmin(np.where(np.isnan(val_loss), np.inf, val_loss), axis=1) + 1
+
+
+def as_arrays(history: History) -> dict[str, np.ndarray]:
+    """Make an array `(networks, epochs)` of each quantity."""
+    return {name: np.asarray(values, float) for name, values in history.items()}
+
+
+def verdict_on(history: History, chance: float | None = None) -> list[Finding]:
     """Judge the median of several networks' curves, each of which kept the weights of its best epoch.
 
     Args:
         history: By name one list for each network, NaN where it had stopped.
         chance: Loss of the best constant guess, where it is known.
     """
-    curves, kept = curves_of(history)
+    curves = as_arrays(history)
     epochs = round(LONGER * curves["val_loss"].shape[1])
     return [
         replace(finding, fix=_MENDS.get(finding.rule, "").format(epochs=epochs))
-        for finding in diagnose_kept(curves, kept, chance=chance)
+        for finding in diagnose_kept(curves, kept_in(history), chance=chance)
     ]

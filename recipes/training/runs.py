@@ -67,8 +67,10 @@ class Runs:
     def scores(self) -> dict[str, np.ndarray]:
         """Each quantity at the epoch whose weights the model has, `(networks,)`."""
         names = [name for name in self.history if all(name in run.history for run in self.runs)]
+        kept = self.kept
         return {
-            name: np.array([run.history[name][(run.kept or run.epochs) - 1] for run in self.runs]) for name in names
+            name: np.array([run.history[name][epoch - 1] for run, epoch in zip(self.runs, kept, strict=True)])
+            for name in names
         }
 
     @property
@@ -81,28 +83,33 @@ class Runs:
         return self.runs[int(np.argmin(np.where(np.isfinite(watched), watched, np.inf)))]
 
     @property
-    def curves(self) -> dict[str, np.ndarray]:
-        """The curves by name, `(networks, epochs)`, of networks that have stopped with the value of what they kept.
+    def kept(self) -> np.ndarray:
+        """The epoch whose weights each network has `(networks,)`, counted from 1."""
+        return np.array([run.kept or run.epochs for run in self.runs])
 
-        So every epoch is about all networks, and a median does not jump where some of them stop.
+    @property
+    def curves(self) -> dict[str, np.ndarray]:
+        """The curves by name, `(networks, epochs)`, up to the last epoch in which half of the networks still trained.
+
+        Those that had stopped before count on with what they had then. So every epoch is about all networks, and a
+        median does not jump where some of them stop, as it would to those that are left, or to what was kept of them.
         """
-        epochs = np.array([run.epochs for run in self.runs])
-        return kept_on(self.history, epochs, np.array([run.kept or run.epochs for run in self.runs]))
+        return trained_on(self.history, np.array([run.epochs for run in self.runs]))
 
     @property
     def median(self) -> dict[str, list[float]]:
-        """The median of `curves` in each epoch; NaN where no network has a number."""
+        """The median of `curves` in each of their epochs; NaN where no network has a number."""
         return _median(self.curves)
 
     @property
     def findings(self) -> list[Finding]:
-        """What `diagnose` says of the median curves, then once each what was said of the data and models of any run.
+        """What `diagnose` says of the median network, then once each what was said of the data and models of any run.
 
         Where early stopping put the best weights back, epochs that a network threw away are not judged.
         """
         of_data = {str(one): one for run in self.runs for one in run.findings if one.epochs is None}
-        kept = np.array([run.kept or run.epochs for run in self.runs])
-        return [*diagnose_kept(self.history, kept, chance=self.chance, least=self.runs[0].least), *of_data.values()]
+        found = diagnose_kept(self.history, self.kept, chance=self.chance, least=self.runs[0].least)
+        return [*found, *of_data.values()]
 
     @property
     def chance(self) -> float | None:
@@ -226,20 +233,33 @@ def diagnose_kept(curves: Mapping[str, np.ndarray], kept: np.ndarray, **known: A
         kept: The epoch whose weights each has `(networks,)`, counted from 1.
         known: What `diagnose` is told beside them.
     """
-    return diagnose(_median(kept_on(curves, kept, kept)), kept=kept.tolist(), **known)
+    return diagnose(_median(_held(curves, kept)), kept=kept.tolist(), **known)
 
 
-def kept_on(curves: Mapping[str, np.ndarray], epochs: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
-    """Let networks that have stopped count on with the value of what they kept.
+def trained_on(curves: Mapping[str, np.ndarray], epochs: np.ndarray) -> dict[str, np.ndarray]:
+    """Let networks that have stopped count on with the value that they had then, for as long as half of them train.
 
     Args:
         curves: By name `(networks, epochs)`, or more axes; NaN where a network had stopped.
         epochs: That each was trained for `(networks,)`.
-        kept: The epoch whose weights each has `(networks,)`, counted from 1.
+
+    Returns:
+        The curves, of fewer epochs where more than half of the networks had stopped before the last one did.
+
+    >>> trained_on({"loss": np.array([[3, 1, np.nan, np.nan], [4, 3, 2, np.nan], [5, 4, 3, 2]])}, np.array([2, 3, 4]))
+    {'loss': array([[3., 1., 1.],
+           [4., 3., 2.],
+           [5., 4., 3.]])}
     """
+    end = sorted(epochs, reverse=True)[(len(epochs) - 1) // 2] if len(epochs) else 0
+    return {name: values[:, :end] for name, values in _held(curves, epochs).items()}
+
+
+def _held(curves: Mapping[str, np.ndarray], last: np.ndarray) -> dict[str, np.ndarray]:
+    """Let each network keep the value of one of its epochs `(networks,)`, counted from 1, in all that follow."""
     filled = {name: values.copy() for name, values in curves.items()}
     for values in filled.values():
-        for k, (end, best) in enumerate(zip(epochs, kept, strict=True)):
-            if 0 < best <= values.shape[1]:
-                values[k, end:] = values[k, best - 1]
+        for k, epoch in enumerate(last):
+            if 0 < epoch <= values.shape[1]:
+                values[k, epoch:] = values[k, epoch - 1]
     return filled
