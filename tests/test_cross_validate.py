@@ -38,6 +38,11 @@ def test_each_fold_is_the_run_that_fit_makes_of_its_rows():
     assert [(row["fold"], row["train_rows"], row["test_rows"], row["kept_epoch"]) for row in rows] == [
         (1, 60, 30, 4), (2, 60, 30, 4), (3, 60, 30, 4),
     ]  # fmt: skip
+    assert [row["verdict"] for row in rows] == [run.findings[0].rule for run in found.runs]
+    for ax in scores:
+        assert [*ax.lines[-1].get_xdata()] == [row["fold"] for row in rows]
+        low, high = ax.get_xlim()
+        assert [place for place in ax.get_xticks() if low <= place <= high] == [1, 2, 3]
     assert [row["accuracy"] for row in rows] == found.scores["accuracy"].tolist()
     assert "chance=" not in found.runs.verdict  # each fold has one of its own, and the median is known
 

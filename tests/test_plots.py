@@ -16,6 +16,7 @@ from recipes.plots import (
     plot_runs,
     plot_walk,
 )
+from recipes.plots.style import log_scale, new_ax
 
 HISTORY = {"loss": [1.0, 0.6, 0.4, 0.3, 0.25, 0.24], "val_loss": [1.0, 0.7, 0.6, 0.7, 0.8, 0.9]}
 
@@ -134,3 +135,20 @@ class TestAutoencoderFigures:
 
 def fit_like(history):
     return SimpleNamespace(history=history, findings=[Finding("too_short", "info", "")])
+
+
+@pytest.mark.parametrize("size", [(2.4, 2.4), (6.4, 4.4)])
+def test_a_log_axis_has_two_labels_wherever_it_lies(size):
+    for decades in (0.02, 0.3, 0.9, 1.2, 1.9, 2.5, 7, 30):
+        for start in np.linspace(-6, -5, 7):
+            for which in ("x", "y"):
+                ax = new_ax(size)
+                axis = getattr(ax, f"{which}axis")
+                ax.plot(*[[10**start, 10 ** (start + decades)]] * 2)
+                log_scale(axis)
+                ax.figure.draw_without_rendering()
+                low, high = axis.get_view_interval()
+                assert axis.get_scale() == "log"
+                seen = {label.get_text() for place, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(),
+                        strict=True) if low <= place <= high} - {""}  # fmt: skip
+                assert 2 <= len(seen) <= 10, (which, start, decades, seen)

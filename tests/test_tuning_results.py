@@ -1,5 +1,6 @@
 """What a search concludes: the best, the simplest as good, the table and the figure."""
 
+import json
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ from conftest import refused
 from searches import QUICK, SPACE, Bowl, X, Y
 
 from recipes import build_model, tune
-from recipes.tuning.record.journal import Execution, Trial
+from recipes.tuning.record.journal import Execution, Hyperparameters, Trial
 from recipes.tuning.search import Search
 
 
@@ -119,6 +120,31 @@ class TestConclusions:
             assert model.get_config()["layers"][2:-1] == scored.get_config()["layers"][2:-1]
             of_both = [(type(o), float(o.learning_rate), o.weight_decay) for o in (model.optimizer, scored.optimizer)]
             assert of_both[0] == of_both[1]
+
+    def test_what_is_shown_has_no_digits_that_adding_left(self, tmp_path):
+        """The value is keras-tuner's own, whatever is shown of it; 0.1 + 0.2 misses 0.3 by its last digit."""
+        options = {**QUICK, "space": {"dropout": [0.1 + 0.2], "units": [4]}}
+        found = tune(X, Y, max_trials=1, directory=tmp_path, **options)
+        assert found.best_hyperparameters == {"dropout": 0.1 + 0.2, "units": 4}
+        assert json.loads(json.dumps(found.best_hyperparameters))["dropout"] == 0.1 + 0.2
+        for shown in (found.best_hyperparameters, found.simplest_hyperparameters, found.arguments()):
+            assert "'dropout': 0.3," in repr(shown)
+            assert "0000" not in repr(shown)
+        assert repr(Hyperparameters(a=1 / 3, b=1e-5, c=None, d=True, e=float("inf"))) == (
+            f"{{'a': {1 / 3}, 'b': 1e-05, 'c': None, 'd': True, 'e': inf}}"
+        )
+
+    def test_an_axis_of_rates_has_more_than_one_label(self, tmp_path):
+        """Of the rates 0.00025 to 0.009 one power of ten lies between."""
+        options = {**QUICK, "space": {"learning_rate": [2.5e-4, 9e-3], "units": [4]}}
+        found = tune(X, Y, max_trials=2, directory=tmp_path, **options)
+        (ax,) = (ax for ax in found.plot().axes if ax.get_xlabel() == "learning_rate")
+        ax.get_figure(root=True).draw_without_rendering()
+        low, high = ax.get_xlim()
+        shown = [label.get_text() for place, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+                 if low <= place <= high and label.get_text()]  # fmt: skip
+        assert ax.get_xscale() == "log"
+        assert len(shown) >= 2
 
     def test_figures(self, tmp_path):
         found = tune(X, Y, max_trials=3, directory=tmp_path, **QUICK)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipes.plots.history import plot_history
-from recipes.plots.style import CLASSES, INK, POINTS, SQUARE, TEXT, TRAIN, VALIDATION, new_ax, new_figure
+from recipes.plots.style import CLASSES, INK, POINTS, SQUARE, TEXT, TRAIN, VALIDATION, log_scale, new_ax, new_figure
 
 EXAMPLES = 10  # that are shown restored
 # Walks from one class to another, by their places: 0 to 6, 1 to 7, ... of digits, and a short one.
@@ -245,7 +245,8 @@ def plot_anomaly(
     ax.axvline(limit, color=TEXT, linestyle=":")
     said = f"{np.mean(strange > limit):.0%} of the {names[1]} err more than 99% of the {names[0]}"
     ax.set_title(fill(said, 42), loc="left", fontsize=POINTS)
-    ax.set(xscale="log", xlabel="mean squared error of the reconstruction", ylabel="per cent of each set")
+    log_scale(ax.xaxis)
+    ax.set(xlabel="mean squared error of the reconstruction", ylabel="per cent of each set")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
     return ax

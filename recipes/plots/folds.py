@@ -37,6 +37,8 @@ def plot_folds(folds: Any) -> Figure:
 def plot_fold_scores(folds: Any, name: str = "loss", ax: Axes | None = None) -> Axes:
     """Show a score of each fold on the rows that it held out, with their mean and its standard error as a band.
 
+    Folds are counted from 1, as in their table.
+
     Args:
         folds: What `cross_validate` returns.
         name: Of the score.
@@ -50,13 +52,13 @@ def plot_fold_scores(folds: Any, name: str = "loss", ax: Axes | None = None) -> 
         raise ValueError(f"There is no score {name!r} with one value a fold. Expected one of {', '.join(known)}.")
     ax = ax or new_ax((3.6, 3.0))
     values, mean, error = folds.scores[name], folds.mean[name], folds.standard_error[name]
-    places = np.arange(len(values))
+    places = np.arange(1, len(values) + 1)  # as in the table
     ax.axhspan(mean - error, mean + error, color=VALIDATION, alpha=0.2, linewidth=0)
     ax.axhline(mean, color=VALIDATION)
     ax.vlines(places, mean, values, color=CHANCE, linewidth=0.8)
     ax.plot(places, values, "o", color=TRAIN, markersize=5)
     ax.margins(y=0.15)  # room for whole marks
-    ax.set(xlabel="fold, on the rows that it held out", xlim=(-0.5, len(values) - 0.5))
+    ax.set(xlabel="fold, on the rows that it held out", xlim=(0.5, len(values) + 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
     frame(ax, f"{name} {mean:.3g} ± {error:.2g}")

@@ -19,6 +19,7 @@ from recipes.plots.style import (
     TRAIN,
     VALIDATION,
     WIDE,
+    log_scale,
     new_ax,
     new_figure,
 )
@@ -56,7 +57,8 @@ def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
             f"{name}\nat step {step:,}", (max(step, 1), 1.01), xycoords=("data", "axes fraction"), ha=side,
             fontsize=POINTS, color=TEXT,
         )  # fmt: skip
-    ax.set(xscale="log", xlabel="step", ylabel="accuracy", ylim=(-0.02, 1.05))
+    log_scale(ax.xaxis)
+    ax.set(xlabel="step", ylabel="accuracy", ylim=(-0.02, 1.05))
     norm = ax.twinx()
     norm.plot(steps, history["weight_norm"], color=FAINT, linewidth=1)
     norm.set_ylabel("norm of the weights", color=LINE)

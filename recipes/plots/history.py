@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from cheatsheet import Finding
 from cheatsheet.modelspec import describe_ends
 from recipes.diagnosis.diagnose import diagnose
-from recipes.plots.style import CHAINS, CHANCE, CURVES, LETTER, POINTS, TRAIN, VALIDATION, VERDICT, new_ax
+from recipes.plots.style import CHAINS, CHANCE, CURVES, LETTER, POINTS, TRAIN, VALIDATION, VERDICT, log_scale, new_ax
 
 LOG_SPAN = 20.0  # losses that span more than this are drawn on a log axis
 
@@ -66,7 +66,7 @@ def _is_of_counts(history: Any) -> bool:
 def _frame(ax: Axes, drawn: Sequence[float]) -> None:
     """Name the axes of loss curves, and choose a log axis for losses that span much."""
     if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > LOG_SPAN:
-        ax.set_yscale("log")
+        log_scale(ax.yaxis)
     ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
     ax.spines[["top", "right"]].set_visible(False)
@@ -151,7 +151,9 @@ def plot_runs(runs: Mapping[str, Sequence[Any]], ax: Axes | None = None, *, curv
                 str(number), (end, values[end - 1]), (4, 6), textcoords="offset points", color=colour, weight="bold"
             )
             lines.append((f"{number}  {values[end - 1]:.4f}  {finding.rule.replace('_', ' ')}", finding.severity))
-    ax.set(xscale="log", yscale="log", xlabel="epoch", ylabel=curve)
+    log_scale(ax.xaxis)
+    log_scale(ax.yaxis)
+    ax.set(xlabel="epoch", ylabel=curve)
     ax.grid(which="both", linewidth=0.3, alpha=0.4)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize=POINTS)

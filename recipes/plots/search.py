@@ -8,10 +8,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from recipes.plots.style import POINTS, TRAIN, VALIDATION
-from recipes.tuning.record.journal import names_of
+from recipes.plots.style import POINTS, TRAIN, VALIDATION, log_scale
+from recipes.tuning.record.journal import in_short, names_of
 
 BEST, OTHER = VALIDATION, TRAIN
 COLUMNS = 4
@@ -65,7 +65,7 @@ def plot_hyperparameter(search: Any, name: str, ax: Axes | None = None) -> Axes:
     places: dict[Any, float] = {}
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         places = {value: i for i, value in enumerate(sorted(set(values), key=str))}
-        ax.set_xticks(list(places.values()), [str(value) for value in places])
+        ax.set_xticks(list(places.values()), [str(in_short(value)) for value in places])
         ax.set_xlim(-0.5, len(places) - 0.5)
     elif len(set(values)) <= FEW and all(isinstance(value, int) for value in values):
         ax.set_xticks(sorted(set(values)))
@@ -158,8 +158,7 @@ def _mark(search: Any, ax: Axes, place: Any) -> None:
 def _scale(axis: Axis, values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     if len(finite) and finite.min() > 0 and finite.max() / finite.min() > WIDE:
-        getattr(axis.axes, "set_xscale" if axis is axis.axes.xaxis else "set_yscale")("log")
-        axis.set_minor_formatter(NullFormatter())  # else they overlap in a small panel
+        log_scale(axis)
 
 
 def _plain(ax: Axes) -> Axes:

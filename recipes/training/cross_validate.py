@@ -64,7 +64,8 @@ class CrossValidation:
     def table(self) -> list[dict[str, Any]]:
         """List one row a fold: its number from 1, how many rows trained and were held out, scores, epochs, verdict.
 
-        Of repeats one behind the other. `pandas.DataFrame(found.table())` makes a table of it.
+        Of repeats one behind the other. The verdict is one word, as in `Search.table`; `found.runs[0].verdict` has the
+        sentence. `pandas.DataFrame(found.table())` makes a table of it.
         """
         return [
             {
@@ -74,7 +75,7 @@ class CrossValidation:
                 **{name: _plain(values[i]) for name, values in self.scores.items()},
                 "epochs": run.epochs,
                 "kept_epoch": run.kept or run.epochs,
-                "verdict": run.verdict,
+                "verdict": run.findings[0].rule if run.findings else "",
             }
             for i, ((train, held), run) in enumerate(zip(self.folds, self.runs, strict=True))
         ]

@@ -13,7 +13,7 @@ from cheatsheet.common.arguments import known_arguments_only
 from recipes.training.run import Run
 from recipes.tuning.kinds import Stopped
 from recipes.tuning.problem import Problem
-from recipes.tuning.record.journal import Journal, Trial, names_of, ranked
+from recipes.tuning.record.journal import Hyperparameters, Journal, Trial, names_of, ranked
 from recipes.tuning.work.scored import scored_model, trainings_of
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class Search:
         trial = self._trained(number)
         if self.problem.kind.arguments is None:
             raise ValueError("Of this search best_hyperparameters are what its own builder takes.")
-        return self.problem.kind.arguments(self.problem, trial.hyperparameters)
+        return Hyperparameters(self.problem.kind.arguments(self.problem, trial.hyperparameters))
 
     @cached_property
     def best_model(self) -> keras.Model:

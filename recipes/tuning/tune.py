@@ -19,7 +19,7 @@ from recipes.tuning.arguments import problem_of
 from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.record.folder import SETTINGS, OtherSearchError, clear, remove_leftovers, require_own, settings_in
 from recipes.tuning.record.identity import difference
-from recipes.tuning.record.journal import Trial
+from recipes.tuning.record.journal import Trial, in_short
 from recipes.tuning.report import Report
 from recipes.tuning.search import Search
 from recipes.tuning.tensorboard import require_own_curves, write_tensorboard
@@ -231,4 +231,4 @@ def _no_trial(found: Search) -> str:
 
 
 def _values(trial: Trial) -> str:
-    return ", ".join(f"{name}={value}" for name, value in trial.hyperparameters.items())
+    return ", ".join(f"{name}={in_short(value)}" for name, value in trial.hyperparameters.items())

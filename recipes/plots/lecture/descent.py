@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recipes.plots.style import FAINT, LINE, MIRRORED, POINTS, TEXT, TRAIN, VALIDATION, new_ax, new_figure
+from recipes.plots.style import FAINT, LINE, MIRRORED, POINTS, TEXT, TRAIN, VALIDATION, log_scale, new_ax, new_figure
 
 PANEL = (4.1, 4.2)
 # Line style, marker, colour: each of the three tells them apart.
@@ -103,7 +103,7 @@ def plot_descent_losses(
         above = np.maximum(path.losses - descent.least, closest)
         tops.append(float(np.nanmax(np.where(np.isfinite(above), above, np.nan))))
         ax.plot(np.arange(end + 1), above[: end + 1], label=name, gid=name, **_marked(style, descent, end))
-    ax.set_yscale("log")
+    log_scale(ax.yaxis)
     ax.set(xlim=(0, descent.steps), ylim=(closest / 1.5, min(2 * max(tops), 100 * max(first, closest))),
            xlabel="step", ylabel="loss above that of the best line")  # fmt: skip
     if legend:

@@ -9,7 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from recipes.lecture.neurons.separate import boolean_inputs, separate
-from recipes.plots.style import CHANCE, CURVES, LINE, POINTS, SMALL, TEXT, TRAIN, VALIDATION, new_ax, new_figure
+from recipes.plots.style import (
+    CHANCE,
+    CURVES,
+    LINE,
+    POINTS,
+    SMALL,
+    TEXT,
+    TRAIN,
+    VALIDATION,
+    log_scale,
+    new_ax,
+    new_figure,
+)
 
 MARGIN = 0.08  # of the span of the points, left free around them
 MOST_LINES = 10  # of a path: more hide the points
@@ -132,7 +144,7 @@ def plot_mistakes(run: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
     if run.separation.is_separable:
         bound = run.bound
         ax.axhline(bound, color=CHANCE, linestyle=":", label=f"bound (R/γ)² = {bound:,.0f}")
-        ax.set_yscale("log")
+        log_scale(ax.yaxis)
         ax.set_ylim(1, ROOM_ABOVE * bound)
     ax.set(xlabel="epoch", ylabel="mistakes")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
@@ -156,7 +168,8 @@ def plot_errors(runs: Mapping[str, Any], ax: Axes | None = None, *, title: str =
         style, colour, width = styles[(i if len(runs) > 1 else 1) % len(styles)]
         epochs = np.arange(1, len(run.errors) + 1)
         ax.plot(epochs, run.errors, style, color=colour, linewidth=width, label=name)
-    ax.set(xscale="log", xlabel="epoch", ylabel="rows on the wrong side")
+    log_scale(ax.xaxis)
+    ax.set(xlabel="epoch", ylabel="rows on the wrong side")
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, fontsize=POINTS)
     _frame(ax, title or "errors at each epoch's end")

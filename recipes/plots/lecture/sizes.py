@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from recipes.lecture.models.occam import SIZES
-from recipes.plots.style import CHANCE, CURVES, LINE, MIRRORED, POINTS, TRAIN, VALIDATION, new_ax
+from recipes.plots.style import CHANCE, CURVES, LINE, MIRRORED, POINTS, TRAIN, VALIDATION, log_scale, new_ax
 
 MANY, WIDE = 10.0, 30.0  # parameters, and losses, that span more than this factor are drawn on a log axis
 TALLEST = 1e5  # times the best validation loss: what is above leaves the picture, or the rest would be a line
@@ -45,7 +45,7 @@ def plot_occam(occam: Any, ax: Axes | None = None, *, title: str = "") -> Axes:
         ax.axvline(numbers, color=LINE, linestyle="-.", linewidth=1, gid="numbers", zorder=0,
                    label="as many parameters as numbers")  # fmt: skip
     if parameters[-1] > MANY * parameters[0]:
-        ax.set_xscale("log")
+        log_scale(ax.xaxis)
     else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _limit_heights(occam, ax)
@@ -61,7 +61,7 @@ def _limit_heights(occam: Any, ax: Axes) -> None:
     means = np.array([(size.train.mean(), size.mean) for size in occam.sizes])
     best = occam.best.mean
     if best > 0 and means.max() > WIDE * max(means.min(), best / LOWEST):
-        ax.set_yscale("log", nonpositive="clip")
+        log_scale(ax.yaxis, nonpositive="clip")
         ax.set_ylim(max(means.min() / 1.5, best / LOWEST), min(means.max() * 2, best * TALLEST))
 
 

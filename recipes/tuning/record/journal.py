@@ -7,6 +7,7 @@ has ended. A line that a kill cut off is no line.
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +23,23 @@ from recipes.training.folds import corrected_error
 RECORD = "record.jsonl"
 TRIAL_FOLDER = re.compile(r"trial_(\d{4,})")
 _CHECKSUM_LENGTH = 16
+ROUNDED = 16  # units in the last place, by which steps that are added up may miss a short number
 _BOOKKEEPING = "tuner/"  # before the names of what Hyperband keeps beside the hyperparameters
+
+
+class Hyperparameters(dict[str, Any]):
+    """Values by name, shown without the last digit that counting up a step by step leaves: 0.1 + 0.2 as 0.3."""
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {in_short(value)!r}' for name, value in self.items())}}}"
+
+
+def in_short(value: Any) -> Any:
+    """Give a number as it is to be shown: the short one that it misses by the error of a few additions, else itself."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    near = float(f"{value:.12g}")
+    return near if abs(near - value) <= ROUNDED * math.ulp(value) else value
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,7 @@ class Trial:
         keras-tuner chooses a value also for what a configuration does not ask for, such as the units of a third layer.
         """
         names = [name for name in self.values if not name.startswith(_BOOKKEEPING)]
-        return {name: self.values[name] for name in names if self.used is None or name in self.used}
+        return Hyperparameters({name: self.values[name] for name in names if self.used is None or name in self.used})
 
     @property
     def bookkeeping(self) -> dict[str, Any]:
