@@ -152,3 +152,10 @@ def test_a_log_axis_has_two_labels_wherever_it_lies(size):
                 seen = {label.get_text() for place, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(),
                         strict=True) if low <= place <= high} - {""}  # fmt: skip
                 assert 2 <= len(seen) <= 10, (which, start, decades, seen)
+
+
+def test_curves_may_be_arrays_as_diagnose_takes_them():
+    loss = 0.03 + 0.9 * np.exp(-np.arange(60) / 8)
+    ax = plot_history({"loss": loss, "val_loss": loss + 0.01}, chance=0.9)
+    assert ax.get_yscale() == "log"
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), loss + 0.01)

@@ -43,7 +43,8 @@ def plot_history(
     ax.plot(epochs, curves["loss"], color=TRAIN, marker=marker, label="training")
     if curves.get("val_loss") is not None:
         ax.plot(epochs, curves["val_loss"], "--", color=VALIDATION, marker=marker, label="validation")
-    drawn = [value for name in ("loss", "val_loss") for value in curves.get(name) or () if math.isfinite(value)]
+    known = [curves[name] for name in ("loss", "val_loss") if curves.get(name) is not None]
+    drawn = [value for values in known for value in values if math.isfinite(value)]
     if chance is not None:
         ax.axhline(chance, color=CHANCE, linestyle=":", label=f"constant guess: {chance:.3g}")
         drawn.append(chance)
