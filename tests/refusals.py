@@ -96,6 +96,7 @@ FIT = [
     Case("fit", "sample_weight of two columns",
          lambda g: of_fit(g, g.binary(), g.x, g.y, sample_weight=abs(g.x[:, :2]))),
     Case("fit", "class_weight without a class", lambda g: of_fit(g, g.binary(), g.x, g.y, class_weight={0: 1.0})),
+    Case("fit", "weights that are all 0", lambda g: of_fit(g, g.binary(), g.x, g.y, sample_weight=0 * g.x[:, 0])),
     Case("fit", "negative class_weight", lambda g: of_fit(g, g.binary(), g.x, g.y, class_weight={0: 1.0, 1: -1.0})),
     Case("fit", "class_weight of numbers",
          lambda g: of_fit(g, g.regression(), g.x, g.numbers, class_weight="balanced")),
