@@ -162,6 +162,9 @@ FIT = [
         g, g.compiled(3, "softmax", "categorical_crossentropy", ["sparse_categorical_accuracy"]), g.x, g.kinds)),
     Case("fit", "a learning rate", lambda g: of_fit(g, g.binary(), g.x, g.y, learning_rate=0.1)),
     Case("fit", "a number for the checkpoint's folder", lambda g: of_fit(g, g.binary(), g.x, g.y, checkpoint=3)),
+    Case("fit", "another width to validate on than to train on", lambda g: of_fit(
+        g, g.unbuilt(), g.x, g.y, validation_data=(g.x[:, :4], g.y))),
+    Case("fit", "no y for a model that is not built yet", lambda g: of_fit(g, g.unbuilt(), g.x)),
     Case("fit", "columns that the model was not built from", lambda g: silent_fit(
         build_model("binary", x=g.table), g.table.rename(columns={"c3": "d3"}), g.y)),
     Case("fit", "numbers as text in x", lambda g: silent_fit(
