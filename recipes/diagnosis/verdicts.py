@@ -137,9 +137,9 @@ def last_fall(curves: Curves) -> Fall | None:
 
 
 def may_learn_on(seen: Seen) -> bool:
-    """Is there anything to be said for training on: a curve that fell, and a forecast below where it is now?
+    """Say whether training on may help: a curve fell, and the forecast lies below where the watched one is now.
 
-    Below its level at the end, and below its last epoch: that is what the model has by now.
+    That is below its level at the end, and below its last epoch, which the model has by now.
     """
     to_come = forecast(seen)
     now = min(seen.course.end, float(seen.curves.watched[-1]))
