@@ -115,8 +115,8 @@ def fit_quantiles(
     outputs = keras.layers.Rescaling([spread] * len(levels), offsets, name="outputs")(outputs)
     if target.scale == "log":
         outputs = keras.ops.exp(outputs)
-    elif target.is_counts:
-        outputs = keras.ops.maximum(outputs, 0.0)
+    elif target.lowest is not None:
+        outputs = keras.ops.maximum(outputs, target.lowest)
     outputs = keras.ops.sort(outputs, axis=1)
     return keras.Model(examples.preprocessing.inputs, outputs, name="table_quantiles"), is_cut_short
 
