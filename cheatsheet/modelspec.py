@@ -49,6 +49,10 @@ class InputSpec:
     takes_text: bool = False
 
 
+# Last activations whose values are probabilities.
+PROBABILITIES = frozenset(["sigmoid", "hard_sigmoid", "softmax"])
+
+
 @dataclass(frozen=True)
 class OutputSpec:
     """What a model gives at one of its outputs, and what that is compared by; `None` is "not known" throughout.
@@ -79,6 +83,14 @@ class OutputSpec:
     is_own_loss: bool = False
     metrics: tuple[str, ...] = ()
     made_by: str | None = None
+
+    @property
+    def gives_logits(self) -> bool:
+        """Whether what comes out are logits: behind a sigmoid or softmax it is none, whatever the loss says.
+
+        Keras then looks behind the activation for what the loss takes.
+        """
+        return bool(self.from_logits) and self.activation not in PROBABILITIES
 
     @property
     def values_per_row(self) -> int | None:

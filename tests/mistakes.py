@@ -49,6 +49,11 @@ class Given:
         model.compile("adam", loss, metrics=metrics)
         return model
 
+    def unbuilt(self) -> keras.Model:
+        model = keras.Sequential([keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy")
+        return model
+
     def several(self) -> keras.Model:
         inputs = keras.Input((NUM_COLUMNS,))
         outputs = {"kind": keras.layers.Dense(3, "softmax", name="kind")(inputs),

@@ -96,6 +96,7 @@ FIT = [
     Case("fit", "sample_weight of two columns",
          lambda g: of_fit(g, g.binary(), g.x, g.y, sample_weight=abs(g.x[:, :2]))),
     Case("fit", "class_weight without a class", lambda g: of_fit(g, g.binary(), g.x, g.y, class_weight={0: 1.0})),
+    Case("fit", "weights that are all 0", lambda g: of_fit(g, g.binary(), g.x, g.y, sample_weight=0 * g.x[:, 0])),
     Case("fit", "negative class_weight", lambda g: of_fit(g, g.binary(), g.x, g.y, class_weight={0: 1.0, 1: -1.0})),
     Case("fit", "class_weight of numbers",
          lambda g: of_fit(g, g.regression(), g.x, g.numbers, class_weight="balanced")),
@@ -161,6 +162,9 @@ FIT = [
         g, g.compiled(3, "softmax", "categorical_crossentropy", ["sparse_categorical_accuracy"]), g.x, g.kinds)),
     Case("fit", "a learning rate", lambda g: of_fit(g, g.binary(), g.x, g.y, learning_rate=0.1)),
     Case("fit", "a number for the checkpoint's folder", lambda g: of_fit(g, g.binary(), g.x, g.y, checkpoint=3)),
+    Case("fit", "another width to validate on than to train on", lambda g: of_fit(
+        g, g.unbuilt(), g.x, g.y, validation_data=(g.x[:, :4], g.y))),
+    Case("fit", "no y for a model that is not built yet", lambda g: of_fit(g, g.unbuilt(), g.x)),
     Case("fit", "columns that the model was not built from", lambda g: silent_fit(
         build_model("binary", x=g.table), g.table.rename(columns={"c3": "d3"}), g.y)),
     Case("fit", "numbers as text in x", lambda g: silent_fit(

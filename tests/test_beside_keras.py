@@ -58,6 +58,24 @@ def test_a_callback_that_evaluates(engine, own, on_batch):
     assert callback.found[-1] == pytest.approx(alone.evaluate(X[:10], Y[:10], verbose=0)[0], rel=1e-6)
 
 
+@pytest.mark.slow_but("on_epoch_end")
+@pytest.mark.parametrize("when", ["on_epoch_end", "on_epoch_begin", "on_train_batch_begin", "on_train_begin"])
+@pytest.mark.parametrize("engine", ["keras", "auto"])
+@pytest.mark.parametrize("validation_split", [0.0, 0.25])
+def test_a_callback_that_compiles_the_model_anew_is_answered(when, engine, validation_split):
+    """Where Keras' own fit ends in an error of Python's."""
+
+    def anew(at, *_, **__):
+        if at == 1 or when == "on_train_begin":
+            model.layers[0].trainable = False
+            model.compile("adam", "mean_squared_error")
+
+    model, callback = built(), keras.callbacks.Callback()
+    setattr(callback, when, anew)
+    with pytest.raises(ValueError, match=r"^A callback has compiled the model anew, after [012] epochs? of this fit"):
+        fit(model, X, Y, epochs=4, validation_split=validation_split, callbacks=[callback], engine=engine, verbose=0)
+
+
 def test_a_callback_that_compiles_the_model_anew_at_the_end_is_believed():
     class Anew(keras.callbacks.Callback):
         def on_train_end(self, logs=None):

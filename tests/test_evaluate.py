@@ -1,5 +1,7 @@
 """What `evaluate` says of a task is what scikit-learn says of the same predictions."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ from sklearn import metrics
 
 from recipes import build_autoencoder, build_model, fit
 from recipes.plots import plot_calibration, plot_confusion, plot_predictions
+from recipes.training.ensemble import ensemble_of
 from recipes.training.evaluate import evaluate
 
 RNG = np.random.default_rng(0)
@@ -24,13 +27,14 @@ def passing(units, loss, activation="linear", names=None):
     return model
 
 
+@pytest.mark.filterwarnings("ignore:.*received `from_logits=True`")  # Keras' own, of a sigmoid
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
-@pytest.mark.parametrize("from_logits", [True, False])
-def test_two_classes(weights, from_logits):
+@pytest.mark.parametrize(("activation", "from_logits"), [("linear", True), ("sigmoid", False), ("sigmoid", True)])
+def test_two_classes(weights, activation, from_logits):
     scores = X[:, :1] + 0.1
     labels = np.where(X[:, 0] + RNG.normal(size=200) > 0, "yes", "no")
     loss = keras.losses.BinaryCrossentropy(from_logits=from_logits)
-    found = evaluate(passing(1, loss, "linear" if from_logits else "sigmoid"), scores, labels, sample_weight=weights)
+    found = evaluate(passing(1, loss, activation), scores, labels, sample_weight=weights)
     probability = 1 / (1 + np.exp(-scores[:, 0]))
     guess = np.where(probability > 0.5, "yes", "no")
     true = labels == "yes"
@@ -44,6 +48,34 @@ def test_two_classes(weights, from_logits):
     assert found.recall["yes"] == pytest.approx(metrics.recall_score(true, guess == "yes", sample_weight=weights))
     assert found.precision["no"] == pytest.approx(metrics.precision_score(~true, guess == "no", sample_weight=weights))
     assert next(iter(found)) == "loss"
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "activation", "y"),
+    [
+        (keras.losses.SparseCategoricalCrossentropy, 3, "softmax", np.array(["a", "b", "c"])[X[:, :3].argmax(axis=1)]),
+        (keras.losses.CategoricalCrossentropy, 3, "softmax", np.eye(3)[X[:, :3].argmax(axis=1)]),
+        (keras.losses.BinaryCrossentropy, 1, "sigmoid", (X[:, 0] > 0.3).astype(int)),
+        (keras.losses.BinaryCrossentropy, 3, "sigmoid", (X[:, :3] > 0.3).astype(int)),
+    ],
+    ids=["labels", "one-hot", "yes or no", "several labels"],
+)
+def test_probabilities_are_none_the_less_under_a_loss_of_logits(loss, units, activation, y):
+    """Keras looks behind the activation for the loss; what comes out are probabilities, whatever it was told."""
+    x, found = X[:, :units], []
+    for from_logits in (False, True):
+        model = passing(units, loss(from_logits=from_logits), activation)
+        with warnings.catch_warnings(action="ignore"):  # Keras', and ours, that say so
+            run = fit(model, x, y, epochs=1, verbose=0)
+            labels = run.predict_labels(x) if run.classes else run.predict(x) > 0.5
+            found.append(({**run.evaluate(x, y)}, labels))
+    (expected, labels), (numbers, same) = found
+    assert numbers == pytest.approx(expected, rel=1e-5)
+    assert {*np.ravel(labels)} == {*np.ravel(same)}
+    np.testing.assert_array_equal(labels, same)
+    assert len({*np.ravel(labels)}) > 1
+    with warnings.catch_warnings(action="ignore"), pytest.raises(ValueError, match="from_logits=True, which"):
+        ensemble_of([model, model])
 
 
 def test_calibration_is_as_it_was_made():

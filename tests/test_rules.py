@@ -21,11 +21,13 @@ class TestRules:
         spec = describe_model(model)
         twice = describe_data([X, X], Y)
         kinds = compiled(dense(3, "softmax"), loss="sparse_categorical_crossentropy", metrics=["recall"])
-        seen = [*((spec, given) for given in (data, wide, twice)),
+        idle = describe_data(X, Y, sample_weight=np.zeros(10))
+        seen = [*((spec, given) for given in (data, wide, twice, idle)),
                 (describe_model(kinds), describe_data(X, np.zeros(10)))]  # fmt: skip
         names = {finding.rule for one, given in seen for finding in findings_of(one, given)}
         assert names >= {"other_parts", "input_shape", "unequal_rows", "target_shape", "stretched_target",
-                         "unreachable_target", "unfit_metric", "weight_shape", "negative_weight"}  # fmt: skip
+                         "unreachable_target", "unfit_metric", "weight_shape", "negative_weight",
+                         "zero_weights"}  # fmt: skip
         for name, rule in ((name, RULES[name]) for name in names):
             assert {finding.rule for one, given in seen for finding in rule(one, given)} == {name}
 
@@ -115,10 +117,13 @@ class TestRules:
     def test_rows_and_weights(self):
         model = compiled(dense())
         assert found(model, X, Y, sample_weight=np.ones(10)) == []
-        assert found(model, X, Y, sample_weight=np.zeros((10, 1))) == []
+        assert found(model, X, Y, sample_weight=np.ones((10, 1))) == []
         assert found(model, X, Y[:-1]) == ["unequal_rows"]
         assert found(model, X, Y, sample_weight=np.ones(9)) == ["weight_shape"]
         assert found(model, X, Y, sample_weight=np.linspace(-1, 1, 10)) == ["negative_weight"]
+        for dtype in ("float32", "float64", "int32", "bool"):
+            assert found(model, X, Y, sample_weight=np.zeros(10, dtype)) == ["zero_weights"]
+            assert found(model, X, Y, sample_weight=np.eye(10, dtype=dtype)[3]) == []
 
     def test_each_of_several_ends_is_judged(self):
         model = two_ended({"price": "mse", "kind": "categorical_crossentropy"})
@@ -126,6 +131,14 @@ class TestRules:
         assert found(model, x, {"price": np.zeros((6, 2)), "kind": kinds}) == []
         assert found(model, [x["left"], x["right"]], {"kind": kinds, "price": np.zeros((6, 2))}) == []
         assert found(model, x, {"price": np.zeros((6, 1)), "kind": kinds}) == ["stretched_target"]
+        one, none = {"price": np.zeros(6), "kind": np.ones(6)}, {"price": np.zeros(6), "kind": np.zeros(6)}
+        whole = {"price": np.zeros((6, 2)), "kind": kinds}
+        assert (
+            found(model, x, whole, sample_weight=one)
+            == found(model, x, whole, sample_weight={"price": np.zeros(6)})
+            == []
+        )
+        assert found(model, x, whole, sample_weight=none) == ["zero_weights"]
         y = {"price": np.zeros((6, 2)), "kind": kinds}
         assert found(model, {**x, "right": np.zeros((6, 2))}, y) == ["input_shape"]
         assert found(model, {**x, "right": np.zeros((5, 3))}, y) == ["unequal_rows"]

@@ -14,7 +14,7 @@ from cheatsheet.common.words import did_you_mean
 from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec
-from cheatsheet.rules.data import input_shape, negative_weight, other_parts, unequal_rows, weight_shape
+from cheatsheet.rules.data import input_shape, negative_weight, other_parts, unequal_rows, weight_shape, zero_weights
 from cheatsheet.rules.heads import (
     activation_outside_loss,
     fewer_outputs_than_classes,
@@ -84,6 +84,7 @@ RULES: dict[str, Rule] = {
         class_weight,
         weight_shape,
         negative_weight,
+        zero_weights,
         probabilities_taken_for_logits,
         loss_for_numbers,
         accuracy_of_numbers,

@@ -146,6 +146,17 @@ def negative_weight(model: ModelSpec, data: DataSpec) -> list[Finding]:
     return findings
 
 
+def zero_weights(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find sample weights that are all 0, so that nothing is learnt and the loss says 0."""
+    arrays = [part.array for part in data.sample_weight]
+    if not arrays or len(arrays) < len(model.outputs) or any(array.size == 0 for array in arrays):
+        return []  # an output without weights counts
+    if any(array.dtype.kind not in "iufb" or array.any() for array in arrays):
+        return []
+    fix = "give the rows that count a weight above 0"
+    return [Finding("zero_weights", "error", "sample_weight is 0 in every row: nothing counts.", fix, where=data.where)]
+
+
 def as_compared(
     shape: tuple[int, ...], expected: tuple[int | None, ...]
 ) -> tuple[tuple[int, ...], tuple[int | None, ...]]:

@@ -5,7 +5,7 @@ import math
 from cheatsheet.common.words import count
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
-from cheatsheet.modelspec import ModelSpec, OutputSpec
+from cheatsheet.modelspec import PROBABILITIES, ModelSpec, OutputSpec
 from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, mend_for_classes, rows_of
 from cheatsheet.table import OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO, unfit_metrics
 from cheatsheet.targets import MOST_CLASSES_WITH_GAPS
@@ -15,10 +15,9 @@ RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": 
           "hard_tanh": (-1, 1), "relu": (0, math.inf), "relu6": (0, 6), "softplus": (0, math.inf),
           "exponential": (0, math.inf), "elu": (-1, math.inf), "selu": (-1.7582, math.inf),
           "silu": (-0.2785, math.inf), "gelu": (-0.17, math.inf), "mish": (-0.3089, math.inf)}  # fmt: skip
-_PROBABILITIES = {"sigmoid", "hard_sigmoid", "softmax"}
 _SIGMOIDS = {"sigmoid", "hard_sigmoid"}
 # Activations whose values are all positive, as a rate must be; relu's 0 Keras keeps off the logarithm.
-_RATES = {"softplus", "exponential", "relu", "relu6", *_PROBABILITIES}
+_RATES = {"softplus", "exponential", "relu", "relu6", *PROBABILITIES}
 _OF_PROBABILITIES = OF_ONE_CLASS | OF_YES_OR_NO
 _OTHERS = {"leaky_relu", "linear", "log_softmax", "log_sigmoid", "celu", "squareplus", "hard_silu", "glu",
            "tanh_shrink", "soft_shrink", "hard_shrink", "threshold", "sparse_plus", "sparse_sigmoid"}  # fmt: skip
@@ -192,7 +191,7 @@ def probabilities_taken_for_logits(model: ModelSpec, data: DataSpec) -> list[Fin
     """Find a sigmoid or softmax under a loss that applies another one (keras #15271)."""
     found = []
     for output, _ in judged_outputs(model, data):
-        if not output.from_logits or output.activation not in _PROBABILITIES:
+        if not output.from_logits or output.gives_logits:
             continue
         message = (
             f"The loss expects logits (from_logits=True), but the last layer gives a {output.activation}. Keras takes "
@@ -212,7 +211,7 @@ def activation_outside_loss(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         severity, message, fix = "error", "", ""
         own = _activation_for(output, part)
-        if loss in _OF_PROBABILITIES and name not in {*_PROBABILITIES, "linear"}:
+        if loss in _OF_PROBABILITIES and name not in {*PROBABILITIES, "linear"}:
             if not output.from_logits:
                 message = f"{loss} expects probabilities, but {name} gives values {_span(name)}."
                 fix = f"use activation='{own}'"

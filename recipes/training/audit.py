@@ -193,7 +193,7 @@ def _worse_than_chance(
 
 
 def _no_distribution(spec: ModelSpec, output: OutputSpec, predicted: np.ndarray) -> list[Finding]:
-    if output.loss not in OF_ONE_CLASS | {"kl_divergence"} or output.from_logits or predicted.shape[-1] < 2:
+    if output.loss not in OF_ONE_CLASS | {"kl_divergence"} or output.gives_logits or predicted.shape[-1] < 2:
         return []
     sums = predicted.sum(axis=-1)
     off = float(np.abs(sums - 1).max())

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from cheatsheet.modelspec import describe_ends
 from recipes.seeds import seeded
 from recipes.training.copies import compile_like, made_again
 from recipes.training.signature import Signature, remember
@@ -59,11 +60,21 @@ def _is_single(model: keras.Model) -> bool:
 
 
 def _behind(model: keras.Model) -> str | None:
-    """Name the activation that turns a model's logits into probabilities; `None` where its outputs are no logits."""
-    for loss in keras.tree.flatten(getattr(model, "loss", None)):
-        if getattr(loss, "_fn_kwargs", {}).get("from_logits", False):
-            return "softmax" if "categorical" in loss.fn.__name__ else "sigmoid"
-    return None
+    """Name the activation that turns a model's logits into probabilities; `None` where its outputs are no logits.
+
+    Raises:
+        ValueError: for probabilities under a loss that takes logits: Keras looks behind the activation for these, but
+            not behind an average.
+    """
+    output = describe_ends(model).outputs[0]
+    if not output.from_logits:
+        return None
+    if not output.gives_logits:
+        raise ValueError(
+            f"These models give a {output.activation} to a loss with from_logits=True, which the loss of their average "
+            "would apply twice. Compile them without from_logits=True, or leave out the last activation."
+        )
+    return "softmax" if "categorical" in (output.loss or "") else "sigmoid"
 
 
 def _average(members: Sequence[Any], behind: str | None, precision: str) -> Any:

@@ -147,9 +147,9 @@ def _judge(
         index, scores, weights = index[kept], scores[kept], None if weights is None else weights[kept]
         if scores.shape[1] > 1:
             return of_classes(
-                index, softmax(scores, axis=1) if output.from_logits else scores, part.classes, weights, None
+                index, softmax(scores, axis=1) if output.gives_logits else scores, part.classes, weights, None
             )
-        scores = expit(scores[:, 0]) if output.from_logits else scores[:, 0]
+        scores = expit(scores[:, 0]) if output.gives_logits else scores[:, 0]
         return of_classes(index, scores, part.classes, weights, 0.0 if "hinge" in loss else 0.5)
     if weights is not None and weights.ndim > 1:
         weights = weights.reshape(len(weights), -1)
@@ -159,7 +159,7 @@ def _judge(
     if loss == "binary_crossentropy" and target.shape == predicted.shape and target.ndim == 2 and target.shape[1] > 1:
         if not np.isin(target, (0, 1)).all():
             return None
-        scores = expit(predicted) if output.from_logits else predicted
+        scores = expit(predicted) if output.gives_logits else predicted
         return of_labels(target, scores, part.columns or range(target.shape[1]), weights)
     if loss == "pinball" and isinstance(model.loss, Pinball):
         return of_quantiles(target.reshape(-1), predicted, model.loss.quantiles, weights)

@@ -75,7 +75,7 @@ def read_examples(
     found += [replace(finding, where=where) for finding in unaligned_rows(x, y=y, sample_weight=sample_weight)]
     with gathering(found, where):
         weights = read_weights(sample_weight, spec.outputs)
-    if y is None and targets_too and inputs is not None and not _may_restore(spec):
+    if y is None and targets_too and inputs is not None and not _may_restore(spec, inputs):
         message = "y is missing, and this model gives something else than it takes."
         found.append(Finding("missing_target", "error", message, "pass y", where=where))
         targets_too = False
@@ -123,8 +123,11 @@ def _shape_unread(values: Any) -> tuple[int, ...]:
     return tuple(shape) if known and shape is not None else ()
 
 
-def _may_restore(spec: ModelSpec) -> bool:
+def _may_restore(spec: ModelSpec, inputs: Any) -> bool:
     """May the inputs stand for the targets, as far as shapes and losses tell?"""
+    if not spec.inputs and len(spec.outputs) == 1 and isinstance(inputs, np.ndarray):  # not built yet
+        width = spec.outputs[0].width
+        return spec.has_own_step or width is None or width == inputs.shape[-1]
     if len(spec.inputs) != 1 or len(spec.outputs) != 1 or spec.has_own_step:
         return True
     taken, given = spec.inputs[0].shape[1:], spec.outputs[0].shape
@@ -133,6 +136,14 @@ def _may_restore(spec: ModelSpec) -> bool:
     if given is None or None in taken or None in given[1:]:
         return True
     return prod(size or 0 for size in taken) == prod(size or 0 for size in given[1:])
+
+
+def as_trained_on(spec: ModelSpec, inputs: Any) -> ModelSpec:
+    """Let a model that is built by its first data take what these are: as many axes, as many numbers in the last."""
+    if spec.inputs or spec.kind != "Sequential" or not isinstance(inputs, np.ndarray) or inputs.ndim < 2:
+        return spec
+    shape = (*[None] * (inputs.ndim - 1), inputs.shape[-1])
+    return replace(spec, inputs=(InputSpec("x", shape, "x"),))
 
 
 def unaligned_rows(x: Any, **others: Any) -> list[Finding]:

@@ -10,7 +10,7 @@ from cheatsheet.finding import Finding
 from cheatsheet.modelspec import describe_model
 from cheatsheet.rules import OF_NETWORK, OF_TRAINING, require_allowable
 from recipes.training.data.batches import split_rows
-from recipes.training.data.checks import gathering, raise_errors, read_examples
+from recipes.training.data.checks import as_trained_on, gathering, raise_errors, read_examples
 from recipes.training.data.targets import class_index
 from recipes.training.data.trees import num_rows_of, take
 from recipes.training.data.weights import over_steps, weights_by_class
@@ -115,7 +115,7 @@ def prepare(
     validation = None
     if held_out is not None:
         other = read_examples(
-            spec,
+            as_trained_on(spec, train.x),
             *held_out[:2],
             sample_weight=held_out[2],
             like=train.signature,

@@ -120,8 +120,8 @@ def class_weights(class_weight: Any, targets: np.ndarray, loss: str, classes: Cl
         )
     keys = classes if by_label else range(len(classes))
     table = np.array([class_weight[key] for key in keys], dtype=np.float32)
-    if not np.isfinite(table).all() or table.min() < 0:
-        raise _unfit(f"class_weight must hold finite weights >= 0. Received: {dict(class_weight)}.")
+    if not np.isfinite(table).all() or table.min() < 0 or not table.any():
+        raise _unfit(f"class_weight must hold finite weights >= 0, some above 0. Received: {dict(class_weight)}.")
     return table
 
 

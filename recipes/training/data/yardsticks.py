@@ -29,7 +29,7 @@ def middle_of(model: keras.Model, name: str | None = None) -> float:
     """
     outputs = describe_ends(model).outputs
     output = (end_called(name, outputs) if name else None) or outputs[0]
-    return 0.0 if output.from_logits or output.loss in ("hinge", "squared_hinge") else 0.5
+    return 0.0 if output.gives_logits or output.loss in ("hinge", "squared_hinge") else 0.5
 
 
 def yardsticks(model: keras.Model, targets: Any, fitted_on: Any = None) -> tuple[float | None, float]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from cheatsheet.common.words import count
 from recipes.running.interrupt import Interrupt
 from recipes.training.data.prepare import TrainingData
 from recipes.training.engines.resume import Resume
@@ -77,6 +78,31 @@ class Outcome:
 def stopping_after(patience: int) -> keras.callbacks.EarlyStopping:
     """Make the callback that means the same as `Plan.patience`."""
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+
+
+class CompiledOnce:
+    """What a model is compiled with as a run begins, which no callback may change within it: Keras' own fit breaks off.
+
+    Args:
+        model: A compiled model.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._held = model.optimizer, model._compile_loss
+
+    def require(self, epoch: int) -> None:
+        """Require it to be compiled as it was, before an epoch.
+
+        Raises:
+            ValueError: for a model that was compiled anew.
+        """
+        optimizer, loss = self._held
+        if self._model.optimizer is not optimizer or self._model._compile_loss is not loss:
+            raise ValueError(
+                f"A callback has compiled the model anew, after {count(epoch, 'epoch')} of this fit, which cannot go "
+                "on with another optimizer. End it there (epochs=, or stop_training), compile, and call fit again."
+            )
 
 
 class Engine(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 
 from recipes.training.data.prepare import TrainingData
 from recipes.training.data.shuffled import ShuffledBatches
-from recipes.training.engines.engine import Job, Outcome, Plan, stopping_after
+from recipes.training.engines.engine import CompiledOnce, Job, Outcome, Plan, stopping_after
 from recipes.training.engines.resume import merged
 
 HOW = "model.fit"
@@ -69,6 +69,7 @@ def _train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
             return Outcome(_finished(model, data, plan), HOW)
         callbacks.append(_Keep(plan))
         options["initial_epoch"] = plan.resume.epoch
+    callbacks.append(_AsCompiled(model))
     with _functions_of_their_own(model):
         history = model.fit(batches, epochs=plan.epochs, callbacks=callbacks, verbose=0, **options).history
     history = history if plan.resume is None else merged(plan.resume.history, history)
@@ -145,6 +146,21 @@ class _Control(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.plan.interrupt.requested and self.plan.resume is None:  # else at the end of the epoch
             self.model.stop_training = True
+
+
+class _AsCompiled(keras.callbacks.Callback):
+    """Ends a run whose model a callback has compiled anew, with a sentence; after the others."""
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__()
+        self._compiled_once, self._epoch = CompiledOnce(model), 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+        self._compiled_once.require(epoch)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._compiled_once.require(self._epoch)
 
 
 class _Keep(keras.callbacks.Callback):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from recipes.training.data.batches import epoch_order
 from recipes.training.data.prepare import TrainingData
-from recipes.training.engines.engine import Outcome, Plan
+from recipes.training.engines.engine import CompiledOnce, Outcome, Plan
 from recipes.training.engines.resume import merged
 from recipes.training.engines.tensorflow.patience import Patience
 from recipes.training.engines.tensorflow.program import Arrays, Logs, Program, ToWiden, build_variables, program_for
@@ -37,6 +37,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         plan.callbacks, add_history=True, model=model, epochs=plan.epochs, steps=steps_per_epoch
     )
     model.stop_training = False
+    compiled_once = CompiledOnce(model)
     callbacks.on_train_begin()
     if plan.progress is not None:
         plan.progress.on_train_begin()
@@ -49,7 +50,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
     alone = plan.resume is not None  # its bits must not depend on what else this process has trained
     how = way or program.choose(model, (plan.epochs - first_epoch) * steps_per_epoch, alone=alone)
     watch = None if plan.patience is None else Patience(plan.patience, model)
-    last_epoch, speed, kept = _run(program, how, model, arrays, plan, callbacks, first_epoch, watch)
+    last_epoch, speed, kept = _run(program, how, model, arrays, plan, callbacks, first_epoch, watch, compiled_once)
     if plan.resume is not None:
         plan.resume.offer(model, plan.callbacks, last_epoch, history, how, finished=True)
         history = merged(plan.resume.history, history)
@@ -85,6 +86,7 @@ def _run(
     callbacks: keras.callbacks.CallbackList,
     first_epoch: int,
     watch: Patience | None,
+    compiled_once: CompiledOnce,
 ) -> tuple[int, float, int | None]:
     """Loop over blocks of epochs; a block is one epoch where callbacks must be called in between.
 
@@ -106,6 +108,7 @@ def _run(
         orders = _orders(program, arrays, plan, epoch, count)
         if plan.callbacks:
             callbacks.on_epoch_begin(epoch)
+            compiled_once.require(epoch)
             logs = program.call("train", how, model, arrays, orders, count, plan.batch_size)
             _show_last_loss(plan.callbacks, logs)
             if arrays.validation is not None:
