@@ -82,10 +82,13 @@ class DataError(ValueError):
 
 
 def _in_words(finding: Finding) -> str:
-    """Put a finding into words: its place, what was seen, and what mends it."""
-    place = f"In {finding.place}: " if finding.place else ""
+    """Put a finding into words: its place, unless the message names it, what was seen, and what mends it."""
+    message = finding.message
+    if finding.place:
+        is_named = repr(finding.place) in message
+        message = f"{message[0].upper()}{message[1:]}" if is_named else f"In {finding.place}: {message}"
     fix = finding.fix.rstrip(".")
-    return f"{place}{finding.message}" + (f" {fix[0].upper()}{fix[1:]}." if fix else "")
+    return message + (f" {fix[0].upper()}{fix[1:]}." if fix else "")
 
 
 def unreadable(message: str) -> DataError:

@@ -3,7 +3,10 @@
 import pandas as pd
 import polars as pl
 
-ENCODE = "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out."
+ENCODE = (
+    "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out; recipes.fit_table(frame, target=...) "
+    "takes text, dates and gaps as they are."
+)
 IMPUTE = "Drop those rows or impute the values."
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import refused
+from containers import ENCODE
 
 from recipes import build_model, load_data
 from recipes.losses import Detection
@@ -36,8 +37,9 @@ def test_units_that_cannot_be_trained_in_are_refused(y, message):
 def test_tables_name_their_columns():
     table = pd.DataFrame({"age": [30.0, 40.0], "city": ["Rome", "Oslo"], "mass": [70.0, np.nan]})
     with refused(
-        "x has columns that are not numbers: city. "
-        "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out."
+        f"2 things are in the way:\n1. x has columns that are not numbers: city. {ENCODE}\n"
+        "2. x has missing values in 1 column: 'mass' (1). Expected a number in every row. "
+        "Drop those rows or impute the values."
     ):
         build_model(x=table, y=[0, 1])
     with refused(

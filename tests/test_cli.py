@@ -195,6 +195,7 @@ def test_infer_says_what_infer_task_says(column, values, table, capsys):
     assert out.startswith(f"{inferred}\n")
     assert out.endswith(explain(lookup(inferred.task, inferred.loss)) + "\n")
     assert ("without a target, and left out: 32 rows" in out) == (column == "mixed")
+    assert ("as --task and --loss to recipes fit" in out) == ("task=" in str(inferred) or "loss=" in str(inferred))
     assert main(["infer", str(table), "--target", column, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["task"], said["num_missing"]) == (inferred.task, 40 - len(values))
@@ -226,7 +227,12 @@ def test_infer_reads_arrays_and_a_single_column(tmp_path, capsys):
         ("a,b\nNA,1\n", ["--target", "a"], "The target 'a' is missing in all 1 row."),
         ("a,b\n3,1\n3,1\n", ["--target", "a"], "y holds a single value (3) in 2 rows"),
         ("a\n2024-01-05\n2024-01-06\n2024-01-05\n", [], "The target 'a' holds dates."),
-        ("name,a\nAda,1\nBob,2\nCy,3\nDi,4\n", ["--target", "name"], "'name' holds 4 classes in 4 rows: too few"),
+        (
+            "name,a\nAda,1\nBob,2\nCy,3\nDi,4\n",
+            ["--target", "name"],
+            "'name' holds 4 classes in 4 rows: too few rows of each to learn from. "
+            "Say recipes fit --task regression if they are quantities.",
+        ),
         (b"PK\x03\x04 of a workbook", ["--target", "a"], "an Excel workbook or another zip archive"),
     ],
 )
@@ -312,6 +318,11 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert main([*fitted, "--json", "--out", str(tmp_path / "run")]) in (0, 1)
     assert json.loads(capsys.readouterr().out)["task"] == "binary"
     assert (tmp_path / "runs" / "wards-cured.html").read_text().startswith("<!doctype html>")
+    (tmp_path / "runs" / "wards-cured.html").unlink()
+    assert main(["report", "run"]) == 0  # where fit has written it
+    assert capsys.readouterr().err.endswith(f"report: {tmp_path / 'runs' / 'wards-cured.html'}\n")
+    assert (tmp_path / "runs" / "wards-cured.html").exists()
+    assert not (tmp_path / "report.html").exists()
     assert main(["report", "run", "--report", "pages/wards.html"]) == 0
     assert capsys.readouterr().err.endswith(f"report: {tmp_path / 'pages' / 'wards.html'}\n")
     assert main([*fitted, "--report", str(tmp_path)]) == 2
@@ -342,5 +353,7 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv"), "--out", "told/new.csv"]) == 0
     assert capsys.readouterr().err == f"predictions: {tmp_path / 'told' / 'new.csv'}\n"
     assert (tmp_path / "told" / "new.csv").read_text().splitlines() == rows
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv"), "--out", "told/new.csv"]) == 0  # again
+    capsys.readouterr()
     assert main(["fit", str(tmp_path / "wards.csv"), "--target", "curd"]) == 2
     assert "Did you mean 'cured'" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import scipy.sparse
 from conftest import refused
 from containers import ENCODE, IMPUTE, arrow, in_a_table
 
+import recipes
 from cheatsheet import DataError, infer_task
 from cheatsheet.common.arrays import as_array
 from recipes.features import as_features, columns_of, in_order
@@ -71,12 +72,45 @@ def test_infinite_values():
         as_features(pd.DataFrame({"rate": [np.inf, 1.0, -np.inf], "kept": 1}))
 
 
-def test_words_are_named_before_what_is_missing():
+def test_all_that_is_in_the_way_is_named_at_once_and_words_before_what_is_missing():
     table = pd.DataFrame(
-        {"age": [1, None], "city": ["Rome", None], "lists": [[1], [2]], "kind": pd.Categorical(["a", "b"])}
-    )
-    with refused(f"x has columns that are not numbers: city, kind. {ENCODE}"):
+        {"age": [1, None], "city": ["Rome", None], "lists": [[1], [2]], "kind": pd.Categorical(["a", "b"]),
+         "when": DATES[:2], "rate": [np.inf, 1.0], "size": [1.0, 2.0]}
+    )  # fmt: skip
+    with refused(
+        f"5 things are in the way:\n1. x has columns that are not numbers: city, kind. {ENCODE}\n"
+        "2. x has columns whose values are lists or arrays: lists. Expected one number a row. Pass each place as a "
+        "column of its own, or all of it as an array (n, ...).\n"
+        "3. x has columns of dates or times: when. Expected numbers. Turn them into numbers first, such as days since "
+        "a start: (np.asarray(column, 'M8[s]') - np.datetime64('2000-01-01')) / np.timedelta64(1, 'D').\n"
+        f"4. x has missing values in 1 column: 'age' (1). Expected a number in every row. {IMPUTE}\n"
+        "5. x has infinite values in 1 column: 'rate' (1). Expected finite numbers. Look for a division by zero, drop "
+        "those rows or impute the values."
+    ):
         as_features(table)
+    with pytest.raises(DataError) as caught:  # polars' and Arrow's tables likewise, and targets
+        as_array(pl.DataFrame({"when": [*DATES[:2].date], "lists": [[1], [2]]}), "y")
+    assert len(caught.value.findings) == 2
+    assert "fit_table" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ask", ["build", "fit", "tune", "cross_validate"])
+def test_whoever_takes_a_table_names_all_of_it_and_fit_table(ask, tmp_path):
+    frame = pd.DataFrame({"ward": ["a", "b"] * 10, "when": pd.date_range("2024-01-01", periods=20), "dose": range(20)})
+    y = [0, 1] * 10
+    model = recipes.build_model("binary", input_shape=3)
+    asked = {
+        "build": lambda: recipes.build_model(x=frame, y=y),
+        "fit": lambda: recipes.fit(model, frame, y, verbose=0),
+        "tune": lambda: recipes.tune(frame, y, directory=tmp_path, verbose=0),
+        "cross_validate": lambda: recipes.cross_validate("binary", frame, y, verbose=0),
+    }
+    with pytest.raises(DataError) as caught:
+        asked[ask]()
+    said = str(caught.value)
+    assert "1. x has columns that are not numbers: ward. " in said
+    assert "2. x has columns of dates or times: when. " in said
+    assert "recipes.fit_table(frame, target=...) takes text, dates and gaps as they are" in said
 
 
 def advised(message, container, name):

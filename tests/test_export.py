@@ -173,10 +173,26 @@ def test_a_saved_model_predicts_raw_columns_by_their_plain_names(table_run, tmp_
     frame = measured()[:5]
     served = tf.saved_model.load(tmp_path / "wards").signatures["serving_default"]
     given = table_run.inputs_of(frame)
-    columns = {plain: tf.constant(given[column.input].tolist(), tf.string if column.kind == "category" else tf.float64)
-               for plain, column in zip(PLAIN, table_run.columns.learnt, strict=True)}  # fmt: skip
+    columns = {plain: given[column.input] for plain, column in zip(PLAIN, table_run.columns.learnt, strict=True)}
     (outputs,) = served(**columns).values()
     np.testing.assert_allclose(outputs.numpy()[:, 0], table_run.predict(frame)[:, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["text and numbers", "numbers alone", "text alone"])
+def test_what_inputs_of_gives_is_taken_however_keras_is_asked(kind, tmp_path):
+    frame = measured().drop(columns="when")
+    columns = {"numbers alone": ["1x", "scale"], "text alone": ["ward/ä b"]}.get(kind, [*frame.columns.drop("y")])
+    run = recipes.fit_table(frame[[*columns, "y"]], "y", num_networks=1, epochs=1, verbose=0)
+    run.save(tmp_path / "run")
+    run.export(tmp_path / "wards.keras")
+    given, expected = run.inputs_of(frame), run.predict(frame)[:, 1:]
+    assert [*given] == [tensor.name for tensor in run.model.inputs]
+    kept = (tmp_path / "run" / "model.keras", tmp_path / "wards.keras")
+    for model in (run.model, *map(keras.saving.load_model, kept)):
+        for ask in (model, model.predict_on_batch, lambda x, model=model: model.predict(x, batch_size=7, verbose=0)):
+            np.testing.assert_allclose(np.asarray(ask(given)), expected, rtol=1e-5)
+    for name, tensor in run.inputs_of(frame, most=3).items():
+        np.testing.assert_array_equal(np.asarray(tensor), np.asarray(given[name])[:3])
 
 
 def test_what_is_said_of_a_table_is_all_that_tensorflow_needs(tmp_path):
@@ -207,7 +223,8 @@ def test_the_numeric_core_of_a_table_predicts_with_the_places_of_words(table_run
     assert "ward_a_b_index takes the place, from 0, in '[UNK]', 'nord', 'süd'" in str(said)
     frame = measured()[:5]
     given = table_run.inputs_of(frame)
-    feed = {plain: given[column.input] for plain, column in zip(PLAIN, table_run.columns.learnt, strict=True)}
+    learnt = zip(PLAIN, table_run.columns.learnt, strict=True)
+    feed = {plain: np.asarray(given[column.input]) for plain, column in learnt}
     places = [said.words["ward_a_b_index"].index(word) for word in frame["ward/ä b"]]
     feed = {**feed, "ward_a_b_index": np.array(places, np.int64)[:, None]}
     del feed["ward_a_b"]

@@ -212,3 +212,9 @@ def test_what_names_no_folder_is_refused(given, shown):
     said = "load reads the folder of a saved run, or a .keras file. Name it: load('wards')."
     with refused(f"{said} Received: {shown}.", TypeError):
         recipes.load(given)
+
+
+def test_a_folder_that_is_not_there_is_no_file(tmp_path):
+    message = f"There is no run in {tmp_path / 'birds'}. Expected a folder that save has written, or a .keras file."
+    with refused(message, FileNotFoundError):
+        recipes.load(tmp_path / "birds")

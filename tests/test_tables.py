@@ -222,8 +222,7 @@ print(json.dumps(keras.ops.convert_to_numpy(model(x)).tolist()))
 def test_columns_that_are_missing_or_renamed_are_refused(run):
     frame = ward(20, seed=2)
     with refused(
-        "In age: the table lacks the column 'age', which the model was trained on. Did you mean 'Age'? Pass a table "
-        "with it."
+        "The table lacks the column 'age', which the model was trained on. Did you mean 'Age'? Pass a table with it."
     ):
         run.predict(frame.rename(columns={"age": "Age"}))
     assert [one.rule for one in run.check(frame.drop(columns=["age", "ward"]))] == ["other_columns"] * 2
@@ -248,7 +247,7 @@ def test_columns_in_another_type_are_read_or_refused(run):
     np.testing.assert_array_equal(run.predict(as_text), expected)
     numbers = frame.assign(dose=frame["dose"].str.replace(",", ".").astype(float))
     np.testing.assert_array_equal(run.predict(numbers), expected)
-    with refused("In age: no value of 'age' can be read as a number ('old'). Pass it as in the training."):
+    with refused("No value of 'age' can be read as a number ('old'). Pass it as in the training."):
         run.predict(frame.assign(age="old"))
 
 

@@ -127,7 +127,7 @@ class TestNumbers:
         assert (run.columns["dose"].kind, run.columns["dose"].unit) == ("number", "mg")
         np.testing.assert_array_equal(run.predict(visits()), run.predict(frame))
         with refused(
-            "In dose: no value of 'dose' can be read as a number ('0.5 g'). Pass it as in the training.",
+            "No value of 'dose' can be read as a number ('0.5 g'). Pass it as in the training.",
             recipes.DataError,
         ):
             run.predict(frame.assign(dose="0.5 g"))

@@ -86,7 +86,13 @@ def test_how_good_quantiles_are():
     # 1 above too low counts q, 1 below too high 1 - q; the constants are 1 and 2
     assert found == Quantiles((0.25, 0.5), (0.5, 1.0), (0.25 + 0.5 + 0.75 + 0.5) / 4, (0.5 + 0.25) / 4, 2)
     (off,) = far_off(Quantiles((0.1, 0.5, 0.9), (0.1, 0.5, 0.7), 1.0, 2.0, 100))
-    assert off.message == "70.0% of 100 test rows lie below q0.9: more than chance explains."
+    assert off.message == (
+        "70.0% of 100 test rows lie below q0.9, and about 90% should: too few, by more than chance explains."
+    )
+    (off,) = far_off(Quantiles((0.025, 0.5), (0.1, 0.5), 1.0, 2.0, 100))
+    assert off.message == (
+        "10.0% of 100 test rows lie below q0.025, and about 2.5% should: too many, by more than chance explains."
+    )
     assert far_off(Quantiles((0.1, 0.9), (0.14, 0.85), 1.0, 2.0, 100)) == []
 
 

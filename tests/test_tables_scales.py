@@ -9,7 +9,7 @@ import pytest
 from recipes.tables.scales import Scales, scales_for
 
 PRICES = np.array([1.0, 2.0, 4.0, 8.0, 100.0])
-SKEWED, PLAIN = (SimpleNamespace(loss="mean_squared_error", scale=scale) for scale in ("log", "identity"))
+SKEWED, PLAIN = (SimpleNamespace(loss="mean_squared_error", scale=scale, lowest=None) for scale in ("log", "identity"))
 
 
 def test_what_is_learnt_has_mean_0_and_deviation_1_on_each_scale():
@@ -59,3 +59,12 @@ def test_layers_do_the_same_and_nothing_goes_below_the_lowest():
     expected = scales.back(outputs)
     np.testing.assert_allclose(model.predict(outputs, verbose=0), expected, rtol=1e-5)
     assert expected[0, 0] == pytest.approx(0.25 * 1.1 * np.exp(0.3) + 0.75 * 2.0)
+
+
+@pytest.mark.parametrize(("lowest", "expected"), [(0.0, [[0.0], [7.0]]), (None, [[-1.0], [7.0]])])
+def test_plain_numbers_stop_at_the_targets_lowest(lowest, expected):
+    scales = Scales((3.0,), (4.0,), lowest=lowest)
+    inputs = keras.Input((1,))
+    outputs = np.array([[-1.0], [1.0]], "float32")
+    assert scales.back(outputs).tolist() == expected
+    assert keras.Model(inputs, scales.layers(inputs)).predict(outputs, verbose=0).tolist() == expected

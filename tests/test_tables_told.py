@@ -272,12 +272,50 @@ def test_an_r2_next_to_nothing_is_written_as_nothing():
 
 
 def test_an_interval_is_added_or_multiplied():
-    plain = Interval(0.9, 2.0, False, 1.0, None, 100)
+    plain = Interval(0.9, 2.0, False, 1.0, None, 100, 0.9, 20)
     assert plain.around(np.array([1.0, 5.0])).tolist() == [[-1, 3], [3, 7]]
-    counts = Interval(0.9, 2.0, False, 1.0, 0.0, 100)
+    counts = Interval(0.9, 2.0, False, 1.0, 0.0, 100, 0.9, 20)
     assert counts.around(np.array([1.0, 5.0])).tolist() == [[0, 3], [3, 7]]
     factor = Interval(0.9, np.log(2), True, 1.25, None, 100)  # a mean of 5 is a median of 4
     np.testing.assert_allclose(factor.around(np.array([5.0])), [[2, 8]])
+    assert str(plain).startswith("90% intervals: ±2, by ")
+    assert str(counts).startswith("90% intervals: ±2, none below 0, by ")
+
+
+def test_an_interval_that_is_cut_holds_the_same_true_numbers(rng):
+    """Whoever is not below 0 lies above the cut-off part: the share that lies within is the same, row by row."""
+    true, predicted = rng.exponential(size=5_000), np.maximum(rng.normal(1, 1, 5_000), 0)
+    cut, whole = (Interval(0.9, 1.5, False, 1.0, lowest, 100).around(predicted).T for lowest in (0.0, None))
+    assert (whole[0] < 0).mean() > 0.3
+    assert (cut[0] >= 0).all()
+    within = [(low <= true) & (true <= high) for low, high in (cut, whole)]
+    np.testing.assert_array_equal(*within)
+    assert 0.7 < within[0].mean() < 0.95
+
+
+def biomass(num_rows=120, seed=0):
+    """Positive and skewed, but for a logarithm that is skewed more: learnt as it is."""
+    rng = np.random.default_rng(seed)
+    rain = rng.gamma(2.0, 1.0, num_rows)
+    mass = np.where(np.arange(num_rows) % 10, 20 * rain * rng.uniform(0, 1, num_rows), 1e-3)
+    return pd.DataFrame({"rain": rain, "mass": mass})
+
+
+def test_nothing_is_below_0_where_no_number_of_the_training_is(tmp_path):
+    run = fit_table(biomass(), "mass", intervals=0.9, quantiles=[0.05, 0.95], **FAST)
+    assert (run.target.scale, run.target.lowest) == ("identity", 0.0)
+    new = pd.DataFrame({"rain": np.linspace(-8, 8, 60)})  # outside too
+    low, high = run.predict_intervals(new).T
+    predicted = run.predict(new)
+    assert (low == np.maximum(predicted - run.interval.margin, 0)).all()
+    assert ((low == 0) & (low <= predicted) & (predicted <= high)).any()
+    assert min(predicted.min(), low.min(), run.predict_quantiles(new).min()) == 0
+    assert "none below 0, by" in str(run)
+    run.save(tmp_path / "run")
+    np.testing.assert_array_equal(recipes.load(tmp_path / "run").predict_intervals(new), np.stack([low, high], 1))
+    other = fit_table(biomass().assign(mass=biomass()["mass"] - 1), "mass", intervals=0.9, **FAST)  # some are below
+    assert other.target.lowest is None
+    np.testing.assert_allclose(np.ptp(other.predict_intervals(new), axis=1), 2 * other.interval.margin)
 
 
 @pytest.mark.slow

@@ -8,11 +8,12 @@ import numpy as np
 from cheatsheet.common.columns import Unreadable, mend_of_text, mend_of_time, numbers_in_text, read_column
 from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, show_values
-from cheatsheet.finding import unreadable
+from cheatsheet.finding import DataError, Finding, unreadable
 
 # Of a sparse matrix made dense, in float32. It is dense in float64 first, so three times this is taken on the way.
 MOST_DENSE_BYTES = 2**30
 MOST_NAMES = 5  # of columns, in a message
+_AS_IT_IS = "; recipes.fit_table(frame, target=...) takes text, dates and gaps as they are"
 
 # What is wrong, in a word or as what the columns hold and how to mend that: the columns, and in how many of their rows.
 Faults = dict[str | tuple[str, str], dict[str, int]]
@@ -91,8 +92,6 @@ def number_columns(table: Any, name: str) -> Iterator[tuple[int, np.ndarray]]:
     from_text: list[str] = []
     labels, plain = list(map(str, names_in(table))), [_is_plain(dtype) for dtype in _dtypes(table)]
     for i in sorted(range(len(labels)), key=plain.__getitem__):  # those last that cannot hold anything but numbers
-        if plain[i] and any(why not in ("missing", "infinite") for why in faults):
-            break  # nothing graver comes
         label = labels[i]
         try:
             column = _flat(column_at(table, i))
@@ -226,14 +225,15 @@ def _add(faults: Faults, label: str, error: Unreadable) -> None:
 
 
 def _raise_faults(faults: Faults, name: str, expected: str) -> None:
-    """Raise for the gravest kind of fault, naming the columns that have it; for none, do nothing."""
+    """Raise for all faults at once, the gravest kind first, naming the columns that have each; for none, do nothing."""
+    as_it_is = _AS_IT_IS if expected == "number" else ""
     others = "that are not numbers" if expected == "number" else "that hold neither numbers nor text"
     mends: dict[str | tuple[str, str], str] = {
         why: f"columns of {why[0]}: {{columns}}. Expected numbers. {why[1]}" for why in faults if isinstance(why, tuple)
     }
     sentences: dict[str | tuple[str, str], str] = {  # gravest first
         "objects": f"columns {others}: {{columns}}. "
-        "Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out.",
+        f"Encode them first (sklearn.preprocessing.OneHotEncoder), or leave them out{as_it_is}.",
         "nested": "columns whose values are lists or arrays: {columns}. "
         "Expected one number a row. Pass each place as a column of its own, or all of it as an array (n, ...).",
         **mends,
@@ -244,12 +244,16 @@ def _raise_faults(faults: Faults, name: str, expected: str) -> None:
         "infinite": "infinite values in {number}: {counts}. "
         "Expected finite numbers. Look for a division by zero, drop those rows or impute the values.",
     }
+    found = []
     for why, sentence in sentences.items():
         columns = faults.get(why)
         if columns:
             counts = _few([f"{label!r} ({number:,})" for label, number in columns.items()])
             number = count(len(columns), "column")
-            raise unreadable(f"{name} has " + sentence.format(columns=_few([*columns]), counts=counts, number=number))
+            found.append(f"{name} has " + sentence.format(columns=_few([*columns]), counts=counts, number=number))
+    if not found:
+        return
+    raise DataError([Finding("unreadable_values", "error", message) for message in found])
 
 
 def _few(words: Sequence[str]) -> str:

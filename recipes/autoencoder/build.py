@@ -7,9 +7,10 @@ import keras
 import numpy as np
 
 import cheatsheet
-from cheatsheet.common.arguments import as_widths, known_arguments_only, require_whole
+from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
 from cheatsheet.head import Head
+from recipes.autoencoder.kinds import options_of, require_kind, require_preset
 from recipes.autoencoder.networks import MAKERS, PRESETS, Parts, Shape
 from recipes.build import compile_head, full_precision
 from recipes.features import as_features, input_shape_of, require_image
@@ -17,13 +18,6 @@ from recipes.optimizers import Rate
 from recipes.seeds import seeded
 
 Rates: TypeAlias = tuple[Rate | None, float | None]  # learning rate, weight decay
-# What each kind takes beside its input, and the defaults.
-KINDS: dict[str, dict[str, Any]] = {
-    "dense": {"latent": 16, "units": (128, 64), "hidden_activation": "relu"},
-    "conv": {"latent": 16, "filters": (16, 32), "hidden_activation": "relu"},
-    "denoising": {"latent": 16, "filters": (32, 32), "hidden_activation": "relu", "noise": 0.3},
-    "super_resolution": {"latent": 32, "filters": (32, 32), "hidden_activation": "relu", "scale": 4},
-}
 
 
 @known_arguments_only
@@ -100,8 +94,8 @@ def build_autoencoder(
     features = None if x is None else as_features(x)
     if preset is not None:
         return _build_preset(preset, kind, given, features, input_shape, loss, activation, optimizer, rates, seed)
-    kind = _require_kind(kind)
-    options = _options(kind, given)
+    kind = require_kind(kind)
+    options = options_of(kind, given)
     if features is None and input_shape is None:
         raise ValueError("Which shape? Received: x=None, input_shape=None. Pass x, or the shape of one example.")
     shape = input_shape_of(features, input_shape) or ()
@@ -156,15 +150,8 @@ def _build_preset(
     rates: Rates,
     seed: int | None,
 ) -> keras.Sequential:
-    if name not in PRESETS:
-        raise ValueError(f"Unknown preset. Received: preset={name!r}. Expected one of {', '.join(PRESETS)}.")
+    require_preset(name, kind, given)
     preset = PRESETS[name]
-    extra = [*(["kind"] if kind is not None else []), *given]
-    if extra:
-        raise ValueError(
-            f"preset={name!r} fixes the architecture. Received beside it: {', '.join(extra)}. "
-            "Leave them out, or build by kind."
-        )
     shape = input_shape_of(features, input_shape) or preset.input_shape
     if np.prod(shape) != np.prod(preset.input_shape) or (name == "superres-conv" and shape != preset.input_shape):
         raise ValueError(f"preset={name!r} takes examples of shape {preset.input_shape}. Received: {shape}.")
@@ -175,39 +162,6 @@ def _build_preset(
 
 
 # What is refused, before anything is built.
-
-
-def _require_kind(kind: Any) -> str:
-    if kind is None:
-        return "conv"
-    if not isinstance(kind, str):
-        raise TypeError(f"kind is a word, one of {', '.join(KINDS)}. For data say build_autoencoder(x=x).")
-    if kind not in KINDS:
-        raise ValueError(f"Unknown kind. Received: kind={kind!r}. Expected one of {', '.join(KINDS)}.")
-    return kind
-
-
-def _options(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return all of a kind's own options, as given or by default."""
-    for name in given:
-        if name not in KINDS[kind]:
-            raise ValueError(f"kind={kind!r} has no {name}. It takes {', '.join(KINDS[kind])}.")
-    options = {**KINDS[kind], **given}
-    for name, least in (("latent", 1), ("scale", 2)):
-        if name in options:
-            require_whole(name, options[name], least)
-            options[name] = int(options[name])
-    for name in ("units", "filters"):
-        if name in options:
-            options[name] = as_widths(name, options[name])
-    if options.get("filters") == ():
-        raise ValueError(f"kind={kind!r} needs at least one layer. Received: filters=(). Pass filters=(16,), say.")
-    noise = options.get("noise", 1.0)
-    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 < noise <= 1:
-        raise ValueError(
-            f"noise is a standard deviation, above 0 and at most 1. Received: noise={noise!r}. Scale x to [0, 1] first."
-        )
-    return options
 
 
 def _reconstruction_head(shape: Shape, features: np.ndarray | None, loss: str | None, activation: str | None) -> Head:

@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     out = getattr(options, "out", None)
-    if out is not None and out.exists() and not out.is_dir():
+    if out is not None and out.is_file() and out.suffix.lower() != getattr(options, "out_may_be", None):
         raise ValueError(f"--out {out} is a file. Name a folder.")
     ended = None
     try:

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+_OF_TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".xlsx", ".xls", ".ods")
+
 
 def read_array(path: Path) -> Any:
     """Read an `.npy` file, memory-mapped.
@@ -47,6 +49,28 @@ def read_arrays(name: str, asked: tuple[str, ...] = ("x", "y")) -> list[Any]:
         ) from None
 
 
+def require_data(name: str, files: str) -> None:
+    """Require the name of a data set for `load_data`, where `name` is no file that is read here.
+
+    Args:
+        name: What `--data` says.
+        files: Which files are read here, in words.
+
+    Raises:
+        ValueError: for another one; of a table it says where that goes.
+    """
+    from recipes.datasets import NAMES
+
+    if name in NAMES:
+        return
+    expected = f"Expected one of {', '.join(NAMES)}, or {files}"
+    if Path(name).suffix.lower() in _OF_TABLES:
+        raise ValueError(
+            f"--data {name} is a table. {expected}. A table goes with recipes fit: recipes fit {name} --target COLUMN."
+        )
+    raise ValueError(f"Unknown data set. Received: name={name!r}. {expected}.")
+
+
 def require_room_in(folder: Path, overwrite: bool, vouches: str) -> None:
     """Require a folder to keep a run in, before the training rather than after it.
 
@@ -58,9 +82,27 @@ def require_room_in(folder: Path, overwrite: bool, vouches: str) -> None:
     Raises:
         FileExistsError: for one with other files in it, and for one with a run that is not to be replaced.
     """
-    from recipes.training.save import require_room
+    from recipes.running.saved import require_room
 
     require_room(folder, overwrite, vouches)
+
+
+def require_file(path: Path, flag: str, example: str) -> None:
+    """Require a path at which a file can be written, before the training rather than after it.
+
+    Args:
+        path: The path, at which a file may be.
+        flag: That names it.
+        example: A name for such a file.
+
+    Raises:
+        ValueError: for a folder, and for a path that leads through a file.
+    """
+    if path.is_dir():
+        raise ValueError(f"{flag} {path} is a folder. Name a file, such as {example}.")
+    above = next((parent for parent in path.parents if parent.exists()), None)
+    if above is not None and not above.is_dir():
+        raise ValueError(f"{flag} {path} cannot be written: {above} is a file. Name another path.")
 
 
 def save_figure(figure: Any, path: Path) -> None:

@@ -2,10 +2,11 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from recipes.cli.files import read_array, read_arrays, require_room_in, save_figure
+from recipes.cli.files import read_array, read_arrays, require_data, require_room_in, save_figure
 from recipes.cli.quiet import load_keras
 from recipes.running.interrupt import Interrupted
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Commands = Any  # what argparse's add_subparsers gives
 DEFAULT = "(default: %(default)s)"
+_ARRAYS = (".npy", ".npz")
 NUM_TEST = 0.2  # share of the rows that an autoencoder is shown on, and does not learn from
 _AUTOENCODER = """\
 Train a network that squeezes each example into a few numbers and restores it, judge its loss curve, and draw what it
@@ -59,19 +61,54 @@ def _add_tune(commands: Commands) -> None:
 
 
 def _tune(options: argparse.Namespace) -> "Search":
-    load_keras()
+    x, y = _data_to_tune_on(options)
+    load_keras()  # once nothing is left to refuse without it
     from recipes.datasets import load_data
-    from recipes.tuning.arguments import brings_data
     from recipes.tuning.tune import tune
 
-    if (options.data is None) != brings_data(options.body):
-        raise ValueError("Say --data NAME or --data FILE.npz; --body grokking alone has its own.")
-    x = y = None
-    if options.data is not None:
-        x, y = read_arrays(options.data) if options.data.endswith(".npz") else load_data(options.data)
+    if x is None and options.data is not None:
+        x, y = load_data(options.data)
     names = ("task", "body", "tuner", "space", "objective", "epochs", "executions_per_trial", "batch_size", "workers",
              "seed", "validation_split", "max_trials", "directory", "overwrite", "tensorboard")  # fmt: skip
     return tune(x, None if options.autoencoder else y, **{name: getattr(options, name) for name in names})
+
+
+def _data_to_tune_on(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Refuse what can be refused without Keras; give x and y of a file, `None` where they are named."""
+    from cheatsheet.rules.data import require_same_rows
+    from cheatsheet.table import lookup
+    from recipes.features import as_features
+    from recipes.tuning.record.folder import require_own
+    from recipes.tuning.words import brings_data, require_body, require_numbers, require_split, require_tuner
+
+    own = brings_data(options.body)
+    if (options.data is None) != own:
+        raise ValueError("Say --data NAME or --data FILE.npz; --body grokking alone has its own.")
+    counts = ("executions_per_trial", "epochs", "batch_size", "seed", "max_trials", "workers")
+    require_numbers(**_given(options, counts))
+    require_tuner(options.tuner)
+    if options.task is not None:
+        lookup(options.task)
+    if options.validation_split is not None:
+        require_split(options.validation_split)
+    if options.directory is not None:
+        require_own(Path(options.directory))
+    x = y = None
+    if options.data is not None and options.data.endswith(".npz"):
+        x, y = read_arrays(options.data)
+        x = as_features(x)
+        if y is not None and not options.autoencoder:
+            require_same_rows(x, y)
+    elif options.data is not None:
+        require_data(options.data, "an .npz file with x and y: np.savez('data.npz', x=x, y=y)")
+    if not own:
+        require_body(options.body or "mlp", has_y=not options.autoencoder and (x is None or y is not None))
+    return x, y
+
+
+def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Take the options of these names that were said, or have a default."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def _show_tune(search: "Search", options: argparse.Namespace) -> None:
@@ -114,14 +151,13 @@ def _autoencoder(options: argparse.Namespace) -> Trained:
         raise ValueError(
             "Super-resolution learns from small images and large ones: recipes.build_autoencoder, in Python."
         )
-    load_keras()
+    _require_autoencoder(options)
+    examples = _examples(options) if options.data.endswith(_ARRAYS) else None
+    load_keras()  # once nothing is left to refuse without it
     from recipes.autoencoder.build import build_autoencoder
     from recipes.training.fit import fit
-    from recipes.training.save import FACTS
 
-    if options.save is not None:
-        require_room_in(Path(options.save), options.overwrite, FACTS)
-    x_train, x_test, y_test = _examples(options)
+    x_train, x_test, y_test = examples or _examples(options)
     own = options.preset is None and options.latent is None and options.data == "digits" and options.kind != "denoising"
     latent = 8 if own else options.latent
     of_model = ("preset", "noise", "loss", "optimizer", "learning_rate", "seed")
@@ -140,6 +176,29 @@ def _autoencoder(options: argparse.Namespace) -> Trained:
     if ended is not None:
         raise Interrupted(str(ended), trained)
     return trained
+
+
+def _require_autoencoder(options: argparse.Namespace) -> None:
+    """Refuse what can be refused without Keras."""
+    from cheatsheet.common.arguments import require_whole
+    from cheatsheet.table import lookup
+    from recipes.autoencoder.kinds import options_of, require_kind, require_preset
+    from recipes.running.saved import FACTS
+
+    given = _given(options, ("latent", "noise"))
+    if options.preset is not None:
+        require_preset(options.preset, options.kind, given)
+    else:
+        options_of(require_kind(options.kind), given)
+    least = {"epochs": 1, "batch_size": 1, "patience": 1, "seed": 0}
+    for name, value in _given(options, least).items():
+        require_whole(name, value, least[name])
+    if options.loss is not None:
+        lookup("reconstruction", options.loss)
+    if options.save is not None:
+        require_room_in(Path(options.save), options.overwrite, FACTS)
+    if not options.data.endswith(_ARRAYS):
+        require_data(options.data, "an .npy or .npz file with x: np.save('x.npy', x)")
 
 
 def _examples(options: argparse.Namespace) -> tuple[Any, Any, Any]:
@@ -210,7 +269,13 @@ def _add_grok(commands: Commands) -> None:
 
 
 def _grok(options: argparse.Namespace) -> "GrokRun":
-    load_keras()
+    from recipes.grokking.arguments import require_preset, require_ranges, require_table
+
+    require_preset(options.preset)
+    numbers = ("batch_size", "max_steps", "seed", "learning_rate", "weight_decay", "grokfast", "beta_2")
+    require_ranges(**_given(options, numbers))
+    require_table(options.preset, options.operation, options.p, options.train_fraction)
+    load_keras()  # once nothing is left to refuse without it
     from recipes.grokking.grok import grok
 
     names = ("preset", "operation", "p", "train_fraction", "learning_rate", "weight_decay", "beta_2", "grokfast",

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from cheatsheet.targets import Inference
 
 Commands = Any  # what argparse's add_subparsers gives
+_OF_FIT = {"task": "recipes fit --task", "loss": "recipes fit --loss"}  # where of a table's column these are said
 
 
 def add_commands(commands: Commands) -> None:
@@ -48,6 +50,7 @@ def _infer(options: argparse.Namespace) -> "tuple[Inference, int]":
         return infer_task(read_array(options.data)), 0
     if options.data.suffix == ".npz":
         return infer_task(read_arrays(str(options.data), (options.target or "y",))[0]), 0
+    options.parser.set_defaults(also=_OF_FIT)
     return _infer_column(options.data, options.target)
 
 
@@ -80,6 +83,8 @@ def _show_inferred(found: "tuple[Inference, int]", options: argparse.Namespace) 
                           "num_missing": num_missing}))  # fmt: skip
         return
     print(inferred)
+    if options.parser.get_default("also") and re.search(r"\b(task|loss)=", str(inferred)):
+        print("task= and loss= are said to fit_table in Python, and as --task and --loss to recipes fit")
     if num_missing:
         print(f"without a target, and left out: {count(num_missing, 'row')}")
     print()

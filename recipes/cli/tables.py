@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.cli.files import require_room_in
+from recipes.cli.files import require_file, require_room_in
 from recipes.cli.flags import flags_of, with_flags
 from recipes.cli.quiet import load_keras
 
@@ -56,30 +56,37 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--out", type=Path, help="folder for predictions.csv, or a file named .csv; replaces an "
                          "earlier one (default: to the screen)")  # fmt: skip
     command.add_argument("--json", action="store_true", help="print the rows as JSON, a list of objects")
-    command.set_defaults(run=_predict, show=_show_predictions)
+    command.set_defaults(run=_predict, show=_show_predictions, out_may_be=".csv")
 
     command = commands.add_parser("report", help="write what a saved run is worth into an HTML file")
     command.add_argument("folder", type=Path, metavar="run-folder", help="that recipes fit --out has written")
-    command.add_argument("--report", type=Path, metavar="FILE", default=Path("report.html"),
-                         help=f"the file, which replaces an earlier one {DEFAULT}")  # fmt: skip
-    command.set_defaults(run=_load, show=_show_report)
+    command.add_argument("--report", type=Path, metavar="FILE",
+                         help="the report, HTML; replaces an old one (default: runs/DATA-TARGET.html)")  # fmt: skip
+    command.set_defaults(run=_report, show=_show_report)
 
 
 def _fit(options: argparse.Namespace) -> "TableRun":
-    load_keras()
-    from recipes.tables.fit_table import fit_table
-    from recipes.tables.save import FACTS
+    from recipes.tables.kept import FACTS
+    from recipes.tables.ready import ready_table
 
     if options.out is not None:
         require_room_in(options.out, options.overwrite, FACTS)
-    if options.report is None:
-        name = re.sub(r"[^\w.-]+", "_", f"{Path(options.frame).stem}-{options.target}")
-        options.report = Path("runs") / f"{name}.html"
-    if options.report.is_dir():
-        raise ValueError(f"--report {options.report} is a folder. Name a file, such as report.html.")
+    _require_report(options, options.frame, options.target)
     names = ("task", "loss", "group", "time", "drop", "positive", "cost_false_positive", "cost_false_negative",
              "intervals", "quantiles", "test_split", "num_networks", "epochs", "seed")  # fmt: skip
-    return fit_table(options.frame, options.target, **{name: getattr(options, name) for name in names})
+    ready = ready_table(options.frame, options.target, **{name: getattr(options, name) for name in names})
+    load_keras()  # once nothing is left to refuse
+    from recipes.tables.fit_table import fit_ready
+
+    return fit_ready(ready)
+
+
+def _require_report(options: argparse.Namespace, data: str, target: str) -> None:
+    """Decide where the report of this data and target is written, and require that it can be."""
+    if options.report is None:
+        name = re.sub(r"[^\w.-]+", "_", f"{Path(data).stem}-{target}")
+        options.report = Path("runs") / f"{name}.html"
+    require_file(options.report, "--report", "report.html")
 
 
 def _show_fit(run: "TableRun", options: argparse.Namespace) -> int:
@@ -97,15 +104,36 @@ def _show_fit(run: "TableRun", options: argparse.Namespace) -> int:
     return int(any(finding.severity == "error" for finding in run.findings))
 
 
-def _load(options: argparse.Namespace) -> "TableRun":
-    load_keras()
-    from recipes.tables.run import TableRun
-    from recipes.training.save import load
+def _kept(folder: Path) -> dict[str, Any]:
+    """Read what is known of a kept run, without Keras."""
+    from cheatsheet.common.words import did_you_mean
+    from recipes.tables.kept import FACTS, holds_table, read_facts
 
-    run = load(options.folder)
-    if not isinstance(run, TableRun):
-        raise ValueError(f"{options.folder} holds a {type(run).__name__}. Expected what recipes fit --out has written.")
-    return run
+    expected = "Expected a folder that recipes fit --out has written."
+    if holds_table(folder):
+        return read_facts(folder)
+    if folder.exists():
+        lacks = f": it lacks {FACTS}" if folder.is_dir() else ", which is a file"
+        raise ValueError(f"There is no run of a table in {folder}{lacks}. {expected}")
+    beside = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    near = did_you_mean(folder.name, [other.name for other in beside if holds_table(other)])
+    raise ValueError(f"There is no run in {folder}. {expected}{near}")
+
+
+def _load(folder: Path) -> "TableRun":
+    load_keras()
+    from recipes.tables.save import load_table
+
+    return load_table(folder)
+
+
+def _report(options: argparse.Namespace) -> "TableRun":
+    from recipes.tables.kept import signature_of
+
+    facts = _kept(options.folder)
+    data = facts["asked"].get("frame", options.folder.resolve().name)  # a frame of Python's has no name
+    _require_report(options, data, signature_of(facts, options.folder).target.name)
+    return _load(options.folder)
 
 
 def _show_report(run: "TableRun", options: argparse.Namespace) -> None:
@@ -114,7 +142,23 @@ def _show_report(run: "TableRun", options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> Any:
-    return _load(options).predict_table(options.frame)
+    from recipes.tables.kept import signature_of
+
+    _require_predictions(options.out)
+    signature = signature_of(_kept(options.folder), options.folder)
+    other = signature.read(options.frame)
+    signature.require(other)
+    return _load(options.folder).predict_table(other)
+
+
+def _path_of_predictions(out: Path) -> Path:
+    names_file = out.suffix.lower() == ".csv" and not out.is_dir()
+    return out if names_file else out / "predictions.csv"
+
+
+def _require_predictions(out: Path | None) -> None:
+    if out is not None:
+        require_file(_path_of_predictions(out), "--out", "predictions.csv")
 
 
 def _show_predictions(table: Any, options: argparse.Namespace) -> None:
@@ -124,8 +168,7 @@ def _show_predictions(table: Any, options: argparse.Namespace) -> None:
         print(table.to_csv(index=False, float_format=DIGITS), end="")
     if options.out is None:
         return
-    names_file = options.out.suffix.lower() == ".csv" and not options.out.is_dir()
-    path = options.out if names_file else options.out / "predictions.csv"
+    path = _path_of_predictions(options.out)
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False, float_format=DIGITS)
     print(f"predictions: {path.resolve()}", file=sys.stderr)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
+from recipes.grokking.arguments import TABLES, require_preset, require_ranges
 from recipes.grokking.equations import equations
 from recipes.grokking.loop import Loop
 from recipes.grokking.memory import require_memory
@@ -40,11 +41,11 @@ class Preset:
 PRESETS = {
     # Live: the network without attention on a small table. The one-layer transformer (`network=ONE_LAYER`) does it too,
     # but after 1,000 to 16,000 steps, as the seed will have it.
-    "lecture": Preset("x+y", 53, 0.5, MLP, batch_size=64, max_steps=30_000),
+    "lecture": Preset(*TABLES["lecture"], MLP, batch_size=64, max_steps=30_000),
     # Their appendix A.1.2: AdamW with weight decay 1, a tenth of a million steps at most.
-    "paper": Preset(max_steps=100_000),
+    "paper": Preset(*TABLES["paper"], max_steps=100_000),
     # Their figure 1: Adam without decay, a million steps.
-    "figure1": Preset(optimizer=Optimizer(weight_decay=0.0), max_steps=1_000_000),
+    "figure1": Preset(*TABLES["figure1"], optimizer=Optimizer(weight_decay=0.0), max_steps=1_000_000),
 }
 OF_OPTIMIZER = (
     "learning_rate",
@@ -136,8 +137,7 @@ def preset_with(name: str, **changes: Any) -> Preset:
     Raises:
         ValueError: for an unknown name.
     """
-    if name not in PRESETS:
-        raise ValueError(f"Unknown preset. Received: preset={name!r}. Expected one of {', '.join(PRESETS)}.")
+    require_preset(name)
     given = {key: v.item() if isinstance(v, np.generic) else v for key, v in changes.items() if v is not None}
     of_optimizer = {key: given.pop(key) for key in OF_OPTIMIZER if key in given}
     preset = PRESETS[name]
@@ -165,7 +165,8 @@ def train_preset(
         A `GrokRun`, also where Ctrl-C ended it.
     """
     begin = time.perf_counter()
-    _require_ranges(preset, seed)
+    rates = {name: getattr(preset.optimizer, name) for name in ("learning_rate", "weight_decay", "grokfast", "beta_2")}
+    require_ranges(batch_size=preset.batch_size, max_steps=preset.max_steps, seed=seed, **rates)
     seed = int(seed)
     require_memory(
         preset.operation, preset.p, preset.train_fraction, preset.network, preset.batch_size, preset.max_steps
@@ -198,18 +199,3 @@ def _settings(preset: Preset, operation: str, seed: int) -> dict[str, Any]:
         name: value for name, value in optimizer.items() if value or name not in ("orthograd", "stablemax")
     }
     return settings
-
-
-def _require_ranges(preset: Preset, seed: int) -> None:
-    for name, value, least in (
-        ("batch_size", preset.batch_size, 1), ("max_steps", preset.max_steps, 1), ("seed", seed, 0)
-    ):  # fmt: skip
-        require_whole(name, value, least)
-    rates = {"learning_rate": preset.optimizer.learning_rate, "weight_decay": preset.optimizer.weight_decay,
-             "grokfast": preset.optimizer.grokfast}  # fmt: skip
-    if not 0 <= preset.optimizer.beta_2 < 1:
-        raise ValueError(f"beta_2 must be at least 0 and below 1. Received: beta_2={preset.optimizer.beta_2!r}.")
-    for name, rate in rates.items():
-        if not np.isfinite(rate) or rate < 0 or (name == "learning_rate" and rate == 0):
-            least_text = "above 0" if name == "learning_rate" else "at least 0"
-            raise ValueError(f"{name} must be {least_text}. Received: {name}={rate!r}.")

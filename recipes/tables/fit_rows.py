@@ -87,7 +87,7 @@ class Fitted:
         """Find the interval around predicted numbers, and how many of these test rows lie in theirs."""
         found = interval_of(
             coverage, self.held_true, self.held_outputs[:, 0], is_factor=target.scale == "log",
-            lowest=0.0 if target.is_counts else None,
+            lowest=target.lowest,
         )  # fmt: skip
         low, high = found.around(predicted).T
         return replace(found, held=float(((low <= true) & (true <= high)).mean()), num_test=len(true))

@@ -1,33 +1,26 @@
 """From a table to a trained network beside its baselines: the way of the rows, from reading to the comparison."""
 
-import inspect
 import time as clock
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from os import PathLike
 from typing import Any
 
-import numpy as np
-
-from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
 from cheatsheet.finding import Finding, by_severity
 from recipes.running.interrupt import interrupted
 from recipes.tables.curves import verdict_on
 from recipes.tables.fit_rows import fit_rows
-from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import outputs_of
-from recipes.tables.quantiles import far_off, fit_quantiles, judged, levels_of
+from recipes.tables.quantiles import far_off, fit_quantiles, judged
+from recipes.tables.ready import Ready, ready_table
 from recipes.tables.run import TableRun
 from recipes.tables.scoring.baselines import NAMES, predictions_of
 from recipes.tables.scoring.comparison import NETWORK, Comparison, compare
 from recipes.tables.scoring.importance import permutation_importance
-from recipes.tables.scoring.intervals import fewest_rows, too_few_held
+from recipes.tables.scoring.intervals import too_few_held
 from recipes.tables.scoring.judge import probabilities
 from recipes.tables.signature import TableSignature
-from recipes.tables.split import Split
-from recipes.tables.target import Target
 from recipes.training.save import versions
 
 
@@ -93,34 +86,33 @@ def fit_table(
         recipes.Interrupted: after Ctrl-C in the training, with a `TableRun` of what the networks had learnt by then in
             `result`; in a notebook and at a prompt it is returned. Elsewhere Ctrl-C ends the call.
     """
-    start = clock.perf_counter()
-    drop = [drop] if isinstance(drop, str) else [*drop]
-    _require_arguments(num_networks=num_networks, epochs=epochs)
-    ready = prepare_table(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
-                          test_split=test_split, num_networks=num_networks, seed=seed)  # fmt: skip
+    ready = ready_table(
+        frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
+        cost_false_positive=cost_false_positive, cost_false_negative=cost_false_negative, intervals=intervals,
+        quantiles=quantiles, test_split=test_split, num_networks=num_networks, epochs=epochs, seed=seed,
+    )  # fmt: skip
+    return fit_ready(ready, verbose=verbose)
+
+
+def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
+    """Train and compare what `fit_table` was asked for, once all of it is known to be possible."""
+    start = clock.perf_counter() - asked.seconds
+    ready, seed = asked.prepared, asked.seed
     goal, columns, split = ready.target, ready.columns, ready.split
-    goal = replace(goal, costs=_costs(goal, cost_false_positive, cost_false_negative))
-    if intervals is not None:
-        _require_intervals(intervals, goal, split)
-    levels = levels_of(quantiles, goal, _num_held(split))
-    asked = _asked(frame, target, task=task, loss=loss, group=group, time=time, drop=drop, positive=positive,
-                   cost_false_positive=cost_false_positive, cost_false_negative=cost_false_negative,
-                   intervals=intervals, quantiles=np.ravel(quantiles).tolist(), test_split=test_split,
-                   num_networks=num_networks, epochs=epochs, seed=seed)  # fmt: skip
     rest, test = ready.part(split.rest), ready.part(split.test)
     y_rest, y_test = ready.y[split.rest], ready.y[split.test]
-    fitted = fit_rows(columns, goal, rest, y_rest, split.held, epochs=epochs, seed=seed, verbose=verbose)
+    fitted = fit_rows(columns, goal, rest, y_rest, split.held, epochs=asked.epochs, seed=seed, verbose=verbose)
     predicted = probabilities(goal, outputs_of(fitted.model, columns, test))
     others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
     comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
-    interval = None if intervals is None else fitted.interval(intervals, goal, y_test, predicted)
+    interval = None if asked.intervals is None else fitted.interval(asked.intervals, goal, y_test, predicted)
     of_quantiles, found_quantiles, is_cut_short = None, None, fitted.is_cut_short
-    if levels and not is_cut_short:
+    if asked.levels and not is_cut_short:
         with suppress(KeyboardInterrupt):  # what has been trained by then is given all the same
             is_cut_short = True
-            of_quantiles, is_cut_short = fit_quantiles(levels, fitted.examples, goal, fitted.settings, seed=seed,
+            of_quantiles, is_cut_short = fit_quantiles(asked.levels, fitted.examples, goal, fitted.settings, seed=seed,
                                                        verbose=verbose)  # fmt: skip
-            found_quantiles = judged(levels, y_rest, y_test, outputs_of(of_quantiles, columns, test))
+            found_quantiles = judged(asked.levels, y_rest, y_test, outputs_of(of_quantiles, columns, test))
     scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
     importance = permutation_importance(
         lambda rows: probabilities(goal, outputs_of(fitted.model, columns, rows)), test, y_test,
@@ -161,64 +153,12 @@ def fit_table(
         interval=interval,
         quantiles=found_quantiles,
         of_quantiles=of_quantiles,
-        asked=asked,
+        asked=asked.asked,
         versions=versions(),
         runs=fitted.runs,
     )
     more = "the networks keep what they have learnt, and are compared as they are. The same call begins anew."
     return interrupted(run, f"{cut_short}; {more}") if cut_short else run
-
-
-def _costs(target: Target, *costs: float | None) -> tuple[float, float] | None:
-    """Read the costs of the two mistakes; `None` where none was given."""
-    if costs == (None, None):
-        return None
-    for name, cost in zip(("cost_false_positive", "cost_false_negative"), costs, strict=True):
-        if cost is not None and (isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost < np.inf):
-            raise ValueError(f"{name} is a positive number. Received: {name}={cost!r}.")
-    if target.positive is None:
-        raise ValueError(
-            f"Costs of false positives and negatives are for two classes. Received: {target.name!r}, {target.task}."
-        )
-    first, second = (1.0 if cost is None else float(cost) for cost in costs)
-    return first, second
-
-
-def _require_intervals(coverage: Any, target: Target, split: Split) -> None:
-    """Require a share, numbers to predict, and enough rows that are held out."""
-    if isinstance(coverage, bool) or not isinstance(coverage, int | float) or not 0 < coverage < 1:
-        raise ValueError(
-            f"intervals= is the share that shall lie in them, 0 < intervals < 1. Received: intervals={coverage!r}."
-        )
-    if target.classes is not None:
-        raise ValueError(
-            f"intervals= are for numbers. Received: intervals={coverage!r} for {target.name!r}, which holds "
-            f"{count(len(target.classes), 'class')}; what is predicted of it are probabilities."
-        )
-    number, fewest = _num_held(split), fewest_rows(coverage)
-    if number < fewest:
-        raise ValueError(
-            f"intervals={coverage!r} needs at least {fewest:,} rows that are held out of the training. Received: "
-            f"{number:,}. Bring more rows, or ask for a smaller share."
-        )
-
-
-def _num_held(split: Split) -> int:
-    """Count the rows that some network leaves out."""
-    return len(np.unique(np.concatenate(split.held)))
-
-
-def _require_arguments(*, num_networks: int, epochs: int | None) -> None:
-    require_whole("num_networks", num_networks, 1)
-    if epochs is not None:
-        require_whole("epochs", epochs, 1)
-
-
-def _asked(frame: Any, target: str, **others: Any) -> dict[str, Any]:
-    """List the arguments that were given: the path of the table, and what is not as it is by default."""
-    usual = {name: parameter.default for name, parameter in inspect.signature(fit_table).parameters.items()}
-    given = {name: value for name, value in others.items() if value != usual[name] and value != []}
-    return {**({"frame": str(frame)} if isinstance(frame, str | PathLike) else {}), "target": target, **given}
 
 
 def _of_comparison(comparison: Comparison) -> list[Finding]:

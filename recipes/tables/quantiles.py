@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 import numpy as np
@@ -46,34 +45,6 @@ class Quantiles:
         )
 
 
-def levels_of(quantiles: Any, target: Target, num_held: int) -> tuple[float, ...]:
-    """Read the levels that were asked for; none where none were.
-
-    Args:
-        quantiles: Numbers that rise strictly between 0 and 1, or a single one.
-        target: What is predicted.
-        num_held: Rows that are held out of the training.
-
-    Raises:
-        ValueError: for other numbers, a target of classes, and too few rows for the outermost level.
-    """
-    if np.size(quantiles) == 0:
-        return ()
-    levels = cheatsheet.head("quantile", quantiles=np.atleast_1d(quantiles).tolist()).quantiles
-    if target.classes is not None:
-        raise ValueError(
-            f"quantiles= are of numbers. Received: quantiles={[*levels]} for {target.name!r}, which holds "
-            f"{count(len(target.classes), 'class')}; what is predicted of it are probabilities."
-        )
-    fewest = int(np.ceil(1 / min(levels[0], 1 - levels[-1]) - 1e-9))
-    if num_held < fewest:
-        raise ValueError(
-            f"quantiles={[*levels]} needs at least {fewest:,} rows that are held out of the training. Received: "
-            f"{num_held:,}. Bring more rows, or ask for levels nearer to the middle."
-        )
-    return levels
-
-
 def fit_quantiles(
     levels: Sequence[float],
     examples: Examples,
@@ -115,8 +86,8 @@ def fit_quantiles(
     outputs = keras.layers.Rescaling([spread] * len(levels), offsets, name="outputs")(outputs)
     if target.scale == "log":
         outputs = keras.ops.exp(outputs)
-    elif target.is_counts:
-        outputs = keras.ops.maximum(outputs, 0.0)
+    elif target.lowest is not None:
+        outputs = keras.ops.maximum(outputs, target.lowest)
     outputs = keras.ops.sort(outputs, axis=1)
     return keras.Model(examples.preprocessing.inputs, outputs, name="table_quantiles"), is_cut_short
 
@@ -148,8 +119,9 @@ def far_off(quantiles: Quantiles) -> list[Finding]:
     for level, below in zip(quantiles.levels, quantiles.below, strict=True):
         error = (level * (1 - level) / quantiles.num_test) ** 0.5
         if abs(below - level) > FAR_OFF * error:
-            off.append(f"{below:.1%} of {count(quantiles.num_test, 'test row')} lie below q{level:g}")
+            lie = f"{below:.1%} of {count(quantiles.num_test, 'test row')} lie below q{level:g}"
+            off.append(f"{lie}, and about {100 * level:g}% should: too {'few' if below < level else 'many'}")
     if not off:
         return []
     fix = "take them for rough, or bring more rows"
-    return [Finding("quantiles_off", "warning", f"{'; '.join(off)}: more than chance explains.", fix)]
+    return [Finding("quantiles_off", "warning", f"{'; '.join(off)}, by more than chance explains.", fix)]

@@ -18,7 +18,7 @@ from recipes.tables.columns.column import Columns
 from recipes.tables.columns.values import as_texts, texts_of
 from recipes.tables.curves import verdict_on
 from recipes.tables.network import Settings
-from recipes.tables.preprocessing import made_up_rows, outputs_of
+from recipes.tables.preprocessing import as_inputs, made_up_rows, outputs_of
 from recipes.tables.quantiles import Quantiles
 from recipes.tables.reading.frames import require_column
 from recipes.tables.scoring.comparison import Comparison
@@ -200,8 +200,11 @@ class TableRun:
             told |= {f"p({label})": predicted[:, i] for i, label in enumerate(self.classes)}
         return pd.DataFrame(told)
 
-    def inputs_of(self, frame: Any = None, *, most: int | None = None) -> dict[str, np.ndarray]:
-        """Return what `model` is given for the rows of a table, by the name of each input: `(n, 1)`, float64 or text.
+    def inputs_of(self, frame: Any = None, *, most: int | None = None) -> dict[str, Any]:
+        """Return what `model` is given for the rows of a table, by the name of each input: tensors `(n, 1)`.
+
+        They are float64 or text, as `model(...)`, `model.predict` and a model that Keras has loaded take them: Keras'
+        own `predict` takes no text of NumPy's, and a call no tensors beside arrays. `np.asarray` makes arrays of them.
 
         Args:
             frame: As for `predict`; rows are made up without it.
@@ -211,7 +214,7 @@ class TableRun:
             rows = made_up_rows(self.columns, most or 1)
         else:
             rows, _ = self.signature.require(self.signature.read(frame))
-        return {column.input: rows[column.name][:most, None] for column in self.columns.learnt}
+        return as_inputs(self.columns, rows, stop=most)
 
     def export(
         self, path: str | os.PathLike[str], *, format: str | None = None, x: Any = None, overwrite: bool = False

@@ -14,22 +14,18 @@ import numpy as np
 
 from cheatsheet.finding import Finding
 from recipes.running.files import as_path, write_atomically
-from recipes.tables.columns.column import Column, Columns
+from recipes.running.saved import as_json, require_as_saved, require_room
+from recipes.tables.kept import ARRAYS, FACTS, FORMAT, MODEL, QUANTILES, no_table, read_facts, signature_of
 from recipes.tables.network import Settings
 from recipes.tables.quantiles import Quantiles
-from recipes.tables.reading.reading import Reading
 from recipes.tables.run import TableRun
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
-from recipes.tables.signature import TableSignature
-from recipes.tables.target import Target
-from recipes.training.judge import UntrustedFileError, judge_model
+from recipes.training.judge import judge_model
 from recipes.training.model_file import read_model, write_model
-from recipes.training.save import MOST_FACTS_BYTES, as_json, of_json, require_as_saved, require_room, versions
+from recipes.training.save import versions
 
-MODEL, QUANTILES, ARRAYS, FACTS = "model.keras", "quantiles.keras", "arrays.npz", "table.json"
-FORMAT = 1
 _PLAIN = ("scores", "split", "num_rows", "seed", "seconds", "asked")  # of a run, what stands in JSON as it is
 
 
@@ -84,11 +80,6 @@ def as_json_tree(value: Any) -> Any:
     return as_json(value)
 
 
-def holds_table(folder: Path) -> bool:
-    """Say whether `save` wrote this folder."""
-    return (folder / FACTS).is_file()
-
-
 def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) -> TableRun:
     """Read what `save` wrote, judged as `recipes.load` judges every file.
 
@@ -96,33 +87,20 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
         FileNotFoundError: where a file is missing.
         UntrustedFileError: for files that are damaged, or are no saved run.
     """
-    file = folder / FACTS
-    try:
-        if file.stat().st_size > MOST_FACTS_BYTES:
-            raise ValueError(f"it has {file.stat().st_size:,} bytes")
-        facts = json.loads(file.read_bytes())
-        if facts["format"] > FORMAT:
-            raise ValueError(f"a newer version wrote it: {facts.get('versions')}")
-        names = (MODEL, ARRAYS) if facts.get("quantiles") is None else (MODEL, QUANTILES, ARRAYS)
-        digests = {name: str(facts["sha256"][name]) for name in names}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UntrustedFileError(f"{file} describes no fitted table ({type(error).__name__}: {error}).") from error
+    known = read_facts(folder)
+    digests = known["sha256"]
     require_as_saved(folder, digests, FACTS)
     model = read_model(folder / MODEL, custom_objects)
     of_quantiles = read_model(folder / QUANTILES, custom_objects) if QUANTILES in digests else None
+    signature = signature_of(known, folder)
     try:
         with np.load(folder / ARRAYS, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
-        known = of_json(facts)
         comparison = dict(known["comparison"])
         rivals = tuple(Rival(**rival) for rival in comparison.pop("rivals"))
         return TableRun(
             model=model,
-            signature=TableSignature(
-                Reading(**known["reading"]),
-                Columns(Column(**column) for column in known["columns"]),
-                Target(**known["target"]),
-            ),
+            signature=signature,
             comparison=Comparison(rivals=rivals, **comparison),
             findings=[Finding(**finding) for finding in known["findings"]],
             history={
@@ -142,4 +120,4 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
             **{name: known[name] for name in _PLAIN},
         )
     except Exception as error:  # whatever else than a run may stand there
-        raise UntrustedFileError(f"{file} describes no fitted table ({type(error).__name__}: {error}).") from error
+        raise no_table(folder / FACTS, error) from error

@@ -1,5 +1,6 @@
 """The scales on which numbers are learnt, and the way back from a network's outputs to the target's own units."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ class Scales:
 
     A skewed positive target is learnt as its logarithm and as it is at once, by two outputs of one network: the first
     knows the small ones well, the second the large ones, on which the squared error depends. What is said is
-    `share · smear · exp(first) + (1 − share) · max(second, lowest)`.
+    `share · smear · exp(first) + (1 − share) · max(second, lowest)`. Of others `max(first, lowest)` is.
 
     Attributes:
         middle: Of the numbers on each scale, which was subtracted ...
@@ -24,7 +25,8 @@ class Scales:
         smear: Mean of exp(residual) of the logarithm; with it the mean is given, not the median (Duan 1983,
             doi:10.1080/01621459.1983.10478017).
         share: Of the logarithm in what is said, by least squares over the rows that were held out.
-        lowest: Of the numbers that were trained on; no prediction goes below.
+        lowest: Below which no number is said: beside logarithms the lowest that was trained on, else the target's;
+            `None` for none.
     """
 
     middle: tuple[float, ...]
@@ -32,7 +34,7 @@ class Scales:
     is_log: bool = False
     smear: float = 1.0
     share: float = 1.0
-    lowest: float = 0.0
+    lowest: float | None = None
 
     def learnt(self, y: np.ndarray) -> np.ndarray:
         """Put numbers `(n,)` on the scales of the outputs, `(n, outputs)` float32."""
@@ -44,7 +46,7 @@ class Scales:
             return self
         logs, plain = (outputs * self.spread + self.middle).T
         smear = float(np.mean(np.exp(np.log(y) - logs)))
-        first, second = np.exp(logs) * smear, np.maximum(plain, self.lowest)
+        first, second = np.exp(logs) * smear, self._bounded(plain, np.maximum)
         apart = np.sum((first - second) ** 2)
         share = float(np.clip(np.sum((y - second) * (first - second)) / apart, 0.0, 1.0)) if apart > 0 else 1.0
         return replace(self, smear=smear, share=share)
@@ -53,17 +55,20 @@ class Scales:
         """Turn outputs `(n, outputs)` into numbers `(n, 1)`."""
         outputs = np.asarray(outputs, np.float64) * self.spread + self.middle
         if not self.is_log:
-            return outputs
-        second = np.maximum(outputs[:, 1:], self.lowest)
+            return self._bounded(outputs, np.maximum)
+        second = self._bounded(outputs[:, 1:], np.maximum)
         return self.share * self.smear * np.exp(outputs[:, :1]) + (1 - self.share) * second
 
     def layers(self, outputs: Any) -> Any:
         """Do the same by layers, behind a model's outputs."""
         outputs = keras.layers.Rescaling([*self.spread], [*self.middle], name="outputs")(outputs)
         if not self.is_log:
-            return outputs
-        second = keras.ops.maximum(outputs[:, 1:], self.lowest)
+            return self._bounded(outputs, keras.ops.maximum)
+        second = self._bounded(outputs[:, 1:], keras.ops.maximum)
         return keras.ops.exp(outputs[:, :1]) * (self.share * self.smear) + second * (1 - self.share)
+
+    def _bounded(self, numbers: Any, maximum: Callable[[Any, Any], Any]) -> Any:
+        return numbers if self.lowest is None else maximum(numbers, self.lowest)
 
 
 def scales_for(target: Target, y: np.ndarray) -> Scales | None:
@@ -73,7 +78,7 @@ def scales_for(target: Target, y: np.ndarray) -> Scales | None:
     is_log = target.scale == "log"
     each = _each(y, is_log)
     middle, spread = tuple(each.mean(axis=0).tolist()), tuple(each.std(axis=0).tolist())
-    return Scales(middle, spread, is_log, lowest=float(y.min()))
+    return Scales(middle, spread, is_log, lowest=float(y.min()) if is_log else target.lowest)
 
 
 def _each(y: np.ndarray, is_log: bool) -> np.ndarray:

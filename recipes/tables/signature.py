@@ -33,7 +33,9 @@ class TableSignature:
     target: Target
 
     def read(self, frame: Any) -> Written:
-        """Read another table, each column by how it is written there."""
+        """Read another table, each column by how it is written there; one that has been read stays as it is."""
+        if isinstance(frame, Written):
+            return frame
         table, reading = read_frame(frame, self.reading)
         return read_as_written(table, self.columns, reading.decimal)
 

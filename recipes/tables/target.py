@@ -74,6 +74,8 @@ class Target:
         unit: Of numbers in text, that follows each of them.
         num_limits: Of numbers in text, entries such as `<0.5`, which are read as their limit.
         costs: Of two classes, of saying the positive one where it is not, and of not saying it where it is.
+        lowest: Below which nothing is said: 0 where no number of the rows that train lies below it; `None` for classes,
+            and where some do.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Target:
     unit: str = ""
     num_limits: int = 0
     costs: tuple[float, float] | None = None
+    lowest: float | None = None
 
     @property
     def threshold(self) -> float:
@@ -225,7 +228,9 @@ def _in_order(classes: tuple[Any, ...] | None, positive: Any, name: str, task: s
 
 
 def on_scale(target: Target, y: np.ndarray) -> Target:
-    """Decide on which scale these numbers, of the rows that train, are learnt."""
+    """Decide on which scale these numbers, of the rows that train, are learnt, and what nothing is below."""
+    if target.classes is None and y.min() >= 0:
+        target = replace(target, lowest=0.0)
     if target.loss != "mean_squared_error" or y.min() <= 0:
         return target
     skew, of_log = _skew(y), abs(_skew(np.log(y)))

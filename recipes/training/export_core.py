@@ -22,9 +22,9 @@ def outputs_of(model: keras.Model, rows: Any) -> list[np.ndarray]:
     return [np.asarray(part) for part in keras.tree.flatten(model(tensors, training=False))]
 
 
-def as_tensor(array: np.ndarray, like: Any) -> Any:
-    """Give an array as a tensor of the type that an input has."""
-    return keras.ops.convert_to_tensor(array if like.dtype == "string" else array.astype(like.dtype))
+def as_tensor(values: Any, like: Any) -> Any:
+    """Give an array, or a tensor, as a tensor of the type that an input has."""
+    return keras.ops.convert_to_tensor(values if like.dtype == "string" else np.asarray(values).astype(like.dtype))
 
 
 def with_plain_names(

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from cheatsheet.common.arguments import require_whole
@@ -100,6 +99,8 @@ def rows_of(values: Any, rows: np.ndarray) -> Any:
         return values.tocsr()[rows]
     if isinstance(values, list | tuple):
         return [values[i] for i in rows]
+    import keras  # last of all, and only for what may be a tensor: folds of other things need none
+
     if keras.ops.is_tensor(values):
         return keras.ops.take(values, rows, axis=0)
     return values[rows]

@@ -20,6 +20,7 @@ import numpy as np
 
 from cheatsheet.common.words import show_values
 from recipes._keras import global_state
+from recipes.running.saved import UntrustedFileError as UntrustedFileError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"  # what Keras 3 puts into the archive
 MOST_EXPANSION = 100  # bytes for each stored one; Keras stores them as they are
@@ -43,10 +44,6 @@ _REGISTERING = (
     "recipes.grokking.transformer",
     "recipes.lecture.astronomy.detector",
 )
-
-
-class UntrustedFileError(ValueError):
-    """A file that is no saved model, or one that names, or asks for, more than a model may; the message says what."""
 
 
 def judge_model(path: Path, custom_objects: Mapping[str, Any]) -> None:

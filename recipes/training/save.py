@@ -4,9 +4,7 @@ import dataclasses
 import hashlib
 import io
 import json
-import math
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -19,22 +17,30 @@ import numpy as np
 
 from cheatsheet import Finding
 from recipes.running.files import as_path, write_atomically
+from recipes.running.saved import (
+    FACTS,
+    MOST_FACTS_BYTES,
+    UntrustedFileError,
+    as_json,
+    of_json,
+    require_as_saved,
+    require_room,
+)
 from recipes.training.engines.engine import EngineUsed
-from recipes.training.judge import UntrustedFileError, judge_model
+from recipes.training.judge import judge_model
 from recipes.training.model_file import read_model, write_model
 from recipes.training.run import Run
 from recipes.training.signature import InputPart, OutputPart, Signature, remember
 
-MODEL, HISTORY, FACTS = "model.keras", "history.npz", "run.json"
+MODEL, HISTORY = "model.keras", "history.npz"
 FORMAT = 1
-MOST_FACTS_BYTES = 64 * 2**20
 _PACKAGES = {"recipes": "keras-recipes", "keras": "keras", "tensorflow": "tensorflow", "numpy": "numpy"}
 
 
 def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a run into a folder, from which `recipes.load` reads it in any process; see `Run.save`."""
     target = as_path(folder, "A run is saved in a folder. Name it: run.save('wards').")
-    require_room(target, overwrite)
+    require_room(target, overwrite, FACTS)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / MODEL
         compiled = write_model(run.model, path)
@@ -86,9 +92,14 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
             model, or are not known to be safe, saying why.
     """
     path = as_path(path, "load reads the folder of a saved run, or a .keras file. Name it: load('wards').")
+    if not path.exists() and path.suffix.lower() != ".keras":
+        raise FileNotFoundError(
+            f"There is no run in {path}. Expected a folder that save has written, or a .keras file."
+        )
     if not path.is_dir():
         return read_model(path, custom_objects)
-    from recipes.tables.save import holds_table, load_table
+    from recipes.tables.kept import holds_table
+    from recipes.tables.save import load_table
     from recipes.training.save_many import holds_runs, load_all
 
     if holds_table(path):
@@ -112,53 +123,6 @@ def load_run(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Run
     return run
 
 
-def require_as_saved(folder: Path, digests: Mapping[str, Any], vouches: str) -> None:
-    """Require the files that were saved, by their digests, which the file that vouches for them has.
-
-    Raises:
-        FileNotFoundError: for one that is missing.
-        UntrustedFileError: for one that is another, or damaged.
-    """
-    for name, digest in digests.items():
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} lacks {name}, which belongs to the saved run.")
-        with (folder / name).open("rb") as opened:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != digest:
-                raise UntrustedFileError(
-                    f"{folder / name} is not the file that was saved with {folder / vouches}, or is damaged."
-                )
-
-
-def require_room(
-    target: Path, overwrite: bool, vouches: str = FACTS, holds: str = "a saved run", ours: str | None = None
-) -> None:
-    """Require a folder that is ours to write in.
-
-    Args:
-        target: The folder, which need not be there.
-        overwrite: Whether what we wrote there may be replaced.
-        vouches: Name of the file that is there where we wrote.
-        holds: What is in such a folder, in words.
-        ours: A pattern of names that may be left of a write that was cut off, where `overwrite` is asked for.
-
-    Raises:
-        FileExistsError: for one with other files in it, or with what is not to be overwritten.
-    """
-    if target.suffix == ".keras":
-        raise ValueError(
-            f"A run is saved in a folder. Received: {str(target)!r}. "
-            "Name a folder, or save the model alone with run.model.save."
-        )
-    if target.exists() and not target.is_dir():
-        raise FileExistsError(f"{target} is a file. Name a folder, which will be made.")
-    names = {path.name for path in target.iterdir()} if target.is_dir() else set()
-    if vouches in names:
-        if not overwrite:
-            raise FileExistsError(f"{target} holds {holds}. Name another folder, or pass overwrite=True.")
-    elif names and not (overwrite and ours and all(re.fullmatch(ours, name) for name in names)):
-        raise FileExistsError(f"{target} holds other files ({', '.join(sorted(names)[:3])}). Name another folder.")
-
-
 def _read_facts(path: Path) -> dict[str, Any]:
     file = path / FACTS
     if not file.is_file():
@@ -175,42 +139,6 @@ def _read_facts(path: Path) -> dict[str, Any]:
     if new:
         raise UntrustedFileError(f"{file} was written by a newer version: {facts.get('versions')}.")
     return {**facts, "compiled": facts.get("compiled")}
-
-
-# --- values to JSON and back --------------------------------------------------------------------------------------
-
-
-def as_json(value: Any) -> Any:
-    """Put a value in words of JSON: tuples, and numbers that are none, tagged."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": repr(value)}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, tuple):
-        return {"tuple": [as_json(part) for part in value]}
-    if isinstance(value, list):
-        return [as_json(part) for part in value]
-    raise ValueError(
-        f"A saved run keeps names and labels that are text or numbers. Received: {value!r} ({type(value).__name__}). "
-        "Rename the columns, such as by x.columns.astype(str)."
-    )
-
-
-def of_json(value: Any) -> Any:
-    """Read back what `as_json` wrote; dataclasses come as dicts."""
-    if isinstance(value, list):
-        return [of_json(part) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"float"}:
-        return float(value["float"])
-    if value.keys() == {"tuple"}:
-        return tuple(of_json(part) for part in value["tuple"])
-    return {name: of_json(part) for name, part in value.items()}
 
 
 def _signature(value: Any) -> Signature | None:

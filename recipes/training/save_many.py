@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from recipes.running.files import as_path, write_atomically
-from recipes.training.judge import UntrustedFileError
+from recipes.running.saved import MOST_FACTS_BYTES, UntrustedFileError, require_room
 from recipes.training.runs import Runs
-from recipes.training.save import MOST_FACTS_BYTES, load_run, require_room, save
+from recipes.training.save import load_run, save
 
 LIST = "runs.json"
 FORMAT = 1

@@ -8,7 +8,6 @@ import keras_tuner
 import numpy as np
 
 import cheatsheet
-from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.words import count
 from cheatsheet.finding import DataError, Finding
@@ -31,14 +30,9 @@ from recipes.tuning.networks import AUTOENCODER, SUPERVISED
 from recipes.tuning.oracles._keras_tuner import infer_metric_direction
 from recipes.tuning.problem import Problem, on_fold
 from recipes.tuning.space import entries_of
+from recipes.tuning.words import brings_data, require_body, require_numbers, require_split
 
 SPLIT = 0.2  # of the rows validates, when nobody says
-_OF_BODY = {body: kind for kind in (SUPERVISED, AUTOENCODER, GROKKING) for body in kind.names}
-
-
-def brings_data(body: str | None) -> bool:
-    """Say whether a search with this body has its own data."""
-    return body is not None and body in _OF_BODY and _OF_BODY[body].brings_data
 
 
 def problem_of(
@@ -64,9 +58,7 @@ def problem_of(
     callbacks: Any,
 ) -> Problem:
     """Check the arguments of `tune`, under their names there, and bring them together."""
-    for name, value, least in (("executions_per_trial", executions_per_trial, 1), ("epochs", epochs, 1),
-                               ("batch_size", batch_size, 1), ("seed", seed, 0)):  # fmt: skip
-        require_whole(name, value, least)
+    require_numbers(executions_per_trial=executions_per_trial, epochs=epochs, batch_size=batch_size, seed=seed)
     asked = body is not None
     kind, body = _kind(body or "mlp", y, hypermodel)
     callbacks = tuple(as_callbacks(callbacks))
@@ -150,16 +142,8 @@ def _kind(body: str, y: Any, hypermodel: Any) -> tuple[Kind, str]:
             )
         return (OWN_MODEL if own_fit(hypermodel) is None else OWN_TRAINING), ""
     if brings_data(body):
-        return _OF_BODY[body], body
-    kind = SUPERVISED if y is not None else AUTOENCODER
-    if y is None:
-        body = {"mlp": "dense", "cnn": "conv"}.get(body, body)
-    if body not in kind.names:
-        others = "" if y is not None else f", or {', '.join(name for name in _OF_BODY if brings_data(name))}"
-        known = f"Expected one of {', '.join(kind.names)} {'with' if y is not None else 'without'} y{others}"
-        raise ValueError(f"Unknown body. Received: body={body!r}. {known}." if body not in _OF_BODY else
-                         f"body={body!r} does not go with y={'None' if y is None else '...'}. {known}.")  # fmt: skip
-    return kind, body
+        return GROKKING, body
+    return (SUPERVISED if y is not None else AUTOENCODER), require_body(body, has_y=y is not None)
 
 
 def _arrays(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -235,10 +219,7 @@ def _divided(
     rows: tuple[Any, Any, Any], fraction: float, seed: int, labels: np.ndarray | None
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Divide inputs, targets and weights into those that train and those that validate; `None` stays `None`."""
-    if not isinstance(fraction, int | float) or not 0 < fraction < 1:
-        raise ValueError(
-            f"A search needs rows to validate on: 0 < validation_split < 1. Received: validation_split={fraction!r}."
-        )
+    require_split(fraction)
     train, validate = (
         tuple(None if part is None else part[which] for part in rows)
         for which in split_rows(len(rows[0]), fraction, seed, labels)

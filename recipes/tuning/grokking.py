@@ -9,6 +9,7 @@ import keras
 
 from recipes.tuning.kinds import Kind, Stopped, Trained, Training
 from recipes.tuning.space import Entries, ask
+from recipes.tuning.words import OWN_DATA
 
 if TYPE_CHECKING:
     from recipes.grokking.equations import Equations
@@ -96,7 +97,7 @@ GROKKING = Kind(
     again=again,
     retrain=None,
     check=_check,
-    names={"grokking": NAMES},
+    names=dict.fromkeys(OWN_DATA, NAMES),
     defaults=_defaults,
     objective=STEPS,
     objectives={STEPS: "min"},

@@ -11,6 +11,7 @@ from recipes.build import build_model
 from recipes.tuning.hypermodels import name_afresh
 from recipes.tuning.kinds import Kind
 from recipes.tuning.space import OF_BODY, ask, defaults
+from recipes.tuning.words import WITH_Y, WITHOUT_Y
 from recipes.tuning.work.train import again, check, retrain, train
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ SUPERVISED = Kind(
     again=again,
     retrain=retrain,
     check=check,
-    names={body: OF_BODY[body] for body in ("mlp", "cnn", "sequence")},
+    names={body: OF_BODY[body] for body in WITH_Y},
     defaults=defaults,
     by_engine=True,
 )
@@ -90,7 +91,7 @@ AUTOENCODER = Kind(
     again=again,
     retrain=retrain,
     check=check,
-    names={body: OF_BODY[body] for body in ("dense", "conv")},
+    names={body: OF_BODY[body] for body in WITHOUT_Y},
     defaults=defaults,
     by_engine=True,
 )

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
 from recipes.running.digests import digest_of_json
 from recipes.running.files import as_path, write_atomically
@@ -16,13 +16,13 @@ from recipes.running.lock import locked, unlock
 from recipes.running.memory import new_objects_alone
 from recipes.running.progress import LiveLine
 from recipes.tuning.arguments import problem_of
-from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.record.folder import SETTINGS, OtherSearchError, clear, remove_leftovers, require_own, settings_in
 from recipes.tuning.record.identity import difference
 from recipes.tuning.record.journal import Trial, in_short
 from recipes.tuning.report import Report
 from recipes.tuning.search import Search
 from recipes.tuning.tensorboard import require_own_curves, write_tensorboard
+from recipes.tuning.words import require_numbers, require_tuner
 from recipes.tuning.work import processes
 from recipes.tuning.work.loop import Setup, explored, work, work_in_waves
 from recipes.tuning.work.together import waves_of
@@ -126,11 +126,9 @@ def tune(
         cv=cv, groups=groups, sample_weight=sample_weight, class_weight=class_weight, metrics=metrics,
         batch_size=batch_size, epochs=epochs, seed=seed, callbacks=callbacks,
     )  # fmt: skip
-    if tuner not in TUNERS:
-        raise ValueError(f"Unknown tuner. Received: tuner={tuner!r}. Expected one of {', '.join(TUNERS)}.")
-    for name, value in (("max_trials", max_trials), ("workers", workers)):
-        if value is not None:
-            require_whole(name, value, 1)
+    require_tuner(tuner)
+    counts = {"max_trials": max_trials, "workers": workers}
+    require_numbers(**{name: value for name, value in counts.items() if value is not None})
     problem.kind.check(problem)
     if max_trials is None and tuner in ("random", "bayesian"):
         max_trials = DEFAULT_TRIALS

@@ -19,7 +19,8 @@ class Interval:
         is_factor: Whether it is a factor, as where the target was learnt as a logarithm.
         smear: What the prediction, which is a mean, is divided by first where the margin is a factor: its median ratio
             to the truth.
-        lowest: Below which no interval goes: 0 for counts; `None` for other numbers.
+        lowest: Below which no interval goes: 0 where no number of the training did; `None` where some did. The true
+            numbers that lie within are as many: none of them is below it. A factor needs none.
         num_rows: Whose residuals it was found by.
         held: Share of the test rows that lie in their interval.
         num_test: How many these are.
@@ -47,6 +48,8 @@ class Interval:
         width = f"±{digits(self.margin)}"
         if self.is_factor:
             width = f"from 1/{digits(np.exp(self.margin))} of the median to {digits(np.exp(self.margin))} times it"
+        elif self.lowest is not None:
+            width += f", none below {digits(self.lowest)}"
         error = (self.held * (1 - self.held) / self.num_test) ** 0.5
         return (
             f"{self.coverage:.0%} intervals: {width}, by {count(self.num_rows, 'row')} held out; "
@@ -87,7 +90,7 @@ def interval_of(
         true: Targets of these rows, `(n,)`.
         predicted: What was said of them.
         is_factor: Whether the interval shall be a factor; both are positive then.
-        lowest: That the target can be.
+        lowest: Below which no true number is; `None` where that is not known.
     """
     smear = 1.0
     if is_factor:

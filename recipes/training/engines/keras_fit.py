@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.training.data.batches import ShuffledBatches
 from recipes.training.data.prepare import TrainingData
+from recipes.training.data.shuffled import ShuffledBatches
 from recipes.training.engines.engine import CompiledOnce, Job, Outcome, Plan, stopping_after
 from recipes.training.engines.resume import merged
 

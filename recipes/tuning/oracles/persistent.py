@@ -19,8 +19,8 @@ from recipes.running.files import write_atomically
 from recipes.tuning.oracles import _keras_tuner as inside
 from recipes.tuning.record.folder import let_go
 from recipes.tuning.record.journal import Journal, Trial, trial_id
+from recipes.tuning.words import TUNERS as TUNERS
 
-TUNERS = ("random", "bayesian", "hyperband", "grid")
 HYPERBAND_FACTOR = 3  # of the rates at which it discards, as in L. Li et al. (2018)
 KEPT = 3  # trials whose states stay on disk
 CANDIDATES = 1_000  # places at which the Bayesian oracle looks
