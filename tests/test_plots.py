@@ -137,21 +137,22 @@ def fit_like(history):
     return SimpleNamespace(history=history, findings=[Finding("too_short", "info", "")])
 
 
+@pytest.mark.slow_but("-5.83-size0")
 @pytest.mark.parametrize("size", [(2.4, 2.4), (6.4, 4.4)])
-def test_a_log_axis_has_two_labels_wherever_it_lies(size):
+@pytest.mark.parametrize("start", [-6, -5.83, -5.67, -5.5, -5.33, -5.17, -5])
+def test_a_log_axis_has_two_labels_wherever_it_lies(size, start):
     for decades in (0.02, 0.3, 0.9, 1.2, 1.9, 2.5, 7, 30):
-        for start in np.linspace(-6, -5, 7):
-            for which in ("x", "y"):
-                ax = new_ax(size)
-                axis = getattr(ax, f"{which}axis")
-                ax.plot(*[[10**start, 10 ** (start + decades)]] * 2)
-                log_scale(axis)
-                ax.figure.draw_without_rendering()
-                low, high = axis.get_view_interval()
-                assert axis.get_scale() == "log"
-                seen = {label.get_text() for place, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(),
-                        strict=True) if low <= place <= high} - {""}  # fmt: skip
-                assert 2 <= len(seen) <= 10, (which, start, decades, seen)
+        for which in ("x", "y"):
+            ax = new_ax(size)
+            axis = getattr(ax, f"{which}axis")
+            ax.plot(*[[10**start, 10 ** (start + decades)]] * 2)
+            log_scale(axis)
+            ax.figure.draw_without_rendering()
+            low, high = axis.get_view_interval()
+            assert axis.get_scale() == "log"
+            seen = {label.get_text() for place, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(),
+                    strict=True) if low <= place <= high} - {""}  # fmt: skip
+            assert 2 <= len(seen) <= 10, (which, decades, seen)
 
 
 def test_curves_may_be_arrays_as_diagnose_takes_them():

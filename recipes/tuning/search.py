@@ -144,7 +144,7 @@ class Search:
         if isinstance(number, Mapping):
             same = next((t.number for t in self.completed if t.hyperparameters == dict(number)), None)
             hint = "" if same is None else f" These hyperparameters are those of trial {same}: pass {same}."
-            raise TypeError(f"A trial is named by its number. Received: a {type(number).__name__}.{hint}")
+            raise TypeError(f"A trial is named by its number. Received: a dict.{hint}")
         trial = next((t for t in self.trials if t.number == number), None)
         if trial is None or not trial.executions:
             raise ValueError(f"There is no trained trial {number!r}. Expected a number of the table.")
