@@ -69,7 +69,7 @@ class Fitted:
         num_rows: That trained or stopped the training.
         held_true: Targets of the rows that some network left out, `(n,)`.
         held_outputs: What the networks that left them out say of them, on average, `(n, units)`.
-        examples: What they were trained on.
+        examples: What they were trained on; `None` once that is let go.
         is_cut_short: Whether Ctrl-C ended the training.
     """
 
@@ -80,7 +80,7 @@ class Fitted:
     num_rows: int
     held_true: np.ndarray
     held_outputs: np.ndarray
-    examples: Examples = field(repr=False)
+    examples: Examples | None = field(repr=False)
     is_cut_short: bool = False
 
     def interval(self, coverage: float, target: Target, true: np.ndarray, predicted: np.ndarray) -> Interval:

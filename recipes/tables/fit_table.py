@@ -3,6 +3,7 @@
 import time as clock
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from cheatsheet.common.arguments import known_arguments_only
@@ -103,16 +104,17 @@ def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
     y_rest, y_test = ready.y[split.rest], ready.y[split.test]
     fitted = fit_rows(columns, goal, rest, y_rest, split.held, epochs=asked.epochs, seed=seed, verbose=verbose)
     predicted = probabilities(goal, outputs_of(fitted.model, columns, test))
-    others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
-    comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
-    interval = None if asked.intervals is None else fitted.interval(asked.intervals, goal, y_test, predicted)
     of_quantiles, found_quantiles, is_cut_short = None, None, fitted.is_cut_short
-    if asked.levels and not is_cut_short:
+    if asked.levels and fitted.examples is not None and not is_cut_short:
         with suppress(KeyboardInterrupt):  # what has been trained by then is given all the same
             is_cut_short = True
             of_quantiles, is_cut_short = fit_quantiles(asked.levels, fitted.examples, goal, fitted.settings, seed=seed,
                                                        verbose=verbose)  # fmt: skip
             found_quantiles = judged(asked.levels, y_rest, y_test, outputs_of(of_quantiles, columns, test))
+    fitted = replace(fitted, examples=None)  # the largest of all arrays, which nothing below needs
+    others = {name: predictions_of(name, columns, goal, rest, y_rest, test, seed=seed) for name in NAMES}
+    comparison = compare(goal.metric, y_test, predicted, others, seed=seed)
+    interval = None if asked.intervals is None else fitted.interval(asked.intervals, goal, y_test, predicted)
     scores = {NETWORK: comparison.network, **{rival.name: rival.score for rival in comparison.rivals}}
     importance = permutation_importance(
         lambda rows: probabilities(goal, outputs_of(fitted.model, columns, rows)), test, y_test,
