@@ -45,6 +45,7 @@ class TestCallbacks:
              lambda: Halving(schedule=keras.optimizers.schedules.CosineDecay(0.2, 10)), "Halving.schedule was "),
         ],
     )  # fmt: skip
+    @pytest.mark.slow_but("min_delta", "LearningRateSched", "callbacks was")
     def test_a_changed_callback_is_a_changed_search(self, before, after, difference, tmp_path):
         tune(X, Y, callbacks=before(), directory=tmp_path, max_trials=1, **QUICK)
         with pytest.raises(ValueError, match=re.escape(f"{tmp_path} holds another search: {difference}")):
