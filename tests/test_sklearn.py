@@ -35,8 +35,8 @@ EXPECTED_TO_FAIL = {
 # Cheap ones that between them go through reading, training, predicting, copying and refusing.
 QUICK = {
     "check_estimators_unfitted", "check_estimators_pickle", "check_supervised_y_2d", "check_requires_y_none",
-    "check_estimators_nan_inf", "check_regressor_multioutput", "check_supervised_y_no_nan", "check_classifiers_one_label", "check_fit2d_1sample",
-    "check_estimator_sparse_tag",
+    "check_estimators_nan_inf", "check_regressor_multioutput", "check_supervised_y_no_nan",
+    "check_classifiers_one_label", "check_fit2d_1sample", "check_estimator_sparse_tag",
 }  # fmt: skip
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = np.array(["ill", "well"])[(X[:, 0] + X[:, 1] > 0).astype(int)]
