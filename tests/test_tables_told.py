@@ -14,6 +14,7 @@ from recipes import Interrupted, TableRun, fit_table
 from recipes.plots.tables import plot_table_curves
 from recipes.tables.curves import _MENDS, verdict_on
 from recipes.tables.prepare import prepare_table
+from recipes.tables.ready import ready_table
 from recipes.tables.scoring.comparison import compare
 from recipes.tables.scoring.intervals import Interval, too_few_held
 from recipes.tables.scoring.scores import losses, written
@@ -27,6 +28,13 @@ def doses(num_rows=120, labels=("no", "yes"), seed=0):
     dose = rng.normal(size=num_rows)
     cured = np.array(labels, object)[(dose + 0.5 * rng.normal(size=num_rows) > 0).astype(int)]
     return pd.DataFrame({"dose": dose, "age": rng.normal(50, 9, num_rows), "cured": cured})
+
+
+def test_arguments_are_judged_with_the_defaults_that_they_are_explained_with():
+    """`ready_table` is the part of `fit_table` that needs no Keras."""
+    explained = {**inspect.signature(fit_table).parameters}
+    del explained["verbose"]
+    assert {**inspect.signature(ready_table).parameters} == explained
 
 
 # --- the curves -----------------------------------------------------------------------------------------------------

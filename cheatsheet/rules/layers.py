@@ -6,7 +6,7 @@ from cheatsheet.common.words import count
 from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelgraph import PASS_ON
-from cheatsheet.modelspec import LayerSpec, ModelSpec
+from cheatsheet.modelspec import PROBABILITIES, LayerSpec, ModelSpec
 from cheatsheet.table import JUDGED
 
 MOVING = PASS_ON | {"RepeatVector"}
@@ -28,7 +28,6 @@ _LINEAR = MOVING | {
 _BETWEEN = MOVING | {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise"}
 # Layers that are an activation and nothing else.
 _PURE = {"Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Sigmoid", "Tanh", "Relu"}
-_OF_PROBABILITIES = {"softmax", "sigmoid", "hard_sigmoid"}
 _CONSTANT = {"Zeros", "Ones", "Constant"}
 _DROPOUTS = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout", "AlphaDropout"}
 MOST_DROPPED = 0.8  # share; Srivastava et al. (2014) drop 0.2 of the inputs, 0.5 of hidden units
@@ -145,9 +144,9 @@ def doubled(model: ModelSpec) -> Iterator[tuple[LayerSpec, LayerSpec, str]]:
         first, second = before.activation, layer.activation or layer.kind
         if first == second and first in ("relu", "relu6"):
             continue  # twice is once
-        if first in _OF_PROBABILITIES and second in ("relu", "leaky_relu", "ReLU"):
+        if first in PROBABILITIES and second in ("relu", "leaky_relu", "ReLU"):
             continue  # probabilities pass it unchanged
-        yield before, layer, "error" if {first, second} <= _OF_PROBABILITIES else "warning"
+        yield before, layer, "error" if {first, second} <= PROBABILITIES else "warning"
 
 
 def constant_initializer(model: ModelSpec, data: DataSpec) -> list[Finding]:

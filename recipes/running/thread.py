@@ -5,7 +5,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_CORES = threading.BoundedSemaphore(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+def cores_given() -> int | None:
+    """Count the cores that this process may use; `None` where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+_CORES = threading.BoundedSemaphore(cores_given() or 1)
 
 
 class InThread:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recipes.running.thread import cores_given
+
 MOST_TWICE = 1.2  # computed for each network, where a program takes as many in each thread and some stand in two
 
 
@@ -32,7 +34,7 @@ def num_cores() -> int:
     """Count the cores, or as many as TensorFlow was told to use; one beside a graphics card, which is full anyway."""
     if tf.config.list_logical_devices("GPU"):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = cores_given() or os.cpu_count() or 1
     told = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     return min(cores, int(told)) if str(told).isdigit() and int(told) else cores
 
