@@ -10,7 +10,7 @@ from model_files import HARMLESS, HOSTILE, Tripled, saved, sequential
 from processes import run_python
 
 import recipes
-from recipes.training.judge import UntrustedFileError
+from recipes.running.saved import UntrustedFileError
 
 # Keras' own, of optimizers that have not trained yet.
 pytestmark = pytest.mark.filterwarnings("ignore:Skipping variable loading")

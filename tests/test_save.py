@@ -15,7 +15,7 @@ from processes import run_python
 
 import recipes
 from recipes import build_model, fit
-from recipes.training.judge import UntrustedFileError
+from recipes.running.saved import UntrustedFileError
 from recipes.training.signature import signature_of
 
 RNG = np.random.default_rng(0)

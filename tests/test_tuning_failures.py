@@ -13,8 +13,8 @@ from searches import QUICK, X, Y, nothing, scores
 from recipes import tune
 from recipes.cli import main
 from recipes.tuning.kinds import NotMeasured
-from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.record.journal import Journal
+from recipes.tuning.words import TUNERS
 
 
 def with_metrics(hp):

@@ -13,9 +13,9 @@ from searches import FITS, QUICK, Bowl, X, Y, nothing, scores
 from cheatsheet.common.words import count
 from recipes import OtherSearchError, tune
 from recipes.running.interrupt import Interrupted
-from recipes.tuning.oracles.persistent import TUNERS
 from recipes.tuning.problem import seed_of
 from recipes.tuning.record.journal import RECORD
+from recipes.tuning.words import TUNERS
 
 
 class TestSameAgain:

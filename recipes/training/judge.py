@@ -20,7 +20,7 @@ import numpy as np
 
 from cheatsheet.common.words import show_values
 from recipes._keras import global_state
-from recipes.running.saved import UntrustedFileError as UntrustedFileError
+from recipes.running.saved import UntrustedFileError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"  # what Keras 3 puts into the archive
 MOST_EXPANSION = 100  # bytes for each stored one; Keras stores them as they are

@@ -19,7 +19,6 @@ from recipes.running.files import write_atomically
 from recipes.tuning.oracles import _keras_tuner as inside
 from recipes.tuning.record.folder import let_go
 from recipes.tuning.record.journal import Journal, Trial, trial_id
-from recipes.tuning.words import TUNERS as TUNERS
 
 HYPERBAND_FACTOR = 3  # of the rates at which it discards, as in L. Li et al. (2018)
 KEPT = 3  # trials whose states stay on disk
@@ -35,7 +34,7 @@ def make_oracle(
     """Make the oracle of this name, with all that the journal holds.
 
     Args:
-        name: One of `TUNERS`.
+        name: One of `words.TUNERS`.
         objective: A `keras_tuner.Objective`.
         max_trials: How many configurations at most; `None` for all of a grid or of Hyperband's brackets.
         epochs: The most that Hyperband trains one for.

@@ -37,7 +37,7 @@ class Setup:
 
     Attributes:
         problem: What its trials have in common.
-        tuner: Who chooses them, one of `TUNERS`.
+        tuner: Who chooses them, one of `words.TUNERS`.
         max_trials: How many at most; `None` for all that there are.
         folder: Where they are recorded.
     """
