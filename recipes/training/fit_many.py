@@ -159,13 +159,17 @@ def train_until_interrupted(
     start: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
+    ahead: bool = True,
 ) -> tuple[Runs, bool]:
-    """Train jobs as `train_jobs` does, and say whether Ctrl-C ended it; for callers who make more of the runs."""
+    """Train jobs as `train_jobs` does, and say whether Ctrl-C ended it; for callers who make more of the runs.
+
+    `ahead` is as for `groups`.
+    """
     start = time.perf_counter() if start is None else start
     found: list[Run | None] = [None] * len(jobs)
     with ExitStack() as opened:
         interrupt = opened.enter_context(Interrupt())
-        parts = _in_budget(groups(jobs), jobs) if engine == "auto" else _alone(jobs)
+        parts = _in_budget(groups(jobs, ahead=ahead), jobs) if engine == "auto" else _alone(jobs)
         kept = None
         if checkpoint is not None:
             kept = KeptCall(checkpoint, checkpoint_every, jobs, engine, [part.jobs for part in parts])

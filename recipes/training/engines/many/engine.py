@@ -30,7 +30,21 @@ class Together:
     why: str = ""
 
 
-def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = ()) -> list[Together]:
+def begin_ahead(job: Job, sizes: Sequence[tuple[int, int]]) -> None:
+    """Begin to compile the program of jobs like this one, while the others are still being made.
+
+    Args:
+        job: The first of them.
+        sizes: Rows to train and to validate on of all of them.
+    """
+    from recipes.training.engines.many.ahead import compile_ahead, of_sizes
+    from recipes.training.engines.many.network import Unsuited
+
+    with contextlib.suppress(Unsuited):
+        compile_ahead(of_sizes(job, sizes), _read(job))
+
+
+def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = (), *, ahead: bool = True) -> list[Together]:
     """Sort jobs into those that can be trained together, and those that must be trained alone.
 
     Every variable that is not there yet is created.
@@ -39,7 +53,9 @@ def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = ()) -> l
         jobs: To sort.
         among: What `kinds` says of others, which are not trained here, but have the same network in common, so that
             several lists of jobs share a program.
+        ahead: Whether the program of networks that look alike is being compiled meanwhile; it may have been begun.
     """
+    from recipes.training.engines.many.ahead import compile_ahead, look_alike
     from recipes.training.engines.many.common import in_common
     from recipes.training.engines.many.cost import apart
     from recipes.training.engines.many.network import Unsuited
@@ -53,6 +69,8 @@ def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = ()) -> l
                 raise Unsuited("it shares weights, seeds or its optimizer with another of the models")
             network = _read(job)
             kind = _kind(job, network)
+            if i == 0 and ahead and not among and look_alike(jobs):
+                compile_ahead(jobs, network)
         except Unsuited as error:
             found.append(Together((i,), why=str(error)))
             continue

@@ -129,10 +129,21 @@ class Training:
         if self.epoch < int(self.epochs.max()) and not self._all_ended():
             self.program, self.tracing = self._program(self._arguments(next(iter(self.parts)), self.epoch, 0))
 
+    def compile_beside(self) -> None:
+        """Have the program of the first blocks compiled in another thread, by a block of no epoch, after `begin`.
+
+        Without XLA there is next to nothing to compile.
+        """
+        if self.tracing and self.way == XLA:
+            arguments = self._arguments(next(iter(self.parts)), self.epoch, 0)
+            self.program.compile_beside(tf.nest.flatten(arguments))
+
     def train(self) -> None:
         """Run blocks until all networks have ended."""
         plan, end = self.plans[0], int(self.epochs.max())
         count, blocks = 1, 0
+        if self.program is not None:
+            self.program.wait()
         with threads_beside(len(self.parts)) as at_once:
             while self.epoch < end and not (plan.interrupt.requested or self.given_up or self._all_ended()):
                 epoch, count = self.epoch, min(count, end - self.epoch, self.block_epochs)

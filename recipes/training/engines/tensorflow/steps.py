@@ -7,6 +7,7 @@ From the outside in: `block` runs epochs, each with its own order of the rows; `
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from weakref import finalize
 
@@ -14,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from recipes._keras import dismantle_func_graph
+from recipes.running.thread import InThread
 from recipes.training.engines.tensorflow.carried import InVariables
 from recipes.training.engines.tensorflow.noise import hashed_noise, philox_dropout
 from recipes.training.engines.tensorflow.rewrites import fused_adam, rearranged
@@ -50,11 +52,22 @@ class Compiled:
         self._others = [None if i is not None else tensor for i, tensor in zip(self._takes, captured, strict=True)]
         self.reads_others = any(i is None for i in self._takes)  # what no caller can give: a table, a large constant
         self._traced = traced
+        self._compiling: InThread | None = None
         # Let go of the variables that it was traced with, which are those of a model that may be long gone.
         traced.set_external_captures([])
         traced.graph._function_captures.clear()
         traced.graph.variables = []
         finalize(self, dismantle_func_graph, traced.graph).atexit = False  # TensorFlow itself never lets go of a graph
+
+    def compile_beside(self, tensors: Sequence[tf.Tensor]) -> None:
+        """Compile it in another thread, by a call with these tensors and no state, whose results nobody needs."""
+        self._compiling = InThread(partial(self, tensors, ()), waits=False)
+
+    def wait(self) -> None:
+        """Wait until it is compiled, where another thread does that."""
+        if (compiling := self._compiling) is not None:
+            compiling.wait()
+            self._compiling = None
 
     def __call__(self, tensors: Sequence[tf.Tensor], state: Sequence[keras.Variable]) -> Any:
         """Run it on these tensors with these variables."""
