@@ -8,7 +8,9 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
-from recipes import build_model, cross_validate, fit
+from recipes import Runs, build_model, cross_validate, fit, load
+from recipes.running.saved import UntrustedFileError
+from recipes.training.cross_validate import CrossValidation
 
 ROWS = 90
 rng = np.random.default_rng(0)
@@ -232,3 +234,31 @@ class TestRefusals:
     def test_arguments(self, options, message):
         with pytest.raises((ValueError, TypeError), match=message):
             cross_validate("binary", X, Y, verbose=0, **options)
+
+
+def test_it_is_saved_with_its_folds_and_read_back(tmp_path):
+    found = cross_validate("binary", X, Y, cv=KFold(2), verbose=0)
+    found.save(tmp_path / "folds")
+    again = load(tmp_path / "folds")
+    assert isinstance(again, CrossValidation)
+    assert again.table() == found.table()
+    assert (str(again), again.mean, again.standard_error) == (str(found), found.mean, found.standard_error)
+    np.testing.assert_array_equal(again.predictions, found.predictions)
+    for mine, theirs in zip(again.folds, found.folds, strict=True):
+        for rows, expected in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_array_equal(again.runs.predict(X), found.runs.predict(X))
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        found.save(tmp_path / "folds")
+
+    content = (tmp_path / "folds" / "folds.npz").read_bytes()
+    (tmp_path / "folds" / "folds.npz").write_bytes(content[:-1])
+    with pytest.raises(UntrustedFileError, match=r"folds\.npz is not the file that was saved"):
+        load(tmp_path / "folds")
+    (tmp_path / "folds" / "folds.npz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"lacks folds\.npz"):
+        load(tmp_path / "folds")
+    found.runs.save(tmp_path / "folds", overwrite=True)  # the runs alone: no folds of an earlier save go with them
+    assert isinstance(load(tmp_path / "folds"), Runs)
+    found.save(tmp_path / "folds", overwrite=True)
+    assert load(tmp_path / "folds").scores.keys() == found.scores.keys()

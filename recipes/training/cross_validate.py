@@ -86,6 +86,16 @@ class CrossValidation:
 
         return plot_folds(self)
 
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write scores, predictions, the rows of the folds, and every run, into a folder that `recipes.load` reads.
+
+        Raises:
+            FileExistsError: for a folder with other files in it, or with saved runs, unless `overwrite`.
+        """
+        from recipes.training.save_many import save_all
+
+        save_all(self, folder, overwrite=overwrite)
+
     def __str__(self) -> str:
         lines = [f"{count(len(self.folds), 'fold')} in {self.runs.seconds:.1f} s; {self.runs.how}"]
         for name, said in self._said().items():

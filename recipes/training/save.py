@@ -72,7 +72,9 @@ def versions() -> dict[str, str]:
 
 
 def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Read what the `save` of a `Run`, `Runs` or `TableRun` wrote, or a `.keras` file; each may come from anywhere.
+    """Read what the `save` of a `Run`, `Runs`, `CrossValidation` or `TableRun` wrote, or a `.keras` file.
+
+    Each may come from anywhere.
 
     Files are judged before Keras sees them: only layers and kin of Keras, of this package, registered in this process
     or named in `custom_objects` are allowed, in bounded numbers and sizes, and no file runs code. A pickle can be
@@ -83,8 +85,8 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
         custom_objects: Classes and functions of your own in the model, by their names.
 
     Returns:
-        The `Run`, whose model predicts to the bit what it did and trains on where it stopped; of many the `Runs`; of a
-        table the `TableRun`; of a file the `keras.Model`.
+        The `Run`, whose model predicts to the bit what it did and trains on where it stopped; of many the `Runs`, of
+        folds the `CrossValidation`; of a table the `TableRun`; of a file the `keras.Model`.
 
     Raises:
         FileNotFoundError: where nothing is there.
