@@ -15,6 +15,7 @@ _HOMES = {
     "global_state": "keras.src.backend.common.global_state",  # what is set for the process: policies, scopes
     "seed_generator": "keras.src.random.seed_generator",  # where dropout and noise ask for a seed
     "squeeze_or_expand_to_same_rank": "keras.src.losses.loss:squeeze_or_expand_to_same_rank",  # what a loss does first
+    "to_snake_case": "keras.src.utils.naming:to_snake_case",  # of a class, the names that Keras gives its objects
     "eager_context": "tensorflow.python.eager.context",  # callbacks of tf.debugging
     "FuncGraph": "tensorflow.python.framework.func_graph:FuncGraph",  # a graph to look at a model in
     "dismantle_func_graph": "tensorflow.python.framework.func_graph:dismantle_func_graph",  # which else is never freed

@@ -1,6 +1,7 @@
 """Short texts that change when arrays, texts or settings do, and in which settings two runs differ."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -37,9 +38,18 @@ def digest_of_json(value: Any, length: int = 16) -> str:
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Say which settings differ, and how, in words; empty where none do."""
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return "; ".join(f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}" for name in names)
+    return "; ".join(f"{name} was {was}, now {is_now}" for name in names
+                     for was, is_now in [_short(before.get(name), now.get(name))])  # fmt: skip
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _short(before: Any, now: Any) -> list[str]:
+    """Put two values in words, of long ones what stands where they part."""
+    texts = [json.dumps(value) for value in (before, now)]
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False))
+    begin = max(0, len(list(alike)) - 20) if max(map(len, texts)) > 60 else 0
+    return [
+        ("..." if begin else "") + text[begin : begin + 57] + ("..." if len(text) > begin + 57 else "")
+        if len(text) > 60
+        else text
+        for text in texts
+    ]

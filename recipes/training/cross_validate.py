@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -23,6 +24,7 @@ from recipes.training.engines.engine import Job, Plan
 from recipes.training.engines.many.engine import begin_ahead, sharing
 from recipes.training.fit_many import train_jobs
 from recipes.training.folds import corrected_error, folds_of, rows_of, share_of
+from recipes.training.names import named_anew, plain_names, renamed
 from recipes.training.run import Run
 from recipes.training.runs import Runs
 
@@ -203,7 +205,7 @@ def cross_validate(
     for i, (rows, held) in enumerate(folds):
         _require_words_known(i, target, rows, held)
         x_rows, y_rows = rows_of(x, rows), rows_of(y, rows)
-        model = _built(build, x_rows, y_rows, seed + i, with_x, options)
+        model = named_anew(partial(_built, build, x_rows, y_rows, seed + i, with_x, options))
         weight = None if weights is None else weights[rows]
         # The rows that are held out may be looked at in every epoch, as long as nothing is decided by them.
         watched: dict[str, Any] = {"validation_data": (rows_of(x, held), rows_of(y, held))}
@@ -224,7 +226,8 @@ def cross_validate(
     scores, sums, times = [], None, np.zeros(len(target))
     for run, (_, held) in zip(runs, folds, strict=True):
         x_held = rows_of(x, held)
-        scores.append(_last(run) if patience is None else _found(run, x_held, rows_of(y, held)))
+        of_fold = _last(run) if patience is None else _found(run, x_held, rows_of(y, held))
+        scores.append(renamed(of_fold, plain_names(run.model)))
         outputs = np.asarray(run.predict(x_held), dtype=np.float64)
         sums = np.zeros((len(target), *outputs.shape[1:])) if sums is None else sums
         sums[held] += outputs

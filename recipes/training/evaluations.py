@@ -1,6 +1,6 @@
 """What several networks are worth on the same rows: together, each by itself, and how far they lie apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,23 @@ class Evaluations(Evaluation):
         networks: The `Evaluation` of each network, in order; none for a stream, which is read but once.
     """
 
-    def __init__(self, ensemble: Evaluation, networks: Sequence[Evaluation]) -> None:
+    def __init__(
+        self, ensemble: Evaluation, networks: Sequence[Evaluation], names: Sequence[Mapping[str, str]] = ()
+    ) -> None:
         super().__init__(dict(ensemble), ensemble.reports, ensemble.num_rows, ensemble.unweighted)
         self.networks = tuple(networks)
+        self._names = names or [{}] * len(self.networks)  # of each network, where they are not the ensemble's
 
     @property
     def each(self) -> dict[str, np.ndarray]:
         """Each number that all networks have, by name `(networks,)`."""
-        names = [name for name in self if np.ndim(self[name]) == 0 and all(name in one for one in self.networks)]
-        return {name: np.array([one[name] for one in self.networks], np.float64) for name in names}
+        found = {}
+        for name in (name for name in self if np.ndim(self[name]) == 0):
+            own = [called.get(name, name) for called in self._names[: len(self.networks)]]
+            if all(mine in one for mine, one in zip(own, self.networks, strict=True)):
+                values = [one[mine] for mine, one in zip(own, self.networks, strict=True)]
+                found[name] = np.array(values, np.float64)
+        return found
 
     def table(self) -> list[dict[str, Any]]:
         """List one row a number: the ensemble's, then mean, standard deviation, median and range over the networks.

@@ -8,11 +8,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-import numpy as np
-
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.digests import digest_of_json
+from recipes.training.engines.description import rate_of
 from recipes.training.engines.engine import Job
 from recipes.training.engines.resume import digest_of_data, settings_of
 
@@ -60,11 +58,11 @@ def _settings(jobs: Sequence[Job], engine: str) -> dict[str, Any]:
     for job in jobs:
         if id(job.data) not in digests:
             digests[id(job.data)] = digest_of_data(job.data)
-        plan, rate = job.plan, keras.optimizers.serialize(job.model.optimizer)["config"].get("learning_rate")
+        plan, rate = job.plan, rate_of(job.model)
         own = settings_of(job.model, job.data, engine=engine, batch_size=plan.batch_size, shuffle=plan.shuffle,
                           seed=plan.seed, callbacks=plan.callbacks, digest=digests[id(job.data)])  # fmt: skip
         own |= {"epochs": plan.epochs, "patience": plan.patience}
-        own |= {"learning_rate": float(rate)} if isinstance(rate, float | np.floating) else {}
+        own |= {"learning_rate": rate} if rate is not None else {}
         each.append(own)
     first = each[0]
     found: dict[str, Any] = {"number of networks": len(jobs), **first}

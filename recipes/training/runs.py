@@ -18,6 +18,7 @@ from recipes.training.data.streams import is_stream
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.evaluate import evaluate
 from recipes.training.evaluations import Evaluations
+from recipes.training.names import plain_names, renamed
 from recipes.training.run import Run, labels_of
 
 
@@ -47,16 +48,25 @@ class Runs:
     @property
     def history(self) -> dict[str, np.ndarray]:
         """The curves by name, `(networks, epochs)`; NaN where a network had stopped."""
-        names = dict.fromkeys(name for run in self.runs for name in run.history)
+        histories = self._histories
+        names = dict.fromkeys(name for history in histories for name in history)
         longest = max((run.epochs for run in self.runs), default=0)
         curves: dict[str, np.ndarray] = {}
         for name in names:
-            each = next(np.shape(run.history[name][0]) for run in self.runs if run.history.get(name))
+            each = next(np.shape(history[name][0]) for history in histories if history.get(name))
             curves[name] = np.full((len(self.runs), longest, *each), np.nan)
-            for k, run in enumerate(self.runs):
-                values = run.history.get(name, [])
+            for k, history in enumerate(histories):
+                values = history.get(name, [])
                 curves[name][k, : len(values)] = values
         return curves
+
+    @property
+    def _histories(self) -> list[Mapping[str, Any]]:
+        """The history of each run, under names that they have in common where Keras has counted theirs up."""
+        histories: list[Mapping[str, Any]] = [run.history for run in self.runs]
+        if all(history.keys() == histories[0].keys() for history in histories):
+            return histories
+        return [renamed(run.history, plain_names(run.model)) for run in self.runs]
 
     @property
     def watched(self) -> str:
@@ -66,10 +76,10 @@ class Runs:
     @property
     def scores(self) -> dict[str, np.ndarray]:
         """Each quantity at the epoch whose weights the model has, `(networks,)`."""
-        names = [name for name in self.history if all(name in run.history for run in self.runs)]
-        kept = self.kept
+        histories, kept = self._histories, self.kept
+        names = [name for name in self.history if all(name in history for history in histories)]
         return {
-            name: np.array([run.history[name][epoch - 1] for run, epoch in zip(self.runs, kept, strict=True)])
+            name: np.array([history[name][epoch - 1] for history, epoch in zip(histories, kept, strict=True)])
             for name in names
         }
 
@@ -156,7 +166,10 @@ class Runs:
         """
         ensemble = evaluate(self.ensemble(), x, y, sample_weight=sample_weight, like=self.runs[0].signature)
         own = () if is_stream(x) else [run.evaluate(x, y, sample_weight=sample_weight) for run in self.runs]
-        return Evaluations(ensemble, own)
+        first = plain_names(self.runs[0].model)
+        called = [{plain: name for name, plain in plain_names(run.model).items()} for run in self.runs]
+        names = [{name: mine.get(plain, name) for name, plain in first.items()} for mine in called]
+        return Evaluations(ensemble, own, names)
 
     def ensemble(self) -> keras.Model:
         """Make one Keras model that averages the networks: probabilities, numbers, quantiles, or margins.

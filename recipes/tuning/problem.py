@@ -1,8 +1,7 @@
 """What all trials of a search have in common: the data, what is built from a configuration, and how it is trained."""
 
 import contextlib
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,9 +11,9 @@ import numpy as np
 from keras_tuner import HyperParameters
 from keras_tuner.errors import FailedTrialError
 
-from recipes._keras import global_state
 from recipes.running.digests import digest_of
 from recipes.training.cross_validate import require_no_constants
+from recipes.training.names import named_anew, numbered_anew
 from recipes.training.signature import Signature
 from recipes.tuning.kinds import Kind
 from recipes.tuning.oracles._keras_tuner import serialize
@@ -88,13 +87,7 @@ class Problem:
         Raises:
             ValueError: with folds, for a model of the user's that holds constants of rows that a fold holds out.
         """
-        try:
-            with self._names.again():
-                model = self.kind.build(self, hp, seed)
-        except ValueError as error:
-            if "unique" not in str(error):
-                raise
-            model = self.kind.build(self, hp, seed)  # it has a layer that the build of another trial has made and named
+        model = named_anew(lambda: self.kind.build(self, hp, seed))
         if (self.folds or self.is_fold) and self.hypermodel is not None:
             require_no_constants([model])
         return model
@@ -112,13 +105,9 @@ class Problem:
     def _of_folds(self) -> tuple["Problem", ...]:
         return tuple(replace(self, **on_fold(self.all_rows, fold), folds=(), is_fold=True) for fold in self.folds)
 
-    @cached_property
-    def _names(self) -> "_Names":
-        return _Names()
-
     def __getstate__(self) -> dict[str, Any]:
         """Leave out for other processes what they make themselves."""
-        return {name: value for name, value in vars(self).items() if name not in ("_of_folds", "_names")}
+        return {name: value for name, value in vars(self).items() if name != "_of_folds"}
 
     def declare(self, hp: Any) -> None:
         """Ask for every hyperparameter, so that keras-tuner knows the space; the user's own model is built for it."""
@@ -142,7 +131,10 @@ class Problem:
         given = self.validation if self.split is None and not self.folds else None
         arrays = keras.tree.flatten(((x, y), given))
         arrays += [] if weights is None else [weights]
-        asked = {"class_weight": _in_words(self.class_weight), "metrics": [*map(_in_words, self.metrics)]}
+        asked = {
+            "class_weight": _in_words(self.class_weight),
+            "metrics": numbered_anew([*map(_in_words, self.metrics)]),
+        }
         return {
             "data": None if self.x is None else digest_of(*map(_for_digest, arrays)),
             "task": self.task_given,
@@ -171,36 +163,6 @@ class Problem:
         with contextlib.suppress(FailedTrialError):  # what it asked for until then
             self.declare(hp)
         return [serialize(parameter) for parameter in hp.space]
-
-
-class _Names:
-    """Gives each model of a search the names that Keras gave the first: `dense` and `dense_1`, not `dense_1207`.
-
-    Keras counts names over the process, and an optimizer's variables have those of layers in theirs. Of each name that
-    a variable ever had TensorFlow keeps 35 kB and takes a millisecond for it.
-    """
-
-    def __init__(self) -> None:
-        self._first = _counted()
-
-    @contextlib.contextmanager
-    def again(self) -> Iterator[None]:
-        """Count from where the first model began; afterwards on from the highest, so that later names are new."""
-        before = _counted()
-        _count_from(self._first)
-        try:
-            yield
-        finally:
-            after = _counted()
-            _count_from({name: max(before.get(name, 0), after.get(name, 0)) for name in {**before, **after}})
-
-
-def _counted() -> dict[str, int]:
-    return dict(global_state.get_global_attribute("object_name_uids") or {})
-
-
-def _count_from(numbers: Mapping[str, int]) -> None:
-    global_state.set_global_attribute("object_name_uids", defaultdict(int, numbers))
 
 
 def seed_of(seed: int, number: int, execution: int) -> int:

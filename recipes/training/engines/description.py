@@ -12,7 +12,8 @@ LIFTED = {"Normalization": ("mean", "variance"), "Rescaling": ("scale", "offset"
 def description(model: keras.Model) -> list[Any]:
     """Describe a compiled model without names, seeds and numbers: its layers, and how it is trained."""
     config = keras.optimizers.serialize(model.optimizer)["config"]
-    config.pop("name", None)
+    for one in optimizers_in(config):
+        one.pop("name", None)  # Keras counts them up in a process
     optimizer = [type(model.optimizer).__name__, config]
     try:
         layers, compiled = _canonical(model.get_config(), {}), model.get_compile_config() or {}
@@ -20,6 +21,24 @@ def description(model: keras.Model) -> list[Any]:
         layers = [[type(part).__name__, [list(w.shape) for w in part.weights]] for part in model._flatten_layers()]
         compiled = {}
     return [layers, {**compiled, "optimizer": optimizer}]
+
+
+def optimizers_in(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """List an optimizer's configuration, and those of the optimizers within it, as one that scales the loss has."""
+    found = [config]
+    for value in config.values():
+        if isinstance(value, dict) and isinstance(inner := value.get("config"), dict):
+            found += [one for one in optimizers_in(inner) if "learning_rate" in one]
+    return found
+
+
+def rate_of(model: keras.Model) -> float | None:
+    """Return the present learning rate; `None` where a schedule gives it."""
+    for one in optimizers_in(keras.optimizers.serialize(model.optimizer)["config"]):
+        if "learning_rate" in one:
+            rate = one["learning_rate"]
+            return float(rate) if isinstance(rate, float | np.floating) else None
+    return None
 
 
 def _canonical(config: Any, names: dict[str, str]) -> Any:

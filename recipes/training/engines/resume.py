@@ -13,7 +13,8 @@ import numpy as np
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.digests import digest_of
 from recipes.training.data.prepare import TrainingData
-from recipes.training.engines.description import description
+from recipes.training.engines.description import description, optimizers_in, rate_of
+from recipes.training.names import numbered_anew, plain_names, renamed
 
 History = dict[str, list[float]]
 _PLAIN = (bool, int, float, str, type(None))
@@ -52,21 +53,24 @@ class Resume:
                 f"{checkpoint.folder} holds a state inside epoch {self.epoch + 1}, from which only a later version of "
                 "this package can go on. Use that one, or name another folder."
             )
-        self.history: History = {name: list(map(_from_json, v)) for name, v in state.get("history", {}).items()}
+        history = {name: list(map(_from_json, v)) for name, v in state.get("history", {}).items()}
+        self._names = plain_names(model)
+        now = {plain: name for name, plain in self._names.items()}
+        self.history: History = renamed(renamed(history, state.get("names", {})), now)
         self.way: str | None = state.get("way")
         self.stopped: bool = state.get("stopped", False)
         self.seconds: float = state.get("seconds", 0.0)
         self._start = time.monotonic()
         self._last_epoch = self.epoch
         self.first_steps: int = state.get("first_steps", steps_of(model))
-        self._first_rate = state.get("first_rate", _rate(model))
-        if _rate(model) not in (
+        self._first_rate = state.get("first_rate", rate_of(model))
+        if rate_of(model) not in (
             self._first_rate,
             state.get("rate", self._first_rate),
         ):  # a schedule may have changed it
             raise ValueError(
                 f"{checkpoint.folder} holds the state of another run: learning_rate was {self._first_rate}, "
-                f"now {_rate(model)}. Go on with the same settings, or name another folder."
+                f"now {rate_of(model)}. Go on with the same settings, or name another folder."
             )
 
     def restore(self, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> None:
@@ -122,6 +126,7 @@ class Resume:
             {
                 "epoch": epoch,
                 "batch": 0,
+                "names": self._names,
                 "history": {name: list(map(_to_json, v)) for name, v in merged(self.history, history).items()},
                 "way": way,
                 "stopped": stopped,
@@ -133,7 +138,7 @@ class Resume:
                 ],
                 "first_steps": self.first_steps,
                 "first_rate": self._first_rate,
-                "rate": _rate(model),
+                "rate": rate_of(model),
             },
         )
         self._last_epoch = epoch
@@ -153,12 +158,6 @@ def _as_saved(variable: keras.Variable) -> np.ndarray:
 def steps_of(model: keras.Model) -> int:
     """Count the batches that a model's optimizer has seen."""
     return int(model.optimizer.iterations) if model.optimizer is not None else 0
-
-
-def _rate(model: keras.Model) -> float | None:
-    """Return the present learning rate; `None` where a schedule gives it."""
-    rate = keras.optimizers.serialize(model.optimizer)["config"].get("learning_rate")
-    return rate if isinstance(rate, float) else None
 
 
 def _to_json(value: Any) -> Any:
@@ -194,13 +193,14 @@ def settings_of(
     with warnings.catch_warnings(action="ignore"):  # of lambdas, that they are unsafe to save
         layers, compiled = description(model)
     kind, config = compiled.pop("optimizer")
-    if isinstance(config.get("learning_rate"), float):
-        config.pop("learning_rate")  # a variable, which callbacks change
+    for one in optimizers_in(config):
+        if isinstance(one.get("learning_rate"), float):
+            one.pop("learning_rate")  # a variable, which callbacks change
     return {
         "engine": engine,
         "layers": hashlib.sha256(json.dumps(layers, sort_keys=True, default=str).encode()).hexdigest()[:16],
         "optimizer": [kind, json.loads(json.dumps(config, default=str))],
-        **json.loads(json.dumps({name: compiled.get(name) for name in _COMPILED}, default=str)),
+        **numbered_anew(json.loads(json.dumps({name: compiled.get(name) for name in _COMPILED}, default=str))),
         "data": digest or digest_of_data(data),
         "batch_size": batch_size,
         "shuffle": shuffle,

@@ -50,6 +50,8 @@ _BOOKKEEPING = {
     # what the state of a seed generator began as
     "seed", "_initial_seed", "_init_seed",
 }  # fmt: skip
+# What Keras reads as False where it is not there: loading a layer sets them, making one does not.
+_FALSE_OR_ABSENT = ("is_gptq_calibrated", "is_awq_calibrated")
 _GLOBAL_BOOKKEEPING = {
     "object_name_uids", "name_scope_stack", "current_call_ctx", "custom_objects_scope_dict", "custom_objects_scope",
     "safe_mode_saving", "interactive_logging", "traceback_filtering", "global_random_seed", "global_seed_generator",
@@ -165,6 +167,8 @@ class Walk:
         ignored = self._ignored(value)
         for name in sorted(attributes):
             if name in ignored or name.startswith("_self_") or name.endswith("initializer"):
+                continue
+            if name in _FALSE_OR_ABSENT and attributes[name] is False:
                 continue
             self.tokens.append(name)
             self.value(attributes[name])

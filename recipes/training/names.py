@@ -1,0 +1,95 @@
+"""Names that Keras counts up in a process, where the second `AUC()` is called `auc_1` and the second layer `dense_1`.
+
+What belongs together is found in spite of them: the curves of several models, and those of a run that goes on.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import keras
+
+from recipes._keras import global_state, to_snake_case
+
+Made = TypeVar("Made")
+
+
+def named_anew(make: Callable[[], Made]) -> Made:
+    """Build a model whose names are counted from the start: `dense` and `dense_1`, not `dense_1207`.
+
+    Keras counts names over the process, and an optimizer's variables have those of layers in theirs. Of each name that
+    a variable ever had TensorFlow keeps 35 kB and takes a millisecond for it (`benchmarks/names.py`), so that many
+    models had better share theirs. Names that are made later are new all the same.
+
+    Args:
+        make: Makes it. One that holds a layer which was made, and so named, before may get two of one name, which
+            Keras refuses: it is called once more then, and names are as they come.
+    """
+    before = _counted()
+    _count_from({})
+    try:
+        return make()
+    except ValueError as error:
+        if "unique" not in str(error):
+            raise
+    finally:
+        after = _counted()
+        _count_from({name: max(before.get(name, 0), after.get(name, 0)) for name in {**before, **after}})
+    return make()
+
+
+def plain_names(model: keras.Model) -> dict[str, str]:
+    """Map the quantities of a model's history to the names that they would have in a process of their own.
+
+    Those of metrics that have a name of their own, or were asked for by name, are the same; so is the loss.
+    """
+    compiled = model._compile_metrics
+    if compiled is None:
+        return {}
+    given = keras.tree.flatten((compiled._user_metrics, compiled._user_weighted_metrics))
+    numbers: dict[str, int] = {}
+    plain = {}
+    for metric in given:
+        if isinstance(metric, keras.metrics.Metric):
+            plain[metric.name] = _numbered(metric.name, type(metric).__name__, numbers)
+    outputs = ("", *(f"{name}_" for name in getattr(model, "output_names", None) or ()))
+    return {f"{part}{output}{name}": f"{part}{output}{found}"
+            for part in ("", "val_") for output in outputs for name, found in plain.items()}  # fmt: skip
+
+
+def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Give values under other names; those that have none keep their own."""
+    return {names.get(name, name): value for name, value in values.items()}
+
+
+def numbered_anew(config: Any, numbers: dict[str, int] | None = None) -> Any:
+    """Give a configuration with the names that its metrics and losses would have in a process of their own."""
+    numbers = {} if numbers is None else numbers
+    if isinstance(config, list | tuple):
+        return [numbered_anew(item, numbers) for item in config]
+    if not isinstance(config, dict):
+        return config
+    kept = {name: numbered_anew(value, numbers) for name, value in config.items()}
+    inner = kept.get("config")
+    if isinstance(inner, dict) and isinstance(inner.get("name"), str) and isinstance(kept.get("class_name"), str):
+        kept["config"] = {**inner, "name": _numbered(inner["name"], kept["class_name"], numbers)}
+    return kept
+
+
+def _numbered(name: str, kind: str, numbers: dict[str, int]) -> str:
+    """Number a name anew where Keras made it, from the name of the class."""
+    base = to_snake_case(kind.split(">")[-1])
+    if not re.fullmatch(rf"{re.escape(base)}(_\d+)?", name):
+        return name
+    number = numbers.get(base, 0)
+    numbers[base] = number + 1
+    return f"{base}_{number}" if number else base
+
+
+def _counted() -> dict[str, int]:
+    return dict(global_state.get_global_attribute("object_name_uids") or {})
+
+
+def _count_from(numbers: Mapping[str, int]) -> None:
+    global_state.set_global_attribute("object_name_uids", defaultdict(int, numbers))
