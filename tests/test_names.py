@@ -37,7 +37,7 @@ def of_two_outputs():
     return model
 
 
-@pytest.mark.parametrize("patience", [None, 1])
+@pytest.mark.parametrize("patience", [None, pytest.param(1, marks=pytest.mark.slow)])
 def test_scores_of_folds_have_one_name_each(patience):
     keras.metrics.AUC()  # as in a notebook, where a cell ran before
     options = {"validation_split": 0.3, "patience": patience} if patience else {}
@@ -69,7 +69,7 @@ def test_of_several_outputs_too():
     assert {*runs.scores} >= {"sick_auc", "dose_root_mean_squared_error", "sick_loss"}
 
 
-@pytest.mark.parametrize("engine", ["resident", "keras"])
+@pytest.mark.parametrize("engine", ["resident", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_run_goes_on_with_a_model_built_anew(engine, tmp_path):
     fit(watched(), X, Y, checkpoint=tmp_path, engine=engine, validation_split=0.25, **QUIET)
     model = watched()
@@ -86,6 +86,7 @@ def test_what_is_asked_for_is_still_what_must_be_equal(tmp_path):
         fit(other, X, Y, checkpoint=tmp_path, **QUIET)
 
 
+@pytest.mark.slow_but("a rate")
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize(
     "optimizer",
