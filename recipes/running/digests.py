@@ -38,8 +38,7 @@ def digest_of_json(value: Any, length: int = 16) -> str:
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Say which settings differ, and how, in words; empty where none do."""
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return "; ".join(f"{name} was {was}, now {is_now}" for name in names
-                     for was, is_now in [_short(before.get(name), now.get(name))])  # fmt: skip
+    return "; ".join(f"{name} was {', now '.join(_short(before.get(name), now.get(name)))}" for name in names)
 
 
 def _short(before: Any, now: Any) -> list[str]:

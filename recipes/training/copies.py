@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from recipes.training.engines.tensorflow.walk import Walk
+from recipes.training.names import metrics_given
 
 # Of an optimizer: how it keeps its variables, its name, and who is left out of the decay, which is asked by variable.
 _OF_VARIABLES = ("_tracker", "_tracked", "_lock", "_exclude", "_distribution", "built", "name")
@@ -68,7 +69,7 @@ def compile_like(copy: keras.Model, model: keras.Model) -> None:
         copy.optimizer.build(copy.trainable_variables)
     if _written(_settings(model.optimizer)) != _written(_settings(copy.optimizer)):
         raise Untold("its optimizer holds something that its configuration does not tell")
-    watched = [[getattr(metric, "_fn_kwargs", None) for metric in _metrics(one)] for one in (model, copy)]
+    watched = [[getattr(metric, "_fn_kwargs", None) for metric in metrics_given(one)] for one in (model, copy)]
     if _written(watched[0]) != _written(watched[1]):
         raise Untold("a metric holds something that its configuration does not tell")
 
@@ -100,12 +101,6 @@ def _leave_out_alike(copy: keras.Model, model: keras.Model) -> None:
     out = [theirs for mine, theirs in zip(own, other, strict=True) if not model.optimizer._use_weight_decay(mine)]
     if out:
         copy.optimizer.exclude_from_weight_decay(var_list=out)
-
-
-def _metrics(model: keras.Model) -> list[Any]:
-    held = model._compile_metrics
-    given = () if held is None else (held._user_metrics, held._user_weighted_metrics)
-    return [part for part in keras.tree.flatten(given) if isinstance(part, keras.metrics.Metric)]
 
 
 def _is_without_state(loss: Any) -> bool:

@@ -32,9 +32,8 @@ class Evaluations(Evaluation):
         """Each number that all networks have, by name `(networks,)`."""
         found = {}
         for name in (name for name in self if np.ndim(self[name]) == 0):
-            own = [called.get(name, name) for called in self._names[: len(self.networks)]]
-            if all(mine in one for mine, one in zip(own, self.networks, strict=True)):
-                values = [one[mine] for mine, one in zip(own, self.networks, strict=True)]
+            values = [one.get(called.get(name, name)) for one, called in zip(self.networks, self._names, strict=False)]
+            if None not in values:
                 found[name] = np.array(values, np.float64)
         return found
 

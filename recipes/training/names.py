@@ -39,20 +39,20 @@ def named_anew(make: Callable[[], Made]) -> Made:
     return make()
 
 
+def metrics_given(model: keras.Model) -> list[keras.metrics.Metric]:
+    """List the metrics that a model was compiled with as objects, in order; those asked for by name are left out."""
+    held = model._compile_metrics
+    given = () if held is None else (held._user_metrics, held._user_weighted_metrics)
+    return [part for part in keras.tree.flatten(given) if isinstance(part, keras.metrics.Metric)]
+
+
 def plain_names(model: keras.Model) -> dict[str, str]:
     """Map the quantities of a model's history to the names that they would have in a process of their own.
 
     Those of metrics that have a name of their own, or were asked for by name, are the same; so is the loss.
     """
-    compiled = model._compile_metrics
-    if compiled is None:
-        return {}
-    given = keras.tree.flatten((compiled._user_metrics, compiled._user_weighted_metrics))
     numbers: dict[str, int] = {}
-    plain = {}
-    for metric in given:
-        if isinstance(metric, keras.metrics.Metric):
-            plain[metric.name] = _numbered(metric.name, type(metric).__name__, numbers)
+    plain = {metric.name: _numbered(metric.name, type(metric).__name__, numbers) for metric in metrics_given(model)}
     outputs = ("", *(f"{name}_" for name in getattr(model, "output_names", None) or ()))
     return {f"{part}{output}{name}": f"{part}{output}{found}"
             for part in ("", "val_") for output in outputs for name, found in plain.items()}  # fmt: skip
