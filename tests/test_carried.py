@@ -110,6 +110,7 @@ def test_every_layer(name):
     assert assert_same(make, X, Y, epochs=2, validation_split=0.2)
 
 
+@pytest.mark.slow
 def test_an_epoch_at_a_time_too():
     """Where callbacks are called in between, the program itself takes the numbers from the variables."""
 

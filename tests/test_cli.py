@@ -307,6 +307,20 @@ class TestAutoencoder:
         assert all(line.startswith(("epoch ", "recipes autoencoder: ")) for line in errors.splitlines() if line)
 
 
+@pytest.mark.slow
+def test_another_class_is_the_positive_one_and_an_earlier_run_is_written_over(tmp_path, capsys):
+    doses = np.random.default_rng(0).normal(size=200)
+    lines = [f"{dose:.4f},{'yes' if dose > 0.5 else 'no'}" for dose in doses]
+    (tmp_path / "wards.csv").write_text("\n".join(["dose,cured", *lines]) + "\n")
+    fitted = ["fit", str(tmp_path / "wards.csv"), "--target", "cured", "--num-networks", "2", "--epochs", "3"]
+    fitted += ["--out", str(tmp_path / "run"), "--report", str(tmp_path / "wards.html")]
+    assert main(fitted) in (0, 1)
+    assert "the model gives the probability of 'yes', the positive class" in capsys.readouterr().out
+    assert main([*fitted, "--positive", "no", "--overwrite"]) in (0, 1)
+    assert "the model gives the probability of 'no', the positive class" in capsys.readouterr().out
+    assert recipes.load(tmp_path / "run").positive == "no"
+
+
 def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
@@ -334,8 +348,6 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert main([*fitted, "--out", str(tmp_path), "--overwrite"]) == 2  # the folder of the data
     assert "holds other files" in capsys.readouterr().err
     assert (tmp_path / "wards.csv").exists()
-    assert main([*fitted, "--positive", "no", "--out", str(tmp_path / "run"), "--overwrite"]) in (0, 1)
-    assert "the model gives the probability of 'no', the positive class" in capsys.readouterr().out
     assert main([*fitted, "--positive", "perhaps"]) == 2
     assert "Received: --positive perhaps." in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv")]) == 0

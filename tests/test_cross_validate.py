@@ -114,6 +114,7 @@ def test_other_containers_and_targets_of_two_columns(container, columns):
 
 
 @pytest.mark.parametrize("container", [list, pl.Series, lambda w: pd.Series(w, index=range(ROWS)[::-1])])
+@pytest.mark.slow_but("Series")
 def test_weights_go_with_their_rows(container):
     weight = rng.uniform(0, 2, ROWS)
     folds = cross_validate("regression", X, NUMBER, cv=3, sample_weight=weight, verbose=0)

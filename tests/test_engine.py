@@ -74,7 +74,7 @@ class TestSameMathematics:
         ],
         ids=["nesterov", "adamw", "amsgrad", "rmsprop", "ema", "ema-overwrite", "accumulation", "schedule", "adadelta"],
     )
-    @pytest.mark.slow_but("adamw", "ema", "accumulation")
+    @pytest.mark.slow_but("adamw", "ema-p", "accumulation")
     def test_optimizers(self, jit, optimizer):
         compare(lambda: mlp(optimizer()), X, Y)
 
@@ -230,6 +230,7 @@ class TestCallbacks:
     def test_a_rate_schedule(self, jit):
         compare(mlp, X, Y, callbacks=lambda: [keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))])
 
+    @pytest.mark.slow
     def test_averaged_weights_are_swapped_in_for_validation(self, jit):
         compare(
             lambda: mlp(keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.9)),

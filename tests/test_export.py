@@ -155,6 +155,7 @@ def table_run():
 
 @pytest.mark.filterwarnings("ignore:ONNX has no text")
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.slow_but("tf_saved_model")
 def test_a_table_is_exported_whatever_its_columns_are_called(table_run, format, tmp_path):
     said = recipes.export(table_run, path_of(tmp_path, format), x=measured().drop(columns="y"))
     assert said.difference <= 1e-5
@@ -179,6 +180,7 @@ def test_a_saved_model_predicts_raw_columns_by_their_plain_names(table_run, tmp_
 
 
 @pytest.mark.parametrize("kind", ["text and numbers", "numbers alone", "text alone"])
+@pytest.mark.slow_but("text and numbers")
 def test_what_inputs_of_gives_is_taken_however_keras_is_asked(kind, tmp_path):
     frame = measured().drop(columns="when")
     columns = {"numbers alone": ["1x", "scale"], "text alone": ["ward/ä b"]}.get(kind, [*frame.columns.drop("y")])

@@ -141,6 +141,7 @@ class TestFigures:
             assert numbers(ax) == dict(np.ndenumerate(values))
         assert frame_of(image) == (-0.5, -0.5, 3, 3)
 
+    @pytest.mark.slow
     def test_a_step_shows_what_is_known_by_then(self, slide):
         image, _, products, feature_map, relu, pooled = plot_convolution(slide, 5).axes
         assert frame_of(image) == (1.5, 0.5, 3, 3)  # left, top: second row, third column

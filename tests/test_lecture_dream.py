@@ -142,6 +142,7 @@ class TestPromise:
         expected = np.asarray(inner(tiles))[..., dream.units[0]].mean()
         assert dream.activation_after == pytest.approx(expected, rel=1e-4)
 
+    @pytest.mark.slow
     def test_a_class(self, trained):
         found = deep_dream(trained, grey((16, 16, 3)), "head", units=1, octaves=2)
         assert found.activation_after > 0.9

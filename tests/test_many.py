@@ -147,6 +147,7 @@ BETWEEN = {
 
 @pytest.mark.slow_but("batch norm", "shapes")
 @pytest.mark.parametrize("name", BETWEEN)
+@pytest.mark.slow_but("batch norm")
 def test_layers(name):
     assert_as_alone(
         lambda k: network(*BETWEEN[name](), seed=k), X, YES_NO, epochs=3, validation_split=0.2, eagerly=False
@@ -166,6 +167,7 @@ def test_embeddings(optimizer, how):
 
 
 class TestTheyMayDiffer:
+    @pytest.mark.slow
     def test_in_hidden_widths_whatever_the_activation(self):
         def make(k):
             return network(keras.layers.Dense(3 + 2 * k, "sigmoid"),
@@ -268,6 +270,7 @@ class TestWhatIsNotKnownIsTrainedAlone:
 
         assert_as_alone(make, X, YES_NO, number=2, epochs=2, how="frozen")
 
+    @pytest.mark.slow
     def test_one_frozen_variable_stays(self):
         def make(k):
             model = network(keras.layers.BatchNormalization(), seed=k)
@@ -326,6 +329,7 @@ class TestSeeds:
         assert random.random() == expected
 
 
+@pytest.mark.slow
 def test_each_model_is_judged_and_rows_are_held_once():
     """Only one of the models lacks a scale for values of some 1e5: it alone is told so."""
     x = 1e5 * X + 3e5

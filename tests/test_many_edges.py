@@ -94,6 +94,7 @@ class TestLossesAndMetrics:
         y = KIND if "circle" in why else np.eye(3)[KIND]
         assert_as_alone(make, X, y, number=2, epochs=2, how=why)
 
+    @pytest.mark.slow
     def test_an_ignored_class_counts_in_no_mean(self):
         def make(k):
             loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
@@ -149,7 +150,7 @@ class TestLossesAndMetrics:
 
 
 @pytest.mark.parametrize("y", [KIND, np.eye(3)[KIND]])
-@pytest.mark.slow_but("y1")
+@pytest.mark.slow
 def test_the_first_two_of_three_in_single_precision(y):
     """In double precision Keras' own metric fails."""
     sparse = y.ndim == 1
@@ -215,6 +216,7 @@ class TestNumbersAsKerasRoundsThem:
 
 
 class TestOptimizers:
+    @pytest.mark.slow
     def test_a_norm_that_overflows_is_nan_as_in_keras(self):
         def make(k):
             model = numbers(k, optimizer=keras.optimizers.SGD(1e-3, global_clipnorm=1.0))

@@ -111,6 +111,7 @@ class TestCheckpoint:
         with refused("checkpoint_every=3 says how often, but checkpoint=None. Pass checkpoint='folder' too."):
             fit_many([network()], X, YES_NO, checkpoint_every=3)
 
+    @pytest.mark.slow
     def test_folds_too(self, tmp_path):
         options = {"cv": 2, "epochs": 3, "units": (4,), "verbose": 0}
         one, other, again = (cross_validate("binary", X, YES_NO, **options, **more) for more in

@@ -42,6 +42,7 @@ def mixed(k, *, hidden=None, optimizer=None, penalty=None, last="sigmoid", width
     return model
 
 
+@pytest.mark.slow
 def test_they_differ_in_all_of_it_at_once():
     """Also in a layer that overflows in some, at equal widths, with schedules that count each network's own steps."""
 

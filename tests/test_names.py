@@ -117,6 +117,7 @@ def test_another_rate_within_a_scaled_optimizer_is_another_run(tmp_path):
         fit(scaled(0.01), X, Y, checkpoint=tmp_path, **QUIET)
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_with_metrics_made_anew(tmp_path):
     for trials in (1, 2):
         found = tune(X, Y, metrics=[keras.metrics.AUC()], directory=tmp_path, max_trials=trials, epochs=1, verbose=0)

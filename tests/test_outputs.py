@@ -225,6 +225,7 @@ def test_the_weight_of_a_row_is_that_of_its_steps(num_rows, loss):
     )
 
 
+@pytest.mark.slow
 def test_the_weight_of_a_row_where_steps_are_masked():
     def masked():
         keras.utils.set_random_seed(0)

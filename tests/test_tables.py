@@ -16,6 +16,7 @@ from processes import run_python
 
 import recipes
 from recipes.tables.columns.column import Column, Columns
+from recipes.tables.columns.kinds import _OF_KERAS
 from recipes.tables.network import settings_for
 from recipes.tables.prepare import prepare_table
 from recipes.tables.preprocessing import build_preprocessing, outputs_of
@@ -306,12 +307,39 @@ def test_the_test_rows_decide_nothing():
 
 def test_names_that_keras_uses_itself():
     rng = np.random.default_rng(0)
-    names = ["cast", "where_1", "features", "member_0", "a/b", "a_b", "concatenate", "word", "word index"]
+    names = [
+        "cast",
+        "where_1",
+        "features",
+        "linear",
+        "outputs",
+        "member_0",
+        "a/b",
+        "a_b",
+        "concatenate",
+        "word",
+        "word index",
+    ]
     frame = pd.DataFrame({name: rng.normal(size=60) for name in names})
     frame["word"] = rng.choice(["u", "v"], 60)
     frame["y"] = rng.normal(size=60)
     found = recipes.fit_table(frame, "y", num_networks=1, epochs=1, verbose=0)
     assert len(found.columns.learnt) == len(names)
+
+
+def test_no_part_of_the_model_can_be_called_as_a_column_is(run):
+    """Of numbers that are learnt as logarithms too, gaps, dates, categories and quantiles, and of classes."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60), "b": rng.choice(["u", "v", "w"], 60)})
+    frame["day"] = pd.date_range("2020-01-01", periods=60)
+    frame.loc[3, "a"] = np.nan
+    frame["y"] = np.exp(2 * rng.normal(size=60))
+    both = recipes.fit_table(frame, "y", num_networks=2, epochs=1, quantiles=(0.1, 0.9), verbose=0)
+    for model in (run.model, both.model, both.of_quantiles):
+        given = {tensor.name for tensor in model.inputs}
+        assert [part.name for part in model.operations if not _OF_KERAS.fullmatch(part.name)] == [
+            part.name for part in model.operations if part.name in given
+        ]
 
 
 def test_more_rows_are_seen_fewer_times():

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes.tables.scales import Scales, scales_for
+from recipes.tables.scales import Scales, _share, scales_for
 
 PRICES = np.array([1.0, 2.0, 4.0, 8.0, 100.0])
 SKEWED, PLAIN = (SimpleNamespace(loss="mean_squared_error", scale=scale, lowest=None) for scale in ("log", "identity"))
@@ -41,14 +41,24 @@ def test_logarithms_become_means_and_the_better_scale_has_the_weight(rng):
     assert scales.balanced(other, y).share < 0.05
 
 
-def test_the_share_is_that_of_least_squares():
-    scales = Scales((0.0, 0.0), (1.0, 1.0), is_log=True, lowest=0.5)
-    y, first, second = np.array([2.0, 4.0, 6.0]), np.array([1.0, 5.0, 8.0]), np.array([4.0, 3.0, 2.0])
-    outputs = np.stack([np.log(first), second], axis=1)
-    found = scales.balanced(outputs, y)
-    first = first * found.smear
-    errors = [np.sum((share * first + (1 - share) * second - y) ** 2) for share in np.linspace(0, 1, 10_001)]
-    assert found.share == pytest.approx(np.argmin(errors) / 10_000, abs=1e-4)
+def test_the_share_is_that_of_least_squares_and_one_standard_error_more(rng):
+    """As the share varies from sample to sample, where errors grow with the numbers."""
+
+    def drawn(num_rows):
+        first = np.exp(0.4 * rng.normal(size=num_rows))
+        second = first + first * rng.normal(size=num_rows)
+        return first, second, 0.4 * first + 0.6 * second + first * rng.normal(size=num_rows)
+
+    def least_squares(first, second, y):
+        shares = np.linspace(0, 1, 2_001)
+        return shares[np.argmin([np.sum((share * first + (1 - share) * second - y) ** 2) for share in shares])]
+
+    spread = np.std([least_squares(*drawn(2_000)) for _ in range(200)])
+    first, second, y = drawn(2_000)
+    assert _share(first, second, y) == pytest.approx(least_squares(first, second, y) + spread, abs=0.3 * spread)
+    assert _share(first, second, first) == 1.0
+    assert _share(first, second, second) == 0.0
+    assert _share(first, first, y) == 1.0
 
 
 def test_layers_do_the_same_and_nothing_goes_below_the_lowest():

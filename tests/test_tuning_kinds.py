@@ -22,7 +22,7 @@ class TestKinds:
             ("conv", {"x": np.repeat(1 / (1 + np.exp(-X)), 16, 1).reshape(80, 8, 8, 1), "body": "cnn"}),
         ],
     )
-    @pytest.mark.slow_but("multiclass", "cnn")
+    @pytest.mark.slow_but("cnn")
     def test_data(self, name, arguments, tmp_path):
         found = tune(**arguments, max_trials=1, epochs=1, directory=tmp_path, verbose=0)
         assert found.best_trial.parameters == sum(np.prod(w.shape) for w in found.best_model.trainable_weights)

@@ -70,6 +70,7 @@ class TestConclusions:
         with refused("There is no trained trial 7. Expected a number of the table."):
             found.retrain(7)
 
+    @pytest.mark.slow
     def test_retraining_advises_no_epochs_beyond_those_that_were_best(self, tmp_path):
         """The training loss falls long after val_loss was least: sixty-four units learn the noise of single rows."""
         rng = np.random.default_rng(0)
@@ -112,6 +113,7 @@ class TestConclusions:
         assert all((row["tuner/trial_id"] is None) == (row["tuner/round"] == 0) for row in rows)
         assert "tuner/bracket  tuner/round  tuner/epochs" in str(found)
 
+    @pytest.mark.slow
     def test_a_network_is_built_anew_from_its_arguments(self, tmp_path):
         space = {**SPACE, "weight_decay": [0.01], "optimizer": ["rmsprop"], "activation": ["tanh"]}
         found = tune(X, Y, max_trials=2, directory=tmp_path, **{**QUICK, "space": space})

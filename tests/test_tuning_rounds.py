@@ -100,6 +100,7 @@ class TestAsAlone:
         assert [(t.values, t.status) for t in together.trials] == [(t.values, t.status) for t in alone.trials]
 
     @pytest.mark.parametrize("lost", [False, True], ids=["from its states", "after these were lost"])
+    @pytest.mark.slow
     def test_each_model_is_the_one_that_was_scored(self, rounds, lost, tmp_path):
         if lost:
             rounds = replace(rounds, folder=shutil.copytree(rounds.folder, tmp_path / "s"))

@@ -72,6 +72,7 @@ class TestTheSameTable:
         assert [[e.at_once for e in t.executions] for t in nine.trials] == [[MOST_TRIALS]] * NINE
         assert [t.wave for t in nine.trials] == [(0, 6)] * 6 + [(6, 12)] * 3
 
+    @pytest.mark.slow
     def test_after_kills_while_choosing_while_recording_and_in_the_last_wave(self, nine, tmp_path, monkeypatch):
         found, times = killed(tmp_path / "s", monkeypatch, [4, 7, 8], max_trials=NINE, **WAVES)
         assert times == 3
@@ -356,6 +357,7 @@ class TestFolds:
             assert len(found.problem.folds) == 4
             assert not any(np.intersect1d(groups[rows], groups[held]).size for rows, held in found.problem.folds)
 
+    @pytest.mark.slow
     def test_other_folds_are_another_search(self, folds):
         with pytest.raises(ValueError, match="holds another search: cv was"):
             tune(X, Y, directory=folds.folder, **{**FOLDS, "cv": 4})

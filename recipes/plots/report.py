@@ -193,13 +193,17 @@ def _task(run: Any) -> str:
 def _network(run: Any) -> str:
     settings = run.settings
     core = _core(run.model)
+    has_linear = "linear" in (layer.name for layer in run.model.layers)
+    beside = (
+        " They learn what a ridge regression on the same features leaves, and the model gives the sum." * has_linear
+    )
     members = len(run.history.get("loss", ()))
     said = (
         f"{count(members, 'network')} of {' and '.join(map(str, settings.units))} units, trained at once, each "
         f"stopped by rows that it does not see, and averaged; {run.model.count_params():,} numbers in the whole model, "
         f"the preprocessing of the columns included. AdamW, learning rate {settings.learning_rate:g}, weight decay "
         f"{settings.weight_decay:g}, dropout {settings.dropout:g}, batches of {settings.batch_size}, at most "
-        f"{count(settings.epochs, 'epoch')}."
+        f"{count(settings.epochs, 'epoch')}.{beside}"
     )
     if core is None:
         return f"<p>{said}</p>"

@@ -9,6 +9,7 @@ import numpy as np
 
 from cheatsheet.head import Head
 from recipes.tables.columns.column import Columns
+from recipes.tables.linear import Linear, linear_of
 from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
 from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
 from recipes.tables.scales import scales_for
@@ -71,6 +72,7 @@ class Fitted:
         held_outputs: What the networks that left them out say of them, on average, `(n, units)`.
         examples: What they were trained on; `None` once that is let go.
         is_cut_short: Whether Ctrl-C ended the training.
+        left_spread: Of what the linear part leaves to the networks, in which their losses are; `None` without one.
     """
 
     model: keras.Model
@@ -82,6 +84,18 @@ class Fitted:
     held_outputs: np.ndarray
     examples: Examples | None = field(repr=False)
     is_cut_short: bool = False
+    left_spread: float | None = None
+
+    @property
+    def history(self) -> dict[str, list[list[float]]]:
+        """Give the losses by epoch, a list for each network; of numbers in units of their variance."""
+        unit = 1.0 if self.left_spread is None else self.left_spread**2
+        return {key: (values * unit).tolist() for key, values in self.runs.history.items() if values.ndim == 2}
+
+    @property
+    def chance(self) -> float | None:
+        """Give the loss of the best constant guess in the same units."""
+        return self.runs.chance if self.left_spread is None else 1.0
 
     def interval(self, coverage: float, target: Target, true: np.ndarray, predicted: np.ndarray) -> Interval:
         """Find the interval around predicted numbers, and how many of these test rows lie in theirs."""
@@ -124,28 +138,40 @@ def fit_rows(
     settings = settings or settings_for(len(y), features.shape[1], loss=target.loss, epochs=epochs)
     scales = scales_for(target, y)
     learnt = y.astype(np.float32 if target.classes is None else np.int32) if scales is None else scales.learnt(y)
+    linear = None if scales is None else linear_of(features, learnt, held)
+    targets = [learnt] * len(held) if linear is None else linear.left
     units = len(target.classes) if target.task == "multiclass" and target.classes else 1
     head = Head(units if scales is None else learnt.shape[1], target.activation, target.loss, (), target.task)
-    runs, is_cut_short = train_cores(features, learnt, head, held, settings, seed=seed, verbose=verbose)
-    seen, outputs = out_of_fold(runs, examples)
+    runs, is_cut_short = train_cores(features, targets, head, held, settings, seed=seed, verbose=verbose)
+    seen, outputs = out_of_fold(runs, examples, linear)
     if scales is not None:
         scales = scales.balanced(outputs, y[seen])
         outputs = scales.back(outputs)
     validation = score(target.metric, y[seen], losses(target.metric, y[seen], probabilities(target, outputs)))
-    model = compose(examples.preprocessing, runs, target, scales)
-    return Fitted(model, runs, settings, validation, len(y), y[seen], outputs, examples, is_cut_short)
+    model = compose(examples.preprocessing, runs, target, scales, linear)
+    return Fitted(
+        model, runs, settings, validation, len(y), y[seen], outputs, examples, is_cut_short,
+        None if linear is None else linear.spread,
+    )  # fmt: skip
 
 
-def out_of_fold(runs: Runs, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """Ask each network about the rows it did not train on; return which rows these are, and the mean outputs."""
+def out_of_fold(runs: Runs, examples: Examples, linear: Linear | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Ask each network, and what it was trained beside, about the rows that it did not train on.
+
+    Returns:
+        Which rows these are, `(n,)`, and the mean outputs for them, `(rows, outputs)`.
+    """
     features, num_rows = examples.features, len(examples.y)
     sums: Any = None
     times = np.zeros(num_rows)
-    for run, out in zip(runs, examples.held[: len(runs)], strict=True):
+    for i, (run, out) in enumerate(zip(runs, examples.held[: len(runs)], strict=True)):
         parts = [
-            run.model(features[out[i : i + ROWS_AT_ONCE]], training=False) for i in range(0, len(out), ROWS_AT_ONCE)
+            run.model(features[out[start : start + ROWS_AT_ONCE]], training=False)
+            for start in range(0, len(out), ROWS_AT_ONCE)
         ]
         outputs = np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
+        if linear is not None:
+            outputs = linear.spread * outputs + linear.said[i]
         sums = np.zeros((num_rows, outputs.shape[1])) if sums is None else sums
         sums[out] += outputs
         times[out] += 1

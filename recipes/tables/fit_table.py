@@ -120,11 +120,10 @@ def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
         lambda rows: probabilities(goal, outputs_of(fitted.model, columns, rows)), test, y_test,
         [column.name for column in columns.learnt], metric=goal.metric, seed=seed,
     )  # fmt: skip
-    history = {key: values.tolist() for key, values in fitted.runs.history.items() if values.ndim == 2}
     found = [*ready.findings, *_of_comparison(comparison)]
     found += [] if interval is None else too_few_held(interval)
     found += [] if found_quantiles is None else far_off(found_quantiles)
-    found += verdict_on(history, fitted.runs.chance)
+    found += verdict_on(fitted.history, fitted.chance)
     if fitted.num_rows < len(y_rest):
         message = (
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
@@ -142,8 +141,8 @@ def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
         | {"validation": {goal.metric: fitted.validation}},
         comparison=comparison,
         findings=by_severity(found),
-        history=history,
-        chance=fitted.runs.chance,
+        history=fitted.history,
+        chance=fitted.chance,
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
         settings=fitted.settings,

@@ -11,6 +11,7 @@ import numpy as np
 from cheatsheet.head import Head
 from recipes.build import compile_head
 from recipes.seeds import seeded
+from recipes.tables.linear import Linear
 from recipes.tables.scales import Scales
 from recipes.tables.target import Target
 from recipes.training.data.prepare import prepare
@@ -126,7 +127,7 @@ def _best_constant(head: Head, y: np.ndarray) -> np.ndarray:
 
 def train_cores(
     features: np.ndarray,
-    y: np.ndarray,
+    targets: Sequence[np.ndarray],
     head: Head,
     held: Sequence[np.ndarray],
     settings: Settings,
@@ -140,7 +141,8 @@ def train_cores(
 
     Args:
         features: Of all rows that are not tested on, `(n, features)` float32.
-        y: Targets on the scales that are learnt, `(n,)`, or `(n, units)` of numbers.
+        targets: For each network what it learns of these rows, `(n,)`, or `(n, units)` of numbers; the same for those
+            that hold out the same.
         head: The last layer.
         held: Places of the rows that each network is stopped by.
         settings: How.
@@ -155,7 +157,7 @@ def train_cores(
     """
     jobs = []
     known: dict[bytes, Any] = {}
-    for i, out in enumerate(held):
+    for i, (out, y) in enumerate(zip(held, targets, strict=True)):
         key = out.tobytes()
         is_in = np.ones(len(y), bool)
         is_in[out] = False
@@ -173,7 +175,20 @@ def train_cores(
     return replace(runs, runs=begun), True
 
 
-def compose(preprocessing: keras.Model, runs: Runs, target: Target, scales: Scales | None) -> keras.Model:
+def averaged(runs: Runs, features: Any, linear: Linear | None) -> Any:
+    """Put networks, and what they were trained beside, behind features; return their mean outputs."""
+    outputs = ensemble_of([run.model for run in runs])(features)
+    if linear is None:
+        return outputs
+    beside = keras.layers.Dense(len(linear.bias), name="linear")
+    both = linear.spread * outputs + beside(features)
+    beside.set_weights([linear.kernel, linear.bias])
+    return both
+
+
+def compose(
+    preprocessing: keras.Model, runs: Runs, target: Target, scales: Scales | None, linear: Linear | None
+) -> keras.Model:
     """Put preprocessing, networks and the target's own units together in one plain Keras model.
 
     Args:
@@ -181,8 +196,9 @@ def compose(preprocessing: keras.Model, runs: Runs, target: Target, scales: Scal
         runs: The trained networks, whose outputs are averaged.
         target: What they were trained on.
         scales: Of numbers, the way back.
+        linear: Of numbers, what the networks were trained beside.
     """
-    outputs = ensemble_of([run.model for run in runs])(preprocessing.outputs[0])
+    outputs = averaged(runs, preprocessing.outputs[0], linear)
     if scales is not None:
         outputs = scales.layers(outputs)
     return keras.Model(preprocessing.inputs, outputs, name=f"table_{target.task}")

@@ -10,9 +10,9 @@ import cheatsheet
 from cheatsheet.common.words import count, digits
 from cheatsheet.finding import Finding
 from recipes.tables.fit_rows import Examples, out_of_fold
-from recipes.tables.network import Settings, train_cores
+from recipes.tables.linear import linear_of
+from recipes.tables.network import Settings, averaged, train_cores
 from recipes.tables.target import Target
-from recipes.training.ensemble import ensemble_of
 
 FAR_OFF = 2.5  # standard errors of a share, beyond which a quantile is said to be off
 
@@ -76,12 +76,14 @@ def fit_quantiles(
     middle, spread = float(y.mean()), float(y.std())
     learnt = ((y - middle) / spread).astype(np.float32)
     head = replace(cheatsheet.head("quantile", quantiles=levels), metrics=())
+    linear = linear_of(examples.features, learnt[:, None], examples.held)
+    targets = [learnt] * len(examples.held) if linear is None else [left[:, 0] for left in linear.left]
     runs, is_cut_short = train_cores(
-        examples.features, learnt, head, examples.held, settings, seed=seed, verbose=verbose
+        examples.features, targets, head, examples.held, settings, seed=seed, verbose=verbose
     )
-    seen, said = out_of_fold(runs, examples)
+    seen, said = out_of_fold(runs, examples, linear)
     shifts = [float(np.quantile(learnt[seen] - said[:, k], level)) for k, level in enumerate(levels)]
-    outputs = ensemble_of([run.model for run in runs])(examples.preprocessing.outputs[0])
+    outputs = averaged(runs, examples.preprocessing.outputs[0], linear)
     offsets = [middle + spread * shift for shift in shifts]
     outputs = keras.layers.Rescaling([spread] * len(levels), offsets, name="outputs")(outputs)
     if target.scale == "log":

@@ -24,7 +24,7 @@ class Scales:
         is_log: Whether the first of two outputs is the logarithm.
         smear: Mean of exp(residual) of the logarithm; with it the mean is given, not the median (Duan 1983,
             doi:10.1080/01621459.1983.10478017).
-        share: Of the logarithm in what is said, by least squares over the rows that were held out.
+        share: Of the logarithm in what is said, from the rows that were held out; see `_share`.
         lowest: Below which no number is said: beside logarithms the lowest that was trained on, else the target's;
             `None` for none.
     """
@@ -47,9 +47,7 @@ class Scales:
         logs, plain = (outputs * self.spread + self.middle).T
         smear = float(np.mean(np.exp(np.log(y) - logs)))
         first, second = np.exp(logs) * smear, self._bounded(plain, np.maximum)
-        apart = np.sum((first - second) ** 2)
-        share = float(np.clip(np.sum((y - second) * (first - second)) / apart, 0.0, 1.0)) if apart > 0 else 1.0
-        return replace(self, smear=smear, share=share)
+        return replace(self, smear=smear, share=_share(first, second, y))
 
     def back(self, outputs: np.ndarray) -> np.ndarray:
         """Turn outputs `(n, outputs)` into numbers `(n, 1)`."""
@@ -79,6 +77,22 @@ def scales_for(target: Target, y: np.ndarray) -> Scales | None:
     each = _each(y, is_log)
     middle, spread = tuple(each.mean(axis=0).tolist()), tuple(each.std(axis=0).tolist())
     return Scales(middle, spread, is_log, lowest=float(y.min()) if is_log else target.lowest)
+
+
+def _share(first: np.ndarray, second: np.ndarray, y: np.ndarray) -> float:
+    """Find the first one's share in a mean of two predictions, by least squares and one standard error more.
+
+    So much moves the squared error no more than chance has moved it, and where both are as good the first, that of the
+    logarithm, is right of small numbers too. The standard error is that for errors of any spread (H. White 1980,
+    doi:10.2307/1912934).
+    """
+    apart = first - second
+    squares = np.sum(apart**2)
+    if squares == 0:
+        return 1.0
+    share = np.sum((y - second) * apart) / squares
+    error = np.sqrt(np.sum((apart * (y - second - share * apart)) ** 2)) / squares
+    return float(np.clip(share + error, 0.0, 1.0))
 
 
 def _each(y: np.ndarray, is_log: bool) -> np.ndarray:

@@ -40,7 +40,7 @@ _ID_NAME = re.compile(
 _OF_KERAS = re.compile(
     r"(numbers|features|index_of|code_of|places_of|scale|bins|mean|ensemble|preprocessing|member|head|outputs?|is_?nan|where|square|sqrt|true_divide|divide|"
     r"multiply|add|subtract|cast|take|clip|sin|cos|exp|identity|get_item|concatenate|rescaling|reshape|input_layer|"
-    r"activation|average|expand_dims|functional)(_\d+)?"
+    r"activation|average|expand_dims|functional|linear|maximum|sort)(_\d+)?"
 )
 _CAMEL_ID = re.compile(r"[a-z](ID|Id)$")
 

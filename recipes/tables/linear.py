@@ -1,0 +1,134 @@
+"""The linear part of a model of numbers: a ridge regression on the features, beside which networks learn the rest."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recipes.tables.preprocessing import ROWS_AT_ONCE
+
+PENALTIES = 10.0 ** np.arange(-2, 6)
+MOST_DIRECTIONS = 1_500  # which take about a second to solve for each part that is held out
+LEAST_SPREAD = 1e-6  # of standardised targets: where the regression explains them there is nothing else to learn
+MOST_GROWTH = 10.0  # of a residual as its row is left out
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Ridge regressions, each without the rows that one network holds out, and what they leave to these networks.
+
+    A network learns `(y − what the regression says, fitted without this row) / spread`. The regression's own residuals
+    would not do: the more features, the closer it follows the very rows it was fitted to, and the less it leaves there.
+
+    Attributes:
+        kernel: `(features, outputs)`, mean of all regressions.
+        bias: `(outputs,)`.
+        spread: Root of the mean square, over all outputs, of what is left on rows held out.
+        left: For each network what it learns, `(n, outputs)` float32; of the rows it holds out, what it is to say.
+        said: For each network what its regression says of the rows held out, `(rows, outputs)`.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    spread: float
+    left: Sequence[np.ndarray]
+    said: Sequence[np.ndarray]
+
+
+def linear_of(features: np.ndarray, y: np.ndarray, held: Sequence[np.ndarray]) -> Linear | None:
+    """Fit a ridge regression without each part that is held out, under the penalty that is best on these parts.
+
+    Args:
+        features: `(n, features)` float32.
+        y: Standardised targets `(n, outputs)`.
+        held: For each network the places of the rows that it does not train on.
+
+    Returns:
+        `None` where there are more features and more rows than an exact solution is quick for.
+    """
+    if min(features.shape) > MOST_DIRECTIONS:
+        return None
+    y = np.asarray(y, np.float64)
+    apart = {out.tobytes(): out for out in held}
+    parts = {key: _Part(features, y, out) for key, out in apart.items()}
+    errors = np.sum([part.squared_errors() for part in parts.values()], axis=0)  # (penalties, outputs)
+    penalties = PENALTIES[np.argmin(errors, axis=0)]
+    spread = float(np.sqrt(errors.min(axis=0).mean() / sum(len(part.out) for part in parts.values())))
+    spread = max(spread, LEAST_SPREAD)
+    solved = {key: part.solved(penalties) for key, part in parts.items()}
+    left = {key: ((y - part.without_each_row(penalties)) / spread).astype(np.float32) for key, part in parts.items()}
+    keys = [out.tobytes() for out in held]
+    return Linear(
+        np.mean([solved[key][0] for key in keys], axis=0),
+        np.mean([solved[key][1] for key in keys], axis=0),
+        spread,
+        [left[key] for key in keys],
+        [parts[key].said_of_held(penalties) for key in keys],
+    )
+
+
+class _Part:
+    """The rows beside a part that is held out, along directions in which any penalty is solved at once."""
+
+    def __init__(self, features: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+        self.features, self.y, self.out = features, y, out
+        self.is_in = np.ones(len(y), bool)
+        self.is_in[out] = False
+        rows = np.flatnonzero(self.is_in)
+        self.num_rows = len(rows)
+        self.center = features[self.is_in].mean(axis=0, dtype=np.float64)
+        self.middle = y[self.is_in].mean(axis=0)
+        if features.shape[1] <= len(rows):
+            gram = sum(part.T @ part for _, part in self._centered(rows))
+            self.squares, self.directions = np.linalg.eigh(gram)
+        else:  # the directions are as many as the rows
+            ((_, part),) = self._centered(rows, at_once=len(rows))
+            squares, along = np.linalg.eigh(part @ part.T)
+            real = squares > squares[-1] * 1e-12
+            self.squares, self.directions = squares[real], part.T @ (along[:, real] / np.sqrt(squares[real]))
+        self.squares = np.maximum(self.squares, 0.0)
+        self.shared = sum(
+            (part @ self.directions).T @ (y[places] - self.middle) for places, part in self._centered(rows)
+        )  # (directions, outputs)
+        self.of_held = np.concatenate([part @ self.directions for _, part in self._centered(out)])
+
+    def _centered(self, rows: np.ndarray, at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give places of rows and their centred features in float64, some thousands at once for the memory's sake."""
+        for start in range(0, len(rows), at_once):
+            places = rows[start : start + at_once]
+            yield places, self.features[places] - self.center
+
+    def _slopes(self, penalties: np.ndarray) -> np.ndarray:
+        """Give the slopes along the directions, `(directions, outputs)`, of one penalty for each output."""
+        return self.shared / (self.squares[:, None] + penalties)
+
+    def said_of_held(self, penalties: np.ndarray) -> np.ndarray:
+        return self.of_held @ self._slopes(penalties) + self.middle
+
+    def squared_errors(self) -> np.ndarray:
+        """Sum the squared errors on the rows held out, `(penalties, outputs)`."""
+        true = self.y[self.out]
+        return np.stack(
+            [np.sum((true - self.said_of_held(np.full(true.shape[1], one))) ** 2, axis=0) for one in PENALTIES]
+        )
+
+    def solved(self, penalties: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give kernel `(features, outputs)` and bias `(outputs,)`."""
+        kernel = self.directions @ self._slopes(penalties)
+        return kernel, self.middle - self.center @ kernel
+
+    def without_each_row(self, penalties: np.ndarray) -> np.ndarray:
+        """Say what a regression without the row itself says of each row, `(n, outputs)`.
+
+        The residual without the row is that with it over 1 − h, where h is the row's own part in what is said of it
+        (D. M. Allen 1974, doi:10.1080/00401706.1974.10489157). That is exact; how far it grows has an end here.
+        """
+        found = np.empty(self.y.shape)
+        slopes, weights = self._slopes(penalties), 1 / (self.squares[:, None] + penalties)
+        for places, part in self._centered(np.arange(len(self.y))):
+            along = part @ self.directions
+            said = along @ slopes + self.middle
+            own = np.where(self.is_in[places, None], 1 / self.num_rows + along**2 @ weights, 0.0)
+            grown = np.maximum(1 - own, 1 / MOST_GROWTH)
+            found[places] = self.y[places] - (self.y[places] - said) / grown
+        return found
