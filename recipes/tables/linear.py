@@ -76,7 +76,8 @@ class _Part:
         self.is_in[out] = False
         rows = np.flatnonzero(self.is_in)
         self.num_rows = len(rows)
-        self.center = features[self.is_in].mean(axis=0, dtype=np.float64)
+        self.center = np.zeros(features.shape[1])
+        self.center = np.sum([part.sum(axis=0) for _, part in self._centered(rows)], axis=0) / len(rows)
         self.middle = y[self.is_in].mean(axis=0)
         if features.shape[1] <= len(rows):
             gram = sum(part.T @ part for _, part in self._centered(rows))
