@@ -352,7 +352,7 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert "Received: --positive perhaps." in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv")]) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert rows[0] == "row,cured,p(yes),p(no)"
+    assert rows[0] == "row,cured,p(no),p(yes)"
     assert [row.split(",")[0] for row in rows[1:]] == [str(i + 1) for i in range(200)]
     expected = recipes.load(tmp_path / "run").predict(tmp_path / "wards.csv")
     found = np.array([row.split(",")[2:] for row in rows[1:]], float)
@@ -360,7 +360,7 @@ def test_a_table_is_fitted_predicted_and_reported(tmp_path, monkeypatch, capsys)
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv"), "--json", "--out", "said"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [[*row] for row in told] == [rows[0].split(",")] * 200
-    np.testing.assert_allclose([[row["p(yes)"], row["p(no)"]] for row in told], expected, rtol=1e-6)
+    np.testing.assert_allclose([[row["p(no)"], row["p(yes)"]] for row in told], expected, rtol=1e-6)
     assert (tmp_path / "said" / "predictions.csv").read_text().splitlines() == rows
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "wards.csv"), "--out", "told/new.csv"]) == 0
     assert capsys.readouterr().err == f"predictions: {tmp_path / 'told' / 'new.csv'}\n"

@@ -41,6 +41,7 @@ class TestSameMathematics:
         assert stats.ks_2samp(losses("keras"), losses("resident")).pvalue > 0.01
 
     @plain_first
+    @pytest.mark.slow
     def test_regularised_layers(self, jit):
         def make():
             model = keras.Sequential(

@@ -11,7 +11,7 @@ from processes import run_python
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 EXAMPLES = [path for path in EXAMPLES if path.stem != "lecture"]  # runs the others; see test_lecture_page.py
 BY_ITSELF = "binary"
-QUICK = ("binary", "regression", "autoencoder", "grokking", "which_line", "which_loss",
+QUICK = ("binary", "autoencoder", "grokking", "which_line", "which_loss",
          "neuron", "parameters", "convolution", "backpropagation")  # fmt: skip
 
 # Those that the tests ignore (pyproject.toml): a category, and the file or message that it comes with.

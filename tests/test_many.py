@@ -250,6 +250,7 @@ class TestWhatIsNotKnownIsTrainedAlone:
         assert len(runs) == 2
         assert why in runs.how
 
+    @pytest.mark.slow
     def test_what_was_set_afterwards_is_seen(self):
         """A method of one layer replaced, which no configuration shows: it is trained as it is, not as it looks."""
 
@@ -281,6 +282,7 @@ class TestWhatIsNotKnownIsTrainedAlone:
         assert_as_alone(make, X, YES_NO, number=2, epochs=2, how="frozen")
 
 
+@pytest.mark.slow
 def test_a_scale_that_was_adapted_to_data():
     def make(k):
         scale = keras.layers.Normalization()

@@ -267,6 +267,7 @@ class TestOptimizers:
             fit_many(models, X, NUMBER, verbose=0)
 
 
+@pytest.mark.slow
 def test_models_that_share_a_layer_are_trained_one_after_another():
     """The second begins with what the first has made of their layer, as two calls of `fit` would."""
 

@@ -98,6 +98,7 @@ def test_dropout_draws_by_the_place_in_the_batch_in_single_precision(monkeypatch
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_infinite_in_one_stays_in_it():
     """The branch that a network does not take is computed of zeros: its NaN would come through the gradient."""
 
@@ -110,6 +111,7 @@ def test_what_is_infinite_in_one_stays_in_it():
     assert_as_alone(make, X, YES_NO, number=2, epochs=2, how="2 networks at once")
 
 
+@pytest.mark.slow
 def test_a_batch_norm_needs_its_whole_batch():
     def make(k):
         model = keras.Sequential([keras.Input((COLUMNS,)), L.Dense(4, "tanh"), L.BatchNormalization(), L.Dense(1)])

@@ -49,6 +49,7 @@ def test_scores_of_folds_have_one_name_each(patience):
     assert {*found.runs.scores} >= {"auc", "precision"}
 
 
+@pytest.mark.slow
 def test_scores_and_curves_of_a_list_of_models_have_one_name_each(tmp_path):
     runs = fit_many([watched() for _ in range(3)], X, Y, validation_split=0.25, **QUIET)
     assert [name for name in runs.scores if "auc" in name] == ["auc", "val_auc"]

@@ -148,7 +148,7 @@ def by_keras():
         pytest.param("categorical_crossentropy", TAGS, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.slow_but("tags3", "tags5")
+@pytest.mark.slow_but("tags5")
 def test_a_class_for_each_step(loss, tags, by_keras):
     run = fit(tagger(loss), STEPS, tags, epochs=30, shuffle=False, verbose=0)
     np.testing.assert_allclose(run.history["loss"], by_keras, rtol=1e-3)

@@ -34,7 +34,7 @@ def own():
 class TestNothingOfTheModelStays:
     @pytest.mark.parametrize("make", [net, own], ids=["shared", "own"])
     @pytest.mark.parametrize("engine", ["resident", "widened", "keras"])
-    @pytest.mark.slow_but("resident-shared", "widened-own")
+    @pytest.mark.slow_but("resident-shared")
     def test_a_model_ends_with_its_last_reference(self, make, engine):
         model = make()
         run = fit_by(engine, model, X, Y, validation_split=0.2)
