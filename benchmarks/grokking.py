@@ -107,21 +107,29 @@ def grok_113(way: str) -> Result:
 
     network = Network("mlp", width=200, hidden=200)
     fixed = {"operation": "x+y", "p": 113, "train_fraction": 0.4, "network": network, "batch_size": 10**6}
-    return grok_run("lecture", way, max_steps=3_000, **fixed)
+    return grok_run("lecture", way, max_steps=3_000, goes_on=True, **fixed)
 
 
-def grok_run(preset: str, way: str, max_steps: int = 20_000, **fixed: Any) -> Result:
-    """From the call to sustained 99 % validation accuracy; the way is `seed-N`, or `seed-N,option=number,...`."""
+def grok_run(preset: str, way: str, max_steps: int = 20_000, *, goes_on: bool = False, **fixed: Any) -> Result:
+    """From the call to sustained 99 % validation accuracy; the way is `seed-N`, or `seed-N,option=number,...`.
+
+    With `goes_on` a run that comes there is made once more, untimed, for five times as many steps: has it stayed?
+    """
     from recipes import grok
 
     seed, *changes = way.removeprefix("seed-").split(",")
     options = {name: float(value) for name, value in (change.split("=") for change in changes)}
     run = grok(preset, seed=int(seed), max_steps=max_steps, verbose=0, **fixed, **options)
     nothing = float("nan")
+    stayed = nothing
+    if goes_on and run.generalised_at:
+        longer = {"max_steps": 5 * run.generalised_at, "stop": False, "verbose": 0}
+        stayed = grok(preset, seed=int(seed), **longer, **fixed, **options).history["val_accuracy"][-1] >= 0.99
     return {
         "first_s": run.seconds,
         "memorised_at": run.memorised_at or nothing,
         "generalised_at": run.generalised_at or nothing,
         "delay_ratio": run.delay_ratio or nothing,
         "steps_per_s": run.steps_per_second,
+        "stayed": float(stayed),
     }

@@ -103,7 +103,7 @@ def of_peer(peer: str, python: str, ready: Prepared, seed: int) -> np.ndarray:
     return found if goal.classes is not None else found[:, 0]
 
 
-def compare(name: str, seed: int, peers: str | None = None) -> dict[str, Any]:
+def compare(name: str, seed: int) -> dict[str, Any]:
     ready = read(name, seed)
     split, goal = ready.split, ready.target
     rest, test = ready.part(split.rest), ready.part(split.test)
@@ -119,10 +119,6 @@ def compare(name: str, seed: int, peers: str | None = None) -> dict[str, Any]:
         else:
             predicted[other] = predictions_of(other, ready.columns, goal, rest, y, test, seed=seed)
         seconds[other] = time.perf_counter() - start
-    for peer in PEERS if peers is not None else ():
-        start = time.perf_counter()
-        predicted[peer] = of_peer(peer, peers, ready, seed)
-        seconds[peer] = time.perf_counter() - start
     of_rows = {key: losses(goal.metric, true, values) for key, values in predicted.items()}
     apart = of_rows["boosting"] - of_rows["network"]
     skill = {key: 1 - values.mean() / of_rows["constant"].mean() for key, values in of_rows.items()}
@@ -133,6 +129,20 @@ def compare(name: str, seed: int, peers: str | None = None) -> dict[str, Any]:
         "relative": skill["network"] / skill["boosting"] - 1,
         "seconds": seconds, "epochs": [run.epochs for run in fitted.runs], "settings": repr(fitted.settings),
     }  # fmt: skip
+
+
+def with_peers(one: dict[str, Any], peers: list[str], python: str) -> dict[str, Any]:
+    """Add the scores of peers to those of one split, as far as it lacks them."""
+    scores, seconds = dict(one["scores"]), dict(one["seconds"])
+    for peer in peers:
+        if peer not in scores:
+            ready = read(one["table"], one["seed"])
+            metric, true = ready.target.metric, ready.y[ready.split.test]
+            start = time.perf_counter()
+            found = of_peer(peer, python, ready, one["seed"])
+            seconds[peer] = time.perf_counter() - start
+            scores[peer] = score(metric, true, losses(metric, true, found))
+    return {**one, "scores": scores, "seconds": seconds}
 
 
 def inner(name: str, variants: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -156,34 +166,32 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", default=[*TABLES], choices=[*TABLES])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--peers", metavar="PYTHON", help="the Python that has CatBoost and RealMLP")
+    parser.add_argument("--only", nargs="+", default=[*PEERS], choices=PEERS, help="of the peers")
     parser.add_argument("--inner", type=json.loads, help='settings by name, such as {"wide": {"units": [512, 512]}}')
-    parser.add_argument("--out", type=Path, help="file of results as JSON lines: what it has is shown, not run again")
+    parser.add_argument("--out", type=Path, help="file of results: what it has is shown and not run again")
     options = parser.parse_args()
-    found = []
-    known = {}
-    if options.out is not None and options.out.exists():
-        known = {(one["table"], one["seed"]): one for one in map(json.loads, options.out.read_text().splitlines())}
-    for name in options.tables:
-        if options.inner is not None:
+    if options.inner is not None:
+        for name in options.tables:
             print(json.dumps(inner(name, options.inner)), flush=True)
-            continue
-        for seed in range(options.seeds):
-            is_known = (name, seed) in known
-            found.append(known[name, seed] if is_known else compare(name, seed, options.peers))
-            if options.out is not None and not is_known:
-                with options.out.open("a") as file:
-                    file.write(json.dumps(found[-1]) + "\n")
-            one = found[-1]
-            shown = [f"{key} {value:.4f} ({one['seconds'][key]:.0f} s)" for key, value in one["scores"].items()]
-            end = f"z {one['z']:+.1f}, skill {one['relative']:+.1%}"
-            print(name, seed, one["metric"], *shown, end, sep="  ", flush=True)
-    if found:
-        show(found)
+        return
+    known: dict[str, dict[str, Any]] = {}
+    if options.out is not None and options.out.exists():
+        known = json.loads(options.out.read_text())
+    keys = {f"{name} {seed}": (name, seed) for name in options.tables for seed in range(options.seeds)}
+    for key, (name, seed) in keys.items():
+        one = known.get(key) or compare(name, seed)
+        known[key] = one = with_peers(one, options.only, options.peers) if options.peers else one
+        if options.out is not None:
+            options.out.write_text(json.dumps(known, indent=1) + "\n")
+        shown = [f"{rival} {value:.4f} ({one['seconds'][rival]:.0f} s)" for rival, value in one["scores"].items()]
+        print(key, one["metric"], *shown, f"z {one['z']:+.1f}, skill {one['relative']:+.1%}", sep="  ", flush=True)
+    show([known[key] for key in keys])
 
 
 def show(found: list[dict[str, Any]]) -> None:
     """Print the table of docs/tables.md: medians over the seeds."""
-    keys = ["network", "boosting", *(peer for peer in PEERS if peer in found[0]["scores"]), "linear", "MLP"]
+    peers = [peer for peer in PEERS if all(peer in one["scores"] for one in found)]
+    keys = ["network", "boosting", *peers, "linear", "MLP"]
     print(f"| table | rows | metric | {' | '.join(keys)} | relative skill | against boosting | seconds |")
     print("|---" * (len(keys) + 6) + "|")
     relatives, verdicts, ranks, times = [], [], [], []
