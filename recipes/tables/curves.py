@@ -7,7 +7,7 @@ import numpy as np
 
 from cheatsheet.finding import Finding
 from recipes.diagnosis.mends import LONGER
-from recipes.training.runs import diagnose_kept, trained_on
+from recipes.training.several.runs import diagnose_kept, trained_on
 
 # What mends a verdict here: of a network's arguments `fit_table` takes the epochs alone.
 _MENDS = {

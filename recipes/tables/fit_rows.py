@@ -17,7 +17,7 @@ from recipes.tables.scoring.intervals import Interval, interval_of
 from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
-from recipes.training.runs import Runs
+from recipes.training.several.runs import Runs
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,11 @@ from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
 from recipes.tables.scoring.scores import written
 from recipes.tables.signature import TableSignature
 from recipes.tables.target import Target
-from recipes.training.evaluation import Evaluation
-from recipes.training.runs import Runs
+from recipes.training.scoring.evaluation import Evaluation
+from recipes.training.several.runs import Runs
 
 if TYPE_CHECKING:
-    from recipes.training.export import Export
+    from recipes.training.files.export import Export
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class TableRun:
 
         The file takes a column in each input, and gives numbers or probabilities; to go on in this package, `save` it.
         """
-        from recipes.training.export import export
+        from recipes.training.files.export import export
 
         return export(self, path, format=format, x=x, overwrite=overwrite)
 

@@ -22,8 +22,8 @@ from recipes.tables.run import TableRun
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
-from recipes.training.judge import judge_model
-from recipes.training.model_file import read_model, write_model
+from recipes.training.files.judge import judge_model
+from recipes.training.files.model_file import read_model, write_model
 from recipes.training.save import versions
 
 _PLAIN = ("scores", "split", "num_rows", "seed", "seconds", "asked")  # of a run, what stands in JSON as it is
