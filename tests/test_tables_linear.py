@@ -6,11 +6,11 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from recipes import fit_table
-from recipes.tables import linear
-from recipes.tables.fit_rows import fit_rows
-from recipes.tables.linear import LEAST_SPREAD, MOST_GROWTH, PENALTIES, linear_of
+from recipes.tables.learning import linear
+from recipes.tables.learning.fit_rows import fit_rows
+from recipes.tables.learning.linear import LEAST_SPREAD, MOST_GROWTH, PENALTIES, linear_of
+from recipes.tables.learning.preprocessing import outputs_of
 from recipes.tables.prepare import prepare_table
-from recipes.tables.preprocessing import outputs_of
 
 NUM_ROWS = 40
 

@@ -11,9 +11,9 @@ from cheatsheet.common.words import count
 from cheatsheet.finding import Finding, by_severity
 from recipes.running.interrupt import interrupted
 from recipes.tables.curves import verdict_on
-from recipes.tables.fit_rows import fit_rows
-from recipes.tables.preprocessing import outputs_of
-from recipes.tables.quantiles import far_off, fit_quantiles, judged
+from recipes.tables.learning.fit_rows import fit_rows
+from recipes.tables.learning.preprocessing import outputs_of
+from recipes.tables.learning.quantiles import far_off, fit_quantiles, judged
 from recipes.tables.ready import Ready, ready_table
 from recipes.tables.run import TableRun
 from recipes.tables.scoring.baselines import NAMES, predictions_of

@@ -17,9 +17,9 @@ from recipes.running.show import as_html
 from recipes.tables.columns.column import Columns
 from recipes.tables.columns.values import as_texts, texts_of
 from recipes.tables.curves import verdict_on
-from recipes.tables.network import Settings
-from recipes.tables.preprocessing import as_inputs, made_up_rows, outputs_of
-from recipes.tables.quantiles import Quantiles
+from recipes.tables.learning.network import Settings
+from recipes.tables.learning.preprocessing import as_inputs, made_up_rows, outputs_of
+from recipes.tables.learning.quantiles import Quantiles
 from recipes.tables.reading.frames import require_column
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance

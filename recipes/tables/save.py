@@ -16,8 +16,8 @@ from cheatsheet.finding import Finding
 from recipes.running.files import as_path, write_atomically
 from recipes.running.saved import as_json, require_as_saved, require_room
 from recipes.tables.kept import ARRAYS, FACTS, FORMAT, MODEL, QUANTILES, no_table, read_facts, signature_of
-from recipes.tables.network import Settings
-from recipes.tables.quantiles import Quantiles
+from recipes.tables.learning.network import Settings
+from recipes.tables.learning.quantiles import Quantiles
 from recipes.tables.run import TableRun
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance

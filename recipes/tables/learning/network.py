@@ -11,8 +11,8 @@ import numpy as np
 from cheatsheet.head import Head
 from recipes.build import compile_head
 from recipes.seeds import seeded
-from recipes.tables.linear import Linear
-from recipes.tables.scales import Scales
+from recipes.tables.learning.linear import Linear
+from recipes.tables.learning.scales import Scales
 from recipes.tables.target import Target
 from recipes.training.data.prepare import prepare
 from recipes.training.engines.engine import Job, Plan

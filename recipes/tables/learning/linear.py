@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipes.tables.preprocessing import ROWS_AT_ONCE
+from recipes.tables.learning.preprocessing import ROWS_AT_ONCE
 
 PENALTIES = 10.0 ** np.arange(-2, 6)
 MOST_DIRECTIONS = 1_500  # which take about a second to solve for each part that is held out

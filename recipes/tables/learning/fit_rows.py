@@ -9,10 +9,10 @@ import numpy as np
 
 from cheatsheet.head import Head
 from recipes.tables.columns.column import Columns
-from recipes.tables.linear import Linear, linear_of
-from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
-from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
-from recipes.tables.scales import scales_for
+from recipes.tables.learning.linear import Linear, linear_of
+from recipes.tables.learning.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
+from recipes.tables.learning.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
+from recipes.tables.learning.scales import scales_for
 from recipes.tables.scoring.intervals import Interval, interval_of
 from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score
