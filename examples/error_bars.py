@@ -16,8 +16,8 @@ import numpy as np
 from recipes import build_model, cross_validate, fit_many, load_data
 from recipes.plots import plot_calibration, plot_spread
 from recipes.plots.style import PANELS, new_figure
-from recipes.training.conformal import conformal_margin
 from recipes.training.evaluate import evaluate
+from recipes.training.scoring.conformal import conformal_margin
 
 SEEDS, CALIBRATION_ROWS, PATCH = 8, 1_000, 5
 

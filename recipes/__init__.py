@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from recipes.tables.fit_table import fit_table as fit_table
     from recipes.tables.run import TableRun as TableRun
     from recipes.training.audit import audit as audit
-    from recipes.training.cross_validate import cross_validate as cross_validate
-    from recipes.training.export import export as export
+    from recipes.training.files.export import export as export
     from recipes.training.fit import fit as fit
-    from recipes.training.fit_many import fit_many as fit_many
     from recipes.training.run import Run as Run
-    from recipes.training.runs import Runs as Runs
     from recipes.training.save import load as load
+    from recipes.training.several.cross_validate import cross_validate as cross_validate
+    from recipes.training.several.fit_many import fit_many as fit_many
+    from recipes.training.several.runs import Runs as Runs
     from recipes.tuning.record.folder import OtherSearchError as OtherSearchError
     from recipes.tuning.search import Search as Search
     from recipes.tuning.tune import tune as tune
@@ -37,18 +37,18 @@ _HOME = {
     "Interrupted": "recipes.running.interrupt",
     "OtherSearchError": "recipes.tuning.record.folder",
     "Run": "recipes.training.run",
-    "Runs": "recipes.training.runs",
+    "Runs": "recipes.training.several.runs",
     "Search": "recipes.tuning.search",
     "TableRun": "recipes.tables.run",
     "audit": "recipes.training.audit",
     "build_autoencoder": "recipes.autoencoder.build",
     "build_model": "recipes.build",
     "clear_programs": "recipes.running.programs",
-    "cross_validate": "recipes.training.cross_validate",
+    "cross_validate": "recipes.training.several.cross_validate",
     "diagnose": "recipes.diagnosis.diagnose",
-    "export": "recipes.training.export",
+    "export": "recipes.training.files.export",
     "fit": "recipes.training.fit",
-    "fit_many": "recipes.training.fit_many",
+    "fit_many": "recipes.training.several.fit_many",
     "fit_table": "recipes.tables.fit_table",
     "grok": "recipes.grokking.grok",
     "load": "recipes.training.save",

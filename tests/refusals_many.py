@@ -5,7 +5,7 @@ import numpy as np
 from mistakes import NUM_COLUMNS, Case, Given, endless
 
 from recipes import build_model, cross_validate, fit_many
-from recipes.training.conformal import conformal_margin
+from recipes.training.scoring.conformal import conformal_margin
 
 
 def at_once(g: Given, models, *data, **options):

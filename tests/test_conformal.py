@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recipes.training.conformal import conformal_margin
+from recipes.training.scoring.conformal import conformal_margin
 
 
 def test_it_is_the_residual_at_its_place():

@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from recipes import Runs, build_model, cross_validate, fit, load
 from recipes.running.saved import UntrustedFileError
-from recipes.training.cross_validate import CrossValidation
+from recipes.training.several.cross_validate import CrossValidation
 
 ROWS = 90
 rng = np.random.default_rng(0)

@@ -10,8 +10,8 @@ from sklearn import metrics
 
 from recipes import build_autoencoder, build_model, fit
 from recipes.plots import plot_calibration, plot_confusion, plot_predictions
-from recipes.training.ensemble import ensemble_of
 from recipes.training.evaluate import evaluate
+from recipes.training.several.ensemble import ensemble_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4)).astype("float32")

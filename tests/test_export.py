@@ -14,7 +14,7 @@ from processes import run_python
 
 import recipes
 from recipes import build_autoencoder, build_model, fit
-from recipes.training import export as module
+from recipes.training.files import export as module
 
 HAS_ONNX = all(find_spec(name) is not None for name in module.OF_ONNX)
 FORMATS = [

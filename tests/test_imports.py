@@ -23,9 +23,10 @@ ORDER = {
 }  # fmt: skip
 # The same for the rooms within a room; the modules beside them may be on either side.
 ORDER_WITHIN = {
-    "recipes.training": ["data", "engines"],
+    "recipes.training": ["scoring", "data", "engines", "files", "several"],
+    "recipes.training.engines.many": ["stacked"],
     "recipes.tuning": ["record", "oracles", "work"],
-    "recipes.tables": ["reading", "columns", "scoring"],
+    "recipes.tables": ["reading", "columns", "scoring", "learning"],
     "recipes.lecture": ["models", "neurons", "networks", "training", "images", "astronomy"],
     "recipes.plots.lecture": ["networks", "images"],
 }

@@ -13,9 +13,9 @@ from recipes.running.interrupt import Interrupt
 from recipes.training.data.prepare import prepare
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.engines.many import engine as many
-from recipes.training.engines.many.layers import LAYERS, Held
 from recipes.training.engines.many.rows import schedules_of
-from recipes.training.engines.many.stack import dropout_rates
+from recipes.training.engines.many.stacked.layers import LAYERS, Held
+from recipes.training.engines.many.stacked.stack import dropout_rates
 from recipes.training.engines.tensorflow.alike import identity
 from recipes.training.engines.tensorflow.program import _meet, build_variables
 

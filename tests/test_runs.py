@@ -7,7 +7,7 @@ import pytest
 
 import recipes
 from recipes import Runs, build_model, diagnose, fit_many, load
-from recipes.training.runs import trained_on
+from recipes.training.several.runs import trained_on
 
 ROWS = 80
 rng = np.random.default_rng(0)
@@ -186,7 +186,7 @@ def test_saved_and_read_in_any_process(runs, tmp_path):
     with pytest.raises(FileExistsError, match="other files"):
         runs.save(tmp_path / "other")
     (tmp_path / "seeds" / "runs.json").write_text("[]")
-    with pytest.raises(recipes.training.judge.UntrustedFileError, match="lists no runs"):
+    with pytest.raises(recipes.training.files.judge.UntrustedFileError, match="lists no runs"):
         load(tmp_path / "seeds")
 
 
@@ -216,7 +216,7 @@ def test_of_networks_that_all_diverged_it_is_said_without_a_warning():
 
 def test_overwriting_that_was_cut_off_leaves_no_mixture(runs, tmp_path, monkeypatch):
     """Half of the runs are new when the disk is full: nothing is loaded, and the next attempt succeeds."""
-    from recipes.training import save_many
+    from recipes.training.several import save_many
 
     runs.save(tmp_path / "seeds")
     written = []

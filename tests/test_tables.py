@@ -17,9 +17,9 @@ from processes import run_python
 import recipes
 from recipes.tables.columns.column import Column, Columns
 from recipes.tables.columns.kinds import _OF_KERAS
-from recipes.tables.network import settings_for
+from recipes.tables.learning.network import settings_for
+from recipes.tables.learning.preprocessing import build_preprocessing, outputs_of
 from recipes.tables.prepare import prepare_table
-from recipes.tables.preprocessing import build_preprocessing, outputs_of
 from recipes.tables.scoring.comparison import compare
 from recipes.tables.scoring.scores import losses, score
 

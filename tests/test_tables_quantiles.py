@@ -11,7 +11,7 @@ from test_tables_told import FAST, doses
 import recipes
 from recipes import fit_table
 from recipes.cli import main
-from recipes.tables.quantiles import Quantiles, far_off, judged
+from recipes.tables.learning.quantiles import Quantiles, far_off, judged
 
 LEVELS = [0.1, 0.5, 0.9]
 NORMAL = np.array([-1.2816, 0.0, 1.2816])  # quantiles of the standard normal

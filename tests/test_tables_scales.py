@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes.tables.scales import Scales, _share, scales_for
+from recipes.tables.learning.scales import Scales, _share, scales_for
 
 PRICES = np.array([1.0, 2.0, 4.0, 8.0, 100.0])
 SKEWED, PLAIN = (SimpleNamespace(loss="mean_squared_error", scale=scale, lowest=None) for scale in ("log", "identity"))

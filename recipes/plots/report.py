@@ -193,9 +193,10 @@ def _task(run: Any) -> str:
 def _network(run: Any) -> str:
     settings = run.settings
     core = _core(run.model)
-    has_linear = "linear" in (layer.name for layer in run.model.layers)
     beside = (
-        " They learn what a ridge regression on the same features leaves, and the model gives the sum." * has_linear
+        " They learn what a ridge regression on the same features leaves, and the model gives the sum."
+        if run.linear_loss is not None
+        else ""
     )
     members = len(run.history.get("loss", ()))
     said = (

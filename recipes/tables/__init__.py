@@ -2,8 +2,6 @@
 
 Where to start: `fit_table.py`, which tells the way of the rows; `run.py` is what comes back. `ready.py` judges all of
 the call before Keras is loaded, `kept.py` what was saved. `prepare.py` reads, splits and decides: `reading/` makes a
-frame of files and containers, `columns/` says what each column is and gives its values. `fit_rows.py` makes one model
-of rows: `preprocessing.py` is its part that turns columns into numbers, `network.py` the part that learns, of numbers
-beside `linear.py`, which is solved at once;
-`quantiles.py` makes a second one that gives quantiles; `scoring/` has the baselines and the comparison.
+frame of files and containers, `columns/` says what each column is and gives its values. `learning/` makes one model of
+rows; `scoring/` has the baselines and the comparison.
 """

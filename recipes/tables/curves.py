@@ -7,7 +7,7 @@ import numpy as np
 
 from cheatsheet.finding import Finding
 from recipes.diagnosis.mends import LONGER
-from recipes.training.runs import diagnose_kept, trained_on
+from recipes.training.several.runs import diagnose_kept, trained_on
 
 # What mends a verdict here: of a network's arguments `fit_table` takes the epochs alone.
 _MENDS = {
@@ -43,16 +43,18 @@ def as_arrays(history: History) -> dict[str, np.ndarray]:
     return {name: np.asarray(values, float) for name, values in history.items()}
 
 
-def verdict_on(history: History, chance: float | None = None) -> list[Finding]:
+def verdict_on(history: History, chance: float | None = None, linear_loss: float | None = None) -> list[Finding]:
     """Judge the median of several networks' curves, each of which kept the weights of its best epoch.
 
     Args:
         history: By name one list for each network, NaN where it had stopped.
         chance: Loss of the best constant guess, where it is known.
+        linear_loss: That of a linear part beside which the networks were trained. What they can gain is within it, so
+            that the guess says no more than whether all of it is in vain.
     """
     curves = as_arrays(history)
     epochs = round(LONGER * curves["val_loss"].shape[1])
-    return [
-        replace(finding, fix=_MENDS.get(finding.rule, "").format(epochs=epochs))
-        for finding in diagnose_kept(curves, kept_in(history), chance=chance)
-    ]
+    found = diagnose_kept(curves, kept_in(history), chance=chance)
+    if linear_loss is not None and "worse_than_chance" not in {finding.rule for finding in found}:
+        found = diagnose_kept(curves, kept_in(history), chance=None)
+    return [replace(finding, fix=_MENDS.get(finding.rule, "").format(epochs=epochs)) for finding in found]

@@ -11,9 +11,9 @@ from cheatsheet.common.words import count
 from cheatsheet.finding import Finding, by_severity
 from recipes.running.interrupt import interrupted
 from recipes.tables.curves import verdict_on
-from recipes.tables.fit_rows import fit_rows
-from recipes.tables.preprocessing import outputs_of
-from recipes.tables.quantiles import far_off, fit_quantiles, judged
+from recipes.tables.learning.fit_rows import fit_rows
+from recipes.tables.learning.preprocessing import outputs_of
+from recipes.tables.learning.quantiles import far_off, fit_quantiles, judged
 from recipes.tables.ready import Ready, ready_table
 from recipes.tables.run import TableRun
 from recipes.tables.scoring.baselines import NAMES, predictions_of
@@ -123,7 +123,8 @@ def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
     found = [*ready.findings, *_of_comparison(comparison)]
     found += [] if interval is None else too_few_held(interval)
     found += [] if found_quantiles is None else far_off(found_quantiles)
-    found += verdict_on(fitted.history, fitted.chance)
+    linear_loss = None if fitted.linear is None else fitted.linear.loss
+    found += verdict_on(fitted.history, fitted.chance, linear_loss)
     if fitted.num_rows < len(y_rest):
         message = (
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
@@ -143,6 +144,7 @@ def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
         findings=by_severity(found),
         history=fitted.history,
         chance=fitted.chance,
+        linear_loss=linear_loss,
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
         settings=fitted.settings,

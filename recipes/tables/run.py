@@ -17,9 +17,9 @@ from recipes.running.show import as_html
 from recipes.tables.columns.column import Columns
 from recipes.tables.columns.values import as_texts, texts_of
 from recipes.tables.curves import verdict_on
-from recipes.tables.network import Settings
-from recipes.tables.preprocessing import as_inputs, made_up_rows, outputs_of
-from recipes.tables.quantiles import Quantiles
+from recipes.tables.learning.network import Settings
+from recipes.tables.learning.preprocessing import as_inputs, made_up_rows, outputs_of
+from recipes.tables.learning.quantiles import Quantiles
 from recipes.tables.reading.frames import require_column
 from recipes.tables.scoring.comparison import Comparison
 from recipes.tables.scoring.importance import Importance
@@ -28,11 +28,11 @@ from recipes.tables.scoring.judge import evaluation_of, guesses, probabilities
 from recipes.tables.scoring.scores import written
 from recipes.tables.signature import TableSignature
 from recipes.tables.target import Target
-from recipes.training.evaluation import Evaluation
-from recipes.training.runs import Runs
+from recipes.training.scoring.evaluation import Evaluation
+from recipes.training.several.runs import Runs
 
 if TYPE_CHECKING:
-    from recipes.training.export import Export
+    from recipes.training.files.export import Export
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ class TableRun:
         quantiles: How good the quantiles are on the test rows; `None` where none were asked for.
         of_quantiles: The model of the quantiles `(n, levels)`, with the inputs of `model`; `None` likewise.
         chance: Loss of the best constant guess, in the units of the curves; `None` where that is not known.
+        linear_loss: That of the linear part alone, on the rows held out; `None` where there is none.
         asked: The arguments of the call, those that were given, by name; `frame` only where it was a path.
         versions: Of the packages that it was made with, by name.
-        runs: The networks one by one; `None` in a run that was loaded.
+        runs: The networks one by one, as they were trained: beside a linear part on what it leaves, in units of its
+            own. `None` in a run that was loaded.
     """
 
     model: keras.Model = field(repr=False)
@@ -82,6 +84,7 @@ class TableRun:
     quantiles: Quantiles | None = field(default=None, repr=False)
     of_quantiles: keras.Model | None = field(default=None, repr=False)
     chance: float | None = field(default=None, repr=False)
+    linear_loss: float | None = field(default=None, repr=False)
     asked: dict[str, Any] = field(default_factory=dict, repr=False)
     versions: dict[str, str] = field(default_factory=dict, repr=False)
     runs: Runs | None = field(default=None, repr=False)
@@ -223,7 +226,7 @@ class TableRun:
 
         The file takes a column in each input, and gives numbers or probabilities; to go on in this package, `save` it.
         """
-        from recipes.training.export import export
+        from recipes.training.files.export import export
 
         return export(self, path, format=format, x=x, overwrite=overwrite)
 
@@ -284,7 +287,7 @@ class TableRun:
     @property
     def of_curves(self) -> list[Finding]:
         """What the loss curves say, by their median while all of the networks were trained."""
-        return verdict_on(self.history, self.chance)
+        return verdict_on(self.history, self.chance, self.linear_loss)
 
     def plot(self) -> Any:
         """Draw what the model is worth on the test rows; return the matplotlib Figure."""

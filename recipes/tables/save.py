@@ -16,14 +16,14 @@ from cheatsheet.finding import Finding
 from recipes.running.files import as_path, write_atomically
 from recipes.running.saved import as_json, require_as_saved, require_room
 from recipes.tables.kept import ARRAYS, FACTS, FORMAT, MODEL, QUANTILES, no_table, read_facts, signature_of
-from recipes.tables.network import Settings
-from recipes.tables.quantiles import Quantiles
+from recipes.tables.learning.network import Settings
+from recipes.tables.learning.quantiles import Quantiles
 from recipes.tables.run import TableRun
 from recipes.tables.scoring.comparison import Comparison, Rival
 from recipes.tables.scoring.importance import Importance
 from recipes.tables.scoring.intervals import Interval
-from recipes.training.judge import judge_model
-from recipes.training.model_file import read_model, write_model
+from recipes.training.files.judge import judge_model
+from recipes.training.files.model_file import read_model, write_model
 from recipes.training.save import versions
 
 _PLAIN = ("scores", "split", "num_rows", "seed", "seconds", "asked")  # of a run, what stands in JSON as it is
@@ -50,6 +50,7 @@ def save(run: TableRun, folder: str | os.PathLike[str], *, overwrite: bool = Fal
         "comparison": as_json(run.comparison),
         "interval": None if run.interval is None else as_json(run.interval),
         "chance": run.chance,
+        "linear_loss": run.linear_loss,
         "quantiles": None if run.quantiles is None else as_json(run.quantiles),
         "importance": [as_json(one) for one in run.importance],
         "settings": as_json(run.settings),
@@ -113,6 +114,7 @@ def load_table(folder: Path, custom_objects: Mapping[str, Any] | None = None) ->
             quantiles=None if of_quantiles is None else Quantiles(**known["quantiles"]),
             of_quantiles=of_quantiles,
             chance=known.get("chance"),
+            linear_loss=known.get("linear_loss"),
             versions=known["versions"],
             settings=Settings(**known["settings"]),
             test_true=arrays["test_true"],

@@ -17,8 +17,8 @@ from recipes.training.data.streams import is_stream
 from recipes.training.data.targets import class_index
 from recipes.training.data.trees import is_tree, items_of
 from recipes.training.engines.registry import choose
-from recipes.training.evaluation import Evaluation, Report
-from recipes.training.scores import of_classes, of_labels, of_numbers, of_quantiles
+from recipes.training.scoring.evaluation import Evaluation, Report
+from recipes.training.scoring.scores import of_classes, of_labels, of_numbers, of_quantiles
 from recipes.training.signature import OutputPart, Signature, expected_of
 
 PREDICT_ROWS = 256  # at once

@@ -15,11 +15,11 @@ from recipes.running.show import as_html
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.engines.engine import EngineUsed
 from recipes.training.evaluate import evaluate, predict
-from recipes.training.evaluation import Evaluation
+from recipes.training.scoring.evaluation import Evaluation
 from recipes.training.signature import Signature, signature_of
 
 if TYPE_CHECKING:
-    from recipes.training.export import Export
+    from recipes.training.files.export import Export
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Run:
 
         To go on in this package, `save` it.
         """
-        from recipes.training.export import export
+        from recipes.training.files.export import export
 
         return export(self, path, format=format, x=x, overwrite=overwrite)
 

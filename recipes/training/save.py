@@ -27,8 +27,8 @@ from recipes.running.saved import (
     require_room,
 )
 from recipes.training.engines.engine import EngineUsed
-from recipes.training.judge import judge_model
-from recipes.training.model_file import read_model, write_model
+from recipes.training.files.judge import judge_model
+from recipes.training.files.model_file import read_model, write_model
 from recipes.training.run import Run
 from recipes.training.signature import InputPart, OutputPart, Signature, remember
 
@@ -90,7 +90,7 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
 
     Raises:
         FileNotFoundError: where nothing is there.
-        recipes.training.judge.UntrustedFileError: a ValueError, for files that are damaged, are no saved run or
+        recipes.training.files.judge.UntrustedFileError: a ValueError, for files that are damaged, are no saved run or
             model, or are not known to be safe, saying why.
     """
     path = as_path(path, "load reads the folder of a saved run, or a .keras file. Name it: load('wards').")
@@ -102,7 +102,7 @@ def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | No
         return read_model(path, custom_objects)
     from recipes.tables.kept import holds_table
     from recipes.tables.save import load_table
-    from recipes.training.save_many import holds_runs, load_all
+    from recipes.training.several.save_many import holds_runs, load_all
 
     if holds_table(path):
         return load_table(path, custom_objects)

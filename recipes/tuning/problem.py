@@ -12,8 +12,8 @@ from keras_tuner import HyperParameters
 from keras_tuner.errors import FailedTrialError
 
 from recipes.running.digests import digest_of
-from recipes.training.cross_validate import require_no_constants
 from recipes.training.names import named_anew, numbered_anew
+from recipes.training.several.cross_validate import require_no_constants
 from recipes.training.signature import Signature
 from recipes.tuning.kinds import Kind
 from recipes.tuning.oracles._keras_tuner import serialize

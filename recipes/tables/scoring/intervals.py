@@ -6,7 +6,7 @@ import numpy as np
 
 from cheatsheet.common.words import count, digits
 from cheatsheet.finding import Finding
-from recipes.training.conformal import conformal_margin
+from recipes.training.scoring.conformal import conformal_margin
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import numpy as np
 
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
-from recipes.training.evaluation import Evaluation
-from recipes.training.scores import of_classes, of_numbers
+from recipes.training.scoring.evaluation import Evaluation
+from recipes.training.scoring.scores import of_classes, of_numbers
 
 
 def probabilities(target: Target, outputs: np.ndarray) -> np.ndarray:

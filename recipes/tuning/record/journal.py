@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from recipes.running.files import flush_folder
-from recipes.training.folds import corrected_error
+from recipes.training.several.folds import corrected_error
 
 RECORD = "record.jsonl"
 TRIAL_FOLDER = re.compile(r"trial_(\d{4,})")

@@ -15,7 +15,7 @@ import numpy as np
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from recipes.running.interrupt import Interrupt
-from recipes.training.folds import share_of
+from recipes.training.several.folds import share_of
 from recipes.tuning.kinds import NotMeasured, Stopped, Trained, Training, require_measured
 from recipes.tuning.oracles._keras_tuner import BaseTuner
 from recipes.tuning.oracles.persistent import make_oracle

@@ -23,8 +23,8 @@ from recipes.training.engines.engine import EngineUsed, Job, Outcome, Plan
 from recipes.training.engines.many.engine import NAME, Behind, groups, kinds
 from recipes.training.engines.resume import History, Resume, merged, settings_of
 from recipes.training.fit import judged
-from recipes.training.fit_many import MOST_BYTES, with_one_of_each
 from recipes.training.run import Run
+from recipes.training.several.fit_many import MOST_BYTES, with_one_of_each
 from recipes.tuning.kinds import Stopped, Trained
 from recipes.tuning.problem import Problem, seed_of
 from recipes.tuning.work.train import as_hyperparameters, prepared, standard_error

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from recipes.training.engines.engine import Job
-from recipes.training.engines.many.network import Network, Unsuited, chain_of
+from recipes.training.engines.many.stacked.network import Network, Unsuited, chain_of
 from recipes.training.engines.many.train import Training
 
 FEWEST = 4  # networks: fewer are read before a program is compiled

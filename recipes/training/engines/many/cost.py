@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recipes.training.engines.engine import Job
-from recipes.training.engines.many.common import is_soft
-from recipes.training.engines.many.network import Network, wide_shape
+from recipes.training.engines.many.stacked.common import is_soft
+from recipes.training.engines.many.stacked.network import Network, wide_shape
 
 # To trace and to compile, and for each step, network and weight: the update, and the gradient of a row.
 XLA_SECONDS, UPDATE, ROW = 1.6, 2.5e-9, 5e-11

@@ -38,7 +38,7 @@ def begin_ahead(job: Job, sizes: Sequence[tuple[int, int]]) -> None:
         sizes: Rows to train and to validate on of all of them.
     """
     from recipes.training.engines.many.ahead import compile_ahead, of_sizes
-    from recipes.training.engines.many.network import Unsuited
+    from recipes.training.engines.many.stacked.network import Unsuited
 
     with contextlib.suppress(Unsuited):
         compile_ahead(of_sizes(job, sizes), _read(job))
@@ -56,9 +56,9 @@ def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = (), *, a
         ahead: Whether the program of networks that look alike is being compiled meanwhile; it may have been begun.
     """
     from recipes.training.engines.many.ahead import compile_ahead, look_alike
-    from recipes.training.engines.many.common import in_common
     from recipes.training.engines.many.cost import apart
-    from recipes.training.engines.many.network import Unsuited
+    from recipes.training.engines.many.stacked.common import in_common
+    from recipes.training.engines.many.stacked.network import Unsuited
 
     found: list[Together] = []
     by_kind: dict[Hashable, list[tuple[int, Any]]] = {}
@@ -99,7 +99,7 @@ def groups(jobs: Sequence[Job], among: Sequence[tuple[Hashable, Any]] = (), *, a
 
 def kinds(jobs: Sequence[Job]) -> list[tuple[Hashable, Any]]:
     """Read the networks of these jobs, each with what it must share with another; those that cannot be left out."""
-    from recipes.training.engines.many.network import Unsuited
+    from recipes.training.engines.many.stacked.network import Unsuited
 
     found = []
     for job in jobs:
@@ -190,7 +190,7 @@ def sharing(models: Sequence[keras.Model], *, trained: bool = False) -> set[int]
 
 def _kind(job: Job, network: Any) -> Hashable:
     """Write down what must be equal for jobs to be trained together."""
-    from recipes.training.engines.many.common import kinship
+    from recipes.training.engines.many.stacked.common import kinship
 
     data = job.data
     arrays = (data.x, data.y, data.sample_weight, *(data.validation or ()))
@@ -201,7 +201,7 @@ def _kind(job: Job, network: Any) -> Hashable:
 
 def _margins(job: Job) -> bool:
     """Say whether all labels are -1 and +1, rather than 0 and 1, which Keras' hinges tell by those in a batch."""
-    from recipes.training.engines.many.network import Unsuited
+    from recipes.training.engines.many.stacked.network import Unsuited
 
     held = job.data.validation
     labels = {float(label) for y in (job.data.y, held and held[1]) if y is not None for label in np.unique(y)}
@@ -211,7 +211,7 @@ def _margins(job: Job) -> bool:
 
 
 def _read(job: Job) -> Any:
-    from recipes.training.engines.many.network import Unsuited, read
+    from recipes.training.engines.many.stacked.network import Unsuited, read
     from recipes.training.engines.tensorflow.alike import is_told_by_its_configuration
     from recipes.training.engines.tensorflow.program import build_variables
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recipes.training.engines.many.common import called, where
-from recipes.training.engines.many.layers import Held
-from recipes.training.engines.many.network import Measured, Network
-from recipes.training.engines.many.optimizers import OPTIMIZERS, clipped
-from recipes.training.engines.many.stack import num_moments, shapes_of
+from recipes.training.engines.many.stacked.common import called, where
+from recipes.training.engines.many.stacked.layers import Held
+from recipes.training.engines.many.stacked.network import Measured, Network
+from recipes.training.engines.many.stacked.optimizers import OPTIMIZERS, clipped
+from recipes.training.engines.many.stacked.stack import num_moments, shapes_of
 from recipes.training.engines.tensorflow.steps import Compiled
 
 MOST_ROWS_AT_ONCE = 1_024  # of a validation, for each network

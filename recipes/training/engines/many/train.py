@@ -14,13 +14,13 @@ from recipes.running.checkpoint import Checkpoint
 from recipes.running.programs import PROGRAMS
 from recipes.training.engines.engine import Job, Outcome
 from recipes.training.engines.many.cost import PLAIN_STEP, XLA_SECONDS, step_seconds
-from recipes.training.engines.many.layers import LAYERS
-from recipes.training.engines.many.network import Network
-from recipes.training.engines.many.optimizers import OPTIMIZERS
 from recipes.training.engines.many.parts import Part, Parts
 from recipes.training.engines.many.program import Shape, compiled, specs_of
 from recipes.training.engines.many.rows import Pool, in_parts, orders_of, schedules_of
-from recipes.training.engines.many.stack import (
+from recipes.training.engines.many.stacked.layers import LAYERS
+from recipes.training.engines.many.stacked.network import Network
+from recipes.training.engines.many.stacked.optimizers import OPTIMIZERS
+from recipes.training.engines.many.stacked.stack import (
     Stack,
     choices,
     constants_of,

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from recipes.training.engines.many.common import Choice, layers_of
-from recipes.training.engines.many.layers import LAYERS
-from recipes.training.engines.many.network import Network, chain_of, optimizer_of, seeds_of, statistics_of
-from recipes.training.engines.many.optimizers import OPTIMIZERS
+from recipes.training.engines.many.stacked.common import Choice, layers_of
+from recipes.training.engines.many.stacked.layers import LAYERS
+from recipes.training.engines.many.stacked.network import Network, chain_of, optimizer_of, seeds_of, statistics_of
+from recipes.training.engines.many.stacked.optimizers import OPTIMIZERS
 
 
 @dataclass

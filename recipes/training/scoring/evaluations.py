@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.words import count, digits
-from recipes.training.evaluation import Evaluation
+from recipes.training.scoring.evaluation import Evaluation
 
 COLUMNS = ("metric", "ensemble", "mean", "std", "median", "min", "max")
 

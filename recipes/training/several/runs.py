@@ -17,9 +17,9 @@ from recipes.running.show import as_html
 from recipes.training.data.streams import is_stream
 from recipes.training.data.yardsticks import middle_of
 from recipes.training.evaluate import evaluate
-from recipes.training.evaluations import Evaluations
 from recipes.training.names import plain_names, renamed
 from recipes.training.run import Run, labels_of
+from recipes.training.scoring.evaluations import Evaluations
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Runs:
             ValueError: for networks with several outputs, or whose outputs differ in shape or in what they mean; for
                 models that their configuration does not make again.
         """
-        from recipes.training.ensemble import ensemble_of
+        from recipes.training.several.ensemble import ensemble_of
 
         classes = [run.signature and run.signature.classes for run in self.runs]
         if any(own != classes[0] for own in classes):
@@ -204,7 +204,7 @@ class Runs:
         Raises:
             FileExistsError: for a folder with other files in it, or with saved runs, unless `overwrite`.
         """
-        from recipes.training.save_many import save_all
+        from recipes.training.several.save_many import save_all
 
         save_all(self, folder, overwrite=overwrite)
 

@@ -11,14 +11,14 @@ import numpy as np
 from cheatsheet.head import Head
 from recipes.build import compile_head
 from recipes.seeds import seeded
-from recipes.tables.linear import Linear
-from recipes.tables.scales import Scales
+from recipes.tables.learning.linear import Linear
+from recipes.tables.learning.scales import Scales
 from recipes.tables.target import Target
 from recipes.training.data.prepare import prepare
 from recipes.training.engines.engine import Job, Plan
-from recipes.training.ensemble import ensemble_of
-from recipes.training.fit_many import train_until_interrupted
-from recipes.training.runs import Runs
+from recipes.training.several.ensemble import ensemble_of
+from recipes.training.several.fit_many import train_until_interrupted
+from recipes.training.several.runs import Runs
 
 # What one network may spend on its training, in multiplications; eight of the default size then take 50,000 rows about
 # a minute on two cores.

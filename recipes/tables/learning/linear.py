@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipes.tables.preprocessing import ROWS_AT_ONCE
-
 PENALTIES = 10.0 ** np.arange(-2, 6)
-MOST_DIRECTIONS = 1_500  # which take about a second to solve for each part that is held out
+# Beyond these the networks learn alone. Directions are as many as the features, or the rows where these are fewer; the
+# work is that of all parts, in multiplications, and takes some ten seconds on two cores.
+MOST_DIRECTIONS, MOST_WORK = 1_500, 1e11
+NUMBERS_AT_ONCE = 2**22
 LEAST_SPREAD = 1e-6  # of standardised targets: where the regression explains them there is nothing else to learn
-MOST_GROWTH = 10.0  # of a residual as its row is left out
+LEAST_REST = 1e-9  # of a row that the regression follows altogether
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,11 @@ class Linear:
     Attributes:
         kernel: `(features, outputs)`, mean of all regressions.
         bias: `(outputs,)`.
-        spread: Root of the mean square, over all outputs, of what is left on rows held out.
+        spread: Root of the mean square of what is left, over all rows and outputs.
         left: For each network what it learns, `(n, outputs)` float32; of the rows it holds out, what it is to say.
         said: For each network what its regression says of the rows held out, `(rows, outputs)`.
+        loss: Mean square of what is left on the rows held out; the median over the networks.
+        chance: The same of the mean of each network's rows in place of a regression.
     """
 
     kernel: np.ndarray
@@ -33,6 +36,8 @@ class Linear:
     spread: float
     left: Sequence[np.ndarray]
     said: Sequence[np.ndarray]
+    loss: float
+    chance: float
 
 
 def linear_of(features: np.ndarray, y: np.ndarray, held: Sequence[np.ndarray]) -> Linear | None:
@@ -44,26 +49,30 @@ def linear_of(features: np.ndarray, y: np.ndarray, held: Sequence[np.ndarray]) -
         held: For each network the places of the rows that it does not train on.
 
     Returns:
-        `None` where there are more features and more rows than an exact solution is quick for.
+        `None` where there are more features and more rows than an exact solution is quick for, or a network without
+        rows on either side.
     """
-    if min(features.shape) > MOST_DIRECTIONS:
+    apart = {out.tobytes(): out for out in held}
+    work = len(apart) * features.size * min(features.shape)
+    if min(features.shape) > MOST_DIRECTIONS or work > MOST_WORK or any(len(out) in (0, len(y)) for out in held):
         return None
     y = np.asarray(y, np.float64)
-    apart = {out.tobytes(): out for out in held}
     parts = {key: _Part(features, y, out) for key, out in apart.items()}
     errors = np.sum([part.squared_errors() for part in parts.values()], axis=0)  # (penalties, outputs)
     penalties = PENALTIES[np.argmin(errors, axis=0)]
-    spread = float(np.sqrt(errors.min(axis=0).mean() / sum(len(part.out) for part in parts.values())))
-    spread = max(spread, LEAST_SPREAD)
     solved = {key: part.solved(penalties) for key, part in parts.items()}
-    left = {key: ((y - part.without_each_row(penalties)) / spread).astype(np.float32) for key, part in parts.items()}
+    left = {key: y - part.without_each_row(penalties) for key, part in parts.items()}
+    spread = max(float(np.sqrt(np.mean([np.mean(one**2) for one in left.values()]))), LEAST_SPREAD)
+    learnt = {key: (one / spread).astype(np.float32) for key, one in left.items()}
     keys = [out.tobytes() for out in held]
     return Linear(
         np.mean([solved[key][0] for key in keys], axis=0),
         np.mean([solved[key][1] for key in keys], axis=0),
         spread,
-        [left[key] for key in keys],
+        [learnt[key] for key in keys],
         [parts[key].said_of_held(penalties) for key in keys],
+        float(np.median([np.mean(left[key][apart[key]] ** 2) for key in keys])),
+        float(np.median([np.mean((y[parts[key].out] - parts[key].middle) ** 2) for key in keys])),
     )
 
 
@@ -87,14 +96,16 @@ class _Part:
             squares, along = np.linalg.eigh(part @ part.T)
             real = squares > squares[-1] * 1e-12
             self.squares, self.directions = squares[real], part.T @ (along[:, real] / np.sqrt(squares[real]))
+            del part  # as large as all features twice
         self.squares = np.maximum(self.squares, 0.0)
         self.shared = sum(
             (part @ self.directions).T @ (y[places] - self.middle) for places, part in self._centered(rows)
         )  # (directions, outputs)
         self.of_held = np.concatenate([part @ self.directions for _, part in self._centered(out)])
 
-    def _centered(self, rows: np.ndarray, at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give places of rows and their centred features in float64, some thousands at once for the memory's sake."""
+    def _centered(self, rows: np.ndarray, at_once: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give places of rows and their centred features in float64, a part at once for the memory's sake."""
+        at_once = at_once or max(1, NUMBERS_AT_ONCE // self.features.shape[1])
         for start in range(0, len(rows), at_once):
             places = rows[start : start + at_once]
             yield places, self.features[places] - self.center
@@ -122,7 +133,7 @@ class _Part:
         """Say what a regression without the row itself says of each row, `(n, outputs)`.
 
         The residual without the row is that with it over 1 − h, where h is the row's own part in what is said of it
-        (D. M. Allen 1974, doi:10.1080/00401706.1974.10489157). That is exact; how far it grows has an end here.
+        (D. M. Allen 1974, doi:10.1080/00401706.1974.10489157). That is exact, also where features outnumber rows.
         """
         found = np.empty(self.y.shape)
         slopes, weights = self._slopes(penalties), 1 / (self.squares[:, None] + penalties)
@@ -130,6 +141,5 @@ class _Part:
             along = part @ self.directions
             said = along @ slopes + self.middle
             own = np.where(self.is_in[places, None], 1 / self.num_rows + along**2 @ weights, 0.0)
-            grown = np.maximum(1 - own, 1 / MOST_GROWTH)
-            found[places] = self.y[places] - (self.y[places] - said) / grown
+            found[places] = self.y[places] - (self.y[places] - said) / np.maximum(1 - own, LEAST_REST)
         return found

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from recipes.training.engines.many.layers import BY_NUMBER, LAYERS, Held
-from recipes.training.engines.many.network import Network, Part, chain_of, wide_shape
+from recipes.training.engines.many.stacked.layers import BY_NUMBER, LAYERS, Held
+from recipes.training.engines.many.stacked.network import Network, Part, chain_of, wide_shape
 
 SOFT = ("Dense", "Dropout", "Activation", "ReLU")  # layers of which networks may have another number
 

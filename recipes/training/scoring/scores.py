@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes.training.evaluation import Calibration, Report
+from recipes.training.scoring.evaluation import Calibration, Report
 
 NUM_BINS = 10  # of predicted probabilities, of equal width
 MOST_CURVES = 100  # classes for which areas under curves are computed; each sorts all rows

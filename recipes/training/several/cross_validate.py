@@ -22,11 +22,11 @@ from recipes.training.data.streams import is_stream
 from recipes.training.engines.description import LIFTED
 from recipes.training.engines.engine import Job, Plan
 from recipes.training.engines.many.engine import begin_ahead, sharing
-from recipes.training.fit_many import train_jobs
-from recipes.training.folds import corrected_error, folds_of, rows_of, share_of
 from recipes.training.names import named_anew, plain_names, renamed
 from recipes.training.run import Run
-from recipes.training.runs import Runs
+from recipes.training.several.fit_many import train_jobs
+from recipes.training.several.folds import corrected_error, folds_of, rows_of, share_of
+from recipes.training.several.runs import Runs
 
 Build = str | Callable[..., keras.Model]
 # What others call an argument, or what is asked for in another way.
@@ -59,7 +59,7 @@ class CrossValidation:
 
     @property
     def standard_error(self) -> dict[str, Any]:
-        """The standard error of each mean, by `recipes.training.folds.corrected_error`."""
+        """The standard error of each mean, by `recipes.training.several.folds.corrected_error`."""
         share = share_of(self.folds)
         return {name: _plain(corrected_error(values, share)) for name, values in self.scores.items()}
 
@@ -94,7 +94,7 @@ class CrossValidation:
         Raises:
             FileExistsError: for a folder with other files in it, or with saved runs, unless `overwrite`.
         """
-        from recipes.training.save_many import save_all
+        from recipes.training.several.save_many import save_all
 
         save_all(self, folder, overwrite=overwrite)
 

@@ -19,9 +19,9 @@ from cheatsheet.modelspec import describe_ends
 from recipes.running.files import as_path
 from recipes.running.saved import UntrustedFileError
 from recipes.training.data.checks import require_inputs
-from recipes.training.export_core import as_tensor, numeric_core, outputs_of, structure_of, with_plain_names
-from recipes.training.judge import first_line
-from recipes.training.model_file import compile_as, read_model, write_model
+from recipes.training.files.export_core import as_tensor, numeric_core, outputs_of, structure_of, with_plain_names
+from recipes.training.files.judge import first_line
+from recipes.training.files.model_file import compile_as, read_model, write_model
 from recipes.training.run import Run
 from recipes.training.save import own_objects
 from recipes.training.signature import expected_of

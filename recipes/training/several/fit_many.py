@@ -17,7 +17,6 @@ from cheatsheet.modelspec import describe_model
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
 from recipes.seeds import seeded
-from recipes.training.copies import compile_like, made_again
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream
 from recipes.training.engines.engine import EngineUsed, Job, Plan
@@ -25,9 +24,10 @@ from recipes.training.engines.many.engine import NAME, Together, groups, train
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, steps_of
 from recipes.training.fit import as_callbacks, epoch_by_epoch, judged, require_checkpoint, require_watched
-from recipes.training.keep_many import KeptCall
 from recipes.training.run import Run
-from recipes.training.runs import Runs
+from recipes.training.several.copies import compile_like, made_again
+from recipes.training.several.keep_many import KeptCall
+from recipes.training.several.runs import Runs
 from recipes.training.signature import expected_of
 
 MOST_BYTES = 2**30  # that the networks of one program may take, moments included

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from recipes.running.saved import UntrustedFileError
-from recipes.training.judge import CONFIG, first_line, is_of_recipes, judge_model, objects_in
+from recipes.training.files.judge import CONFIG, first_line, is_of_recipes, judge_model, objects_in
 
 MOST_BYTES = 16 * 2**30  # of a file; the largest models for which one would use a laptop
 _MAGIC = {b"\x89HDF": "an HDF5 file (.h5), Keras' old format, whose layers may hold any code"}

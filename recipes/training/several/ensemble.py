@@ -7,7 +7,7 @@ import keras
 
 from cheatsheet.modelspec import describe_ends
 from recipes.seeds import seeded
-from recipes.training.copies import compile_like, made_again
+from recipes.training.several.copies import compile_like, made_again
 from recipes.training.signature import Signature, remember
 
 SMALLEST = 1e-7  # probability, as in Keras' crossentropies

@@ -9,9 +9,9 @@ import numpy as np
 import cheatsheet
 from cheatsheet.common.words import count, digits
 from cheatsheet.finding import Finding
-from recipes.tables.fit_rows import Examples, out_of_fold
-from recipes.tables.linear import linear_of
-from recipes.tables.network import Settings, averaged, train_cores
+from recipes.tables.learning.fit_rows import Examples, out_of_fold
+from recipes.tables.learning.linear import linear_of
+from recipes.tables.learning.network import Settings, averaged, train_cores
 from recipes.tables.target import Target
 
 FAR_OFF = 2.5  # standard errors of a share, beyond which a quantile is said to be off

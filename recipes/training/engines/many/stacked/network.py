@@ -11,8 +11,8 @@ import numpy as np
 
 from recipes._keras import squeeze_or_expand_to_same_rank
 from recipes.losses import sign_accuracy
-from recipes.training.engines.many.layers import LAYERS
-from recipes.training.engines.many.optimizers import OPTIMIZERS
+from recipes.training.engines.many.stacked.layers import LAYERS
+from recipes.training.engines.many.stacked.optimizers import OPTIMIZERS
 
 PRECISIONS = ("float32", "float64")
 WIDTH_STEP = 16  # to multiples of which different widths are filled up, so that few programs serve all of them

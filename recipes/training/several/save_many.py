@@ -16,9 +16,9 @@ import numpy as np
 
 from recipes.running.files import as_path, write_atomically
 from recipes.running.saved import MOST_FACTS_BYTES, UntrustedFileError, require_as_saved, require_room
-from recipes.training.cross_validate import CrossValidation
-from recipes.training.runs import Runs
 from recipes.training.save import load_run, save
+from recipes.training.several.cross_validate import CrossValidation
+from recipes.training.several.runs import Runs
 
 LIST, FOLDS = "runs.json", "folds.npz"
 FORMAT = 1

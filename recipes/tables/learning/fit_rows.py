@@ -9,15 +9,15 @@ import numpy as np
 
 from cheatsheet.head import Head
 from recipes.tables.columns.column import Columns
-from recipes.tables.linear import Linear, linear_of
-from recipes.tables.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
-from recipes.tables.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
-from recipes.tables.scales import scales_for
+from recipes.tables.learning.linear import Linear, linear_of
+from recipes.tables.learning.network import MOST_BYTES, NUM_BINS, Settings, compose, settings_for, train_cores
+from recipes.tables.learning.preprocessing import ROWS_AT_ONCE, build_preprocessing, outputs_of
+from recipes.tables.learning.scales import scales_for
 from recipes.tables.scoring.intervals import Interval, interval_of
 from recipes.tables.scoring.judge import probabilities
 from recipes.tables.scoring.scores import losses, score
 from recipes.tables.target import Target
-from recipes.training.runs import Runs
+from recipes.training.several.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Fitted:
         held_outputs: What the networks that left them out say of them, on average, `(n, units)`.
         examples: What they were trained on; `None` once that is let go.
         is_cut_short: Whether Ctrl-C ended the training.
-        left_spread: Of what the linear part leaves to the networks, in which their losses are; `None` without one.
+        linear: What the networks were trained beside; `None` for nothing.
     """
 
     model: keras.Model
@@ -84,18 +84,18 @@ class Fitted:
     held_outputs: np.ndarray
     examples: Examples | None = field(repr=False)
     is_cut_short: bool = False
-    left_spread: float | None = None
+    linear: Linear | None = field(default=None, repr=False)
 
     @property
     def history(self) -> dict[str, list[list[float]]]:
         """Give the losses by epoch, a list for each network; of numbers in units of their variance."""
-        unit = 1.0 if self.left_spread is None else self.left_spread**2
+        unit = 1.0 if self.linear is None else self.linear.spread**2
         return {key: (values * unit).tolist() for key, values in self.runs.history.items() if values.ndim == 2}
 
     @property
     def chance(self) -> float | None:
         """Give the loss of the best constant guess in the same units."""
-        return self.runs.chance if self.left_spread is None else 1.0
+        return self.runs.chance if self.linear is None else self.linear.chance
 
     def interval(self, coverage: float, target: Target, true: np.ndarray, predicted: np.ndarray) -> Interval:
         """Find the interval around predicted numbers, and how many of these test rows lie in theirs."""
@@ -150,8 +150,7 @@ def fit_rows(
     validation = score(target.metric, y[seen], losses(target.metric, y[seen], probabilities(target, outputs)))
     model = compose(examples.preprocessing, runs, target, scales, linear)
     return Fitted(
-        model, runs, settings, validation, len(y), y[seen], outputs, examples, is_cut_short,
-        None if linear is None else linear.spread,
+        model, runs, settings, validation, len(y), y[seen], outputs, examples, is_cut_short, linear,
     )  # fmt: skip
 
 
