@@ -194,6 +194,14 @@ def test_a_verdict_looks_at_what_networks_can_gain_beside_it(val_loss, rule):
     assert "still_learning" not in {finding.rule for finding in verdict_on(history, 1.0)}
 
 
+def test_a_verdict_says_what_the_linear_part_has_by_itself():
+    flat = [0.008 + 0.002 * 0.5 ** np.arange(30)] * 3
+    (found, *_) = verdict_on({"loss": flat, "val_loss": flat}, 1.0, 0.0105)
+    assert found.rule == "converged"
+    assert found.message.endswith("The linear part alone has 0.0105.")
+    assert "chance=" not in found.message
+
+
 def test_classes_and_counts_have_none():
     frame = straight()
     frame["dear"] = np.where(frame.price > frame.price.median(), "yes", "no")

@@ -15,7 +15,7 @@ from recipes.diagnosis.verdicts import SIGMAS, Seen, forecast, last_fall, learnt
 TYPICAL = 0.003  # relative distance from the level at the end that needs no word
 COLLAPSED = 0.1  # variance of an autoencoder's outputs over that of its data; a useful one reaches 0.8 to 1
 COLLAPSED_NEAR_CHANCE = 0.1  # relative distance of the loss to that of the mean example
-_UNKNOWN_CHANCE = "Whether that is better than a constant guess, chance=cheatsheet.chance_loss(loss, y) would say."
+UNKNOWN_CHANCE = "Whether that is better than a constant guess, chance=cheatsheet.chance_loss(loss, y) would say."
 CERTAIN = 1.0  # confidence in what is read off the curve, not weighed
 
 
@@ -176,7 +176,7 @@ def converged(seen: Seen) -> Finding:
     last, middle = float(curves.watched[-1]), float(np.median(curves.watched[-curves.tail :]))
     is_typical = abs(last - middle) <= SIGMAS * max(course.noise, TYPICAL * abs(middle))
     place = f"at {last:.4g}" if is_typical else f"around {middle:.4g} ({last:.4g} in the last epoch)"
-    guess = "" if seen.chance is not None else f" {_UNKNOWN_CHANCE}"
+    guess = "" if seen.chance is not None else f" {UNKNOWN_CHANCE}"
     message = f"{curves.name} is flat at the end, {place}.{guess}"
     return Finding("converged", "info", message, epochs=curves.tail_epochs)
 

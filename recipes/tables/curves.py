@@ -7,6 +7,7 @@ import numpy as np
 
 from cheatsheet.finding import Finding
 from recipes.diagnosis.mends import LONGER
+from recipes.diagnosis.rules import UNKNOWN_CHANCE
 from recipes.training.several.runs import diagnose_kept, trained_on
 
 # What mends a verdict here: of a network's arguments `fit_table` takes the epochs alone.
@@ -56,5 +57,7 @@ def verdict_on(history: History, chance: float | None = None, linear_loss: float
     epochs = round(LONGER * curves["val_loss"].shape[1])
     found = diagnose_kept(curves, kept_in(history), chance=chance)
     if linear_loss is not None and "worse_than_chance" not in {finding.rule for finding in found}:
-        found = diagnose_kept(curves, kept_in(history), chance=None)
+        first, *others = diagnose_kept(curves, kept_in(history), chance=None)
+        message = first.message.replace(f" {UNKNOWN_CHANCE}", "")
+        found = [replace(first, message=f"{message} The linear part alone has {linear_loss:.4g}."), *others]
     return [replace(finding, fix=_MENDS.get(finding.rule, "").format(epochs=epochs)) for finding in found]
