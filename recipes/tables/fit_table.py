@@ -123,8 +123,8 @@ def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
     found = [*ready.findings, *_of_comparison(comparison)]
     found += [] if interval is None else too_few_held(interval)
     found += [] if found_quantiles is None else far_off(found_quantiles)
-    linear_loss = None if fitted.linear is None else fitted.linear.loss
-    found += verdict_on(fitted.history, fitted.chance, linear_loss)
+    history = fitted.history
+    found += verdict_on(history, fitted.chance, fitted.linear_loss)
     if fitted.num_rows < len(y_rest):
         message = (
             f"the networks were trained on {fitted.num_rows:,} of {len(y_rest):,} rows, drawn at random, for memory."
@@ -142,9 +142,9 @@ def fit_ready(asked: Ready, *, verbose: str | int = "auto") -> TableRun:
         | {"validation": {goal.metric: fitted.validation}},
         comparison=comparison,
         findings=by_severity(found),
-        history=fitted.history,
+        history=history,
         chance=fitted.chance,
-        linear_loss=linear_loss,
+        linear_loss=fitted.linear_loss,
         split=split.how,
         num_rows={"rest": len(split.rest), "test": len(split.test)},
         settings=fitted.settings,

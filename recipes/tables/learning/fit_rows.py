@@ -97,6 +97,11 @@ class Fitted:
         """Give the loss of the best constant guess in the same units."""
         return self.runs.chance if self.linear is None else self.linear.chance
 
+    @property
+    def linear_loss(self) -> float | None:
+        """Give the loss of the linear part alone in the same units; `None` without one."""
+        return None if self.linear is None else self.linear.loss
+
     def interval(self, coverage: float, target: Target, true: np.ndarray, predicted: np.ndarray) -> Interval:
         """Find the interval around predicted numbers, and how many of these test rows lie in theirs."""
         found = interval_of(

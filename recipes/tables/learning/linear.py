@@ -61,18 +61,20 @@ def linear_of(features: np.ndarray, y: np.ndarray, held: Sequence[np.ndarray]) -
     errors = np.sum([part.squared_errors() for part in parts.values()], axis=0)  # (penalties, outputs)
     penalties = PENALTIES[np.argmin(errors, axis=0)]
     solved = {key: part.solved(penalties) for key, part in parts.items()}
-    left = {key: y - part.without_each_row(penalties) for key, part in parts.items()}
-    spread = max(float(np.sqrt(np.mean([np.mean(one**2) for one in left.values()]))), LEAST_SPREAD)
-    learnt = {key: (one / spread).astype(np.float32) for key, one in left.items()}
+    said = {key: part.without_each_row(penalties) for key, part in parts.items()}
+    spread = max(float(np.sqrt(np.mean([np.mean((y - one) ** 2) for one in said.values()]))), LEAST_SPREAD)
+    left = {key: ((y - one) / spread).astype(np.float32) for key, one in said.items()}
     keys = [out.tobytes() for out in held]
+    kernels, biases = zip(*(solved[key] for key in keys), strict=True)
+    of_held = [said[key][out] for key, out in zip(keys, held, strict=True)]
     return Linear(
-        np.mean([solved[key][0] for key in keys], axis=0),
-        np.mean([solved[key][1] for key in keys], axis=0),
+        np.mean(kernels, axis=0),
+        np.mean(biases, axis=0),
         spread,
-        [learnt[key] for key in keys],
-        [parts[key].said_of_held(penalties) for key in keys],
-        float(np.median([np.mean(left[key][apart[key]] ** 2) for key in keys])),
-        float(np.median([np.mean((y[parts[key].out] - parts[key].middle) ** 2) for key in keys])),
+        [left[key] for key in keys],
+        of_held,
+        float(np.median([np.mean((y[out] - one) ** 2) for out, one in zip(held, of_held, strict=True)])),
+        float(np.median([np.mean((y[out] - parts[key].middle) ** 2) for key, out in zip(keys, held, strict=True)])),
     )
 
 
@@ -88,6 +90,7 @@ class _Part:
         self.center = np.zeros(features.shape[1])
         self.center = np.sum([part.sum(axis=0) for _, part in self._centered(rows)], axis=0) / len(rows)
         self.middle = y[self.is_in].mean(axis=0)
+        shared = sum(part.T @ (y[places] - self.middle) for places, part in self._centered(rows))  # (features, outputs)
         if features.shape[1] <= len(rows):
             gram = sum(part.T @ part for _, part in self._centered(rows))
             self.squares, self.directions = np.linalg.eigh(gram)
@@ -98,9 +101,7 @@ class _Part:
             self.squares, self.directions = squares[real], part.T @ (along[:, real] / np.sqrt(squares[real]))
             del part  # as large as all features twice
         self.squares = np.maximum(self.squares, 0.0)
-        self.shared = sum(
-            (part @ self.directions).T @ (y[places] - self.middle) for places, part in self._centered(rows)
-        )  # (directions, outputs)
+        self.shared = self.directions.T @ shared  # (directions, outputs)
         self.of_held = np.concatenate([part @ self.directions for _, part in self._centered(out)])
 
     def _centered(self, rows: np.ndarray, at_once: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
