@@ -102,11 +102,10 @@ def torch_grok(tokens, answers, num_tokens, epochs, *, compiled) -> Result:
 
 
 def grok_113(way: str) -> Result:
-    """x + y modulo 113 as L. Prieto et al. 2025 (arXiv 2501.04697): an MLP 200-200, 40 % of it, full batches."""
-    from recipes.grokking.networks import Network
+    """x + y modulo 113 as L. Prieto et al. 2025 (arXiv 2501.04697): their MLP 200-200, 40 % of it, full batches."""
+    from recipes.grokking.networks import ONE_HOT
 
-    network = Network("mlp", width=200, hidden=200)
-    fixed = {"operation": "x+y", "p": 113, "train_fraction": 0.4, "network": network, "batch_size": 10**6}
+    fixed = {"operation": "x+y", "p": 113, "train_fraction": 0.4, "network": ONE_HOT, "batch_size": 10**6}
     return grok_run("lecture", way, max_steps=3_000, goes_on=True, **fixed)
 
 

@@ -13,6 +13,7 @@ SMALL = {
     "one layer": Network(num_layers=1, width=16, num_heads=4, hidden=24, normalised=False),
     "three layers": Network(num_layers=3, width=8, num_heads=2, hidden=12),
     "mlp": Network("mlp", width=8, hidden=12),
+    "one hot": Network("one_hot", width=8, hidden=12),
 }
 QUICK = {"p": 11, "network": SMALL["mlp"], "batch_size": 24, "verbose": 0}  # compiles in a moment
 

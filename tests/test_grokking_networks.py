@@ -6,7 +6,7 @@ import tensorflow as tf
 from grokking import SMALL, trainer
 
 from recipes.grokking.equations import OPERATIONS, RANDOM, equations
-from recipes.grokking.networks import MLP, ONE_LAYER, PAPER, flops_per_example
+from recipes.grokking.networks import MLP, ONE_HOT, ONE_LAYER, PAPER, flops_per_example
 from recipes.grokking.step.fast_forward import Batch, logits
 
 
@@ -44,7 +44,7 @@ def test_every_operation(operation):
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.slow_but("one layer", "sinusoidal", "mlp")
+@pytest.mark.slow_but("one layer", "sinusoidal", "mlp", "one hot")
 def test_every_network(name):
     compare(SMALL[name], equations("x/y", 11), "float64", 1e-10)
     compare(SMALL[name], equations("x/y", 11), "float32", 1e-5)
@@ -52,7 +52,7 @@ def test_every_network(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("network", [PAPER, ONE_LAYER, MLP], ids=["paper", "one layer", "mlp"])
+@pytest.mark.parametrize("network", [PAPER, ONE_LAYER, MLP, ONE_HOT], ids=["paper", "one layer", "mlp", "one hot"])
 def test_at_full_size(network, operation):
     table = equations(operation, 97)
     compare(network, table, "float64", 1e-10, size=512)

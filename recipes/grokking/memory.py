@@ -53,7 +53,7 @@ def run_bytes(
     rows, num_train = table_size(operation, p, train_fraction)
     tokens = (120 if operation in PERMUTATIONS else p) + 2
     batch = min(batch_size, -(-num_train // 2))
-    num_layers = 1 if network.kind == "mlp" else network.num_layers
+    num_layers = network.num_layers if network.kind == "transformer" else 1
     at_once = max(
         _activations(network, rows, tokens),
         _loss(rows, num_train, tokens),
@@ -64,7 +64,7 @@ def run_bytes(
     weights += num_layers * (4 * network.width**2 + 2 * network.width * network.hidden)
     # each on its own, and all in one array at the end
     embeddings = 2 * SINGLE * _num_evaluations(max_steps) * tokens * network.width
-    compiling = COMPILING * (1 if network.kind == "mlp" else 1 + num_layers)
+    compiling = COMPILING * (1 + num_layers if network.kind == "transformer" else 1)
     return compiling + TABLE_BYTES * rows + at_once + orders + FLAT_VECTORS * SINGLE * weights + embeddings
 
 
@@ -72,6 +72,8 @@ def _activations(network: Network, rows: int, tokens: int) -> float:
     """Count the bytes that live at one time while logits are computed: inside the network, or at its end."""
     if network.kind == "mlp":
         inside = 3 * network.hidden  # what x and y give, and their sum
+    elif network.kind == "one_hot":
+        inside = 3 * network.width + network.hidden
     else:
         positions = 1 if network.num_layers == 1 else 2  # those of y and of the equals sign depend on both operands
         inside = positions * (2 * network.hidden + 6 * network.width)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import keras
 
-from recipes.grokking.transformer import build_embedding_mlp, build_transformer
+from recipes.grokking.transformer import build_embedding_mlp, build_one_hot_mlp, build_transformer
+
+KINDS = ("transformer", "mlp", "one_hot")
 
 
 @dataclass(frozen=True)
@@ -12,11 +14,12 @@ class Network:
     """A network of the grokking experiments.
 
     Attributes:
-        kind: `"transformer"` or `"mlp"`.
+        kind: `"transformer"`; `"mlp"`, which embeds both operands in one table; or `"one_hot"`, an MLP with two hidden
+            layers, whose first has a table for each operand.
         num_layers: Blocks of the transformer.
-        width: Values at each position; of an embedding.
+        width: Values at each position; of an embedding; of the first hidden layer after one-hot operands.
         num_heads: Of the attention.
-        hidden: Width of the feed-forward part, or of the MLP's hidden layer.
+        hidden: Width of the feed-forward part, or of the MLP's last hidden layer.
         normalised: Whether layer norms follow each part.
         positions: `"learned"` or `"sinusoidal"`.
     """
@@ -30,13 +33,14 @@ class Network:
     positions: str = "learned"
 
     def __post_init__(self) -> None:
-        if self.kind not in ("transformer", "mlp"):
-            raise ValueError(f"Unknown network. Received: kind={self.kind!r}. Expected 'transformer' or 'mlp'.")
+        if self.kind not in KINDS:
+            raise ValueError(f"Unknown network. Received: kind={self.kind!r}. Expected one of {KINDS}.")
 
     def build(self, num_tokens: int, seed: int | None = None, dtype: str = "float32") -> keras.Model:
         """Build the plain Keras model, from tokens `(n, 4)` to logits `(n, num_tokens)`."""
-        if self.kind == "mlp":
-            return build_embedding_mlp(num_tokens, width=self.width, units=self.hidden, seed=seed, dtype=dtype)
+        if self.kind != "transformer":
+            build = build_embedding_mlp if self.kind == "mlp" else build_one_hot_mlp
+            return build(num_tokens, width=self.width, units=self.hidden, seed=seed, dtype=dtype)
         return build_transformer(
             num_tokens,
             num_layers=self.num_layers,
@@ -53,6 +57,7 @@ class Network:
 PAPER = Network()
 ONE_LAYER = Network(num_layers=1, normalised=False)
 MLP = Network("mlp", width=128, hidden=256)
+ONE_HOT = Network("one_hot", width=200, hidden=200)  # of L. Prieto et al. 2025, arXiv 2501.04697
 
 
 def flops_per_example(network: Network, num_symbols: int, batch_size: int, *, shared: bool) -> float:
@@ -65,6 +70,9 @@ def flops_per_example(network: Network, num_symbols: int, batch_size: int, *, sh
     if network.kind == "mlp":
         hidden = 2 * d * f * (p / batch_size if shared else 1.0)
         return 3 * 2 * (hidden + f * v)
+    if network.kind == "one_hot":
+        first = 0 if shared else 2 * p * d  # shared, the columns of the kernel are looked up
+        return 3 * 2.0 * (first + d * f + f * v)
     alone = p / batch_size  # rows, for each example, of a position that depends on one operand alone
     one = 1 / batch_size
     rows = [alone, one, alone, one] if shared else [1.0] * 4

@@ -104,6 +104,44 @@ def build_embedding_mlp(
         return keras.Model(tokens, logits, name="embedding_mlp")
 
 
+def build_one_hot_mlp(
+    num_tokens: int,
+    *,
+    width: int = 200,
+    units: int = 200,
+    seed: int | None = None,
+    dtype: str = "float32",
+) -> keras.Model:
+    """Build a network with two hidden layers that reads both operands as one-hot vectors, side by side.
+
+    That of L. Prieto et al. 2025 (arXiv 2501.04697), but for two more logits, which no answer has.
+
+    Args:
+        num_tokens: Size of the vocabulary; the operator's and the equals sign's tokens are not read.
+        width: Of the first hidden layer, whose kernel has a row for each number as x and another as y.
+        units: Width of the second.
+        seed: Makes the initial weights repeatable.
+        dtype: Of weights and arithmetic.
+
+    Returns:
+        Model from tokens `(n, 4)` to the logits of the answer `(n, num_tokens)`.
+    """
+    num_symbols = num_tokens - 2
+    with seeded(seed):
+        tokens = keras.Input((NUM_POSITIONS,), dtype="int32", name="tokens")
+        one_hot = layers.CategoryEncoding(num_symbols, output_mode="one_hot", dtype=dtype, name="one_hot")
+        h = layers.Concatenate(dtype=dtype)([one_hot(tokens[:, i : i + 1]) for i in (0, 2)])  # (n, 2 num_symbols)
+        for i, fan_in in enumerate((2 * num_symbols, width)):
+            uniform = _uniform(fan_in)
+            size = width if i == 0 else units
+            h = layers.Dense(
+                size, "relu", kernel_initializer=uniform, bias_initializer=uniform, dtype=dtype, name=f"hidden_{i}"
+            )(h)
+        uniform = _uniform(units)
+        head = layers.Dense(num_tokens, kernel_initializer=uniform, bias_initializer=uniform, dtype=dtype, name="head")
+        return keras.Model(tokens, head(h), name="one_hot_mlp")
+
+
 @keras.saving.register_keras_serializable("recipes")
 class Positions(layers.Layer):
     """Adds to each position a vector of its own, learned or of sines and cosines; `(n, 4, width)` to the same."""

@@ -55,6 +55,8 @@ def logits(network: Network, weights: Weights, batch: Batch) -> tf.Tensor:
     """Compute the answers' logits `(num_tokens, n)`: those of the plain model, from its weights."""
     if network.kind == "mlp":
         return _mlp_logits(weights, batch)
+    if network.kind == "one_hot":
+        return _one_hot_logits(weights, batch)
     return _transformer_logits(network, weights, batch)
 
 
@@ -67,6 +69,13 @@ def _mlp_logits(weights: Weights, batch: Batch) -> tf.Tensor:
     )  # (hidden, p)
     hidden = batch.spread(of_x, "x", "xy") + batch.spread(of_y, "y", "xy") + weights["hidden/bias"][:, None]
     return _times(weights["head/kernel"], tf.nn.relu(hidden)) + weights["head/bias"][:, None]
+
+
+def _one_hot_logits(weights: Weights, batch: Batch) -> tf.Tensor:
+    of_x, of_y = tf.split(tf.transpose(weights["hidden_0/kernel"]), 2, axis=1)  # (width, p): a product with one-hots
+    first = batch.spread(of_x, "x", "xy") + batch.spread(of_y, "y", "xy") + weights["hidden_0/bias"][:, None]
+    second = _times(weights["hidden_1/kernel"], tf.nn.relu(first)) + weights["hidden_1/bias"][:, None]
+    return _times(weights["head/kernel"], tf.nn.relu(second)) + weights["head/bias"][:, None]
 
 
 def _transformer_logits(network: Network, weights: Weights, batch: Batch) -> tf.Tensor:

@@ -86,8 +86,11 @@ class Trainer:
         return {name: tf.constant(arrays[name]) for name in self.start()}
 
     def embedding(self, state: State) -> np.ndarray:
-        """Return the vectors of the tokens `(tokens, width)`."""
-        return self._program.split(state["weights"])["embedding/embeddings"].numpy()
+        """Return the vectors of the tokens `(tokens, width)`; of the numbers as x, where they are read one-hot."""
+        weights = self._program.split(state["weights"])
+        if self.network.kind == "one_hot":
+            return weights["hidden_0/kernel"][: self.table.num_symbols].numpy()
+        return weights["embedding/embeddings"].numpy()
 
     def finish(self, state: State) -> keras.Model:
         """Return the plain model, with the weights of this state."""
