@@ -12,7 +12,7 @@ from recipes import grok
 from recipes.grokking.equations import equations, is_prime
 from recipes.grokking.grok import PRESETS
 from recipes.grokking.memory import require_memory, run_bytes
-from recipes.grokking.networks import MLP, ONE_LAYER, PAPER
+from recipes.grokking.networks import MLP, ONE_HOT, ONE_LAYER, PAPER
 from recipes.running.memory import free_memory
 
 FREE = 2e9  # bytes of memory that the tests say are free
@@ -84,7 +84,7 @@ def test_where_no_p_would_fit(monkeypatch):
             grok(**arguments)
 
 
-@pytest.mark.parametrize("network", [MLP, ONE_LAYER, PAPER], ids=["mlp", "one layer", "paper"])
+@pytest.mark.parametrize("network", [MLP, ONE_HOT, ONE_LAYER, PAPER], ids=["mlp", "one hot", "one layer", "paper"])
 def test_all_logits_and_their_float64_are_counted(network):
     for p in (53, 509, 9973):
         assert needed(p, network=network) >= p * p * (p + 2) * (4 + 8)
@@ -102,7 +102,7 @@ def test_the_free_memory_is_a_number_of_bytes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("p", "network"), [(53, "MLP"), (307, "MLP"), (307, "ONE_LAYER"), (97, "PAPER"), (307, "PAPER")]
+    ("p", "network"), [(53, "MLP"), (307, "MLP"), (307, "ONE_LAYER"), (307, "ONE_HOT"), (97, "PAPER"), (307, "PAPER")]
 )
 def test_a_run_takes_the_memory_that_was_counted(p, network):
     # Pages of files, such as TensorFlow's code, may be taken back meanwhile, which is no less memory that the run took:
