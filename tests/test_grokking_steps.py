@@ -16,7 +16,11 @@ from recipes.training.data.batches import epoch_order
 
 @pytest.mark.parametrize(
     ("name", "jit_compile"),
-    [("one layer", True), ("one hot", True), *(pytest.param("paper", jit, marks=pytest.mark.slow) for jit in (False, True))],
+    [
+        ("one layer", True),
+        ("one hot", True),
+        *(pytest.param("paper", jit, marks=pytest.mark.slow) for jit in (False, True)),
+    ],
 )
 def test_after_a_hundred_steps_of_keras_own_adamw(name, jit_compile):
     table = equations("x+y", 11, 0.6)  # 73 rows: two full batches and a rest of 9

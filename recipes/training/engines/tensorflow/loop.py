@@ -72,7 +72,7 @@ def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> dict[st
 
 def predict(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
     """Return the one output of a built model on these rows, as Keras' `predict` gives it."""
-    arrays = Arrays(_moved((x,)), None, num_rows=len(x))
+    arrays = Arrays(_moved((x,)), None, len(x), rows_vary=True)
     program, _ = program_for(model, arrays, batch_size, with_callbacks=True)
     return program.predict(model, arrays)
 

@@ -42,17 +42,25 @@ Logs = dict[str, np.ndarray]
 
 
 class Arrays:
-    """The training and validation data as tensors; an array that stands in two places is held once."""
+    """The training and validation data as tensors; an array that stands in two places is held once.
 
-    def __init__(self, training: Any, validation: Any, num_rows: int) -> None:
+    A program is compiled for their numbers of rows; with `rows_vary` for any, as those that predict are.
+    """
+
+    def __init__(self, training: Any, validation: Any, num_rows: int, *, rows_vary: bool = False) -> None:
         self.training = training  # (x, y) or (x, y, sample_weight); x and y may be trees
         self.validation = validation  # likewise, or None
         self.num_rows = num_rows
+        self.rows_vary = rows_vary
 
     def shapes(self) -> str:
         """Write down everything about the arrays that a program is compiled for."""
         parts = (self.training, self.validation or ())
-        return str(tf.nest.map_structure(lambda t: (t.shape.as_list(), t.dtype.name), parts))
+        return str(tf.nest.map_structure(self.spec, parts))
+
+    def spec(self, tensor: tf.Tensor) -> tf.TensorSpec:
+        """Say what a program is compiled for where this array stands."""
+        return tf.TensorSpec((None, *tensor.shape[1:]) if self.rows_vary else tensor.shape, tensor.dtype)
 
 
 def build_variables(model: keras.Model, data: TrainingData) -> None:
@@ -198,21 +206,27 @@ class Program:
         with self._running, holding as values:
             constants = [tf.constant(value) for value in values]
             rows = (arrays.training, arrays.validation or ())
+            specs = tf.nest.map_structure(arrays.spec, rows)
             if self.carries and part != "predict":
                 with contextlib.suppress(NotCarried):
                     carried = Carried(traced, variables)
                     outside = self.block_epochs > 1  # there is less to trace then, but each call takes longer
                     state = carried.taken() if outside else []
-                    state, found = self._call(part, how, carried, places, (constants, state, *rows, numbers))
+                    state, found = self._call(part, how, carried, places, (constants, state, *rows, numbers), specs)
                     if outside:
                         carried.put(state, weights=part != "validate")
                     return found
                 self.carries, self.steps = False, {}
             home = InVariables(traced, variables)
-            return self._call(part, how, home, places, (constants, [], *rows, numbers))[1]
+            return self._call(part, how, home, places, (constants, [], *rows, numbers), specs)[1]
 
-    def _call(self, part: str, how: str, home: InVariables, places: list[tuple[Any, str]], arguments: Any) -> Any:
-        """Call one of the functions with these trees of tensors; it gives what is carried and what is asked for."""
+    def _call(
+        self, part: str, how: str, home: InVariables, places: list[tuple[Any, str]], arguments: Any, rows: Any
+    ) -> Any:
+        """Call one of the functions with these trees of tensors; it gives what is carried and what is asked for.
+
+        Of the arguments, constants, state, training and validation arrays and numbers, `rows` describes the arrays.
+        """
         tensors = tf.nest.flatten(arguments)
         with self._tracing:
             if (part, how) not in self.functions:
@@ -226,9 +240,11 @@ class Program:
                     lifts_rates=self.wide is not None,
                 )
                 body = outputs(tracing) if part == "predict" else block(tracing, part, how)
+                constants, state, *_, numbers = arguments
+                others = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), (constants, state, numbers))
                 self.functions[part, how] = Compiled(
                     lambda *tensors: body(*tf.nest.pack_sequence_as(arguments, tensors)),
-                    [tf.TensorSpec(t.shape, t.dtype) for t in tensors],
+                    tf.nest.flatten((*others[:2], *rows, others[2])),
                     home.variables,
                     jit_compile=how == XLA,
                 )

@@ -148,7 +148,7 @@ def _shown(value: Any) -> tf.DType:
 
 
 def outputs(tracing: Tracing) -> Callable[[list[tf.Tensor], Any, Any, Any, Any], Any]:
-    """Make a function that gives the model's outputs for all rows."""
+    """Make a function that gives the model's outputs for all rows, however many."""
     assert tracing.batch_size is not None, "programs for all widths do not predict"
 
     def some(constants: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
@@ -159,17 +159,13 @@ def outputs(tracing: Tracing) -> Callable[[list[tf.Tensor], Any, Any, Any, Any],
         constants: list[tf.Tensor], state: Any, training: tuple[tf.Tensor], validation: tuple[()], numbers: Any
     ) -> tuple[list[Any], tf.Tensor]:
         x, size = training[0], tracing.batch_size
-        full, rest = divmod(x.shape[0], size)
-        parts = []
-        if full:
-            batches = tf.reshape(x[: full * size], (full, size, *x.shape[1:]))
-            found = tf.map_fn(
-                lambda rows: some(constants, rows), batches, fn_output_signature=tracing.home.model.outputs[0].dtype
-            )
-            parts.append(tf.reshape(found, (full * size, *found.shape[2:])))
-        if rest:
-            parts.append(some(constants, x[full * size :]))
-        return [], tf.concat(parts, axis=0)
+        number = -(-tf.shape(x)[0] // size)
+        found = tf.TensorArray(tracing.home.model.outputs[0].dtype, number, infer_shape=False)
+
+        def batch(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            return i + 1, found.write(i, some(constants, x[i * size : (i + 1) * size]))
+
+        return [], tf.while_loop(lambda i, _: i < number, batch, (tf.constant(0), found))[1].concat()
 
     return run
 

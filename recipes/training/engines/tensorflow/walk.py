@@ -50,8 +50,10 @@ _BOOKKEEPING = {
     # what the state of a seed generator began as
     "seed", "_initial_seed", "_init_seed",
 }  # fmt: skip
-# What Keras reads as False where it is not there: loading a layer sets them, making one does not.
-_FALSE_OR_ABSENT = ("is_gptq_calibrated", "is_awq_calibrated")
+# What Keras reads so where it is not there: loading a layer sets the first two, calling a recurrent one the others.
+_AS_IF_ABSENT = {
+    "is_gptq_calibrated": False, "is_awq_calibrated": False, "_dropout_mask": None, "_recurrent_dropout_mask": None,
+}  # fmt: skip
 _GLOBAL_BOOKKEEPING = {
     "object_name_uids", "name_scope_stack", "current_call_ctx", "custom_objects_scope_dict", "custom_objects_scope",
     "safe_mode_saving", "interactive_logging", "traceback_filtering", "global_random_seed", "global_seed_generator",
@@ -168,7 +170,7 @@ class Walk:
         for name in sorted(attributes):
             if name in ignored or name.startswith("_self_") or name.endswith("initializer"):
                 continue
-            if name in _FALSE_OR_ABSENT and attributes[name] is False:
+            if name in _AS_IF_ABSENT and attributes[name] is _AS_IF_ABSENT[name]:
                 continue
             self.tokens.append(name)
             self.value(attributes[name])
