@@ -297,6 +297,14 @@ def test_an_id_that_orders_the_target_is_not_learnt_from_and_a_copy_of_the_targe
     assert [one.where for one in prepare_table(frame, "y").findings if one.rule == "leak"] == ["in cents"]
 
 
+def test_a_rare_value_that_has_one_class_only_does_not_tell_the_class():
+    y = np.repeat(["bad", "good"], [60, 940])
+    late = np.zeros(1000)
+    late[-50:] = np.repeat([1, 2], [45, 5])  # rows of these values are good, but so are most of the others
+    frame = pd.DataFrame({"late": late, "score": np.where(y == "good", 2.0, 1.0), "y": y})
+    assert [one.where for one in prepare_table(frame, "y").findings if one.rule == "leak"] == ["score"]
+
+
 def test_rows_without_a_target_are_dropped_and_said():
     frame = table()
     frame.loc[[3, 5], "y"] = np.nan

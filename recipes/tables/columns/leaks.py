@@ -69,5 +69,7 @@ def _told_by_order(values: np.ndarray, target: np.ndarray, is_classes: bool) -> 
     if not is_classes:
         return float(np.corrcoef(values, target)[0, 1] ** 2)
     order = np.lexsort((target, values))
-    changes = int((np.diff(target[order]) != 0).sum())
-    return 1.0 if changes == len(np.unique(target)) - 1 else 0.0
+    changes = np.diff(target[order]) != 0
+    if (np.diff(values[order])[changes] == 0).any():  # rows of one value with several classes
+        return 0.0
+    return 1.0 if changes.sum() == len(np.unique(target)) - 1 else 0.0
