@@ -132,6 +132,20 @@ class TestNumbers:
         ):
             run.predict(frame.assign(dose="0.5 g"))
 
+    @pytest.mark.parametrize("word", ["none", " n/a ", "?", "unknown"])
+    def test_rows_whose_values_are_all_words_for_missing_are_missing(self, run, word):
+        few = visits().head(1).astype(object)
+        for name in ("dose", "day", "share"):
+            with pytest.warns(UserWarning, match="and never was in the training"):
+                found = run.predict(few.assign(**{name: word}))
+            with pytest.warns(UserWarning, match="and never was in the training"):
+                np.testing.assert_array_equal(found, run.predict(few.assign(**{name: None})))
+
+    def test_a_category_that_is_called_none_alone(self):
+        frame = visits().assign(sex=["none", "male", "female", "male"] * (ROWS // 4))
+        run = recipes.fit_table(frame, "y", num_networks=1, epochs=1, verbose=0)
+        np.testing.assert_allclose(run.predict(frame.head(1)), run.predict(frame)[:1], rtol=1e-5)
+
 
 class TestRowsCanBeMatched:
     def test_by_their_id(self, run, tmp_path):

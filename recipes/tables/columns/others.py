@@ -155,8 +155,9 @@ def differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequ
     at: Any = {"where": column.name}
     if column.kind not in ("category", "number") and came < missing < len(values):
         bad = [str(value) for value in series[np.isnan(values)].dropna().unique() if not is_missing_word(str(value))]
-    if missing == len(values) and (bad or came < len(values)):
-        shown = show_values(bad or series.dropna().tolist(), 3)
+    written = [value for value in series.dropna().tolist() if not is_missing_word(str(value).strip())]
+    if missing == len(values) and (bad or written):
+        shown = show_values(bad or written, 3)
         form = f" of the form {column.date_format}" if column.date_format else ""
         message = f"no value of {column.name!r} can be read as a {column.kind}{form} ({shown})."
         return [Finding("other_type", "error", message, "pass it as in the training", **at)]
