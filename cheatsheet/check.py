@@ -65,7 +65,7 @@ def check(
         )
     if validation_split is not None and not 0 <= validation_split < 1:
         raise ValueError(f"validation_split must be at least 0 and below 1. Received: {validation_split!r}.")
-    spec = describe_model(model)
+    spec = describe_model(model, x)
     found: list[Finding] = []
     data = DataSpec(
         x=_parts(x, "x", found),

@@ -238,6 +238,20 @@ def activation_of(layer: Any) -> str | None:
     return getattr(activation, "__name__", None) if is_of_the_frameworks(activation) else None
 
 
+def shape_to_be(model: Any, rows: Any) -> tuple[int | None, ...] | None:
+    """Find the shape `(None, ...)` that a sequential model of Keras' own layers will give for rows like these.
+
+    It is not built, and nothing of the user's is run: a layer of their own leaves the shape unknown.
+    """
+    if not all(is_of_the_frameworks(type(layer)) for layer in flat_layers(model)):
+        return None
+    try:
+        given = np.shape(rows if hasattr(rows, "shape") else rows[:1])
+        return tuple(model.compute_output_shape((None, *given[1:]))) if len(given) > 1 else None
+    except Exception:  # what cannot be computed is answered where the model is built
+        return None
+
+
 def width_to_be(layers: Sequence[Any]) -> int | None:
     """Find how wide the last axis of a sequence of layers will be that is not built yet."""
     for layer in reversed(layers):

@@ -17,6 +17,7 @@ from cheatsheet.modelgraph import (
     layer_specs,
     maker_of,
     read,
+    shape_to_be,
     width_to_be,
 )
 from cheatsheet.table import JUDGED, canonical_loss, canonical_metric
@@ -145,12 +146,13 @@ def name_of(output: OutputSpec, model: ModelSpec) -> str | None:
     return output.name if len(model.outputs) > 1 else None
 
 
-def describe_model(model: Any) -> ModelSpec:
+def describe_model(model: Any, x: Any = None) -> ModelSpec:
     """Describe a Keras model, live or in a file, compiled or not, built or not. It is read, never run, never changed.
 
     Args:
         model: A `keras.Model`: sequential, functional, nested, or a class of the user's own, of which what cannot be
             read from outside stays unknown. Or the path of a `.keras` file, for which Keras is not needed.
+        x: Rows of which a sequential model that is not built yet takes its shapes.
 
     Returns:
         A `ModelSpec`.
@@ -163,20 +165,21 @@ def describe_model(model: Any) -> ModelSpec:
         model = open_model(model)
     optimizer = read(model, "optimizer")
     return replace(
-        describe_ends(model),
+        describe_ends(model, x),
         layers=tuple(layer_specs(model)),
         optimizer=None if optimizer is None else type(optimizer).__name__,
         learning_rate=_learning_rate(optimizer),
     )
 
 
-def describe_ends(model: Any) -> ModelSpec:
+def describe_ends(model: Any, x: Any = None) -> ModelSpec:
     """Describe a live model's inputs and outputs alone, without what lies between them and its optimizer.
 
     A tenth of the work: reading the optimizer's rate fetches it from the device. `predict` asks for no more each time.
+    `x` is as for `describe_model`.
     """
     is_plain = is_of_the_frameworks(getattr(type(model), "call", None))  # a user's own `call` may do anything
-    outputs = _outputs(model) or _outputs_to_be(model)
+    outputs = _outputs(model) or _outputs_to_be(model, x)
     if not is_plain:
         outputs = tuple(OutputSpec(output.name) for output in outputs)
     own = [name for name in ("train_step", "compute_loss") if hasattr(type(model), name)]
@@ -215,14 +218,16 @@ def _outputs(model: Any) -> tuple[OutputSpec, ...]:
     return tuple(made)
 
 
-def _outputs_to_be(model: Any) -> tuple[OutputSpec, ...]:
-    """Describe the output of a sequential model that is not built yet, from its last layers."""
+def _outputs_to_be(model: Any, x: Any) -> tuple[OutputSpec, ...]:
+    """Describe the output of a sequential model that is not built yet, from its last layers and the rows it is for."""
     layers = list(flat_layers(model)) if type(model).__name__ == "Sequential" else []
     if not layers:
         return ()
     name = layers[-1].name
     activation, made_by = activation_to_be(layers)
-    return (OutputSpec(name, None, width_to_be(layers), name, activation, made_by=made_by),)
+    shape = None if x is None else shape_to_be(model, x)
+    width = width_to_be(layers) if shape is None or len(shape) < 2 else shape[-1]
+    return (OutputSpec(name, shape, width, name, activation, made_by=made_by),)
 
 
 def _keys(structure: Any, tensors: Any) -> list[str | None]:

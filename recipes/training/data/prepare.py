@@ -100,7 +100,7 @@ def prepare(
         raise ValueError("class_weight and sample_weight are both given. Expected one of them; multiply them yourself.")
     held_out = None if validation_data is None else _parts_of(validation_data, autoencoder=y is None)
 
-    spec = describe_model(model)
+    spec = describe_model(model, x)
     x_alone = y is None and has_own_train_step(model)  # which knows what it does without y
     if x_alone and class_weight is not None:
         raise ValueError("class_weight needs a target of classes, but y=None. Pass y, or sample_weight.")
