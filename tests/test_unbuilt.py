@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from conftest import refused
 from keras import layers
 
 from cheatsheet import check
@@ -68,3 +69,13 @@ def test_nothing_of_the_users_is_run():
             raise AssertionError("asked")
 
     check(compiled([Own(), layers.Dense(1)]), X, X[:, -1, 0])
+
+
+def test_columns_by_name_for_one_input():
+    model = compiled([layers.Dense(1)])
+    message = (
+        "x is a dict with the keys 'a', 'b', but a Sequential model takes one array. Pass pandas.DataFrame(x), whose "
+        "columns they are, or one of them."
+    )
+    with refused(message):
+        fit(model, {"a": X[:, 0, 0], "b": X[:, 0, 1]}, X[:, 0, 2], verbose=0)

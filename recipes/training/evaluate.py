@@ -13,7 +13,7 @@ from cheatsheet.table import OF_NUMBERS
 from recipes.losses import Pinball
 from recipes.training.data.checks import require_inputs
 from recipes.training.data.prepare import TrainingData, examples
-from recipes.training.data.streams import is_stream
+from recipes.training.data.streams import is_stream, require_batches
 from recipes.training.data.targets import class_index
 from recipes.training.data.trees import is_tree, items_of
 from recipes.training.engines.registry import choose
@@ -42,6 +42,7 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
         DataError: for rows of another shape than the model takes, and for columns that are missing or new.
     """
     if is_stream(x):
+        require_batches(model, x, targets=False)
         return model.predict(x, verbose=0)
     inputs = require_inputs(describe_ends(model), x, like or expected_of(model))
     engine, _ = choose("auto", model, inputs)
@@ -77,6 +78,7 @@ def evaluate(
         DataError: for examples that do not fit the model, its loss or each other.
     """
     if is_stream(x):
+        require_batches(model, x)
         return Evaluation(model.evaluate(x, verbose=0, return_dict=True), {})
     data = examples(model, x, y, like or expected_of(model), sample_weight)
     engine, _ = choose("auto", model, data.arrays)

@@ -22,6 +22,7 @@ from recipes.training.engines.engine import EngineUsed, Job, Outcome, Plan, stop
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
 from recipes.training.evaluate import predict
+from recipes.training.impossible import impossible
 from recipes.training.run import Run
 from recipes.training.signature import expected_of, remember
 
@@ -233,6 +234,7 @@ def judged(
     best = outcome.kept or _kept(plan.callbacks)
     best = None if best == len(history.get("loss", ())) else best
     findings = []
+    beyond = impossible(model, history) if data.is_stream or data.findings else []
     if history.get("loss"):
         weighted = data.sample_weight is not None
         findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best, model=model,
@@ -240,7 +242,11 @@ def judged(
     return Run(
         model=model,
         history=history,
-        findings=[*findings, *data.findings],  # the verdict on the curve is the headline
+        findings=[
+            *beyond,
+            *findings,
+            *data.findings,
+        ],  # the verdict on the curve is the headline, but for what cannot be
         engine=engine,
         seed=plan.seed,
         seconds=seconds,

@@ -226,6 +226,11 @@ def read_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> tuple
         if end is not None:
             inputs = _as_shaped(inputs, end.shape)
         return inputs, (_input_part(None, inputs, table, before),)
+    if spec.kind == "Sequential" and not spec.inputs and isinstance(x, Mapping):  # not built yet
+        raise ValueError(
+            f"x is a dict with the keys {show_values([*x])}, but a Sequential model takes one array. "
+            "Pass pandas.DataFrame(x), whose columns they are, or one of them."
+        )
     arrays, parts = [], []
     for i, (key, given) in enumerate(items_of(x)):
         name = str(key) if isinstance(x, Mapping) else None
