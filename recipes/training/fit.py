@@ -234,7 +234,7 @@ def judged(
     best = outcome.kept or _kept(plan.callbacks)
     best = None if best == len(history.get("loss", ())) else best
     findings = []
-    beyond = impossible(model, history) if data.is_stream or data.findings else []
+    beyond = impossible(model, history) if data.is_stream else []  # arrays were judged before
     if history.get("loss"):
         weighted = data.sample_weight is not None
         findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best, model=model,

@@ -1,6 +1,6 @@
 """What no training on sound data can end with, and no loss curve says: a loss below its least, weights without numbers.
 
-Arrays are judged before they train, so that it happens with data that nobody has read, and where refusals are allowed.
+Arrays are judged before they train; it happens with streams, which nobody has read.
 """
 
 from collections.abc import Mapping, Sequence

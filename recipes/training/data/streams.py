@@ -49,7 +49,7 @@ def require_batches(model: keras.Model, x: Any, name: str = "x", *, targets: boo
     held = getattr(x, "element_spec", None)
     if held is None or has_own_train_step(model):
         return
-    first = next(iter(held), None) if isinstance(held, tuple) else held
+    first: Any = next(iter(held), None) if isinstance(held, tuple) else held
     taken: Any = getattr(model, "inputs", None) or ()
     if len(taken) == 1 and hasattr(first, "shape") and first.shape.rank is not None:
         one = tuple(taken[0].shape[1:])
