@@ -141,6 +141,31 @@ class TestNumbers:
             with pytest.warns(UserWarning, match="and never was in the training"):
                 np.testing.assert_array_equal(found, run.predict(few.assign(**{name: None})))
 
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_missing_values_are_the_same_in_whatever_holds_them(self, run):
+        few = visits().head(2).drop(columns=["y", "patient"])
+        columns = {name: few[name].tolist() for name in few}
+        for name in few:
+            expected = run.predict(few.assign(**{name: pd.Series([few[name][0], None], dtype=object)}))
+            for missing in (None, float("nan"), ""):
+                mixed = [columns[name][0], missing]
+                np.testing.assert_array_equal(run.predict({**columns, name: mixed}), expected)
+                np.testing.assert_array_equal(run.predict({**columns, name: tuple(mixed)}), expected)
+                np.testing.assert_array_equal(run.predict(pd.DataFrame({**columns, name: mixed})), expected)
+        with refused(
+            "The column 'dose' is a single value. Expected a list of one for each row, such as [3.5].",
+            recipes.DataError,
+        ):
+            run.predict({"dose": 3.5, "day": "20.01.2023", "share": "5 %"})
+
+    @pytest.mark.parametrize("number", [2, 1])
+    def test_infinity_is_missing_in_one_row_as_in_several(self, run, number):
+        few = visits().head(number)
+        with pytest.warns(UserWarning, match="never was in the training"):
+            found = run.predict(few.assign(dose=[np.inf, 3.0][:number]))
+        with pytest.warns(UserWarning, match="never was in the training"):
+            np.testing.assert_array_equal(found, run.predict(few.assign(dose=[np.nan, 3.0][:number])))
+
     def test_a_category_that_is_called_none_alone(self):
         frame = visits().assign(sex=["none", "male", "female", "male"] * (ROWS // 4))
         run = recipes.fit_table(frame, "y", num_networks=1, epochs=1, verbose=0)

@@ -1,5 +1,6 @@
 """Another table than the one that was trained on: each column read as it is written there, and how it differs."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -155,7 +156,8 @@ def differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequ
     at: Any = {"where": column.name}
     if column.kind not in ("category", "number") and came < missing < len(values):
         bad = [str(value) for value in series[np.isnan(values)].dropna().unique() if not is_missing_word(str(value))]
-    written = [value for value in series.dropna().tolist() if not is_missing_word(str(value).strip())]
+    finite = [value for value in series.dropna().tolist() if not (isinstance(value, float) and math.isinf(value))]
+    written = [value for value in finite if not is_missing_word(str(value).strip())]
     if missing == len(values) and (bad or written):
         shown = show_values(bad or written, 3)
         form = f" of the form {column.date_format}" if column.date_format else ""

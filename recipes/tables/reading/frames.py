@@ -142,8 +142,14 @@ def _from_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
     arrays = {}
     for name, values in columns.items():
         array = values if isinstance(values, pd.Series) else np.asarray(values)
+        if array.ndim == 0:
+            raise unreadable(
+                f"The column {str(name)!r} is a single value. Expected a list of one for each row, such as [{values!r}]."
+            )
         if array.ndim != 1:
             raise unreadable(f"The column {str(name)!r} has shape {array.shape}. Expected one value for each row.")
+        if isinstance(values, list | tuple) and array.dtype.kind == "U":  # which has made a text of NaN
+            array = np.asarray(values, dtype=object)
         arrays[str(name)] = array.reset_index(drop=True) if isinstance(array, pd.Series) else array
     lengths = {len(array) for array in arrays.values()}
     if len(lengths) > 1:
