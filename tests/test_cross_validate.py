@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import refused
 from scipy.sparse import csr_matrix
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
@@ -67,6 +68,12 @@ def test_the_scale_is_that_of_the_training_rows():
     for run, (rows, _) in zip(found.runs, folds, strict=True):
         scale = run.model.get_layer("input_scale")
         np.testing.assert_allclose(np.ravel(scale.mean), x[rows].mean(axis=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["groups", "sample_weight"])
+def test_the_name_of_a_column_is_no_value_of_each_row(name):
+    with refused(f"{name}= has a value for each row. Received: 'who'. Pass the column: x['who'], say."):
+        cross_validate("binary", X, Y, **{name: "who"})
 
 
 def test_splitters_groups_and_repeats():

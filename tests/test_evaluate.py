@@ -190,6 +190,15 @@ def test_a_compiled_metric_keeps_its_name_and_value():
     assert ours["auc"] == pytest.approx(theirs["auc"])
 
 
+def test_a_metric_under_its_short_name_is_printed_once():
+    x = np.linspace(-1, 1, 40)[:, None]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    found = evaluate(model, x, 2 * x[:, 0])
+    assert str(found).count(f"{found['mean_absolute_error']:.4g}") == 1
+    assert "mae" in found
+
+
 def test_what_is_not_known_is_left_to_keras():
     class Own(keras.Model):
         def call(self, inputs):

@@ -1,5 +1,7 @@
 """The linear part of a table's model: an exact ridge regression, and networks that learn what it leaves."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -162,6 +164,15 @@ def test_the_model_says_what_networks_and_regressions_say_together():
     first = np.asarray(fitted.runs[0].model(features[held[0]])) * beside.spread + beside.said[0]
     kept = np.searchsorted(np.sort(np.concatenate(held)), held[0])  # which rows `held_outputs` stand for
     np.testing.assert_allclose(fitted.held_outputs[kept], first * spread + middle, rtol=1e-4)
+
+
+def test_the_line_that_shows_the_training_has_the_losses_of_the_curves(capsys):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    frame["y"] = frame.sum(axis=1) + 0.3 * rng.normal(size=200)
+    run = fit_table(frame, "y", num_networks=1, epochs=3, verbose=1)
+    shown = re.findall(r"val_loss ([\d.e-]+)", capsys.readouterr().err)[-1]
+    assert float(shown) == pytest.approx(run.history["val_loss"][0][-1], rel=1e-3)
 
 
 def test_a_sum_over_columns_is_found_and_the_curve_is_no_worse_than_a_constant():

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from conftest import refused
 
+from recipes import DataError
 from recipes.tables.columns.values import values_of
 from recipes.tables.prepare import prepare_table
 from recipes.tables.reading.frames import read_frame
@@ -303,6 +304,11 @@ def test_a_rare_value_that_has_one_class_only_does_not_tell_the_class():
     late[-50:] = np.repeat([1, 2], [45, 5])  # rows of these values are good, but so are most of the others
     frame = pd.DataFrame({"late": late, "score": np.where(y == "good", 2.0, 1.0), "y": y})
     assert [one.where for one in prepare_table(frame, "y").findings if one.rule == "leak"] == ["score"]
+
+
+def test_a_target_alone():
+    with refused("The table has no column but the target 'y': there is nothing to learn it from.", DataError):
+        prepare_table(pd.DataFrame({"y": np.arange(40.0)}), "y")
 
 
 def test_rows_without_a_target_are_dropped_and_said():

@@ -60,6 +60,7 @@ class ProgressLine(keras.callbacks.Callback):
         epochs: At most.
         steps_per_epoch: Of a stream `None`, where nobody knows.
         of: What trains, where that is not the call's one model: `"8 networks"`.
+        unit: The losses are shown in this unit, where the model is trained in another.
         stream: Where the line goes; to stderr without it.
         clock: Gives the time in seconds.
     """
@@ -70,13 +71,14 @@ class ProgressLine(keras.callbacks.Callback):
         epochs: int,
         steps_per_epoch: int | None,
         of: str = "",
+        unit: float = 1.0,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
-        self.of = of
+        self.of, self.unit = of, unit
         self.clock = clock
         self.line = LiveLine(stream, clock)
         self.start = self.epoch_start = clock()
@@ -125,7 +127,7 @@ class ProgressLine(keras.callbacks.Callback):
         rate = epochs * self.steps_per_epoch / elapsed if self.steps_per_epoch and elapsed else 0.0
         speed = f"{rate:{',.0f' if rate >= 10 else '.2g'}} steps/s  " if rate else ""
         time_text = f"in {duration(seconds)}" if has_ended else self._left(done, epochs, elapsed)
-        losses = "  ".join(f"{name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
+        losses = "  ".join(f"{name} {self.unit * logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
         of = f"{self.of}, " if self.of else ""
         return f"{of}epoch {done}/{self.epochs}  {losses}  {speed}{time_text}".rstrip()
 

@@ -106,6 +106,8 @@ def prepare_table(
     )  # fmt: skip
     goal = on_scale(goal, y[split.rest])
     columns = decide_columns(table.iloc[split.rest].drop(columns=name), decimal=reading.decimal, roles=roles)
+    if not len(columns):
+        raise unreadable(f"The table has no column but the target {name!r}: there is nothing to learn it from.")
     if not columns.learnt:
         raise unreadable(f"No column is left to learn from:\n{columns!r}")
     rows = {column.name: values_of(table[column.name], column) for column in columns.learnt}

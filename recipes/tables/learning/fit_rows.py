@@ -89,7 +89,7 @@ class Fitted:
     @property
     def history(self) -> dict[str, list[list[float]]]:
         """Give the losses by epoch, a list for each network; of numbers in units of their variance."""
-        unit = 1.0 if self.linear is None else self.linear.spread**2
+        unit = _unit(self.linear)
         return {key: (values * unit).tolist() for key, values in self.runs.history.items() if values.ndim == 2}
 
     @property
@@ -147,7 +147,8 @@ def fit_rows(
     targets = [learnt] * len(held) if linear is None else linear.left
     units = len(target.classes) if target.task == "multiclass" and target.classes else 1
     head = Head(units if scales is None else learnt.shape[1], target.activation, target.loss, (), target.task)
-    runs, is_cut_short = train_cores(features, targets, head, held, settings, seed=seed, verbose=verbose)
+    runs, is_cut_short = train_cores(features, targets, head, held, settings, seed=seed, verbose=verbose,
+                                      unit=_unit(linear))  # fmt: skip
     seen, outputs = out_of_fold(runs, examples, linear)
     if scales is not None:
         scales = scales.balanced(outputs, y[seen])
@@ -157,6 +158,11 @@ def fit_rows(
     return Fitted(
         model, runs, settings, validation, len(y), y[seen], outputs, examples, is_cut_short, linear,
     )  # fmt: skip
+
+
+def _unit(linear: Linear | None) -> float:
+    """Give what a squared error of 1 is in the curves, where networks learn what a regression leaves."""
+    return 1.0 if linear is None else linear.spread**2
 
 
 def out_of_fold(runs: Runs, examples: Examples, linear: Linear | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -134,6 +134,7 @@ def train_cores(
     *,
     seed: int,
     verbose: str | int = 0,
+    unit: float = 1.0,
 ) -> tuple[Runs, bool]:
     """Train a network for each part that is held out, all at once; each stops by its part.
 
@@ -148,6 +149,7 @@ def train_cores(
         settings: How.
         seed: Of weights, orders and dropout.
         verbose: 0 is silent.
+        unit: Of the losses that are shown.
 
     Returns:
         The networks, and whether Ctrl-C ended their training.
@@ -166,7 +168,7 @@ def train_cores(
             known[key] = prepare(model, features[is_in], y[is_in], validation_data=(features[out], y[out]))
         plan = Plan(settings.epochs, settings.batch_size, True, seed + i, patience=settings.patience)
         jobs.append(Job(model, known[key], plan))
-    runs, has_ended = train_until_interrupted(jobs, verbose=verbose)
+    runs, has_ended = train_until_interrupted(jobs, verbose=verbose, unit=unit)
     if not has_ended:
         return runs, False
     begun = tuple(run for run in runs if run.epochs)

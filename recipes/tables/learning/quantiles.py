@@ -79,8 +79,9 @@ def fit_quantiles(
     linear = linear_of(examples.features, learnt[:, None], examples.held)
     targets = [learnt] * len(examples.held) if linear is None else [left[:, 0] for left in linear.left]
     runs, is_cut_short = train_cores(
-        examples.features, targets, head, examples.held, settings, seed=seed, verbose=verbose
-    )
+        examples.features, targets, head, examples.held, settings, seed=seed, verbose=verbose,
+        unit=1.0 if linear is None else linear.spread,
+    )  # fmt: skip
     seen, said = out_of_fold(runs, examples, linear)
     shifts = [float(np.quantile(learnt[seen] - said[:, k], level)) for k, level in enumerate(levels)]
     outputs = averaged(runs, examples.preprocessing.outputs[0], linear)

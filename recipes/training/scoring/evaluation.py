@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.words import count, digits
+from cheatsheet.table import canonical_metric
 from recipes.running.show import as_html
 
 MOST_SHOWN = 12  # classes whose table is printed
@@ -140,7 +141,10 @@ class Evaluation(Mapping[str, float]):
         return as_html("Evaluation", {self._named(name): digits(value) for name, value in self.items()}) + tables
 
     def _line(self) -> str:
-        return ", ".join(f"{self._named(name)} {digits(value)}" for name, value in self.items())
+        once: dict[str, str] = {}  # a compiled "mae" is the mean absolute error that is asked for anyway
+        for name, value in self.items():
+            once.setdefault(f"{canonical_metric(name)} {digits(value)}", f"{self._named(name)} {digits(value)}")
+        return ", ".join(once.values())
 
     def _named(self, name: str) -> str:
         return f"{name} (unweighted)" if name in self.unweighted else name

@@ -177,6 +177,11 @@ def cross_validate(
     require_whole("epochs", epochs, 1)
     require_whole("batch_size", batch_size, 1)
     require_whole("seed", seed, 0)
+    for name, value in (("groups", groups), ("sample_weight", sample_weight)):
+        if isinstance(value, str):
+            raise ValueError(
+                f"{name}= has a value for each row. Received: {value!r}. Pass the column: x[{value!r}], say."
+            )
     if patience is not None:
         require_whole("patience", patience, 1)
     if (patience is None) != (not validation_split):

@@ -160,10 +160,11 @@ def train_until_interrupted(
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     ahead: bool = True,
+    unit: float = 1.0,
 ) -> tuple[Runs, bool]:
     """Train jobs as `train_jobs` does, and say whether Ctrl-C ended it; for callers who make more of the runs.
 
-    `ahead` is as for `groups`.
+    `ahead` is as for `groups`, `unit` that of the losses that are shown.
     """
     start = time.perf_counter() if start is None else start
     found: list[Run | None] = [None] * len(jobs)
@@ -182,6 +183,7 @@ def train_until_interrupted(
                     epochs=max(job.plan.epochs for job in mine),
                     steps_per_epoch=-(-mine[0].data.num_rows // mine[0].plan.batch_size),
                     of=_who(together.jobs, len(jobs)),
+                    unit=unit,
                 )
                 line.on_train_begin()
             mine = [replace(job, plan=replace(job.plan, progress=line, interrupt=interrupt)) for job in mine]
