@@ -153,7 +153,7 @@ class TestNumbers:
                 np.testing.assert_array_equal(run.predict({**columns, name: tuple(mixed)}), expected)
                 np.testing.assert_array_equal(run.predict(pd.DataFrame({**columns, name: mixed})), expected)
         with refused(
-            "The column 'dose' is a single value. Expected a list of one for each row, such as [3.5].",
+            "The column 'dose' is a single value. Expected a list, such as [3.5].",
             recipes.DataError,
         ):
             run.predict({"dose": 3.5, "day": "20.01.2023", "share": "5 %"})

@@ -143,9 +143,7 @@ def _from_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
     for name, values in columns.items():
         array = values if isinstance(values, pd.Series) else np.asarray(values)
         if array.ndim == 0:
-            raise unreadable(
-                f"The column {str(name)!r} is a single value. Expected a list of one for each row, such as [{values!r}]."
-            )
+            raise unreadable(f"The column {str(name)!r} is a single value. Expected a list, such as [{values!r}].")
         if array.ndim != 1:
             raise unreadable(f"The column {str(name)!r} has shape {array.shape}. Expected one value for each row.")
         if isinstance(values, list | tuple) and array.dtype.kind == "U":  # which has made a text of NaN
