@@ -105,6 +105,9 @@ class TestConclusions:
         assert all(("c" in trial.hyperparameters) == (trial.values["b"] > 6) for trial in found.trials)
         with refused("Of this search best_hyperparameters are what its own builder takes."):
             found.arguments()
+        left = len(found.completed) - 10
+        assert f"and {left} more: search.trials has all" in str(found)
+        assert len(str(found).split("\n\n")[1].splitlines()) == 1 + 10 + 1
 
     def test_hyperband_s_rounds_stand_in_the_table(self, tmp_path):
         found = tune(X, Y, hypermodel=Bowl(), tuner="hyperband", directory=tmp_path, epochs=3, verbose=0)

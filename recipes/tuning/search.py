@@ -225,7 +225,7 @@ def _to_the_end(train: Callable[..., T], *arguments: Any) -> T:
 
 
 def _rows(search: Search) -> list[str]:
-    """Lay out the best trials in columns."""
+    """Lay out the best trials in columns, and say how many there are besides."""
     shown = search.completed[:SHOWN]
     names, rounds = names_of(shown), [name for name in ROUNDS if any(name in t.bookkeeping for t in shown)]
     head = ["trial", search.problem.objective, *rounds, "parameters", "verdict", *names]
@@ -235,7 +235,9 @@ def _rows(search: Search) -> list[str]:
         for t in shown
     ]  # fmt: skip
     widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *body)]
+    left = len(search.completed) - len(shown)
+    more = [f"and {left} more: search.trials has all, search.plot() draws them"] if left else []
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *body)] + more
 
 
 def _text(value: Any) -> str:
