@@ -237,7 +237,8 @@ def _rows(search: Search) -> list[str]:
     widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
     left = len(search.completed) - len(shown)
     more = [f"and {left} more: search.trials has all, search.plot() draws them"] if left else []
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *body)] + more
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *body)]
+    return lines + more
 
 
 def _text(value: Any) -> str:
