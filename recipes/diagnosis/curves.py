@@ -117,6 +117,20 @@ def noise_of(curve: np.ndarray) -> float:
     return float(1.4826 * np.median(np.abs(second - np.median(second))) / math.sqrt(6))  # var(a-2b+c) = 6 var
 
 
+def scatter_of(curve: np.ndarray) -> float:
+    """Measure the noise of a curve that may fall steeply: no more than what goes up and down bears out.
+
+    Where a curve falls fast its bend is in the second differences too; what never rises does not scatter.
+
+    >>> scatter_of(np.array([8.0, 4.0, 2.0, 1.0, 0.5]))
+    0.0
+    """
+    if len(curve) < FEWEST_EPOCHS:
+        return 0.0
+    rises = float(np.maximum(np.diff(curve), 0).mean())
+    return min(noise_of(curve), rises * math.sqrt(math.pi))  # of noise alone the mean rise is its scatter / sqrt(pi)
+
+
 def smoothed(curve: np.ndarray) -> np.ndarray:
     """Smooth by a centred running median over about a tenth of the values, shorter at the ends.
 

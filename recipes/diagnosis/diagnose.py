@@ -88,7 +88,9 @@ def diagnose(
         return _of_few_epochs(curves, chance, least, facts)
     with np.errstate(all="ignore"):  # losses of 1e300 overflow where they are squared, and are judged all the same
         seen = Seen(curves, course_of(curves, chance, least), chance, least, facts, regime)
-        return _in_order(_verdict(seen, spread), _remarks(seen))
+        rate, jumps = _on_the_rate(seen)
+        seen = replace(seen, slower=any(map(_is_slower, [*rate, *jumps])))
+        return _in_order(_verdict(seen, spread), [*rate, *_remarks(seen), *jumps])
 
 
 def _verdict(seen: Seen, spread: float | None) -> list[Finding]:
@@ -108,15 +110,26 @@ def _verdict(seen: Seen, spread: float | None) -> list[Finding]:
     return findings
 
 
+def _on_the_rate(seen: Seen) -> tuple[list[Finding], list[Finding]]:
+    """Say of the size of the steps what is wrong with it, and what jumps: both advise smaller ones, or neither does."""
+    jumps = remarks.jumps(seen)
+    if rough := remarks.rate_too_high(seen)[0]:
+        return rough, jumps
+    slow = remarks.rate_too_low(seen)[0]
+    return slow, [replace(finding, fix="") for finding in jumps] if slow else jumps
+
+
+def _is_slower(finding: Finding) -> bool:
+    """Does this advise smaller steps?"""
+    return finding.fix.startswith("lower learning_rate")
+
+
 def _remarks(seen: Seen) -> list[Finding]:
-    """Give what stands beside the verdict."""
+    """Give what else stands beside the verdict."""
     return [
-        *remarks.rate_too_high(seen)[0],
-        *remarks.rate_too_low(seen)[0],
         *remarks.grokked(seen),
         *remarks.plateau_then_drop(seen),
         *remarks.validation_below_training(seen),
-        *remarks.jumps(seen),
     ]
 
 
@@ -125,6 +138,8 @@ def _in_order(verdict: list[Finding], beside: list[Finding]) -> list[Finding]:
     headline = verdict[0]
     if headline.rule == "diverging":
         beside = []
+    elif headline.rule == "posterior_collapse":  # whose mend is larger steps
+        beside = [finding for finding in beside if not _is_slower(finding)]
     elif any(finding.rule == "worse_than_chance" for finding in verdict):
         beside = [finding for finding in beside if finding.rule == "rate_too_high"]
     rest = [*verdict[1:], *beside]

@@ -80,7 +80,7 @@ def still_learning(seen: Seen) -> Finding:
             f" After {more:,} more epochs {curves.name}{now} would be about {then[0]} (in 8 of 10 such runs between "
             f"{to_come[0]:.4g} and {to_come[2]:.4g})."
         )
-    mend = mends.of_still_learning(seen.facts, more if to_come is not None else None)
+    mend = mends.of_still_learning(seen.facts, more if to_come is not None else None, faster=not seen.slower)
     epochs = curves.epoch(len(curves.loss) - fall.values), curves.last_epoch
     return Finding("still_learning", "warning", message, mend.text, epochs=epochs)
 
@@ -165,7 +165,7 @@ def worse_than_chance(seen: Seen, *, still: bool) -> Finding:
         "worse_than_chance",
         "warning" if still else "error",
         f"{curves.name} {seen_at}, no better than the {seen.chance:.4g} of always giving the same answer{once}.",
-        mends.of_chance(seen.facts, still=still, loses=course.end > seen.chance).text,
+        mends.of_chance(seen.facts, still=still, loses=course.end > seen.chance, faster=not seen.slower).text,
         epochs=curves.tail_epochs,
     )
 
