@@ -144,9 +144,14 @@ class TestTrained:
     [
         (
             {"val_loss": [1.0]},
-            "A history needs the key 'loss'. Received: ['val_loss']. Pass run.history, or what model.fit returned.",
+            "A history needs the key 'loss'. Received: ['val_loss']. Pass run.history, what model.fit returned, or the "
+            "path of the file that CSVLogger wrote.",
         ),
-        (3, "A history needs the key 'loss'. Received: int. Pass run.history, or what model.fit returned."),
+        (
+            3,
+            "A history needs the key 'loss'. Received: int. Pass run.history, what model.fit returned, or the path of "
+            "the file that CSVLogger wrote.",
+        ),
         (
             {"loss": [1.0, 0.5, 0.4], "val_loss": [1.0, 0.9]},
             "loss has 3 epochs, but val_loss has 2. Expected one value per epoch in each, or of val_loss one in every "
@@ -199,6 +204,28 @@ class TestTheWeightsThatWereKept:
         assert finding.epochs == (20, 40)
         assert diagnose(history, kept=40)[0].rule == "overfitting"
 
+    def test_one_epoch_after_the_best_is_no_sign_of_an_end(self):
+        """A curve that falls steadily up to its last epoch but one, whose weights are kept."""
+        history = {"loss": falling(), "val_loss": [*falling(1)[:-1], 1.0]}
+        kept = int(np.argmin(history["val_loss"])) + 1
+        history = {name: values[: kept + 1] for name, values in history.items()}
+        found = diagnose(history, kept=kept)
+        assert found == diagnose({name: values[:kept] for name, values in history.items()})
+        assert found[0].rule == "still_learning"
+        sparse = {"loss": np.linspace(1, 0.1, 20), "val_loss": [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.25]}
+        assert diagnose(sparse, kept=18)[0].rule == "still_learning"  # a validation in every second epoch
+        lost = {"loss": [0.9, 0.5, 0.4, 0.3, 0.2, np.nan]}
+        assert diagnose(lost, kept=5) == diagnose({"loss": lost["loss"][:5]})
+
+    def test_those_of_several_networks(self):
+        val_loss = np.r_[np.linspace(0.7, 0.3, 10), np.full(33, 0.3)]
+        (finding,) = diagnose({"loss": val_loss, "val_loss": val_loss}, kept=[1, 5, 10], chance=0.69)
+        assert (finding.rule, finding.epochs) == ("converged", (5, 43))
+        assert finding.message == (
+            "val_loss is 0.3 as the median of 3 networks, each with the weights of its best epoch (1 to 10); in up to "
+            "43 epochs none of them became better after its own."
+        )
+
     def test_they_may_be_no_better_than_chance(self):
         (finding,) = diagnose({"loss": np.ones(20), "val_loss": np.full(20, 0.7)}, kept=3, chance=0.69)
         assert finding.rule == "worse_than_chance"
@@ -210,7 +237,49 @@ class TestTheWeightsThatWereKept:
         assert diagnose(history, kept=3)[0].rule == "converged"
 
 
+class TestTheLowestOfAFlatCurve:
+    """A rise that is too small against what there was to gain to be overfitting, and is told all the same."""
+
+    def curves(self, scatter=0.0):
+        epochs = np.arange(1, 661)
+        val_loss = np.where(epochs <= 72, 0.0048 + 0.7 * ((72 - epochs) / 72) ** 4, 0.0048)
+        val_loss = val_loss + 0.01376 * np.clip((epochs - 72) / 588, 0, 1)
+        return {"loss": 0.7 * np.exp(-epochs / 25), "val_loss": noisy(val_loss, scatter)}
+
+    def test_it_is_said_with_what_keeps_it(self):
+        (finding,) = diagnose(self.curves(), chance=0.693)
+        assert finding.rule == "converged"
+        assert finding.message == (
+            "val_loss ended around 0.01703 (0.01856 in the last epoch). It was lowest at epoch 72 (0.0048), and has "
+            "risen since by 1.8% of all that there was to gain, too little to be called overfitting."
+        )
+        assert finding.fix.startswith("keep the weights of that epoch (patience=..., ")
+
+    def test_it_is_not_said_of_noise_of_a_curve_alone_and_of_weights_that_were_kept(self):
+        told = [diagnose(self.curves(0.02), chance=0.693)[0], diagnose(self.curves(), chance=0.693, kept=72)[0]]
+        told += [diagnose({"loss": self.curves()["val_loss"]}, chance=0.693)[0]]
+        told += [diagnose({"loss": flat(k), "val_loss": flat(k + 50)}, chance=1.0)[0] for k in range(25)]
+        curves = self.curves()
+        curves["val_loss"][-1] = 0.004  # the last epoch is the best
+        told += [diagnose(curves, chance=0.693)[0]]
+        for finding in told:
+            assert finding.rule == "converged"
+            assert "lowest" not in finding.message + finding.fix
+
+
 class TestHistoriesAsTheyCome:
+    def test_few_validations_are_told_apart_from_few_epochs(self):
+        (finding,) = diagnose({"loss": [1, 0.5, 0.4, 0.3, 0.2, 0.1], "val_loss": [1, 0.6]})
+        assert finding.rule == "too_short"
+        assert finding.message == (
+            "val_loss has 2 values, as with validation_freq=3, which cannot show how the curve ends; val_loss is 0.6 "
+            "in epoch 6. Expected at least 5 values."
+        )
+        assert finding.fix == "train for at least 15 epochs, or validate more often (validation_freq=1)"
+        for length in (4, 5, 7):
+            with pytest.raises(ValueError, match=r"^loss has 6 epochs, but val_loss has "):
+                diagnose({"loss": np.ones(6), "val_loss": np.ones(length)})
+
     def test_a_validation_now_and_then(self):
         loss, val_loss = settling(0.25), settling(0.3)
         dense = diagnose({"loss": loss, "val_loss": val_loss})
@@ -224,11 +293,17 @@ class TestHistoriesAsTheyCome:
         with pytest.raises(ValueError, match=r"or of val_loss one in every so many \(validation_freq\)"):
             diagnose({"loss": np.ones(10), "val_loss": np.ones(7)})
 
-    def test_a_table(self):
+    def test_a_table(self, tmp_path):
         loss, val_loss = settling(0.25), settling(0.3)
         expected = [f.rule for f in diagnose({"loss": loss, "val_loss": val_loss})]
         frame = pd.DataFrame({"epoch": np.arange(40), "loss": loss, "val_loss": val_loss})
         assert [f.rule for f in diagnose(frame)] == expected
+        frame.to_csv(tmp_path / "log.csv", index=False)
+        frame.to_csv(tmp_path / "log.txt", index=False, sep=";")
+        for path in (tmp_path / "log.csv", str(tmp_path / "log.csv"), tmp_path / "log.txt"):
+            assert diagnose(path) == diagnose(frame)
+        with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+            diagnose(tmp_path / "none.csv")
         frame.loc[::2, "val_loss"] = np.nan  # as CSVLogger writes a run with validation_freq=2
         assert [f.rule for f in diagnose(frame)] == expected
 

@@ -51,6 +51,19 @@ def test_the_findings_are_printed_and_an_error_is_exit_code_1(tmp_path, capsys):
     assert "0.6 in epoch 3, whose weights the model has" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_found(tmp_path, capsys, separator):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    path = tmp_path / "keras.csv"
+    logger = keras.callbacks.CSVLogger(path, separator=separator)
+    history = model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=6, verbose=0, callbacks=[logger]).history
+    assert read_history(path) == {"loss": pytest.approx(history["loss"])}
+    assert main(["diagnose", str(path)]) == main(["diagnose", str(path), "--separator", separator]) == 0
+    found, told = np.array_split(capsys.readouterr().out.splitlines(), 2)
+    assert [*found] == [*told]
+
+
 def test_nan_is_an_error_and_json_holds_the_fields(tmp_path, capsys):
     path = written(tmp_path / "history.csv", {"loss": [1.0, float("nan")]}, ";")
     assert main(["diagnose", str(path), "--separator", ";", "--json"]) == 1

@@ -8,6 +8,7 @@ import pytest
 
 from recipes import diagnose
 from recipes.diagnosis import rules
+from recipes.diagnosis.curves import scatter_of
 
 LENGTHS = (10, 20, 50, 100, 300, 1_000, 3_000, 10_000)
 CHANCE = 0.69
@@ -105,6 +106,41 @@ class TestBesideTheVerdict:
         found = {finding.rule: finding for finding in diagnose(curves, chance=CHANCE)}
         assert found["rate_too_high"].fix.startswith("lower learning_rate (by ")
         assert "rate_too_high" not in self.rules(history("converged", 60), chance=CHANCE)
+
+    @pytest.mark.parametrize(
+        "loss",
+        [
+            380 * np.exp(-0.25 * np.arange(8)) + 10,
+            np.array([390.9, 288.5, 192.5, 131.8, 99.8, 78.5, 62.4, 50.3]),
+            1e8 * np.exp(-1.5 * np.arange(10)),
+        ],
+    )
+    def test_a_curve_that_falls_smoothly_does_not_scatter(self, loss):
+        """However large its bend is against what there is to gain: it is still far above chance."""
+        found = diagnose({"loss": loss, "val_loss": 1.05 * loss}, chance=17.0)
+        assert {"worse_than_chance"} <= {finding.rule for finding in found} <= {"still_learning", "worse_than_chance"}
+        assert "lower learning_rate" not in " ".join(finding.fix for finding in found)
+        zigzag = loss * np.where(np.arange(len(loss)) % 2, 1.0, 0.2)
+        assert "rate_too_high" in self.rules({"loss": zigzag, "val_loss": 1.05 * zigzag}, chance=17.0)
+
+    def test_scatter_is_that_of_the_noise_where_nothing_falls(self):
+        for seed in range(5):
+            assert scatter_of(noisy(np.ones(3_000), 0.1, seed)) == pytest.approx(0.1, rel=0.1)
+        assert scatter_of(np.exp(-np.arange(30) / 3)) == 0
+
+    def test_no_two_findings_advise_to_raise_and_to_lower_the_rate(self):
+        """Noise of any size upon falls, rises and plateaus, below and above chance."""
+        rng, lowered, raised = np.random.default_rng(1), 0, 0
+        for _ in range(400):
+            t, scale = over(int(rng.choice([5, 8, 12, 30, 80]))), 10 ** rng.uniform(-4, 0)
+            course = rng.choice([0.3, 1, 30]) * np.exp(-rng.uniform(0.02, 5) * np.maximum(t - rng.choice([0, 0.5]), 0))
+            curves = {name: noisy(course, scale, rng.integers(1_000_000)) for name in ("loss", "val_loss")}
+            spread = rng.choice([None, 0.01])
+            fixes = " ".join(finding.fix for finding in diagnose(curves, chance=CHANCE, spread=spread))
+            up = bool(re.search("(raise|higher) learning_rate", fixes))
+            lowered, raised = lowered + ("lower learning_rate" in fixes), raised + up
+            assert not (up and "lower learning_rate" in fixes), fixes
+        assert min(lowered, raised) > 50
 
     def test_a_plateau_and_then_a_drop(self):
         t = over(100)

@@ -1,5 +1,7 @@
 """What the figure of a run shows: the curves, four moments with their names, the embedding from one side."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from conftest import refused
@@ -74,6 +76,38 @@ class TestMoments:
         assert titles == [
             "start: step 0", "not memorised: step 20", "not memorised: step 40", "end, not memorised: step 60"
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("p", "dpi"), [(11, 100), (35, 100), (35, 200)])
+def test_no_two_numbers_lie_over_each_other(p, dpi):
+    """Those of an embedding that has learnt nothing lie anywhere."""
+    run = grok(**{**QUICK, "operation": "x^2 + 3*y", "p": p}, max_steps=40)
+    figure = run.plot()
+    panels = [ax for ax in figure.axes if ax.texts and ax.collections]
+    panels.append(plot_embedding(run, 0))
+    for ax in panels:
+        figure = ax.get_figure(root=True)
+        figure.set_dpi(dpi)
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert len(boxes) >= 5
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert len(panels) == 5
+
+
+def test_the_title_names_an_operation_of_ones_own():
+    def sum_of_squares(x, y):
+        return x * x + y * y
+
+    named = {
+        "x^2 + 3*y modulo 11: confusion": "x^2 + 3*y",
+        "sum_of_squares modulo 11: confusion": sum_of_squares,
+        "a function of yours modulo 11: confusion": lambda x, y: x * x + y,
+    }
+    for title, operation in named.items():
+        run = grok(**{**QUICK, "operation": operation}, max_steps=1)
+        assert plot_grokking(run)[0].get_title(loc="left") == title
+    assert "Gini: how unequally" in run.plot().subfigs[1].get_supxlabel()
 
 
 def test_the_figure():

@@ -93,7 +93,7 @@ def test_epochs_that_all_threw_away_are_not_judged():
     loss = np.median(runs.scores["val_loss"])
     assert runs.verdict.startswith(
         f"info converged (epochs {last}-{len(runs.median['val_loss'])}): val_loss is {loss:.4g} as the median of 3 "
-        f"networks, each with the weights of its best epoch ({last}); the "
+        f"networks, each with the weights of its best epoch ({last}); in up to "
     )
 
 

@@ -28,7 +28,9 @@ def add_commands(commands: Commands) -> None:
         "diagnose", help="what a loss curve says; exit code 1 if that is an error", description=_DIAGNOSE
     )
     command.add_argument("history", type=Path, help="file that Keras' CSVLogger wrote, with a column loss")
-    command.add_argument("--separator", default=",", help="of the columns (default: %(default)s)")
+    command.add_argument(
+        "--separator", help="of the columns (default: comma, semicolon, tab or bar, as the names show)"
+    )
     command.add_argument(
         "--chance", type=float, help="loss of the best constant guess: cheatsheet.chance_loss(loss, y)"
     )

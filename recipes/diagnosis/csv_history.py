@@ -3,20 +3,23 @@
 import csv
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 MISSING = ("", "NA")  # what stands where a quantity was not measured; Keras writes NA
+SEPARATORS = (",", ";", "\t", "|")
 MOST_BYTES = 2**28  # a million epochs of ten columns
 
 
-def read_history(path: str | os.PathLike[str], *, separator: str = ",") -> dict[str, list[float]]:
+def read_history(path: str | os.PathLike[str], *, separator: str | None = None) -> dict[str, list[float]]:
     """Read the loss curves of a file, one row per epoch.
 
     A `val_loss` without a single number, as Keras writes it where nothing validates, is left out.
 
     Args:
         path: The file.
-        separator: Between its columns.
+        separator: Between its columns; when missing, whichever of comma, semicolon, tab and bar sets the name `loss`
+            apart in the first line.
 
     Returns:
         `"loss"` and, where it was measured, `"val_loss"`; NaN where one epoch lacks it.
@@ -28,14 +31,17 @@ def read_history(path: str | os.PathLike[str], *, separator: str = ",") -> dict[
     path = Path(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes. Expected a history of at most {MOST_BYTES:,}.")
-    if len(separator) != 1:
+    if separator is not None and len(separator) != 1:
         raise ValueError(f"A separator is one character. Received: separator={separator!r}.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file, delimiter=separator))
+            lines = list(file)
+        if separator is None:
+            separator = next((one for one in SEPARATORS if "loss" in _header(lines, one)), SEPARATORS[0])
+        rows = list(csv.reader(lines, delimiter=separator))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is no table: {error}. Expected what Keras' CSVLogger writes.") from error
-    header = [name.strip() for name in rows[0]] if rows else []
+    header = _header(lines, separator)
     if "loss" not in header:
         raise ValueError(
             f"{path} has the columns {', '.join(header) or 'none'}. Expected loss, and perhaps val_loss, as Keras' "
@@ -49,6 +55,11 @@ def read_history(path: str | os.PathLike[str], *, separator: str = ",") -> dict[
     if "val_loss" in header and all(_text(row, header.index("val_loss")) in MISSING for row in rows):
         del history["val_loss"]
     return history
+
+
+def _header(lines: Sequence[str], separator: str) -> list[str]:
+    """Read the names of the columns, none of an empty file."""
+    return [name.strip() for name in next(csv.reader(lines[:1], delimiter=separator), [])]
 
 
 def _text(row: list[str], column: int) -> str:

@@ -1,11 +1,14 @@
 """The curves of a history: read from whatever holds them, smoothed, and their noise."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from recipes.diagnosis.csv_history import read_history
 
 FEWEST_EPOCHS = 5  # below, nothing about the end of a curve can be told from noise
 TAIL = 0.2  # the last fifth of the epochs counts as "the end"
@@ -64,19 +67,21 @@ class Curves:
 
 
 def read_curves(history: Any) -> Curves:
-    """Read the loss curves of a `Run`, a `History`, a dict or a table.
+    """Read the loss curves of a `Run`, a `History`, a dict, a table, or the file that `CSVLogger` wrote.
 
     Raises:
+        OSError: for a path without a file that can be read.
         ValueError: for a history without `"loss"`, or with curves of different lengths.
     """
-    values = getattr(history, "history", history)
+    values = read_history(history) if isinstance(history, str | os.PathLike) else getattr(history, "history", history)
     if hasattr(values, "columns") and hasattr(values, "__getitem__"):  # a table, such as of CSVLogger's file
         values = {str(name): list(values[name]) for name in values.columns}
         values = {name: curve for name, curve in values.items() if name != "val_loss" or not _is_empty(curve)}
     if not isinstance(values, Mapping) or "loss" not in values:
         names = sorted(values) if isinstance(values, Mapping) else type(history).__name__
         raise ValueError(
-            f"A history needs the key 'loss'. Received: {names}. Pass run.history, or what model.fit returned."
+            f"A history needs the key 'loss'. Received: {names}. Pass run.history, what model.fit returned, or the "
+            "path of the file that CSVLogger wrote."
         )
     loss = _as_curve(values["loss"], "loss")
     val_loss = _as_curve(values["val_loss"], "val_loss") if values.get("val_loss") is not None else None
@@ -115,6 +120,20 @@ def noise_of(curve: np.ndarray) -> float:
         return 0.0
     second = np.diff(curve, 2)
     return float(1.4826 * np.median(np.abs(second - np.median(second))) / math.sqrt(6))  # var(a-2b+c) = 6 var
+
+
+def scatter_of(curve: np.ndarray) -> float:
+    """Measure the noise of a curve that may fall steeply: no more than what goes up and down bears out.
+
+    Where a curve falls fast its bend is in the second differences too; what never rises does not scatter.
+
+    >>> scatter_of(np.array([8.0, 4.0, 2.0, 1.0, 0.5]))
+    0.0
+    """
+    if len(curve) < FEWEST_EPOCHS:
+        return 0.0
+    rises = float(np.maximum(np.diff(curve), 0).mean())
+    return min(noise_of(curve), rises * math.sqrt(math.pi))  # of noise alone the mean rise is its scatter / sqrt(pi)
 
 
 def smoothed(curve: np.ndarray) -> np.ndarray:

@@ -39,14 +39,16 @@ def diagnose(
 
     Args:
         history: Dict or table with `"loss"` and perhaps `"val_loss"`, one value per epoch; or the `History` that Keras'
-            `fit` returns, or a `Run`. With Keras' `validation_freq` there are fewer of `val_loss`.
+            `fit` returns, a `Run`, or the path of a file that Keras' `CSVLogger` wrote. With Keras' `validation_freq`
+            there are fewer of `val_loss`.
         chance: Loss of the best constant guess, as `cheatsheet.chance_loss` gives it; a `Run` brings its own. Without
             it nothing can be worse than chance, and what there was to gain is measured from where the curve began.
         least: Loss of a perfect model, as `cheatsheet.least_loss` gives it; likewise, else 0.
         spread: Variance of an autoencoder's outputs over that of its data, between examples; a `Run` brings its own.
         kept: Epoch, counted from 1, whose weights the model has in the end, as after early stopping with
             `restore_best_weights`: the verdict is about these. A `Run` brings its own; by default the last one. A
-            list, where the curves are medians of several networks: the epoch of each.
+            list, where the curves are medians of several networks: the epoch of each. Where a single epoch came after
+            it, the verdict is that of the curve up to it.
         model: The Keras model, so that the mends fit it; a `Run` and a `History` bring their own.
         weighted: Whether rows or classes were weighted in training, which moves the training loss alone.
         regime: `"grokking"` where training on long after the rows are known by heart is meant, so that this is no
@@ -60,6 +62,7 @@ def diagnose(
         measured on trainings that it has not learnt from; 1 is for what is read off the curve.
 
     Raises:
+        FileNotFoundError: for a path without a file.
         ValueError: for a history without `"loss"`, or with curves of different lengths.
 
     >>> falling = {"loss": [1 / epoch for epoch in range(1, 21)]}
@@ -80,7 +83,9 @@ def diagnose(
     curves = read_curves(history)
     epochs = [] if kept is None else np.ravel(kept).tolist()
     if epochs and 0 < max(epochs) < curves.last_epoch:
-        return _of_the_kept(curves, epochs, chance, least, spread, facts)
+        if len(epochs) > 1 or curves.last_epoch - epochs[0] > curves.every:
+            return _of_the_kept(curves, epochs, chance, least, spread, facts)
+        curves = curves.until(_place(curves, epochs[0]))  # one epoch after the best one is no sign of an end
     broken = rules.not_a_number(curves, facts)
     if broken:
         return broken
@@ -88,7 +93,9 @@ def diagnose(
         return _of_few_epochs(curves, chance, least, facts)
     with np.errstate(all="ignore"):  # losses of 1e300 overflow where they are squared, and are judged all the same
         seen = Seen(curves, course_of(curves, chance, least), chance, least, facts, regime)
-        return _in_order(_verdict(seen, spread), _remarks(seen))
+        rate, jumps = _on_the_rate(seen)
+        seen = replace(seen, slower=any(map(_is_slower, [*rate, *jumps])))
+        return _in_order(_verdict(seen, spread), [*rate, *_remarks(seen), *jumps])
 
 
 def _verdict(seen: Seen, spread: float | None) -> list[Finding]:
@@ -108,15 +115,26 @@ def _verdict(seen: Seen, spread: float | None) -> list[Finding]:
     return findings
 
 
+def _on_the_rate(seen: Seen) -> tuple[list[Finding], list[Finding]]:
+    """Say of the size of the steps what is wrong with it, and what jumps: both advise smaller ones, or neither does."""
+    jumps = remarks.jumps(seen)
+    if rough := remarks.rate_too_high(seen)[0]:
+        return rough, jumps
+    slow = remarks.rate_too_low(seen)[0]
+    return slow, [replace(finding, fix="") for finding in jumps] if slow else jumps
+
+
+def _is_slower(finding: Finding) -> bool:
+    """Does this advise smaller steps?"""
+    return finding.fix.startswith("lower learning_rate")
+
+
 def _remarks(seen: Seen) -> list[Finding]:
-    """Give what stands beside the verdict."""
+    """Give what else stands beside the verdict."""
     return [
-        *remarks.rate_too_high(seen)[0],
-        *remarks.rate_too_low(seen)[0],
         *remarks.grokked(seen),
         *remarks.plateau_then_drop(seen),
         *remarks.validation_below_training(seen),
-        *remarks.jumps(seen),
     ]
 
 
@@ -125,6 +143,8 @@ def _in_order(verdict: list[Finding], beside: list[Finding]) -> list[Finding]:
     headline = verdict[0]
     if headline.rule == "diverging":
         beside = []
+    elif headline.rule == "posterior_collapse":  # whose mend is larger steps
+        beside = [finding for finding in beside if not _is_slower(finding)]
     elif any(finding.rule == "worse_than_chance" for finding in verdict):
         beside = [finding for finding in beside if finding.rule == "rate_too_high"]
     rest = [*verdict[1:], *beside]
@@ -148,6 +168,11 @@ def _of_few_epochs(curves: Curves, chance: float | None, least: float, facts: Fa
     return [Finding("worse_than_chance", "warning", message, mend.text, epochs=(1, curves.last_epoch)), short]
 
 
+def _place(curves: Curves, epoch: int) -> int:
+    """Find the value of this epoch, or the last one that was measured before it."""
+    return max(epoch // curves.every - 1, 0)
+
+
 def _of_the_kept(
     curves: Curves, epochs: list[int], chance: float | None, least: float, spread: float | None, facts: Facts | None
 ) -> list[Finding]:
@@ -157,7 +182,7 @@ def _of_the_kept(
     if len(epochs) > 1:
         which = f"{kept}" if min(epochs) == kept else f"{min(epochs)} to {kept}"
         whose = f"as the median of {count(len(epochs), 'network')}, each with the weights of its best epoch ({which})"
-    i = max(kept // curves.every - 1, 0)
+    i = _place(curves, kept)
     value, last = float(curves.watched[i]), curves.last_epoch
     until = curves.until(i)
     if broken := rules.not_a_number(until, facts):
@@ -170,7 +195,8 @@ def _of_the_kept(
         )
         mend = mends.of_chance(facts, still=False, loses=value > chance)
         return [Finding("worse_than_chance", "error", message, mend.text, epochs=(kept, kept))]
-    message = (
-        f"{curves.name} is {value:.4g} {whose}; the {count(last - kept, 'epoch')} after it brought nothing better."
-    )
+    after = f"the {count(last - kept, 'epoch')} after it brought nothing better"
+    if len(epochs) > 1:
+        after = f"in up to {last} epochs none of them became better after its own"
+    message = f"{curves.name} is {value:.4g} {whose}; {after}."
     return [Finding("converged", "info", message, epochs=(int(np.median(epochs)), last))]

@@ -57,12 +57,13 @@ def of_diverging(facts: Facts | None) -> Mend:
     return Mend(f"{lower.text}, or clip gradients (clipnorm=1); a rising training loss is often a bug", rate=lower.rate)
 
 
-def of_chance(facts: Facts | None, *, still: bool, loses: bool) -> Mend:
+def of_chance(facts: Facts | None, *, still: bool, loses: bool, faster: bool = True) -> Mend:
     """Mend a model that is no better than a constant guess.
 
     Args:
         facts: Of the model.
         still: Whether its loss is still falling.
+        faster: Whether larger steps may be advised, where it is.
         loses: Whether it ended clearly above the constant guess: large steps do that, and what is learnt by heart.
     """
     scale = "" if facts is not None and facts.standardises else "scale x, "
@@ -72,7 +73,7 @@ def of_chance(facts: Facts | None, *, still: bool, loses: bool) -> Mend:
             "; without a hidden layer the model can only weigh its inputs (XOR needs one): build_model(units=(64,))"
         )
     if still:
-        return Mend(f"train on, or raise learning_rate; {parts}", epochs=2.0)
+        return Mend(f"train on{', or raise learning_rate' if faster else ''}; {parts}", epochs=2.0)
     return Mend(parts)
 
 
@@ -95,13 +96,12 @@ def of_memorised(epoch: int) -> Mend:
     return Mend(text, keep_best=True)
 
 
-def of_still_learning(facts: Facts | None, epochs: int | None) -> Mend:
-    """Mend a run that ended too early, after so many epochs."""
-    if epochs is None:
-        return Mend("train for more epochs, or raise learning_rate", epochs=LONGER, keep_best=True)
-    more = round((LONGER - 1) * epochs)
-    text = f"train on, for up to {more:,} more epochs, keeping the best (patience=...), or raise learning_rate"
-    return Mend(text, epochs=LONGER, keep_best=True)
+def of_still_learning(facts: Facts | None, epochs: int | None, *, faster: bool = True) -> Mend:
+    """Mend a run that ended too early, after so many epochs, by more of them or, where that may be, larger steps."""
+    text = "train for more epochs"
+    if epochs is not None:
+        text = f"train on, for up to {round((LONGER - 1) * epochs):,} more epochs, keeping the best (patience=...)"
+    return Mend(f"{text}{', or raise learning_rate' if faster else ''}", epochs=LONGER, keep_best=True)
 
 
 def of_collapse(facts: Facts | None) -> Mend:

@@ -4,7 +4,7 @@ import numpy as np
 
 from cheatsheet.finding import Finding
 from recipes.diagnosis import mends
-from recipes.diagnosis.curves import noise_of, smoothed
+from recipes.diagnosis.curves import scatter_of, smoothed
 from recipes.diagnosis.rules import CERTAIN
 from recipes.diagnosis.verdicts import Seen, learnt
 
@@ -27,7 +27,7 @@ def jumps(seen: Seen) -> list[Finding]:
     """Find scatter that is no bad sign by itself, as the lecture says, but looks like one."""
     curves = seen.curves
     tail = curves.watched[-curves.tail :]
-    scatter = noise_of(curves.watched[-2 * curves.tail :])
+    scatter = scatter_of(curves.watched[-2 * curves.tail :])
     level = abs(float(np.median(tail)))
     if level == 0 or not scatter > JUMPS * level:
         return []
@@ -73,7 +73,9 @@ def plateau_then_drop(seen: Seen) -> list[Finding]:
         f"{curves.name} stayed near {start:.4g} for {curves.epoch(begins - 1)} epochs and then fell by half of all "
         f"that it fell within {(drops - begins + 1) * curves.every}: a plateau is no end."
     )
-    fix = "a little more patience than the plateau is long; a higher learning_rate shortens it"
+    fix = "a little more patience than the plateau is long"
+    if not seen.slower:
+        fix += "; a higher learning_rate shortens it"
     return [Finding("plateau_then_drop", "info", message, fix, epochs=(1, curves.epoch(drops)), confidence=CERTAIN)]
 
 
@@ -123,7 +125,7 @@ def rate_too_low(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
 def rate_too_high(seen: Seen) -> tuple[list[Finding], mends.Mend | None]:
     """Find a training loss that scatters widely, above what smaller steps would lead to."""
     course, curves = seen.course, seen.curves
-    scatter = noise_of(curves.loss[-2 * curves.tail :]) / course.span
+    scatter = scatter_of(curves.loss[-2 * curves.tail :]) / course.span
     if scatter < ROUGH or course.remains < LEFT:
         return [], None
     factor = mends.LARGE_STEP if scatter > 2 * ROUGH or course.end_loss > course.top else mends.SMALL_STEP

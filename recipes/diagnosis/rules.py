@@ -8,10 +8,12 @@ import numpy as np
 from cheatsheet.common.words import count
 from cheatsheet.finding import Finding
 from recipes.diagnosis import mends
+from recipes.diagnosis.course import MATTERS
 from recipes.diagnosis.curves import FEWEST_EPOCHS, Curves, smoothed
 from recipes.diagnosis.facts import Facts
 from recipes.diagnosis.verdicts import SIGMAS, Seen, forecast, last_fall, learnt
 
+RISEN = 0.01  # of R: a rise since the lowest val_loss that is worth a word
 TYPICAL = 0.003  # relative distance from the level at the end that needs no word
 COLLAPSED = 0.1  # variance of an autoencoder's outputs over that of its data; a useful one reaches 0.8 to 1
 COLLAPSED_NEAR_CHANCE = 0.1  # relative distance of the loss to that of the mean example
@@ -35,12 +37,20 @@ def not_a_number(curves: Curves, facts: Facts | None) -> list[Finding]:
 
 def too_short(curves: Curves) -> Finding:
     """Say that so few epochs say nothing."""
-    epochs = curves.last_epoch
+    epochs, values = curves.last_epoch, f"{curves.name} is {curves.watched[-1]:.4g}"
+    message = f"{count(epochs, 'epoch')} cannot show how the curve ends; {values}."
+    fix = f"train for at least {FEWEST_EPOCHS} epochs"
+    if curves.every > 1:
+        message = (
+            f"val_loss has {count(len(curves.watched), 'value')}, as with validation_freq={curves.every}, which cannot "
+            f"show how the curve ends; {values} in epoch {epochs}. Expected at least {FEWEST_EPOCHS} values."
+        )
+        fix = f"train for at least {FEWEST_EPOCHS * curves.every} epochs, or validate more often (validation_freq=1)"
     return Finding(
         "too_short",
         "info",
-        f"{count(epochs, 'epoch')} cannot show how the curve ends; {curves.name} is {curves.watched[-1]:.4g}.",
-        f"train for at least {FEWEST_EPOCHS} epochs",
+        message,
+        fix,
         epochs=(1, epochs),
         confidence=CERTAIN,
     )
@@ -80,7 +90,7 @@ def still_learning(seen: Seen) -> Finding:
             f" After {more:,} more epochs {curves.name}{now} would be about {then[0]} (in 8 of 10 such runs between "
             f"{to_come[0]:.4g} and {to_come[2]:.4g})."
         )
-    mend = mends.of_still_learning(seen.facts, more if to_come is not None else None)
+    mend = mends.of_still_learning(seen.facts, more if to_come is not None else None, faster=not seen.slower)
     epochs = curves.epoch(len(curves.loss) - fall.values), curves.last_epoch
     return Finding("still_learning", "warning", message, mend.text, epochs=epochs)
 
@@ -98,13 +108,9 @@ def told_apart(values: Sequence[float]) -> list[str]:
 def overfitting(seen: Seen) -> Finding:
     """Say that the validation loss rose while the training loss fell, and since when."""
     curves, val_loss, loss = seen.curves, seen.curves.watched, seen.curves.loss
-    lowest = int(np.argmin(val_loss))
-    turn = turn_of(val_loss)
-    near = abs(lowest - turn) <= max(1, len(val_loss) // 20)
-    if near:
-        turn = lowest
+    lowest, turn = lowest_and_turn(val_loss)
     epoch = curves.epoch(turn)
-    since = "" if near else f" It has risen since about epoch {epoch}."
+    since = "" if turn == lowest else f" It has risen since about epoch {epoch}."
     return Finding(
         "overfitting",
         "warning",
@@ -115,9 +121,13 @@ def overfitting(seen: Seen) -> Finding:
     )
 
 
-def turn_of(curve: np.ndarray) -> int:
-    """Find the place from which a noisy curve rises: where its smoothed course was lowest."""
-    return int(np.argmin(smoothed(curve)))
+def lowest_and_turn(curve: np.ndarray) -> tuple[int, int]:
+    """Find the place where a noisy curve was lowest, and that from which it rises, the same where these are near.
+
+    It rises from where its smoothed course was lowest.
+    """
+    lowest, turn = int(np.argmin(curve)), int(np.argmin(smoothed(curve)))
+    return lowest, lowest if abs(lowest - turn) <= max(1, len(curve) // 20) else turn
 
 
 def memorised_noise(seen: Seen) -> Finding:
@@ -165,7 +175,7 @@ def worse_than_chance(seen: Seen, *, still: bool) -> Finding:
         "worse_than_chance",
         "warning" if still else "error",
         f"{curves.name} {seen_at}, no better than the {seen.chance:.4g} of always giving the same answer{once}.",
-        mends.of_chance(seen.facts, still=still, loses=course.end > seen.chance).text,
+        mends.of_chance(seen.facts, still=still, loses=course.end > seen.chance, faster=not seen.slower).text,
         epochs=curves.tail_epochs,
     )
 
@@ -173,12 +183,35 @@ def worse_than_chance(seen: Seen, *, still: bool) -> Finding:
 def converged(seen: Seen) -> Finding:
     """Say that the curve is flat."""
     curves, course = seen.curves, seen.course
+    risen = _risen(seen)
     last, middle = float(curves.watched[-1]), float(np.median(curves.watched[-curves.tail :]))
     is_typical = abs(last - middle) <= SIGMAS * max(course.noise, TYPICAL * abs(middle))
     place = f"at {last:.4g}" if is_typical else f"around {middle:.4g} ({last:.4g} in the last epoch)"
     guess = "" if seen.chance is not None else f" {UNKNOWN_CHANCE}"
-    message = f"{curves.name} is flat at the end, {place}.{guess}"
-    return Finding("converged", "info", message, epochs=curves.tail_epochs)
+    message = f"{curves.name} {'ended' if risen else 'is flat at the end,'} {place}.{risen}{guess}"
+    fix = ""
+    if risen:
+        fix = "keep the weights of that epoch (patience=..., or Keras' EarlyStopping with restore_best_weights=True)"
+    return Finding("converged", "info", message, fix, epochs=curves.tail_epochs)
+
+
+def _risen(seen: Seen) -> str:
+    """Tell of a val_loss that was lower once, beyond its noise, though by less than overfitting is; else nothing."""
+    curves, course = seen.curves, seen.course
+    if curves.val_loss is None:
+        return ""
+    lowest, turn = lowest_and_turn(curves.val_loss)
+    by_now = float(curves.val_loss[-1] - curves.val_loss[lowest])  # the weights are those of the last epoch
+    if min(course.rise, by_now) <= max(SIGMAS * course.noise, RISEN * course.span):
+        return ""
+    best = f"at epoch {curves.epoch(lowest)} ({curves.val_loss[lowest]:.4g})"
+    if turn != lowest:
+        best = f"around epoch {curves.epoch(turn)} (about {course.best:.4g})"
+    little = ", too little to be called overfitting" if course.rise <= MATTERS * course.span else ""
+    return (
+        f" It was lowest {best}, and has risen since by {course.rise / course.span:.1%} of all that there was to gain"
+        f"{little}."
+    )
 
 
 def posterior_collapse(

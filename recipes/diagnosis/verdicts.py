@@ -35,6 +35,7 @@ class Seen:
         least: Loss of a perfect model.
         facts: Of the model; `None` where there is none.
         regime: `"grokking"` where a long plateau is expected.
+        slower: Whether smaller steps are advised beside the verdict, so that nothing else may advise larger ones.
     """
 
     curves: Curves
@@ -43,6 +44,7 @@ class Seen:
     least: float
     facts: Facts | None = None
     regime: str | None = None
+    slower: bool = False
 
     @property
     def mode(self) -> str:

@@ -1,10 +1,13 @@
 """Two figures of grokking: when it happened, and what became of the embedding."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 from recipes.grokking.fourier import circle_order, circle_plane, joining_order
 from recipes.grokking.phases import GROKKING_RATIO, phases
@@ -23,6 +26,10 @@ from recipes.plots.style import (
     new_ax,
     new_figure,
 )
+
+NAMED = 12  # numbers of an embedding, or a few more, where there is room for them
+APART = 2  # points between two numbers, or they are read as one
+GINI = "Gini: how unequally its frequencies share the embedding's variance (0: all alike; towards 1: a single wave)"
 
 
 def plot_timeline(run: Any, ax: Axes | None = None) -> Axes:
@@ -88,6 +95,13 @@ def plot_embedding(
     Raises:
         ValueError: for S5 and for products modulo what is no prime, whose groups are no circles.
     """
+    ax, numbers = _embedding(run, at, ax, plane, frequency)
+    _thin_out([numbers])
+    return ax
+
+
+def _embedding(run: Any, at: int, ax: Axes | None, plane: Any, frequency: int | None) -> tuple[Axes, list[Annotation]]:
+    """Draw how the embedded numbers lie, and give what names them as well."""
     order = circle_order(run.table)
     if order is None:
         expected = "an operation modulo p" if run.table.operation.startswith("S5") else "a prime p"
@@ -100,12 +114,29 @@ def plot_embedding(
     closed = points[np.append(rim, rim[0])]
     ax.plot(closed[:, 0], closed[:, 1], color=FAINT, linewidth=0.6, zorder=1)
     ax.scatter(points[order, 0], points[order, 1], c=np.arange(len(order)), cmap="twilight", s=14, zorder=2)
-    for place in range(0, len(order), max(1, len(order) // 12)):
-        number = order[place]
+    named = order[:: max(1, len(order) // NAMED)]
+    numbers = [
         ax.annotate(str(number), points[number], (2, 2), textcoords="offset points", fontsize=POINTS - 2, color=TEXT)
+        for number in named
+    ]
     ax.set(xticks=[], yticks=[], aspect="equal")
     ax.spines[:].set_color(FAINT)
-    return ax
+    return ax, numbers
+
+
+def _thin_out(panels: Sequence[Sequence[Annotation]]) -> None:
+    """Take away each number that would lie over one before it on its Axes, where the layout puts them."""
+    figure = panels[0][0].get_figure(root=True)
+    assert figure is not None, "what has just been drawn has a figure"
+    figure.draw_without_rendering()
+    for numbers in panels:
+        shown: list[Bbox] = []
+        for number in numbers:
+            box = number.get_window_extent()
+            if any(box.padded(APART / 72 * figure.dpi).overlaps(other) for other in shown):
+                number.remove()
+            else:
+                shown.append(box)
 
 
 def plot_grokking(run: Any, axes: Any = None) -> Any:
@@ -126,21 +157,25 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
     if axes is None:
         above, below = new_figure(PANELS).subfigures(2, 1, squeeze=False, height_ratios=(1.3, 1))[:, 0]
         axes = [above.subplots(), *below.subplots(1, 4)]
+        below.supxlabel(GINI, fontsize=POINTS, color=TEXT)
     plot_timeline(run, axes[0])
     axes[0].set_title(f"{_of(run)}: {run.kind}", loc="left")
     plane, frequency = circle_plane(run.embeddings[-1], order)
     moments, history = four_moments(run.history), run.history
     size = 1.1 * max(np.abs(run.embeddings[at] @ plane).max() for at in moments)
+    panels = []
     for ax, at in zip(axes[1:], moments, strict=True):
-        plot_embedding(run, at, ax, plane=plane, frequency=frequency)
+        panels.append(_embedding(run, at, ax, plane, frequency)[1])
         inequality = f"\nGini of its frequencies {history['gini'][at]:.2f}"
         ax.set_title(f"{moment_name(history, at)}: step {int(history['step'][at]):,}{inequality}", fontsize=POINTS)
         ax.set(xlim=(-size, size), ylim=(-size, size))
+    _thin_out(panels)
     return axes
 
 
 def _of(run: Any) -> str:
-    operation = run.table.operation
+    """Say which operation this is: of a function its name, without the digest that tells it from others."""
+    operation = re.sub(r" \([0-9a-f]{8}\)$", "", run.table.operation).replace("<lambda>", "a function of yours")
     return operation if operation.startswith("S5") else f"{operation} modulo {run.table.num_symbols}"
 
 
