@@ -102,7 +102,7 @@ def fix(model: Any, y: Any) -> Fixed:
     before = [
         finding
         for finding in independent(findings_of(spec, data, RULES))
-        if finding.rule in (*_OF_THE_HEAD, "doubled_activation")
+        if finding.rule in (*_OF_THE_HEAD, "doubled_activation", "metric_threshold")
     ]
     changes = {}
     mended, spec_to_be = _undoubled(spec)

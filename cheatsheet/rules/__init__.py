@@ -1,9 +1,9 @@
 """One small function for each mistake: `rule(model, data) -> list of Findings`, from plain descriptions alone.
 
 A rule bears the name that its findings bear, is silent about what is not known, and says "error" only of what cannot
-be right for this y. A new one goes into the file of its subject (`heads.py` the last layer, `labels.py` and
-`quantities.py` the target, `data.py` the arrays' shapes, `rows.py` what they hold, `layers.py` the network) and into
-`RULES` below, causes before their consequences; one without which no step can be computed also into `NEVER_ALLOWED`.
+be right for this y. A new one goes into the file of its subject (`heads.py` the last layer, `metrics.py` what watches
+it, `labels.py` and `quantities.py` the target, `data.py` the arrays' shapes, `rows.py` what they hold, `layers.py` the
+network) and into `RULES` below, causes before their consequences; one without which no step can be computed also into `NEVER_ALLOWED`.
 `fit` raises the errors among them, `check` reports them all.
 """
 
@@ -47,6 +47,7 @@ from cheatsheet.rules.layers import (
     not_judged,
     nothing_trainable,
 )
+from cheatsheet.rules.metrics import metric_threshold
 from cheatsheet.rules.quantities import accuracy_of_numbers, counts_by_squares, loss_domain, skewed_target, unscaled_y
 from cheatsheet.rules.rows import class_weight, embedding_range, imbalance, not_finite, ordered_rows, unscaled_x
 
@@ -78,6 +79,7 @@ RULES: dict[str, Rule] = {
         unreachable_target,
         ordered_rows,
         unfit_metric,
+        metric_threshold,
         doubled_activation,
         constant_initializer,
         nothing_trainable,
@@ -130,6 +132,7 @@ BORNE = ("sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence", 
 # Which only advise; the last two while labels are encoded.
 ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unscaled_x", "unscaled_y",
           "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits",
+          "metric_threshold",
           "look_alike_labels", "single_row_class")  # fmt: skip
 # Without which nothing can be trained, whatever one says.
 NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range", "target_shape", "weight_shape",
@@ -140,7 +143,7 @@ GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)
 OF_INPUTS = ("other_parts", "input_shape", "unequal_rows")
 OF_TRAINING = ("doubled_activation", "constant_initializer", "no_nonlinearity", "learning_rate", "dropout_rate")
 # What says of the network, so that it is said once however many arrays it is found with.
-OF_NETWORK = tuple(name for name, rule in RULES.items() if rule.__module__.endswith((".heads", ".layers")))
+OF_NETWORK = tuple(name for name, rule in RULES.items() if rule.__module__.endswith((".heads", ".layers", ".metrics")))
 # What `fit` can be told to bear.
 ALLOWABLE = tuple(name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE, *ONLY_CHECKED, *BORNE))
 
