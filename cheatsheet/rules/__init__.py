@@ -30,6 +30,8 @@ from cheatsheet.rules.heads import (
     unreachable_target,
 )
 from cheatsheet.rules.labels import (
+    empty_class,
+    empty_columns,
     fractional_labels,
     label_encoding,
     label_range,
@@ -68,6 +70,7 @@ RULES: dict[str, Rule] = {
         sigmoid_with_categorical_crossentropy,
         sigmoid_with_kl_divergence,
         fewer_outputs_than_classes,
+        empty_columns,
         label_encoding,
         target_shape,
         stretched_target,
@@ -97,6 +100,7 @@ RULES: dict[str, Rule] = {
         unscaled_y,
         counts_by_squares,
         skewed_target,
+        empty_class,
         imbalance,
         missing_target,
         not_judged,
@@ -112,6 +116,7 @@ CONSEQUENCES = {
     "softmax_with_binary_crossentropy": ("target_shape", "fewer_outputs_than_classes"),
     "sigmoid_with_categorical_crossentropy": ("loss_domain",),
     "fewer_outputs_than_classes": ("label_range", "target_shape", "stretched_target", "label_encoding"),
+    "empty_columns": ("target_shape", "stretched_target", "label_encoding"),
     "label_encoding": ("target_shape", "stretched_target", "fractional_labels", "label_range"),
     "target_shape": ("loss_for_numbers",),
     "stretched_target": ("unreachable_target", "loss_for_numbers", "loss_domain"),
@@ -132,11 +137,11 @@ BORNE = ("sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence", 
 # Which only advise; the last two while labels are encoded.
 ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unscaled_x", "unscaled_y",
           "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits",
-          "metric_threshold",
+          "metric_threshold", "empty_class",
           "look_alike_labels", "single_row_class")  # fmt: skip
 # Without which nothing can be trained, whatever one says.
-NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range", "target_shape", "weight_shape",
-                 "unfit_metric", *READING)  # fmt: skip
+NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range", "target_shape", "empty_columns",
+                 "weight_shape", "unfit_metric", *READING)  # fmt: skip
 
 # What `fit` asks; what `predict` asks of x alone; what `evaluate` need not know, for it is about training.
 GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)

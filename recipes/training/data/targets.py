@@ -7,8 +7,10 @@ import numpy as np
 from cheatsheet.common.arrays import as_array, distinct, require_finite
 from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import count, show_values
+from cheatsheet.dataspec import Part
 from cheatsheet.finding import DataError, Finding, unfit_target
 from cheatsheet.modelspec import OutputSpec
+from cheatsheet.rules.labels import excess_columns
 from cheatsheet.table import OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import (
     ROWS_PER_CLASS,
@@ -312,6 +314,8 @@ def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
 def _require_width(array: np.ndarray, units: int | None) -> None:
     """Require one-hot rows of as many columns as the model has outputs: once they are numbered, no rule can tell."""
     if units is not None and array.shape[1] != units:
+        if (told := excess_columns(Part(array), units)) is not None:
+            raise DataError([Finding("empty_columns", "error", *told)])
         message = (
             f"y has {count(array.shape[1], 'value')} a row (shape {array.shape}), but the model has "
             f"{count(units, 'output')}. Expected the same number."
