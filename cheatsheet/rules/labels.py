@@ -1,6 +1,7 @@
 """Mistakes in the targets, against the shape of what the model gives."""
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec
 from cheatsheet.rules.data import as_compared, fits
-from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, mend_for_classes, rows_of
+from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, mend_for_classes, mend_of_steps, rows_of
 from cheatsheet.table import COMPARES_SHAPES, OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import ROWS_PER_CLASS, SUM_TOLERANCE
 
@@ -133,6 +134,8 @@ def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message = f"y holds rows of {part.array.shape[-1]} values, but {output.loss} expects one label for each."
             fix = "use loss='categorical_crossentropy', or y.argmax(axis=-1)"
         else:
+            if axes == 0 and is_rows:
+                continue  # one row of classes for all steps: `target_shape`
             if (axes != 0 and not (axes == 1 and part.array.shape[-1] == 1)) or not part.is_whole:
                 continue
             message = f"y holds labels as numbers, but {output.loss} expects one-hot rows, shape (n, {output.width})."
@@ -255,8 +258,21 @@ def _of_other_shape(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSp
         is_known = output.shape is not None or output.width is not None
         if model.has_own_step or not compared or not is_known or part.array.dtype.kind == "U":
             continue
-        if not fits(part.array.shape, _expected(output, part.array)):
+        if not fits(part.array.shape, _expected(output, part.array)) or _is_one_for_all_steps(output, part, model, data):
             yield output, part
+
+
+def _is_one_for_all_steps(output: OutputSpec, part: Part, model: ModelSpec, data: DataSpec) -> bool:
+    """Say whether y has one value a row where the output has one for each of a number of steps that is not fixed.
+
+    There the shapes alone could be those of sequences of one step. That x has more of them, and that no layer gathers
+    them, says that they are not.
+    """
+    if output.shape is None or len(output.shape) != 3 or output.shape[1] is not None or prod(part.array.shape[1:]) != 1:
+        return False
+    keep = all(layer.is_keras and "Conv" not in layer.kind and "Pool" not in layer.kind for layer in model.layers)
+    has_steps = len(data.x) == 1 and data.x[0].array.ndim > 1 and data.x[0].array.shape[1] > 1
+    return bool(model.layers) and keep and has_steps
 
 
 def _has_other_steps(output: OutputSpec, part: Part) -> bool:
@@ -295,6 +311,9 @@ def _differs(rule: str, output: OutputSpec, part: Part, model: ModelSpec, data: 
     if output.loss == "pinball":
         message = f"The rows of y have shape {shape[1:]}, but pinball compares all quantiles with one value a row."
         fix = "pass one column of y"
+    elif (spread := mend_of_steps(output, shape)) is not None and output.shape is not None:
+        message = f"y has shape {shape}, one answer a row, but the model gives {output.shape[1:]} for each{stretched}."
+        fix = spread
     elif len(shape) <= 2 and len(expected) <= 2:
         values, outputs = count(shape[1] if len(shape) > 1 else 1, "value"), count(expected[-1] or 0, "output")
         message = (
