@@ -10,7 +10,6 @@ from cheatsheet.modelspec import ModelSpec, OutputSpec, metric_names, metrics_wi
 from cheatsheet.rules.metrics import misread
 from cheatsheet.table import unfit_metrics
 
-
 # Arguments without which Keras' metrics cannot be made.
 _REQUIRED = {"BinaryIoU": {"target_class_ids": (0, 1)}}
 

@@ -299,9 +299,7 @@ def _with_metrics(outputs: tuple[OutputSpec, ...], model: Any) -> tuple[OutputSp
                 mine = given[i] if isinstance(given, list | tuple) and len(given) == len(outputs) else None
             watching[i] += metrics_with_options(mine)
     return tuple(
-        replace(
-            output, metrics=tuple(name for name, _ in mine), metric_options=tuple(options for _, options in mine)
-        )
+        replace(output, metrics=tuple(name for name, _ in mine), metric_options=tuple(options for _, options in mine))
         for output, mine in zip(outputs, watching, strict=True)
     )
 

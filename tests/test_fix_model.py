@@ -169,7 +169,9 @@ def test_rows_of_labels_from_one_have_an_empty_column(activation, loss, after, b
     assert fixed.model.loss == after
     fixed.model.fit(X, fixed.transform(y), verbose=0)
     for strange in (np.eye(4)[[0]], np.eye(3)):
-        with pytest.raises(ValueError, match=r"Expected rows (of 4 columns|with their 1 in one of the columns 1, 2, 3)"):
+        with pytest.raises(
+            ValueError, match=r"Expected rows (of 4 columns|with their 1 in one of the columns 1, 2, 3)"
+        ):
             fixed.transform(strange)
 
 

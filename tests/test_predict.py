@@ -61,8 +61,13 @@ def test_one_example_without_the_axis_of_the_rows_is_told_how_to_pass_it():
         model.compile("adam", "mse")
         x = rows(model, 3)
         given = x.shape[1:]
-        said = f"x has the shape of a single row, {given}, but the model takes any number of rows like it. Pass x[np.new"
-        for call in (lambda m=model, x=x: predict(m, x[0]), lambda m=model, x=x: evaluate(m, x[0], np.zeros(len(x[0])))):
+        said = (
+            f"x has the shape of a single row, {given}, but the model takes any number of rows like it. Pass x[np.new"
+        )
+        for call in (
+            lambda m=model, x=x: predict(m, x[0]),
+            lambda m=model, x=x: evaluate(m, x[0], np.zeros(len(x[0]))),
+        ):
             with pytest.raises(DataError) as caught:
                 call()
             assert str(caught.value).startswith(said)
@@ -86,6 +91,8 @@ def test_a_dict_of_columns_for_one_input():
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
     model.compile("adam", "mse")
     columns = {"a": np.arange(3.0), "b": np.ones(3)}
-    with pytest.raises(DataError, match=r"Pass the array itself, or pandas\.DataFrame\(x\) where the keys name columns"):
+    with pytest.raises(
+        DataError, match=r"Pass the array itself, or pandas\.DataFrame\(x\) where the keys name columns"
+    ):
         predict(model, columns)
     assert predict(model, pd.DataFrame(columns)).shape == (3, 1)

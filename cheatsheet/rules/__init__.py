@@ -3,8 +3,8 @@
 A rule bears the name that its findings bear, is silent about what is not known, and says "error" only of what cannot
 be right for this y. A new one goes into the file of its subject (`heads.py` the last layer, `metrics.py` what watches
 it, `labels.py` and `quantities.py` the target, `data.py` the arrays' shapes, `rows.py` what they hold, `layers.py` the
-network) and into `RULES` below, causes before their consequences; one without which no step can be computed also into `NEVER_ALLOWED`.
-`fit` raises the errors among them, `check` reports them all.
+network) and into `RULES` below, causes before their consequences; one without which no step can be computed also into
+`NEVER_ALLOWED`. `fit` raises the errors among them, `check` reports them all.
 """
 
 from collections.abc import Callable, Iterable

@@ -258,7 +258,9 @@ def _of_other_shape(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSp
         is_known = output.shape is not None or output.width is not None
         if model.has_own_step or not compared or not is_known or part.array.dtype.kind == "U":
             continue
-        if not fits(part.array.shape, _expected(output, part.array)) or _is_one_for_all_steps(output, part, model, data):
+        if not fits(part.array.shape, _expected(output, part.array)) or _is_one_for_all_steps(
+            output, part, model, data
+        ):
             yield output, part
 
 

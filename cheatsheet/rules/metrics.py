@@ -79,7 +79,7 @@ def misread(output: OutputSpec, name: str, options: Mapping[str, Any]) -> Misrea
         return Misread(why, "use recipes.losses.sign_accuracy")
     if output.activation in PROBABILITIES and name in _CUT and _is_at(name, options, 0.0):
         kind, setting = _CUT[name]
-        why = f"cuts the outputs at 0, but they are probabilities: every row counts as a yes. Logits are cut at 0"
+        why = "cuts the outputs at 0, but they are probabilities, and every row counts as a yes"
         return Misread(why, f"use keras.metrics.{kind}({setting}=0.5)", kind, {setting: 0.5})
     if name in _OF_F and output.width == 1 and output.loss in OF_YES_OR_NO and options.get("threshold") is None:
         why = "has no threshold and takes the largest of each row, which of one output is always itself: every row "
@@ -121,7 +121,7 @@ def _of_logits(output: OutputSpec, name: str, options: Mapping[str, Any]) -> Mis
 
 
 def _is_at(name: str, options: Mapping[str, Any], place: float) -> bool:
-    """Say whether a metric cuts here and nowhere else; without a threshold Keras cuts at 0.5, under top_k not at all."""
+    """Say whether a metric cuts here alone; without a threshold Keras cuts at 0.5, and under top_k nowhere."""
     if options.get("top_k") is not None:
         return False
     given = options.get(_CUT[name][1])
