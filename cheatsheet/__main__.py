@@ -193,6 +193,7 @@ def rules_table() -> str:
     """Write every rule, by subject, with what it finds, as `docs/check.md` holds it."""
     subjects = {
         "heads": "The last layer",
+        "metrics": "Metrics",
         "labels": "Labels",
         "quantities": "Targets that are numbers",
         "data": "Shapes",

@@ -94,6 +94,7 @@ class DataSpec:
         where: Which examples these are, for findings: `"validation_data"`; empty for those of training.
         validation_split: Share of the rows at the end on which Keras would validate.
         class_weight: Weights of the classes, by number, as Keras takes them.
+        of_trained: Whether they are for a model that is trained, and that nobody will build anew for them.
     """
 
     x: tuple[Part, ...] = ()
@@ -102,6 +103,7 @@ class DataSpec:
     where: str = ""
     validation_split: float = 0.0
     class_weight: Any = None
+    of_trained: bool = False
 
     @property
     def restores(self) -> bool:
@@ -112,9 +114,11 @@ class DataSpec:
         return x is y or (x.shape == y.shape and x[:1].size > 1 and bool(np.array_equal(x[:100], y[:100])))
 
 
-def describe_data(x: Any = None, y: Any = None, *, sample_weight: Any = None, where: str = "") -> DataSpec:
+def describe_data(
+    x: Any = None, y: Any = None, *, sample_weight: Any = None, where: str = "", of_trained: bool = False
+) -> DataSpec:
     """Describe examples: each argument an array `(n, ...)`, or a dict, list or tuple of arrays, or `None`."""
-    return DataSpec(parts_of(x), parts_of(y), parts_of(sample_weight), where)
+    return DataSpec(parts_of(x), parts_of(y), parts_of(sample_weight), where, of_trained=of_trained)
 
 
 def parts_of(tree: Any) -> tuple[Part, ...]:

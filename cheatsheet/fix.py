@@ -13,12 +13,13 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.arrays import as_array
-from cheatsheet.common.words import show_values
+from cheatsheet.common.words import count, show_values
 from cheatsheet.dataspec import DataSpec, Part, is_several, items_given, pair
 from cheatsheet.finding import Finding, by_severity
 from cheatsheet.modelcopy import copied
 from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
 from cheatsheet.rules import RULES, findings_of, independent
+from cheatsheet.rules.labels import filled_columns
 from cheatsheet.rules.layers import doubled
 from cheatsheet.rules.outputs import mend_for_classes
 from cheatsheet.table import JUDGED, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO, TABLE
@@ -30,7 +31,7 @@ _COST = {"activation": 1.0, "loss": 1.1, "labels": 1.0, "width": 3.0, "off the c
 _OF_THE_HEAD = (
     "softmax_over_one", "softmax_for_several_labels", "softmax_with_binary_crossentropy",
     "sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence", "fewer_outputs_than_classes",
-    "label_encoding", "target_shape",
+    "empty_columns", "label_encoding", "target_shape",
     "stretched_target", "logits_taken_for_probabilities", "activation_outside_loss", "fractional_labels", "label_range",
     "loss_domain", "unreachable_target", "probabilities_taken_for_logits", "loss_for_numbers", "text_labels",
 )  # fmt: skip
@@ -49,7 +50,7 @@ class Fixed:
         transform: Takes `y` as it was given and gives what the copy is trained on: `copy.fit(x, transform(y))`.
         findings: What was wrong and is mended now.
         remaining: What `check` says of the copy with the transformed `y`.
-        changes: What was changed, in words.
+        changes: What was changed, in words; where the labels were, that y goes through `transform`.
     """
 
     model: Any
@@ -66,10 +67,25 @@ class Fixed:
 
 @dataclass(frozen=True)
 class _Change:
-    """One way to mend an output: what its head shall be, and whether its labels are numbered from 0."""
+    """One way to mend an output: what its head shall be, and whether its labels are others, as `_Labels` has them."""
 
     output: OutputSpec
-    numbered: bool
+    relabelled: bool
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Other labels for an output.
+
+    Attributes:
+        part: The target with them.
+        apply: Does the same to any target of this kind.
+        words: What was done.
+    """
+
+    part: Part
+    apply: Callable[[np.ndarray], np.ndarray]
+    words: str
 
 
 @known_arguments_only
@@ -102,7 +118,7 @@ def fix(model: Any, y: Any) -> Fixed:
     before = [
         finding
         for finding in independent(findings_of(spec, data, RULES))
-        if finding.rule in (*_OF_THE_HEAD, "doubled_activation")
+        if finding.rule in (*_OF_THE_HEAD, "doubled_activation", "metric_threshold")
     ]
     changes = {}
     mended, spec_to_be = _undoubled(spec)
@@ -110,11 +126,14 @@ def fix(model: Any, y: Any) -> Fixed:
         changes[output.made_by or output.layer or output.name or ""] = (output, part, _best(spec_to_be, output, part))
     heads = {name: (output, change.output) for name, (output, _, change) in changes.items()}
     copy, words = copied(model, spec, heads, mended)
-    for output, _, change in changes.values():
-        if change.numbered:
+    applied = {}
+    for output, part, change in changes.values():
+        labels = _relabelled(part, output) if change.relabelled else None
+        if labels is not None:
             where = f"output {output.name!r}: " if len(spec.outputs) > 1 else ""
-            words.append(f"{where}labels numbered from 0 in sorted order")
-    transform = _transform({id(part): change.numbered for _, part, change in changes.values()}, parts, y)
+            words.append(f"{where}{labels.words}: train and judge the model on fixed.transform(y), not on y")
+            applied[id(part)] = labels.apply
+    transform = _transform(applied, parts, y)
     after = DataSpec(y=_parts(transform(y)))
     remaining = by_severity(independent(findings_of(describe_model(copy), after, RULES)))
     left = {(finding.rule, finding.output) for finding in remaining}
@@ -137,12 +156,12 @@ def _best(spec: ModelSpec, output: OutputSpec, part: Part) -> _Change:
         ValueError: where there is none.
     """
     if not _wrong(spec, output, output, part):
-        return _Change(output, numbered=False)
-    numbered = _numbered(part, output)
+        return _Change(output, relabelled=False)
+    labels = _relabelled(part, output)
     rows = _rows_for(part, output)
     tried: list[tuple[bool, float, int, _Change]] = []
-    for change in _candidates(output, part, numbered is not None, rows):
-        target = numbered if change.numbered and numbered is not None else part
+    for change in _candidates(output, part, labels, rows):
+        target = labels.part if change.relabelled and labels is not None else part
         wrong = _wrong(spec, output, change.output, target)
         if not any(finding.severity == "error" for finding in wrong):
             tried.append((bool(wrong), _cost(output, change, rows), len(tried), change))
@@ -189,10 +208,10 @@ def _rows_for(part: Part, output: OutputSpec) -> list[tuple[str, str]]:
 
 
 def _candidates(
-    output: OutputSpec, part: Part, can_be_numbered: bool, rows: list[tuple[str, str]]
+    output: OutputSpec, part: Part, labels: _Labels | None, rows: list[tuple[str, str]]
 ) -> Iterator[_Change]:
     of_rows = (part.array.shape[-1],) if part.array.ndim > 1 and part.array.shape[-1] > 1 else ()
-    is_of_classes = can_be_numbered or mend_for_classes(output, part) is not None
+    is_of_classes = (labels is not None and labels.part.is_one_per_row) or mend_for_classes(output, part) is not None
     classes = (1, len(part.labels[0])) if is_of_classes else (1,)
     activations = dict.fromkeys([output.activation, *(activation for activation, _ in rows)])
     if output.activation is None:  # somebody's own, which nobody else can judge
@@ -205,12 +224,12 @@ def _candidates(
     if output.activation == "softmax" and (output.width or 1) > 1 and part.is_one_per_row:
         losses[("sparse_categorical_crossentropy", False)] = None
     widths = dict.fromkeys([output.width, *of_rows, *classes])
-    for activation, (loss, from_logits), width, numbered in product(
-        activations, losses, widths, (False, True) if can_be_numbered else (False,)
+    for activation, (loss, from_logits), width, relabelled in product(
+        activations, losses, widths, (False, True) if labels is not None else (False,)
     ):
         shape = None if output.shape is None else (*output.shape[:-1], width)
         new = replace(output, activation=activation, loss=loss, from_logits=from_logits, width=width, shape=shape)
-        yield _Change(new, numbered)
+        yield _Change(new, relabelled)
 
 
 def _cost(old: OutputSpec, change: _Change, rows: list[tuple[str, str]]) -> float:
@@ -218,18 +237,59 @@ def _cost(old: OutputSpec, change: _Change, rows: list[tuple[str, str]]) -> floa
     changed = {
         "activation": new.activation != old.activation,
         "loss": (new.loss, new.from_logits) != (old.loss, old.from_logits),
-        "labels": change.numbered,
+        "labels": change.relabelled,
         "width": new.width != old.width,
         "off the cheatsheet": bool(rows) and (new.activation, new.loss) not in rows and not new.from_logits,
     }
     return sum(_COST[name] for name, is_so in changed.items() if is_so)
 
 
-def _numbered(part: Part, output: OutputSpec) -> Part | None:
-    """Number labels from 0 in sorted order; `None` for what holds no labels, one for each row, or a yes and no."""
+def _relabelled(part: Part, output: OutputSpec) -> _Labels | None:
+    """Leave out the empty columns of one-hot rows, or number labels from 0 in sorted order.
+
+    `None` for what holds neither columns to spare nor labels, one for each row, or a yes and no.
+    """
+    array = part.array
+    kept = None if output.width is None else filled_columns(part, output.width)
+    if kept is not None:
+        columns = kept
+        return _Labels(
+            replace(part, array=array[:, columns]),
+            lambda value: _of_columns(value, columns, array.shape[1]),
+            f"{count(array.shape[1] - len(columns), 'empty column')} of y left out",
+        )
+    classes = _classes_to_number(part, output)
+    if classes is None:
+        return None
+    return _Labels(
+        replace(part, array=_positions(array, classes)),
+        lambda value: _positions(value, classes),
+        "labels numbered from 0 in sorted order",
+    )
+
+
+def _of_columns(value: np.ndarray, kept: list[int], width: int) -> np.ndarray:
+    """Return these columns of rows that have a 1 in one of them.
+
+    Raises:
+        ValueError: for rows of another width, or of a class that the model has no output for.
+    """
+    if value.ndim != 2 or value.shape[1] != width:
+        raise ValueError(f"y has shape {value.shape}. Expected rows of {width} columns, as the model was mended for.")
+    rest = np.delete(value, kept, axis=1)
+    if rest.any():
+        strange = np.delete(np.arange(width), kept)[rest.any(axis=0)]
+        raise ValueError(
+            f"y holds classes that the model was not mended for: {show_values(strange)}. "
+            f"Expected rows with their 1 in one of the columns {show_values(np.asarray(kept))}."
+        )
+    return value[:, kept]
+
+
+def _classes_to_number(part: Part, output: OutputSpec) -> np.ndarray | None:
     array = part.array
     if output.loss in OF_YES_OR_NO and part.is_whole and len(part.labels[0]) == 2:
-        return replace(part, array=_positions(array, part.labels[0]))
+        return part.labels[0]
     if not part.is_one_per_row or not (array.dtype.kind == "U" or part.is_whole):
         return None
     if array.dtype.kind != "U":
@@ -238,7 +298,7 @@ def _numbered(part: Part, output: OutputSpec) -> Part | None:
                 return None
         except ValueError:
             return None
-    return replace(part, array=_positions(array, np.unique(array)))
+    return np.unique(array)
 
 
 def _positions(array: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -252,20 +312,22 @@ def _positions(array: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return place.astype(np.int64)
 
 
-def _transform(numbered: Mapping[int, bool], parts: tuple[Part, ...], y: Any) -> Callable[[Any], Any]:
+def _transform(
+    applied: Mapping[int, Callable[[np.ndarray], np.ndarray]], parts: tuple[Part, ...], y: Any
+) -> Callable[[Any], Any]:
     """Make the function that does to any y of this kind what was done to this one."""
-    classes = [np.unique(part.array) if numbered.get(id(part)) else None for part in parts]
+    done = [applied.get(id(part)) for part in parts]
 
-    def one(value: Any, known: np.ndarray | None) -> Any:
-        return value if known is None else _positions(as_array(value, "y"), known)
+    def one(value: Any, apply: Callable[[np.ndarray], np.ndarray] | None) -> Any:
+        return value if apply is None else apply(as_array(value, "y"))
 
     if isinstance(y, Mapping):
-        by_name = dict(zip(map(str, y), classes, strict=True))
+        by_name = dict(zip(map(str, y), done, strict=True))
         return lambda value: {name: one(part, by_name.get(str(name))) for name, part in value.items()}
     if is_several(y):
         several = type(y)
-        return lambda value: several(one(part, known) for part, known in zip(value, classes, strict=True))
-    return lambda value: one(value, classes[0])
+        return lambda value: several(one(part, apply) for part, apply in zip(value, done, strict=True))
+    return lambda value: one(value, done[0])
 
 
 def _undoubled(spec: ModelSpec) -> tuple[dict[str, str], ModelSpec]:

@@ -1,12 +1,17 @@
 """A corrected copy of a live model: its configuration changed, its weights kept, compiled anew."""
 
+import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 from cheatsheet.modelgraph import flat_layers, read
-from cheatsheet.modelspec import ModelSpec, OutputSpec, metric_names
+from cheatsheet.modelspec import ModelSpec, OutputSpec, metric_names, metrics_with_options
+from cheatsheet.rules.metrics import misread
 from cheatsheet.table import unfit_metrics
+
+# Arguments without which Keras' metrics cannot be made.
+_REQUIRED = {"BinaryIoU": {"target_class_ids": (0, 1)}}
 
 
 def copied(
@@ -58,8 +63,7 @@ def copied(
             if hasattr(new_layer, "finalize_state"):  # Normalization: its constants are made from what it has just got
                 new_layer.finalize_state()
         new_layer.trainable = old_layer.trainable
-    words += [f"metric {name!r} left out: it reads other labels" for name in _compile(copy, model, spec, losses)]
-    return copy, words
+    return copy, words + _compile(copy, model, spec, losses, {new.name: new for _, new in changes.values()})
 
 
 def _with_units(spec: ModelSpec, name: str) -> str:
@@ -94,11 +98,24 @@ def _set(config: dict[str, Any], path: list[str], activation: str | None, units:
     raise ValueError(f"its configuration has no layer {path[0]!r}")
 
 
-def _compile(copy: Any, model: Any, spec: ModelSpec, losses: Mapping[str | None, OutputSpec]) -> list[str]:
-    """Compile the copy as the model is, but for these losses, and without the metrics that do not go with them.
+def _compile(
+    copy: Any,
+    model: Any,
+    spec: ModelSpec,
+    losses: Mapping[str | None, OutputSpec],
+    heads: Mapping[str | None, OutputSpec],
+) -> list[str]:
+    """Compile the copy as the model is, but for these losses and for the metrics that do not go with them.
+
+    Args:
+        copy: The copy.
+        model: What it is a copy of.
+        spec: What that is.
+        losses: The outputs whose loss is another one, as they shall be.
+        heads: All outputs with a loss, as they shall be.
 
     Returns:
-        Names of the metrics that are left out.
+        What became of metrics, in words.
     """
     asked = dict(read(read(model, "_compile_config"), "config") or {})
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
@@ -115,8 +132,44 @@ def _compile(copy: Any, model: Any, spec: ModelSpec, losses: Mapping[str | None,
     others = {
         key: asked[key] for key in ("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile") if key in asked
     }
-    copy.compile(optimizer=optimizer, loss=loss, **{key: _own(value) for key, value in metrics.items()}, **others)
-    return [name for key in metrics for name in metric_names(asked[key]) if name in unfit]
+    left_out = [name for key in metrics for name in metric_names(asked[key]) if name in unfit]
+    words = [f"metric {name!r} left out: it reads other labels" for name in left_out]
+    metrics = {key: _reading(_own(value), spec, heads, words) for key, value in metrics.items()}
+    copy.compile(optimizer=optimizer, loss=loss, **metrics, **others)
+    return words
+
+
+def _reading(given: Any, spec: ModelSpec, heads: Mapping[str | None, OutputSpec], words: list[str]) -> Any:
+    """Give the same metrics, those that misread their output with the settings under which they read it."""
+    if len(spec.outputs) == 1:
+        return _reading_one(given, heads.get(spec.outputs[0].name), words)
+    if isinstance(given, Mapping):
+        return {key: _reading_one(value, heads.get(_key_of(spec, str(key))), words) for key, value in given.items()}
+    if isinstance(given, list | tuple) and len(given) == len(spec.outputs):
+        return [
+            _reading_one(value, heads.get(output.name), words)
+            for value, output in zip(given, spec.outputs, strict=True)
+        ]
+    return given
+
+
+def _reading_one(given: Any, output: OutputSpec | None, words: list[str]) -> Any:
+    if isinstance(given, Mapping):
+        return {key: _reading_one(value, output, words) for key, value in given.items()}
+    if isinstance(given, list | tuple):
+        return [_reading_one(value, output, words) for value in given]
+    named = metrics_with_options(given)
+    if output is None or len(named) != 1:
+        return given
+    name, options = named[0]
+    told = misread(output, name, options)
+    if told is None or not told.kind:
+        return given
+    words.append(f"metric {name!r}: {', '.join(f'{key}={value!r}' for key, value in told.settings.items())}")
+    if hasattr(given, "get_config") and not hasattr(given, "__name__"):
+        return type(given).from_config({**options, **told.settings})
+    kind = getattr(sys.modules["keras"].metrics, told.kind)  # Keras is there where a live model is
+    return kind(name=given if isinstance(given, str) else name, **_REQUIRED.get(told.kind, {}), **told.settings)
 
 
 def _key_of(spec: ModelSpec, key: str) -> str | None:

@@ -70,6 +70,7 @@ class OutputSpec:
             `ignore_class`, `axis`, `delta`, ...
         is_own_loss: Whether the loss is a function or class of the user's own, so that its name proves nothing.
         metrics: Names of those of Keras' own metrics that watch it, as `cheatsheet.table.canonical_metric` gives them.
+        metric_options: The settings of each; none for one that was given by its name.
         made_by: Name of the layer that computes it, as in `ModelSpec.layers`.
     """
 
@@ -83,6 +84,7 @@ class OutputSpec:
     loss_options: Mapping[str, Any] = field(default_factory=dict)
     is_own_loss: bool = False
     metrics: tuple[str, ...] = ()
+    metric_options: tuple[Mapping[str, Any], ...] = ()
     made_by: str | None = None
 
     @property
@@ -290,7 +292,7 @@ def loss_options(loss: Any) -> dict[str, Any]:
 
 def _with_metrics(outputs: tuple[OutputSpec, ...], model: Any) -> tuple[OutputSpec, ...]:
     """Add to each output the names of Keras' metrics that watch it, as `compile` takes them."""
-    names: dict[int, list[str]] = {i: [] for i in range(len(outputs))}
+    watching: list[list[tuple[str, Mapping[str, Any]]]] = [[] for _ in outputs]
     asked = read(read(model, "_compile_config"), "config") or {}
     for given in (asked.get("metrics"), asked.get("weighted_metrics")):
         for i, output in enumerate(outputs):
@@ -300,20 +302,32 @@ def _with_metrics(outputs: tuple[OutputSpec, ...], model: Any) -> tuple[OutputSp
                 mine = given.get(output.name, given.get(output.layer))
             else:
                 mine = given[i] if isinstance(given, list | tuple) and len(given) == len(outputs) else None
-            names[i] += metric_names(mine)
-    return tuple(replace(output, metrics=tuple(names[i])) for i, output in enumerate(outputs))
+            watching[i] += metrics_with_options(mine)
+    return tuple(
+        replace(output, metrics=tuple(name for name, _ in mine), metric_options=tuple(options for _, options in mine))
+        for output, mine in zip(outputs, watching, strict=True)
+    )
 
 
 def metric_names(metrics: Any) -> list[str]:
     """Name Keras' own among these metrics, however they are nested."""
+    return [name for name, _ in metrics_with_options(metrics)]
+
+
+def metrics_with_options(metrics: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Name Keras' own among these metrics, each with its settings, of which a name or a function has none."""
     if isinstance(metrics, Mapping):
         metrics = [*metrics.values()]
     if isinstance(metrics, list | tuple):
-        return [name for part in metrics for name in metric_names(part)]
+        return [named for part in metrics for named in metrics_with_options(part)]
     if metrics is None or isinstance(metrics, str):
-        return [canonical_metric(metrics)] if metrics else []
-    of = metrics if hasattr(metrics, "__name__") else type(metrics)  # a function, a class, or an object of one
-    return [canonical_metric(of.__name__)] if is_of_the_frameworks(of) else []
+        return [(canonical_metric(metrics), {})] if metrics else []
+    if hasattr(metrics, "__name__"):  # a function or a class
+        return [(canonical_metric(metrics.__name__), {})] if is_of_the_frameworks(metrics) else []
+    if not is_of_the_frameworks(type(metrics)):
+        return []
+    options = metrics.get_config() if hasattr(metrics, "get_config") else {}
+    return [(canonical_metric(type(metrics).__name__), options)]
 
 
 def _loss_name(loss: Any) -> str | None:

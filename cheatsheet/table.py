@@ -286,6 +286,7 @@ OF_ROWS = {
 }  # fmt: skip
 # Those that read the number of one class.
 OF_NUMBERED = {"sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "sparse_categorical_crossentropy"}
+_OTHER_METRICS = {"binary_io_u"}
 
 
 def unfit_metrics(loss: str | None) -> set[str]:
@@ -302,7 +303,7 @@ def canonical_metric(name: str) -> str:
     ('auc', 'f1_score', 'mean_squared_error', 'mine')
     """
     squeezed = canonical_loss(name).lower().replace("_", "")
-    return {known.replace("_", ""): known for known in OF_ROWS | OF_NUMBERED}.get(squeezed, name)
+    return {known.replace("_", ""): known for known in OF_ROWS | OF_NUMBERED | _OTHER_METRICS}.get(squeezed, name)
 
 
 def canonical_loss(name: str) -> str:

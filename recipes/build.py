@@ -17,7 +17,9 @@ from cheatsheet.common.warn import warn_user
 from cheatsheet.common.words import count, did_you_mean
 from cheatsheet.finding import unfit_target
 from cheatsheet.head import QUANTILES, Head, decided
+from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
+from cheatsheet.rules.metrics import misread
 from cheatsheet.table import canonical_loss
 from recipes.bodies import BODIES, OF_IMAGES
 from recipes.features import (
@@ -194,8 +196,19 @@ def compile_head(
     model.compile(
         optimizer=optimizer_of(optimizer, learning_rate, weight_decay),
         loss=_loss(head) if loss is None or isinstance(loss, str) else loss,
-        metrics=[*(sign_accuracy if name == "sign_accuracy" else name for name in head.metrics), *metrics],
+        metrics=[*(_metric(name, head, loss) for name in head.metrics), *metrics],
     )
+
+
+def _metric(name: str, head: Head, loss: Any) -> Any:
+    """Give one of the head's own metrics, which Keras would cut at 0.5 also where the loss makes the outputs logits."""
+    if name == "sign_accuracy":
+        return sign_accuracy
+    output = OutputSpec(
+        width=head.units, activation=head.activation, loss=head.loss, from_logits=getattr(loss, "from_logits", False)
+    )
+    told = misread(output, name, {})
+    return getattr(keras.metrics, told.kind)(name=name, **told.settings) if told is not None and told.kind else name
 
 
 def _require_list(metrics: Any) -> None:

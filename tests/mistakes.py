@@ -54,6 +54,11 @@ class Given:
         model.compile("adam", "binary_crossentropy")
         return model
 
+    def each_step(self) -> keras.Model:
+        model = keras.Sequential([keras.Input((NUM_COLUMNS, 1)), keras.layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy")
+        return model
+
     def several(self) -> keras.Model:
         inputs = keras.Input((NUM_COLUMNS,))
         outputs = {"kind": keras.layers.Dense(3, "softmax", name="kind")(inputs),

@@ -18,6 +18,7 @@ from refusals_many import MANY
 import cheatsheet
 import recipes
 from recipes import build_autoencoder, build_model, diagnose, fit, grok, load_data, tune
+from recipes.training.evaluate import predict
 
 FIT = [
     Case("fit", "x holds NaN", lambda g: of_fit(g, g.binary(), g.with_value(np.nan), g.y)),
@@ -59,6 +60,9 @@ FIT = [
     Case("fit", "text for numbers", lambda g: of_fit(g, g.regression(), g.x, g.labelled("a", "b"))),
     Case("fit", "dates for numbers", lambda g: of_fit(g, g.regression(), g.x, g.labelled(datetime.date(2026, 1, 1)))),
     Case("fit", "one-hot rows of four for three outputs", lambda g: of_fit(g, g.one_hot(), g.x, np.eye(4)[g.kinds])),
+    Case("fit", "to_categorical of labels 1, 2, 3 for three outputs", lambda g: of_fit(
+        g, g.one_hot(), g.x, keras.utils.to_categorical(g.kinds + 1))),
+    Case("fit", "one label a row for one output a step", lambda g: of_fit(g, g.each_step(), g.x[..., None], g.y)),
     Case("fit", "rows that do not sum to 1", lambda g: of_fit(g, g.one_hot(), g.x, np.eye(3)[g.kinds] * 0.5)),
     Case("fit", "two numbers a row for one output", lambda g: of_fit(g, g.regression(), g.x, g.x[:, :2])),
     Case("fit", "one number a row for two outputs",
@@ -173,6 +177,8 @@ FIT = [
 
 USE = [
     Case("predict", "one row without its axis", lambda g: g.run.predict(g.x[0])),
+    Case("predict", "one picture without the axis of the rows", lambda g: predict(
+        build_model("binary", input_shape=(8, 8, 1), body="cnn"), g.pictures(8, 8, 1)[0])),
     Case("predict", "one column", lambda g: g.run.predict(g.x[:, :1])),
     Case("predict", "one column too many", lambda g: g.run.predict(np.c_[g.x, g.y])),
     Case("predict", "NaN", lambda g: g.run.predict(g.with_value(np.nan))),

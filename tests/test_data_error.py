@@ -51,7 +51,8 @@ class TestDataError:
             ("stretched_target", "validation_data"),
         ]
         assert str(caught.value).splitlines()[1:3] == [
-            "1. The rows of x have shape (2,), but the model takes (3,). Build the model with x=x, or reshape x.",
+            "1. The rows of x have shape (2,), but the model takes (3,). Build the model for such rows, as "
+            "build_model(x=x) does, or reshape x.",
             "2. x has 10 rows, but y has 9. Expected the same number. Look where one of them was filtered or split.",
         ]
 
@@ -67,7 +68,8 @@ class TestDataError:
     def test_an_autoencoders_input_is_refused_once(self):
         model = compiled(dense(3))
         with refused(
-            "The rows of x have shape (2,), but the model takes (3,). Build the model with x=x, or reshape x.",
+            "The rows of x have shape (2,), but the model takes (3,). Build the model for such rows, as "
+            "build_model(x=x) does, or reshape x.",
             DataError,
         ):
             fit(model, X[:, :2])
@@ -76,8 +78,8 @@ class TestDataError:
         model = compiled(dense())
         for call, fix in (
             (lambda: predict(model, X[0]), "Pass one row as np.reshape(x, (1, -1))"),
-            (lambda: evaluate(model, X[:, :1], Y), "Build the model with x=x, or reshape x"),
-            (lambda: predict(model, X[:, :1]), "Build the model with x=x, or reshape x"),
+            (lambda: evaluate(model, X[:, :1], Y), "Pass the 3 columns that the model was made for, in their order"),
+            (lambda: predict(model, X[:, :1]), "Pass the 3 columns that the model was made for, in their order"),
         ):
             with refused(f"The rows of x have shape (1,), but the model takes (3,). {fix}.", DataError):
                 call()

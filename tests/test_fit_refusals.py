@@ -30,14 +30,16 @@ def weights_of(model):
         (NAN, Y, {}, "x has 1 value not finite; the first is NaN in row 3, column 1. "
          "Expected finite numbers. Drop those rows or impute the values."),
         (X[:, :5], Y, {}, "The rows of x have shape (5,), but the model takes (13,). "
-         "Build the model with x=x, or reshape x."),
+         "Build the model for such rows, as build_model(x=x) does, or reshape x."),
         (X, Y + 5.5, {}, "task='multiclass' expects labels, but y holds fractions (5.5, 6.5, 7.5). "
          "Do not scale labels; for quantities say task='regression'."),
         (X, np.arange(178) % 4, {}, "The model has 3 outputs, but y holds 4 classes: 0, 1, 2, 3. "
          "Expected labels 0..2, or 3 different ones. Build the model with num_classes=4, or mend y."),
-        (X, np.eye(4)[Y], {}, "y has 4 values a row (shape (178, 4)), but the model has 3 outputs. "
+        (X, np.eye(4)[np.arange(178) % 4], {}, "y has 4 values a row (shape (178, 4)), but the model has 3 outputs. "
          "Expected the same number. "
          "Build the model with y=y, or mend y's shape."),
+        (X, np.eye(4)[Y], {}, "y has 4 columns, but the model has 3 outputs, and column 3 of y is empty. "
+         "Use y[:, [0, 1, 2]], or as many outputs as columns."),
         (X, Y, {"epochs": 0}, "epochs must be a whole number of at least 1. Received: epochs=0."),
         (X, Y, {"batch_size": -1}, "batch_size must be a whole number of at least 1. Received: batch_size=-1."),
         (X, Y, {"seed": -1}, "seed must be a whole number of at least 0. Received: seed=-1."),

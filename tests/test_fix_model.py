@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import cheatsheet
+from recipes import fit
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4)).astype(np.float32)
@@ -121,10 +122,97 @@ def test_quantities_stay_quantities(units, activation, loss, y, expected):
 def test_labels_are_numbered_where_the_head_is_right(y):
     fixed = cheatsheet.fix(dense(3, "softmax", "sparse_categorical_crossentropy"), y)
     assert head_of(fixed) == (3, "softmax", "sparse_categorical_crossentropy")
+    assert fixed.changes == (
+        "labels numbered from 0 in sorted order: train and judge the model on fixed.transform(y), not on y",
+    )
     assert np.array_equal(fixed.transform(y), np.unique(y, return_inverse=True)[1])
     assert np.array_equal(fixed.transform(y[:1]), fixed.transform(y)[:1])  # of any rows, not of these alone
     with pytest.raises(ValueError, match="labels that the model was not mended for"):
         fixed.transform(np.array(["strange" if y.dtype.kind == "U" else 99]))
+
+
+SIXES = np.arange(90) % 6
+TO_CATEGORICAL = keras.utils.to_categorical
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize(
+    ("activation", "loss", "after"),
+    [
+        ("softmax", "categorical_crossentropy", "categorical_crossentropy"),
+        ("softmax", "sparse_categorical_crossentropy", "categorical_crossentropy"),
+        ("softmax", "kl_divergence", "kl_divergence"),
+        ("sigmoid", "binary_crossentropy", "binary_crossentropy"),
+        (None, "mse", "categorical_crossentropy"),
+    ],
+)
+def test_rows_of_labels_from_one_have_an_empty_column(activation, loss, after, built):
+    """to_categorical of 1..3 has four columns: check, fit's gate and fix see the one that is empty."""
+    y = TO_CATEGORICAL(CLASSES + 1)
+    model = dense(3, activation, loss)
+    if not built:
+        model = keras.Sequential([keras.layers.Dense(8, "relu"), keras.layers.Dense(3, activation)])
+        model.compile("adam", loss)
+    (found,) = [finding for finding in cheatsheet.check(model, X, y) if finding.severity == "error"]
+    assert found.rule == "empty_columns"
+    assert "y has 4 columns, but the model has 3 outputs, and column 0 of y is empty" in found.message
+    assert "labels that begin at 1" in found.message
+    assert found.fix == "use keras.utils.to_categorical(labels - 1), or y[:, 1:]"
+    with pytest.raises(cheatsheet.DataError, match="column 0 of y is empty"):
+        fit(model, X, y, verbose=0)
+    fixed = cheatsheet.fix(model, y)
+    assert fixed.changes[-1].startswith("1 empty column of y left out: train and judge the model on fixed.transform(y)")
+    assert np.array_equal(fixed.transform(y), ONE_HOT)
+    assert np.array_equal(fixed.transform(y[:2]), ONE_HOT[:2])
+    assert [finding.rule for finding in fixed.findings] == ["empty_columns"]
+    assert cheatsheet.check(fixed.model, X, fixed.transform(y)) == fixed.remaining == []
+    assert fixed.model.loss == after
+    fixed.model.fit(X, fixed.transform(y), verbose=0)
+    for strange in (np.eye(4)[[0]], np.eye(3)):
+        with pytest.raises(
+            ValueError, match=r"Expected rows (of 4 columns|with their 1 in one of the columns 1, 2, 3)"
+        ):
+            fixed.transform(strange)
+
+
+def test_columns_that_are_empty_elsewhere_and_those_that_are_not():
+    model = dense(3, "softmax", "categorical_crossentropy")
+    (found,) = cheatsheet.check(model, X, TO_CATEGORICAL(2 * CLASSES))
+    assert (found.rule, found.fix) == ("empty_columns", "use y[:, [0, 2, 4]], or as many outputs as columns")
+    assert np.array_equal(cheatsheet.fix(model, TO_CATEGORICAL(2 * CLASSES)).transform(np.eye(5)[[4, 0]]),
+                          np.eye(3)[[2, 0]])  # fmt: skip
+    for unbuilt in (model, compiled(keras.Sequential([keras.layers.Dense(3, "softmax")]), "categorical_crossentropy")):
+        (found,) = cheatsheet.check(unbuilt, X, np.eye(6)[SIXES])
+        assert found.rule == "target_shape"  # which are rows, though of too many
+
+
+@pytest.mark.parametrize("units", [3, 4, 7])
+def test_an_output_for_no_class_is_said_and_its_class_not_called_rare(units):
+    """Labels that begin at 1 leave the first of K + 1 outputs without a row."""
+    for loss, y in (
+        ("sparse_categorical_crossentropy", np.arange(90) % (units - 1) + 1),
+        ("categorical_crossentropy", np.eye(units)[np.arange(90) % (units - 1) + 1]),
+    ):
+        (found,) = cheatsheet.check(dense(units, "softmax", loss), X, y)
+        assert (found.rule, found.severity) == ("empty_class", "info")
+        assert "labels begin at 1: one output is for nothing" in found.message
+        assert f"use {units - 1} outputs" in found.fix
+        run = fit(dense(units, "softmax", loss), X, y, verbose=0)
+        assert [finding.severity for finding in run.findings if finding.rule == "empty_class"] == ["info"]
+        for right in (y[:20], np.arange(90) % units if y.ndim == 1 else np.eye(units)[np.arange(90) % units]):
+            rows = X[: len(right)]
+            assert cheatsheet.check(dense(units, "softmax", loss), rows, right) == []
+    ignoring = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
+    assert cheatsheet.check(dense(3, "softmax", ignoring), X, np.arange(90) % 2 + 1) == []
+
+
+def test_the_mend_for_numbers_numbers_them_from_0():
+    model = dense(3, "softmax", "categorical_crossentropy")
+    for y, labels in ((CLASSES, "y"), (CLASSES + 1, "y - 1"), (CLASSES * 10, "np.unique(y, return_inverse=True)[1]")):
+        (found,) = cheatsheet.check(model, X, y)
+        assert f"keras.utils.to_categorical({labels})" in found.fix
+        mended = eval(labels, {"y": y, "np": np})
+        assert cheatsheet.check(model, X, TO_CATEGORICAL(mended)) == []
 
 
 def test_minus_one_and_one_become_zero_and_one():
@@ -303,8 +391,8 @@ def test_what_cannot_be_mended_is_refused_with_a_sentence(make, y, error, said):
         cheatsheet.fix(make(), y)
 
 
-def compiled(model):
-    model.compile("adam", "sparse_categorical_crossentropy")
+def compiled(model, loss="sparse_categorical_crossentropy"):
+    model.compile("adam", loss)
     return model
 
 

@@ -23,7 +23,7 @@ RULES = {
     "accuracy_of_numbers", "imbalance", "counts_by_squares", "skewed_target", "missing_target", "unscaled_x",
     "unscaled_y", "not_finite", "ordered_rows", "input_shape", "unequal_rows", "other_parts", "no_nonlinearity",
     "doubled_activation", "unfit_metric", "class_weight", "constant_initializer", "nothing_trainable", "learning_rate",
-    "dropout_rate", "not_judged",
+    "dropout_rate", "not_judged", "metric_threshold", "empty_columns", "empty_class",
 }  # fmt: skip
 MOST_WARNINGS = 2  # on all correct programs together
 # What Keras itself says of one symbolic softmax while a program is built.

@@ -7,6 +7,7 @@ import pytest
 from conftest import refused
 from sklearn import metrics as sklearn_metrics
 
+import cheatsheet
 from cheatsheet import DataError
 from cheatsheet.modelspec import describe_model
 from cheatsheet.table import OF_NUMBERED, OF_ROWS, canonical_metric
@@ -161,3 +162,162 @@ def test_a_search_shows_the_metrics_that_were_asked_for(tmp_path):
         assert len(row["val_f1_score"]) == 3
         assert {"val_accuracy", "val_loss"} <= row.keys()
     assert pd.DataFrame(search.table())["val_recall"].between(0, 1).all()
+
+
+# --- metrics that misread an output -------------------------------------------------------------------------------
+
+LOGITS = np.random.default_rng(1).normal(scale=1.5, size=(400, 1)).astype("float32")
+YES = (np.random.default_rng(2).random((400, 1)) < 1 / (1 + np.exp(-3 * LOGITS))).astype("float32")
+OF_LOGITS = {
+    "yes": keras.losses.BinaryCrossentropy,
+    "focal": keras.losses.BinaryFocalCrossentropy,
+    "one": keras.losses.CategoricalCrossentropy,
+    "numbered": keras.losses.SparseCategoricalCrossentropy,
+}
+
+
+def passing(metrics, loss="yes", units=1, activation=None, built=True):
+    """A model that gives what it takes, so that its outputs are known."""
+    head = keras.layers.Dense(units, activation, use_bias=False, kernel_initializer="identity")
+    model = keras.Sequential([keras.Input((units,)), head] if built else [head])
+    model.compile("sgd", OF_LOGITS[loss](from_logits=True) if loss in OF_LOGITS else loss, metrics=metrics)
+    return model
+
+
+def misread(model, y=None):
+    return [finding for finding in cheatsheet.check(model, y=y) if finding.rule == "metric_threshold"]
+
+
+def number_of(model, y=YES, x=LOGITS):
+    (number,) = (v for k, v in model.evaluate(x, y, verbose=0, return_dict=True).items() if k != "loss")
+    return float(np.ravel(number)[0])
+
+
+PLUS = LOGITS[:, 0] > 0
+SAID = YES[:, 0].astype(bool)
+
+
+@pytest.mark.parametrize(
+    ("metric", "true"),
+    [
+        ("accuracy", (PLUS == SAID).mean()),
+        ("acc", (PLUS == SAID).mean()),
+        ("binary_accuracy", (PLUS == SAID).mean()),
+        (keras.metrics.binary_accuracy, (PLUS == SAID).mean()),
+        (keras.metrics.BinaryAccuracy, (PLUS == SAID).mean()),
+        (keras.metrics.Precision, sklearn_metrics.precision_score(SAID, PLUS)),
+        ("recall", sklearn_metrics.recall_score(SAID, PLUS)),
+        (keras.metrics.TruePositives, (PLUS & SAID).sum()),
+        (keras.metrics.FalseNegatives, (~PLUS & SAID).sum()),
+        (lambda: keras.metrics.BinaryIoU([0, 1]), sklearn_metrics.jaccard_score(SAID, PLUS, average="macro")),
+        (keras.metrics.AUC, sklearn_metrics.roc_auc_score(SAID, LOGITS[:, 0])),
+        ("auc", sklearn_metrics.roc_auc_score(SAID, LOGITS[:, 0])),
+        ("binary_crossentropy", sklearn_metrics.log_loss(SAID, 1 / (1 + np.exp(-LOGITS[:, 0])))),
+    ],
+    ids=str,
+)
+def test_what_cuts_logits_at_a_half_is_found_and_mended(metric, true):
+    """Keras' own number is another one than NumPy's; that of the copy that fix makes is the same."""
+
+    def made():
+        return metric() if callable(metric) and metric is not keras.metrics.binary_accuracy else metric
+
+    model = passing([made()])
+    assert abs(number_of(model) - true) > 0.01 * true
+    (found,) = misread(model)
+    assert found.severity == "warning"
+    assert any(setting in found.fix for setting in ("threshold=0.0)", "thresholds=0.0)", "(from_logits=True)"))
+    assert "activation='sigmoid' without from_logits=True" in found.fix
+    assert len(misread(passing([made()], built=False), YES)) == len(misread(passing([made()], "focal"))) == 1
+    fixed = cheatsheet.fix(model, YES)
+    assert [finding.rule for finding in fixed.findings] == ["metric_threshold"]
+    assert fixed.remaining == []
+    assert number_of(fixed.model) == pytest.approx(true, rel=5e-3)
+    assert [change[:6] for change in fixed.changes] == ["metric"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "options"),
+    [
+        (lambda: keras.metrics.F1Score(), {}),
+        (lambda: keras.metrics.F1Score(threshold=0.5), {}),
+        (lambda: keras.metrics.PrecisionAtRecall(0.9), {}),
+        (lambda: keras.metrics.SensitivityAtSpecificity(0.8), {}),
+        (lambda: keras.metrics.Precision(), {"loss": "one", "units": 2}),
+        (lambda: keras.metrics.BinaryAccuracy(), {"loss": "one", "units": 2}),
+        (lambda: keras.metrics.AUC(), {"loss": "one", "units": 2}),
+    ],
+)
+def test_what_no_setting_mends_is_found_and_left(metric, options):
+    model = passing([metric()], **options)
+    (found,) = misread(model)
+    assert "without from_logits=True" in found.fix
+    fixed = cheatsheet.fix(model, YES if options == {} else np.eye(2)[SAID.astype(int)])
+    assert [finding.rule for finding in fixed.remaining] == ["metric_threshold"]
+    assert fixed.changes == ()
+
+
+def test_other_outputs_that_a_metric_misreads():
+    """Margins, which 0 parts; probabilities cut at 0; one node, whose largest value is always itself."""
+    for metric, options, mend in (
+        ("accuracy", {"loss": "hinge", "activation": "tanh"}, "sign_accuracy"),
+        (keras.metrics.BinaryAccuracy(threshold=0.0), {"loss": "binary_crossentropy", "activation": "sigmoid"},
+         "keras.metrics.BinaryAccuracy(threshold=0.5)"),
+        (keras.metrics.F1Score(), {"loss": "binary_crossentropy", "activation": "sigmoid"},
+         "keras.metrics.F1Score(threshold=0.5)"),
+    ):  # fmt: skip
+        (found,) = misread(passing([metric], **options))
+        assert mend in found.fix
+    model = passing([keras.metrics.F1Score()], loss="binary_crossentropy", activation="sigmoid")
+    everything = sklearn_metrics.f1_score(SAID, np.ones(400))
+    assert number_of(model) == pytest.approx(everything, rel=1e-5)
+    mended = cheatsheet.fix(model, YES).model
+    assert number_of(mended) == pytest.approx(sklearn_metrics.f1_score(SAID, PLUS), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "options"),
+    [
+        ([keras.metrics.BinaryAccuracy(threshold=0.0), keras.metrics.AUC(from_logits=True)], {}),
+        ([keras.metrics.Precision(thresholds=0), keras.metrics.Recall(thresholds=[0.0])], {}),
+        ([keras.metrics.BinaryAccuracy(threshold=0.7), "mse"], {}),  # somebody's own cut, and no cut at all
+        (["accuracy"], {"units": 2}),  # of which Keras takes the largest
+        (["accuracy", "acc"], {"loss": "one", "units": 3}),
+        ([keras.metrics.F1Score(), keras.metrics.Precision(top_k=1)], {"loss": "one", "units": 3}),
+        (["accuracy"], {"loss": "numbered", "units": 3}),
+        (["accuracy", "auc"], {"activation": "sigmoid"}),  # from_logits or not, what comes out is a probability
+        (["accuracy", "auc"], {"loss": "binary_crossentropy", "activation": "sigmoid"}),
+        (["accuracy"], {"loss": "mse"}),  # 0 and 1 as numbers lie around a half
+        ([lambda y, p: 0.0], {}),
+    ],
+)
+def test_a_metric_that_is_right_is_let_be(metrics, options):
+    assert misread(passing(metrics, **options)) == []
+    assert misread(passing(metrics, **options, built=False)) == []
+
+
+def test_one_of_several_outputs_and_a_file(tmp_path):
+    inputs = keras.Input((1,))
+    ends = {"a": keras.layers.Dense(1, name="a")(inputs), "b": keras.layers.Dense(1, "sigmoid", name="b")(inputs)}
+    model = keras.Model(inputs, ends)
+    loss = keras.losses.BinaryCrossentropy
+    model.compile("sgd", {"a": loss(from_logits=True), "b": loss()}, metrics={"a": ["accuracy"], "b": ["accuracy"]})
+    found = misread(model)
+    assert [finding.output for finding in found] == ["a"]
+    model.save(tmp_path / "model.keras")
+    assert misread(tmp_path / "model.keras") == found
+    fixed = cheatsheet.fix(model, {"a": YES, "b": YES})
+    assert fixed.changes == ("metric 'accuracy': threshold=0.0",)
+    assert fixed.remaining == []
+
+
+def test_fit_says_it_and_build_model_compiles_what_is_right():
+    run = fit(passing(["accuracy"]), LOGITS, YES, verbose=0)
+    assert [finding.severity for finding in run.findings if finding.rule == "metric_threshold"] == ["warning"]
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    for task, y in (("binary", SAID), ("multilabel", np.c_[SAID, ~SAID])):
+        run = fit(build_model(task, x=LOGITS, y=y, loss=loss, seed=0), LOGITS, y, epochs=3, verbose=0)
+        assert "metric_threshold" not in [finding.rule for finding in run.findings]
+        name = "accuracy" if task == "binary" else "binary_accuracy"
+        right = ((run.predict(LOGITS) > 0) == y.reshape(400, -1)).mean()
+        assert run.evaluate(LOGITS, y)[name] == pytest.approx(right, abs=1e-5)

@@ -6,6 +6,7 @@ import pytest
 from conftest import refused
 from keras import layers
 
+import cheatsheet
 from cheatsheet import DataError
 from recipes import fit
 
@@ -321,3 +322,52 @@ class TestWhatALossSaysOfLabels:
         run = fit(model, X, NAMES, epochs=1, verbose=0)
         assert run.classes == ("a", "b", "c")
         assert run.chance is None
+
+
+ANSWERS = {
+    "binary_crossentropy": (1, "sigmoid", np.arange(40) % 2),
+    "sparse_categorical_crossentropy": (3, "softmax", np.arange(40) % 3),
+    "categorical_crossentropy": (3, "softmax", np.eye(3)[np.arange(40) % 3]),
+    "mean_squared_error": (1, None, np.linspace(0, 1, 40)),
+    "hinge": (1, "tanh", np.arange(40) % 2 * 2 - 1),
+}
+
+
+@pytest.mark.parametrize("loss", ANSWERS)
+@pytest.mark.parametrize(
+    ("shape", "body", "mend"),
+    [
+        ((48, 5), layers.Dense, "put keras.layers.Flatten() before the last layer, or return_sequences=False"),
+        ((None, 5), layers.Dense, "put keras.layers.GlobalAveragePooling1D() before the last layer, or return_seq"),
+        ((8, 8, 5), layers.Dense, "put keras.layers.Flatten() before the last layer, or a GlobalAveragePooling, for"),
+    ],
+    ids=["sequences", "sequences of any length", "images"],
+)
+def test_a_flatten_forgotten_is_told_as_such(loss, shape, body, mend):
+    """One answer a row for one output a step: nobody is told to build a model of 48 classes."""
+    units, activation, y = ANSWERS[loss]
+    x = RNG.normal(size=(40, *(48 if size is None else size for size in shape))).astype("float32")
+    if loss == "categorical_crossentropy" and shape[0] is None:
+        return  # three rows of classes could be those of three steps
+    model = keras.Sequential([keras.Input(shape), body(4), layers.Dense(units, activation)])
+    model.compile("adam", loss)
+    gives = (*shape[:-1], units)
+    told = [one for one in cheatsheet.check(model, x, y) if one.severity == "error"]
+    assert [one.rule for one in told] == ["target_shape"]
+    assert told[0].message == f"y has shape {y.shape}, one answer a row, but the model gives {gives} for each."
+    assert told[0].fix.startswith(mend)
+    with pytest.raises(DataError) as caught:
+        fit(model, x, y, verbose=0)
+    assert f"one answer a row, but the model gives {gives} for each" in str(caught.value)
+    assert mend[1:] in str(caught.value)
+
+
+def test_one_value_a_row_is_right_where_the_steps_are_gathered_or_one():
+    y = np.arange(40) % 2
+    for x, body in (
+        (np.zeros((40, 48, 5)), layers.GlobalAveragePooling1D(keepdims=True)),
+        (np.zeros((40, 1, 5)), layers.Dense(3)),
+    ):
+        model = keras.Sequential([keras.Input((None, 5)), body, layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy")
+        assert np.isfinite(fit(model, x, y, verbose=0).history["loss"][0])

@@ -2,11 +2,14 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import layers
 
+import cheatsheet
+from cheatsheet import DataError
 from recipes.training.engines.tensorflow import program
-from recipes.training.evaluate import predict
+from recipes.training.evaluate import evaluate, predict
 
 MODELS = {
     "dense": lambda: [keras.Input((7,)), layers.Dense(9, "relu"), layers.BatchNormalization(), layers.Dense(3)],
@@ -48,3 +51,48 @@ def test_a_batch_of_fixed_size():
     ours = predict(model, x, batch_size=4)
     model.layers[0].reset_states()
     np.testing.assert_array_equal(ours, model.predict(x, batch_size=4, verbose=0))
+
+
+def test_one_example_without_the_axis_of_the_rows_is_told_how_to_pass_it():
+    """A picture or a sequence; in predict and evaluate nobody is told to build the model anew."""
+    for shape, body in (((8, 8, 1), [layers.Flatten()]), ((8, 8, 3), [layers.Flatten()]), ((6, 4), [layers.GRU(2)]),
+                        ((None, 4), [layers.GRU(2)])):  # fmt: skip
+        model = keras.Sequential([keras.Input(shape), *body, layers.Dense(1)])
+        model.compile("adam", "mse")
+        x = rows(model, 3)
+        given = x.shape[1:]
+        said = (
+            f"x has the shape of a single row, {given}, but the model takes any number of rows like it. Pass x[np.new"
+        )
+        for call in (
+            lambda m=model, x=x: predict(m, x[0]),
+            lambda m=model, x=x: evaluate(m, x[0], np.zeros(len(x[0]))),
+        ):
+            with pytest.raises(DataError) as caught:
+                call()
+            assert str(caught.value).startswith(said)
+        (found,) = [one for one in cheatsheet.check(model, x[0], np.zeros(len(x[0]))) if one.rule == "input_shape"]
+        assert found.fix.startswith("pass x[np.newaxis]")
+        assert predict(model, x[0][np.newaxis]).shape == (1, 1)
+        with pytest.raises(DataError, match=r"The rows of x have shape .*\. Resize or reshape x\.$"):
+            predict(model, np.concatenate([x, x], axis=-1))
+
+
+def test_of_several_inputs_the_one_is_named_that_lacks_its_rows():
+    left, right = keras.Input((8, 8, 3), name="left"), keras.Input((2,), name="right")
+    joined = layers.Concatenate()([layers.Flatten()(left), right])
+    model = keras.Model([left, right], layers.Dense(1)(joined))
+    model.compile("adam", "mse")
+    with pytest.raises(DataError, match=r"Pass x\['left'\]\[np\.newaxis\]"):
+        predict(model, {"left": np.zeros((8, 8, 3)), "right": np.zeros((1, 2))})
+
+
+def test_a_dict_of_columns_for_one_input():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("adam", "mse")
+    columns = {"a": np.arange(3.0), "b": np.ones(3)}
+    with pytest.raises(
+        DataError, match=r"Pass the array itself, or pandas\.DataFrame\(x\) where the keys name columns"
+    ):
+        predict(model, columns)
+    assert predict(model, pd.DataFrame(columns)).shape == (3, 1)

@@ -1,10 +1,10 @@
 """One small function for each mistake: `rule(model, data) -> list of Findings`, from plain descriptions alone.
 
 A rule bears the name that its findings bear, is silent about what is not known, and says "error" only of what cannot
-be right for this y. A new one goes into the file of its subject (`heads.py` the last layer, `labels.py` and
-`quantities.py` the target, `data.py` the arrays' shapes, `rows.py` what they hold, `layers.py` the network) and into
-`RULES` below, causes before their consequences; one without which no step can be computed also into `NEVER_ALLOWED`.
-`fit` raises the errors among them, `check` reports them all.
+be right for this y. A new one goes into the file of its subject (`heads.py` the last layer, `metrics.py` what watches
+it, `labels.py` and `quantities.py` the target, `data.py` the arrays' shapes, `rows.py` what they hold, `layers.py` the
+network) and into `RULES` below, causes before their consequences; one without which no step can be computed also into
+`NEVER_ALLOWED`. `fit` raises the errors among them, `check` reports them all.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,6 +30,8 @@ from cheatsheet.rules.heads import (
     unreachable_target,
 )
 from cheatsheet.rules.labels import (
+    empty_class,
+    empty_columns,
     fractional_labels,
     label_encoding,
     label_range,
@@ -47,6 +49,7 @@ from cheatsheet.rules.layers import (
     not_judged,
     nothing_trainable,
 )
+from cheatsheet.rules.metrics import metric_threshold
 from cheatsheet.rules.quantities import accuracy_of_numbers, counts_by_squares, loss_domain, skewed_target, unscaled_y
 from cheatsheet.rules.rows import class_weight, embedding_range, imbalance, not_finite, ordered_rows, unscaled_x
 
@@ -67,6 +70,7 @@ RULES: dict[str, Rule] = {
         sigmoid_with_categorical_crossentropy,
         sigmoid_with_kl_divergence,
         fewer_outputs_than_classes,
+        empty_columns,
         label_encoding,
         target_shape,
         stretched_target,
@@ -78,6 +82,7 @@ RULES: dict[str, Rule] = {
         unreachable_target,
         ordered_rows,
         unfit_metric,
+        metric_threshold,
         doubled_activation,
         constant_initializer,
         nothing_trainable,
@@ -95,6 +100,7 @@ RULES: dict[str, Rule] = {
         unscaled_y,
         counts_by_squares,
         skewed_target,
+        empty_class,
         imbalance,
         missing_target,
         not_judged,
@@ -110,6 +116,7 @@ CONSEQUENCES = {
     "softmax_with_binary_crossentropy": ("target_shape", "fewer_outputs_than_classes"),
     "sigmoid_with_categorical_crossentropy": ("loss_domain",),
     "fewer_outputs_than_classes": ("label_range", "target_shape", "stretched_target", "label_encoding"),
+    "empty_columns": ("target_shape", "stretched_target", "label_encoding"),
     "label_encoding": ("target_shape", "stretched_target", "fractional_labels", "label_range"),
     "target_shape": ("loss_for_numbers",),
     "stretched_target": ("unreachable_target", "loss_for_numbers", "loss_domain"),
@@ -130,17 +137,18 @@ BORNE = ("sigmoid_with_categorical_crossentropy", "sigmoid_with_kl_divergence", 
 # Which only advise; the last two while labels are encoded.
 ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unscaled_x", "unscaled_y",
           "accuracy_of_numbers", "loss_for_numbers", "no_nonlinearity", "probabilities_taken_for_logits",
+          "metric_threshold", "empty_class",
           "look_alike_labels", "single_row_class")  # fmt: skip
 # Without which nothing can be trained, whatever one says.
-NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range", "target_shape", "weight_shape",
-                 "unfit_metric", *READING)  # fmt: skip
+NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range", "target_shape", "empty_columns",
+                 "weight_shape", "unfit_metric", *READING)  # fmt: skip
 
 # What `fit` asks; what `predict` asks of x alone; what `evaluate` need not know, for it is about training.
 GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)
 OF_INPUTS = ("other_parts", "input_shape", "unequal_rows")
 OF_TRAINING = ("doubled_activation", "constant_initializer", "no_nonlinearity", "learning_rate", "dropout_rate")
 # What says of the network, so that it is said once however many arrays it is found with.
-OF_NETWORK = tuple(name for name, rule in RULES.items() if rule.__module__.endswith((".heads", ".layers")))
+OF_NETWORK = tuple(name for name, rule in RULES.items() if rule.__module__.endswith((".heads", ".layers", ".metrics")))
 # What `fit` can be told to bear.
 ALLOWABLE = tuple(name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE, *ONLY_CHECKED, *BORNE))
 

@@ -17,7 +17,7 @@ def other_parts(model: ModelSpec, data: DataSpec) -> list[Finding]:
     ):
         if not ends or not parts or (what == "y" and model.has_own_step):
             continue
-        names = [end.name for end in ends]
+        names, fix = [end.name for end in ends], ""
         if parts[0].name is None:
             if len(parts) in (len(ends), len(model.outputs) if what == "y" else len(ends)):
                 continue
@@ -32,7 +32,9 @@ def other_parts(model: ModelSpec, data: DataSpec) -> list[Finding]:
                 f"{what} has the keys {', '.join(map(repr, given))}, and none for the {kind} "
                 f"{', '.join(map(repr, lacking))} of the model."
             )
-        findings.append(Finding("other_parts", "error", message, where=data.where))
+            if len(ends) == 1:
+                fix = f"pass the array itself, or pandas.DataFrame({what}) where the keys name columns"
+        findings.append(Finding("other_parts", "error", message, fix, where=data.where))
     return findings
 
 
@@ -43,26 +45,42 @@ def input_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
         shape, expected = part.array.shape, taken.shape
         if fits(shape, expected):
             continue
-        findings.append(
-            Finding(
-                "input_shape",
-                "error",
-                f"The rows of {called('x', part, data.x)} have shape {shape[1:]}, but the model takes {expected[1:]}.",
-                _reshaping(shape, expected),
-                where=data.where,
-            )
-        )
+        name = called("x", part, data.x)
+        row = _as_one_row(shape, expected)
+        if row is not None:
+            message = f"{name} has the shape of a single row, {row}, but the model takes any number of rows like it."
+            fix = f"pass {name}[np.newaxis], whose first axis counts the rows"
+        else:
+            message = f"The rows of {name} have shape {shape[1:]}, but the model takes {expected[1:]}."
+            fix = _reshaping(shape, expected, data.of_trained or bool(data.where))
+        findings.append(Finding("input_shape", "error", message, fix, where=data.where))
     return findings
 
 
-def _reshaping(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> str:
-    if shape == (expected[-1], 1):
+def _as_one_row(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> tuple[int, ...] | None:
+    """Return the shape that one image or sequence was given in, without the axis of the rows; `None` for another.
+
+    An axis of size 1 may have been added at its end, as to grey images without channels.
+    """
+    for given in (shape, shape[:-1] if shape[-1] == 1 else ()):
+        sizes = zip(given, expected[1:], strict=False)
+        if len(given) > 1 and len(given) == len(expected) - 1 and all(b in (None, a) for a, b in sizes):
+            return given
+    return None
+
+
+def _reshaping(shape: tuple[int, ...], expected: tuple[int | None, ...], of_trained: bool) -> str:
+    if shape == (expected[-1], 1) and len(expected) == 2:
         return "pass one row as np.reshape(x, (1, -1))"
     if len(shape) > 2 and (*shape[2:], shape[1]) == expected[1:]:
         return "move the channels to the end: np.moveaxis(x, 1, -1)"
     if len(shape) > 2 and (shape[-1], *shape[1:-1]) == expected[1:]:
         return "move the channels to the front: np.moveaxis(x, -1, 1)"
-    return "build the model with x=x, or reshape x"
+    if not of_trained:
+        return "build the model for such rows, as build_model(x=x) does, or reshape x"
+    if len(expected) == len(shape) == 2:
+        return f"pass the {count(expected[1] or 0, 'column')} that the model was made for, in their order"
+    return "resize or reshape x"
 
 
 def unequal_rows(model: ModelSpec, data: DataSpec) -> list[Finding]:

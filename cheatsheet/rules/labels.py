@@ -1,6 +1,7 @@
 """Mistakes in the targets, against the shape of what the model gives."""
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -9,9 +10,9 @@ from cheatsheet.dataspec import DataSpec, Part, called, pair
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec, OutputSpec
 from cheatsheet.rules.data import as_compared, fits
-from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, mend_for_classes
+from cheatsheet.rules.outputs import MARKS, at_output, judged_outputs, mend_for_classes, mend_of_steps, rows_of
 from cheatsheet.table import COMPARES_SHAPES, OF_MARGINS, OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
-from cheatsheet.targets import SUM_TOLERANCE
+from cheatsheet.targets import ROWS_PER_CLASS, SUM_TOLERANCE
 
 # The other crossentropies refuse shapes that differ.
 _STRETCHING = (COMPARES_SHAPES & OF_NUMBERS) | OF_MARGINS | {"kl_divergence"}
@@ -36,6 +37,85 @@ def stretched_target(model: ModelSpec, data: DataSpec) -> list[Finding]:
     ]
 
 
+def empty_columns(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Find one-hot rows with more columns than there are outputs, which are empty: `to_categorical` of labels 1..K."""
+    found = []
+    for output, part in judged_outputs(model, data):
+        if part is not None and output.width is not None and _has_row_of_classes(output):
+            told = excess_columns(part, output.width)
+            if told is not None:
+                found.append(at_output("empty_columns", "error", *told, model, output, data))
+    return found
+
+
+def empty_class(model: ModelSpec, data: DataSpec) -> list[Finding]:
+    """Say of classes that no row has that an output is there for nothing, as where labels begin at 1."""
+    found = []
+    for output, part in judged_outputs(model, data):
+        width = output.width or 0
+        if part is None or width < 3 or data.restores or not _has_row_of_classes(output):
+            continue
+        if len(part.array) < ROWS_PER_CLASS * width:
+            continue  # chance may leave out a class of few rows
+        if part.array.ndim == 2 and rows_of(output, part) == "one_hot":
+            empty = np.flatnonzero(~part.array.any(axis=0)).tolist()
+            seen = f"{_columns(empty)} empty"
+        elif output.loss == "sparse_categorical_crossentropy" and part.is_one_per_row and part.is_whole:
+            # a gap elsewhere is a choice, and labels outside are `label_range`
+            empty = [0] if part.labels[0].tolist() == [*range(1, width)] else []
+            seen = "y never holds class 0"
+        else:
+            continue
+        if not empty or output.loss_options.get("ignore_class") in empty:
+            continue
+        message = f"The model has {width} outputs, for the classes 0 .. {width - 1}, but {seen}"
+        if empty == [0]:
+            message += ", as where labels begin at 1: one output is for nothing."
+            fix = f"number the labels from 0 (labels - 1) and use {width - 1} outputs, unless 0 will be met later"
+        else:
+            message += f": {count(len(empty), 'output')} for nothing."
+            fix = "look whether rows were left out, or leave the class out"
+        found.append(at_output("empty_class", "info", message, fix, model, output, data))
+    return found
+
+
+def _has_row_of_classes(output: OutputSpec) -> bool:
+    """Say whether the output gives each row one value a class, as far as is known."""
+    return output.loss_options.get("axis", -1) == -1 and (output.shape is None or len(output.shape) == 2)
+
+
+def excess_columns(part: Part, width: int) -> tuple[str, str] | None:
+    """Say of one-hot rows with as many empty columns as they have more than there are outputs what that is; or `None`.
+
+    Returns:
+        A message and its mend.
+    """
+    kept = filled_columns(part, width)
+    if kept is None:
+        return None
+    num_columns = part.array.shape[1]
+    empty = sorted({*range(num_columns)} - {*kept})
+    message = f"y has {num_columns} columns, but the model has {width} outputs, and {_columns(empty)} empty"
+    if empty == [*range(len(empty))]:
+        first = len(empty)
+        message += f", as keras.utils.to_categorical gives for labels that begin at {first}."
+        return message, f"use keras.utils.to_categorical(labels - {first}), or y[:, {first}:]"
+    return f"{message}.", f"use y[:, {kept}], or as many outputs as columns"
+
+
+def filled_columns(part: Part, width: int) -> list[int] | None:
+    """List the columns of one-hot rows in which some row has its 1, where those are as many as the outputs alone."""
+    if part.rows_of != "one_hot" or part.array.ndim != 2 or width < 2 or part.array.shape[1] <= width:
+        return None
+    kept = np.flatnonzero(part.array.any(axis=0)).tolist()
+    return kept if len(kept) == width else None
+
+
+def _columns(places: list[int]) -> str:
+    named = ", ".join(map(str, places))
+    return f"column {named} of y is" if len(places) == 1 else f"columns {named} of y are"
+
+
 def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find labels as numbers where the loss reads one-hot rows, or rows where it reads numbers (keras #11786)."""
     found = []
@@ -45,6 +125,7 @@ def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
         if output.loss_options.get("axis", -1) != -1:
             continue
         is_rows = part.array.ndim > 1 and part.array.shape[-1] == output.width and part.rows_of is not None
+        is_rows = is_rows or part.rows_of in ("one_hot", "shares")  # of another width
         steps = len(output.shape) - 2 if output.shape is not None else part.array.ndim - 1 - is_rows
         axes = part.array.ndim - 1 - steps  # 0 for a label, 1 for a row of them
         if output.loss == "sparse_categorical_crossentropy":
@@ -53,12 +134,23 @@ def label_encoding(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message = f"y holds rows of {part.array.shape[-1]} values, but {output.loss} expects one label for each."
             fix = "use loss='categorical_crossentropy', or y.argmax(axis=-1)"
         else:
+            if axes == 0 and is_rows:
+                continue  # one row of classes for all steps: `target_shape`
             if (axes != 0 and not (axes == 1 and part.array.shape[-1] == 1)) or not part.is_whole:
                 continue
             message = f"y holds labels as numbers, but {output.loss} expects one-hot rows, shape (n, {output.width})."
-            fix = "use loss='sparse_categorical_crossentropy', or keras.utils.to_categorical(y)" + _BY_FIT
+            labels = _from_zero(part, output.width or 0)
+            sparse = "use loss='sparse_categorical_crossentropy'" + (f" with {labels}" if labels != "y" else "")
+            fix = f"{sparse}, or keras.utils.to_categorical({labels})" + _BY_FIT
         found.append(at_output("label_encoding", "error", message, fix, model, output, data))
     return found
+
+
+def _from_zero(part: Part, width: int) -> str:
+    """Write what numbers these labels from 0, in terms of y."""
+    if part.low >= 0 and part.high < width:
+        return "y"
+    return "y - 1" if part.low == 1 and part.high == width else "np.unique(y, return_inverse=True)[1]"
 
 
 def label_range(model: ModelSpec, data: DataSpec) -> list[Finding]:
@@ -166,8 +258,23 @@ def _of_other_shape(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSp
         is_known = output.shape is not None or output.width is not None
         if model.has_own_step or not compared or not is_known or part.array.dtype.kind == "U":
             continue
-        if not fits(part.array.shape, _expected(output, part.array)):
+        if not fits(part.array.shape, _expected(output, part.array)) or _is_one_for_all_steps(
+            output, part, model, data
+        ):
             yield output, part
+
+
+def _is_one_for_all_steps(output: OutputSpec, part: Part, model: ModelSpec, data: DataSpec) -> bool:
+    """Say whether y has one value a row where the output has one for each of a number of steps that is not fixed.
+
+    There the shapes alone could be those of sequences of one step. That x has more of them, and that no layer gathers
+    them, says that they are not.
+    """
+    if output.shape is None or len(output.shape) != 3 or output.shape[1] is not None or prod(part.array.shape[1:]) != 1:
+        return False
+    keep = all(layer.is_keras and "Conv" not in layer.kind and "Pool" not in layer.kind for layer in model.layers)
+    has_steps = len(data.x) == 1 and data.x[0].array.ndim > 1 and data.x[0].array.shape[1] > 1
+    return bool(model.layers) and keep and has_steps
 
 
 def _has_other_steps(output: OutputSpec, part: Part) -> bool:
@@ -206,6 +313,9 @@ def _differs(rule: str, output: OutputSpec, part: Part, model: ModelSpec, data: 
     if output.loss == "pinball":
         message = f"The rows of y have shape {shape[1:]}, but pinball compares all quantiles with one value a row."
         fix = "pass one column of y"
+    elif (spread := mend_of_steps(output, shape)) is not None and output.shape is not None:
+        message = f"y has shape {shape}, one answer a row, but the model gives {output.shape[1:]} for each{stretched}."
+        fix = spread
     elif len(shape) <= 2 and len(expected) <= 2:
         values, outputs = count(shape[1] if len(shape) > 1 else 1, "value"), count(expected[-1] or 0, "output")
         message = (

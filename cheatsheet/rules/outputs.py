@@ -1,6 +1,7 @@
 """What the rules about outputs share: which of them can be judged, what their targets are, how a finding names them."""
 
 from collections.abc import Iterator
+from math import prod
 
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
@@ -60,6 +61,26 @@ def mend_for_classes(output: OutputSpec, part: Part | None) -> str | None:
     if fit or (low >= 0 and high < len(labels)):
         return head
     return f"{head}, and y - 1" if not has_gaps else f"{head}, and number y with np.unique(y, return_inverse=True)[1]"
+
+
+def mend_of_steps(output: OutputSpec, shape: tuple[int, ...]) -> str | None:
+    """Say what gives one answer a row, where the output has one for each step or pixel and y one for each row.
+
+    Args:
+        output: With its shape, if that is known.
+        shape: That of y.
+    """
+    if output.shape is None or len(output.shape) < 3:
+        return None
+    if prod(shape[1:]) != 1 and not (len(shape) == 2 and shape[1] == output.shape[-1]):
+        return None
+    is_image = len(output.shape) > 3
+    layer = "Flatten" if None not in output.shape[1:-1] else f"GlobalAveragePooling{len(output.shape) - 2}D"
+    other = "a GlobalAveragePooling" if is_image else "return_sequences=False in the last recurrent layer"
+    return (
+        f"put keras.layers.{layer}() before the last layer, or {other}, for one answer a row instead of one a "
+        f"{'pixel' if is_image else 'step'}"
+    )
 
 
 def _with_loss(model: ModelSpec) -> list[OutputSpec]:

@@ -216,7 +216,8 @@ def imbalance(model: ModelSpec, data: DataSpec) -> list[Finding]:
             continue
         if rows_of(output, part) == "one_hot" and part.array.ndim == 2:
             counts = part.array.sum(axis=0)
-            labels = np.arange(len(counts))
+            labels = np.flatnonzero(counts)  # `empty_class`
+            counts = counts[labels]
         elif part.is_one_per_row:
             labels, counts = part.labels
         else:

@@ -76,7 +76,8 @@ def _read(model: keras.Model, spec: ModelSpec, x: Any, y: Any) -> tuple[Any, Any
     Raises:
         DataError: where there is nothing to run the model on.
     """
-    read: Examples = read_examples(spec, x, y, like=expected_of(model), targets_too=not spec.has_own_step)
+    read: Examples = read_examples(spec, x, y, like=expected_of(model), targets_too=not spec.has_own_step,
+                                   of_trained=True)  # fmt: skip
     shapes = [finding for finding in read.findings if finding.rule in _HINDERING]
     if read.x is None or (read.y is None and not spec.has_own_step) or shapes:
         raise DataError([finding for finding in read.findings if finding.severity == "error"])

@@ -226,7 +226,10 @@ def two_inputs_two_outputs():
 
 @program("keras.io: Transfer learning and fine-tuning")
 def frozen_backbone():
-    """Bytes scaled by a Rescaling inside, a frozen body in inference mode, a fresh logit."""
+    """Bytes scaled by a Rescaling inside, a frozen body in inference mode, a fresh logit.
+
+    The threshold is ours: without it the accuracy is of logits cut at 0.5.
+    """
     x, y = grey_images()
     body = Sequential([
         Input((8, 8, 1)),
@@ -242,7 +245,8 @@ def frozen_backbone():
     hidden = layers.GlobalAveragePooling2D()(hidden)
     hidden = Dropout(0.2)(hidden)
     model = Model(inputs, Dense(1)(hidden))
-    model.compile(optimizers.Adam(), losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
+    accuracy = keras.metrics.BinaryAccuracy(threshold=0.0)
+    model.compile(optimizers.Adam(), losses.BinaryCrossentropy(from_logits=True), metrics=[accuracy])
     return model, x, (y == 0).astype("float32")
 
 

@@ -379,6 +379,31 @@ def logits_taken_for_probabilities_in_one_of_two_outputs():
     return model, x, {"sold": y, "price": price}
 
 
+# --- metrics that read another kind of output ----------------------------------------------------------------------
+
+
+@program()
+def accuracy_of_a_logit():
+    """Keras' accuracy counts an output above 0.5 as a yes, and a logit is one above 0."""
+    x, y = two_classes()
+    model = Sequential([Input((4,)), Dense(8, "relu"), Dense(1)])
+    metrics = ["accuracy"]  # wrong: warning metric_threshold
+    # right: metrics = [keras.metrics.BinaryAccuracy(threshold=0.0)]
+    model.compile("adam", losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
+    return model, x, y
+
+
+@program()
+def auc_of_logits():
+    """The area under the curve of a logit, from thresholds between 0 and 1; the model is not built."""
+    x, y = two_classes()
+    model = Sequential([Dense(8, "relu"), Dense(1)])
+    auc = keras.metrics.AUC()  # wrong: warning metric_threshold
+    # right: auc = keras.metrics.AUC(from_logits=True)
+    model.compile("adam", losses.BinaryFocalCrossentropy(from_logits=True), metrics=[auc])
+    return model, x, y
+
+
 # --- probabilities under a loss that wants logits ------------------------------------------------------------------
 
 

@@ -480,3 +480,28 @@ def weight_of_a_class_that_is_not_there():
     options = {"class_weight": {1: 1.0, 2: 2.0, 3: 3.0}}  # wrong: error|warning class_weight
     # right: options = {"class_weight": {0: 1.0, 1: 2.0, 2: 3.0}}
     return model, x, y, options
+
+
+# --- labels that begin at 1 ----------------------------------------------------------------------------------------
+
+
+@program(fit="raises")
+def rows_of_labels_from_one():
+    """to_categorical of 1..3 has a column for 0 too, which is empty."""
+    x, labels = classes(3)
+    model = Sequential([Dense(8, "relu"), Dense(3, "softmax")])
+    model.compile("adam", "categorical_crossentropy")
+    y = keras.utils.to_categorical(labels + 1)  # wrong: error empty_columns
+    # right: y = keras.utils.to_categorical(labels)
+    return model, x, y
+
+
+@program()
+def an_output_for_no_class():
+    """Labels 1..3 and four outputs, so that the loss takes them: the first is for nothing."""
+    x, labels = classes(3)
+    model = Sequential([Input((4,)), Dense(8, "relu")])
+    model.add(Dense(4, "softmax"))  # wrong: info|warning empty_class
+    # right: labels, _ = labels - 1, model.add(Dense(3, "softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model, x, labels + 1

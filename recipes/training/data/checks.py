@@ -51,6 +51,7 @@ def read_examples(
     trained_before: bool = False,
     where: str = "",
     targets_too: bool = True,
+    of_trained: bool = False,
 ) -> Examples:
     """Read examples for this model and say everything that is wrong with them, without raising it.
 
@@ -63,6 +64,7 @@ def read_examples(
         trained_before: Whether that was an earlier training, not the training target beside.
         where: Which examples these are, for the findings.
         targets_too: Whether to read y at all.
+        of_trained: Whether they are to judge a trained model, so that nobody will build it anew for them.
     """
     found: list[Finding] = []
     inputs = targets = weights = None
@@ -85,7 +87,8 @@ def read_examples(
         with gathering(found, where):
             targets, ends = _read_targets(spec, inputs if y is None else y, like, trained_before, found, where)
             signature = replace(signature, outputs=ends)
-    found += findings_of(spec, describe_data(inputs, targets, sample_weight=weights, where=where))
+    data = describe_data(inputs, targets, sample_weight=weights, where=where, of_trained=of_trained)
+    found += findings_of(spec, data)
     if isinstance(weights, np.ndarray) and weights.shape[1:] == (1,):
         weights = weights[:, 0]
     if weights is not None and targets is not None:
@@ -265,7 +268,7 @@ def require_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> An
     inputs = None
     with gathering(found):
         inputs, _ = read_inputs(spec, x, like)
-        found += findings_of(spec, describe_data(inputs), OF_INPUTS)
+        found += findings_of(spec, describe_data(inputs, of_trained=True), OF_INPUTS)
     raise_errors(found)
     return inputs
 

@@ -168,7 +168,8 @@ def examples(model: keras.Model, x: Any, y: Any, like: Signature | None, sample_
         DataError: for examples that do not fit the model, its loss or each other, with everything that was found.
     """
     x_alone = y is None and has_own_train_step(model)
-    read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like, targets_too=not x_alone)
+    read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like, targets_too=not x_alone,
+                         of_trained=True)  # fmt: skip
     raise_errors([finding for finding in read.findings if finding.rule not in OF_TRAINING])
     return TrainingData(read.x, read.y, read.sample_weight, None, read.signature, None, 0.0)
 

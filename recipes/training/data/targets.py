@@ -7,8 +7,11 @@ import numpy as np
 from cheatsheet.common.arrays import as_array, distinct, require_finite
 from cheatsheet.common.tables import class_columns
 from cheatsheet.common.words import count, show_values
+from cheatsheet.dataspec import Part
 from cheatsheet.finding import DataError, Finding, unfit_target
 from cheatsheet.modelspec import OutputSpec
+from cheatsheet.rules.labels import excess_columns
+from cheatsheet.rules.outputs import mend_of_steps
 from cheatsheet.table import OF_NUMBERS, OF_ONE_CLASS, OF_YES_OR_NO
 from cheatsheet.targets import (
     ROWS_PER_CLASS,
@@ -165,6 +168,7 @@ def _for_binary(y: Any, output: OutputSpec, classes: Classes | None) -> tuple[np
             )
         return as_float32(array, "y"), None
     if units not in (None, 1):
+        _require_one_answer(array, output)
         raise unfit_target(
             f"y has shape {array.shape}, one label a row, but the model has {units} outputs with {output.loss}.",
             f"build it with task='multiclass', num_classes={units}, or pass {units} columns of 0 and 1",
@@ -252,12 +256,21 @@ def _without_classes(array: np.ndarray, output: OutputSpec) -> np.ndarray:
             array = array.argmax(axis=-1)
     sizes = output.shape[1:-1]
     if array.ndim != len(sizes) + 1 or any(b not in (None, a) for a, b in zip(array.shape[1:], sizes, strict=True)):
+        _require_one_answer(array, output)
         message = (
             f"The rows of y have shape {array.shape[1:]}, but the model gives one of {output.width} classes for each "
             f"of {sizes}. Expected one label for each of these."
         )
         raise DataError([Finding("target_shape", "error", message, "mend y's shape, or the model")])
     return array
+
+
+def _require_one_answer(array: np.ndarray, output: OutputSpec) -> None:
+    """Require an output that gives one answer a row, where y has one a row: a Flatten may have been forgotten."""
+    fix = mend_of_steps(output, array.shape)
+    if fix is not None and output.shape is not None:
+        message = f"y has shape {array.shape}, one answer a row, but the model gives {output.shape[1:]} for each."
+        raise DataError([Finding("target_shape", "error", message, fix)])
 
 
 def _rows(array: np.ndarray) -> np.ndarray:
@@ -312,6 +325,8 @@ def _positions(array: np.ndarray, classes: Classes) -> np.ndarray:
 def _require_width(array: np.ndarray, units: int | None) -> None:
     """Require one-hot rows of as many columns as the model has outputs: once they are numbered, no rule can tell."""
     if units is not None and array.shape[1] != units:
+        if (told := excess_columns(Part(array), units)) is not None:
+            raise DataError([Finding("empty_columns", "error", *told)])
         message = (
             f"y has {count(array.shape[1], 'value')} a row (shape {array.shape}), but the model has "
             f"{count(units, 'output')}. Expected the same number."
