@@ -32,7 +32,7 @@ def test_one_target_a_row_for_outputs_a_step(name, y):
     unbuilt, built = compiled(PER_STEP[name](width)), compiled([keras.Input((8, 3)), *PER_STEP[name](width)])
     found = [(one.rule, one.message) for one in check(unbuilt, X, y)]
     assert found == [(one.rule, one.message) for one in check(built, X, y)]
-    with pytest.raises(DataError, match="The rows of y have shape"):
+    with pytest.raises(DataError, match="one answer a row"):
         fit(unbuilt, X, y, verbose=0)
     assert not unbuilt.built
 

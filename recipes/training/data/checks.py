@@ -328,7 +328,7 @@ def _read_target(
 
 def _as_shaped(array: np.ndarray, expected: Shape) -> np.ndarray:
     """Add or drop a last axis of size 1, as expected: Keras itself takes grey images without channels."""
-    if array.ndim == len(expected) - 1 and expected[-1] == 1:
+    if array.ndim == len(expected) - 1 and expected[-1] == 1 and fits(array.shape, expected[:-1]):
         return array[..., None]
     if array.ndim == len(expected) + 1 and array.shape[-1] == 1:
         return array[..., 0]
