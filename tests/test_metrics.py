@@ -214,7 +214,7 @@ SAID = YES[:, 0].astype(bool)
         ("auc", sklearn_metrics.roc_auc_score(SAID, LOGITS[:, 0])),
         ("binary_crossentropy", sklearn_metrics.log_loss(SAID, 1 / (1 + np.exp(-LOGITS[:, 0])))),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None),
 )
 def test_what_cuts_logits_at_a_half_is_found_and_mended(metric, true):
     """Keras' own number is another one than NumPy's; that of the copy that fix makes is the same."""
