@@ -72,9 +72,11 @@ def mend_of_steps(output: OutputSpec, shape: tuple[int, ...]) -> str | None:
     """
     if output.shape is None or len(output.shape) < 3:
         return None
+    is_image = len(output.shape) > 3
+    if is_image and len(shape) == len(output.shape):  # a picture of one pixel
+        return None
     if prod(shape[1:]) != 1 and not (len(shape) == 2 and shape[1] == output.shape[-1]):
         return None
-    is_image = len(output.shape) > 3
     layer = "Flatten" if None not in output.shape[1:-1] else f"GlobalAveragePooling{len(output.shape) - 2}D"
     other = "a GlobalAveragePooling" if is_image else "return_sequences=False in the last recurrent layer"
     return (
