@@ -106,7 +106,7 @@ def grok_113(way: str) -> Result:
     from recipes.grokking.networks import ONE_HOT
 
     fixed = {"operation": "x+y", "p": 113, "train_fraction": 0.4, "network": ONE_HOT, "batch_size": 10**6}
-    return grok_run("lecture", way, max_steps=3_000, goes_on=True, **fixed)
+    return grok_run("lecture", way, max_steps=1_500, goes_on=True, **fixed)
 
 
 def grok_run(preset: str, way: str, max_steps: int = 20_000, *, goes_on: bool = False, **fixed: Any) -> Result:
