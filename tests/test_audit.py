@@ -34,6 +34,7 @@ def test_a_right_model_has_nothing(right):
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1:UserWarning")
+@pytest.mark.slow
 def test_one_softmax_node_reports_a_loss_that_it_does_not_have():
     model = trained(1, "softmax", "binary_crossentropy", BINARY)
     found = audit(model, X, BINARY)

@@ -59,6 +59,7 @@ class TestSeeds:
         with pytest.raises(ValueError, match="layer 'hidden' holds something that its configuration does not tell"):
             fit_many(model, X, NUMBER, seeds=2, verbose=0)
 
+    @pytest.mark.slow
     def test_other_labels_with_refit(self):
         model = build_model("binary", x=X)
         fit(model, X, np.where(NUMBER > 0, "a", "b"), verbose=0)

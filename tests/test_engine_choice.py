@@ -228,6 +228,7 @@ class Toy:
         return model.evaluate(data.x, data.y, batch_size=batch_size, verbose=0, return_dict=True)
 
 
+@pytest.mark.slow
 def test_a_new_engine_is_a_room_and_a_line_in_the_registry(monkeypatch):
     monkeypatch.setitem(sys.modules, "toy_engine", SimpleNamespace(ENGINE=Toy()))
     monkeypatch.setattr(registry, "ROOMS", ["toy_engine", *registry.ROOMS])

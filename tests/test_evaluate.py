@@ -150,6 +150,7 @@ def test_numbers(weights):
     assert weights is not None or found["loss"] == pytest.approx(squares, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_quantiles_and_reconstructions():
     run = fit(build_model("quantile", x=X, y=X[:, 0], seed=0, quantiles=(0.1, 0.5, 0.9)), X, X[:, 0], verbose=0)
     below = (X[:, :1] <= run.predict(X)).mean(axis=0)

@@ -197,6 +197,7 @@ def test_what_inputs_of_gives_is_taken_however_keras_is_asked(kind, tmp_path):
         np.testing.assert_array_equal(np.asarray(tensor), np.asarray(given[name])[:3])
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_table_is_all_that_tensorflow_needs(tmp_path):
     import tensorflow as tf
 

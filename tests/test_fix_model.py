@@ -221,6 +221,7 @@ def test_minus_one_and_one_become_zero_and_one():
     assert np.array_equal(fixed.transform(y), CLASSES > 1)
 
 
+@pytest.mark.slow
 def test_layers_that_did_not_change_keep_their_weights_and_the_original_everything():
     model = dense(1, "softmax", "binary_crossentropy", metrics=["accuracy", keras.metrics.AUC(name="auc")])
     before = [w.copy() for w in model.get_weights()]

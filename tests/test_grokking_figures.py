@@ -79,6 +79,7 @@ class TestMoments:
 
 
 @pytest.mark.parametrize(("p", "dpi"), [(11, 100), (35, 100), (35, 200)])
+@pytest.mark.slow_but("11-100")
 def test_no_two_numbers_lie_over_each_other(p, dpi):
     """Those of an embedding that has learnt nothing lie anywhere."""
     run = grok(**{**QUICK, "operation": "x^2 + 3*y", "p": p}, max_steps=40)

@@ -18,7 +18,7 @@ from recipes.training.data.batches import epoch_order
     ("name", "jit_compile"),
     [
         ("one layer", True),
-        ("one hot", True),
+        pytest.param("one hot", True, marks=pytest.mark.slow),
         *(pytest.param("paper", jit, marks=pytest.mark.slow) for jit in (False, True)),
     ],
 )
@@ -75,6 +75,7 @@ def test_grokfast_adds_the_slow_gradient():
     np.testing.assert_allclose(after["momentum"], 0.1 * (gradient.numpy() * 1.2), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_muon_s_matrices_turn_and_the_rest_is_adamw_s(rng):
     singular = np.linalg.svd(orthogonalised(tf.constant(rng.normal(size=(24, 16)))).numpy(), compute_uv=False)
     assert 0.6 < singular.min() <= singular.max() < 1.3  # "about 1", as its authors say

@@ -60,6 +60,7 @@ def test_a_handful_of_rows_says_nothing(small):
     assert advice(fit(net(3), X[:3], small, verbose=0)) == {}
 
 
+@pytest.mark.slow
 def test_what_reads_the_task_off_y_says_it_too(tmp_path, recwarn):
     inferred = infer_task(BLANK)
     said = "'setosa', 'setosa ' differ in blanks or capitals alone: if they are one class, mend y"

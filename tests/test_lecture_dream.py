@@ -148,6 +148,7 @@ class TestPromise:
         assert found.activation_after > 0.9
         assert trained.predict(found.after[None], verbose=0)[0].argmax() == 1
 
+    @pytest.mark.slow
     def test_the_same_seed_the_same_dream(self, trained):
         one, same = (deep_dream(trained, grey((16, 20, 3)), seed=3, steps=3, octaves=2) for _ in range(2))
         np.testing.assert_array_equal(one.after, same.after)
@@ -259,6 +260,7 @@ class TestFigure:
         found = deep_dream(pixelwise((1, 1, 1, 1, 1)), grey((9, 9, 5)), steps=1)
         assert found.plot().axes[1].images[0].get_array().shape == (9, 9)
 
+    @pytest.mark.slow
     def test_the_example_takes_a_model_and_an_image(self, trained, tmp_path, monkeypatch, capsys):
         trained.save(tmp_path / "mine.keras")
         np.save(tmp_path / "mine.npy", grey((16, 24, 3)))

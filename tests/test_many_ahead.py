@@ -116,6 +116,7 @@ def test_copies_over_seeds_have_it_compiled_while_they_are_read(compiled):
     assert "6 networks at once" in runs.how
 
 
+@pytest.mark.slow
 def test_nothing_of_the_rows_is_held_by_a_program():
     rows = X.copy()
     found = cross_validate("regression", rows, NUMBER, cv=4, verbose=0)

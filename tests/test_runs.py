@@ -97,6 +97,7 @@ def test_epochs_that_all_threw_away_are_not_judged():
     )
 
 
+@pytest.mark.slow
 def test_labels_and_what_they_are_worth_together(runs):
     table = pd.DataFrame(X, columns=list("abcd"))
     mine = fit_many(build_model("binary", x=table, units=(6,)), table, Y, seeds=3, epochs=20, verbose=0)

@@ -305,6 +305,7 @@ def test_the_test_rows_decide_nothing():
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_names_that_keras_uses_itself():
     rng = np.random.default_rng(0)
     names = [

@@ -184,6 +184,7 @@ def test_a_sum_over_columns_is_found_and_the_curve_is_no_worse_than_a_constant()
     assert not {"worse_than_chance", "memorised_noise"} & {finding.rule for finding in run.findings}
 
 
+@pytest.mark.slow
 def test_later_rows_of_another_level_are_compared_with_the_mean_of_the_earlier():
     """In units of the variance of all rows the earlier rows' mean is far worse than 1, and a network's loss too."""
     frame = straight()
@@ -213,6 +214,7 @@ def test_a_verdict_says_what_the_linear_part_has_by_itself():
     assert "chance=" not in found.message
 
 
+@pytest.mark.slow
 def test_classes_and_counts_have_none():
     frame = straight()
     frame["dear"] = np.where(frame.price > frame.price.median(), "yes", "no")

@@ -41,6 +41,7 @@ def test_logarithms_become_means_and_the_better_scale_has_the_weight(rng):
     assert scales.balanced(other, y).share < 0.05
 
 
+@pytest.mark.slow
 def test_the_share_is_that_of_least_squares_and_one_standard_error_more(rng):
     """As the share varies from sample to sample, where errors grow with the numbers."""
 

@@ -309,6 +309,7 @@ def biomass(num_rows=120, seed=0):
     return pd.DataFrame({"rain": rain, "mass": mass})
 
 
+@pytest.mark.slow
 def test_nothing_is_below_0_where_no_number_of_the_training_is(tmp_path):
     run = fit_table(biomass(), "mass", intervals=0.9, quantiles=[0.05, 0.95], **FAST)
     assert (run.target.scale, run.target.lowest) == ("identity", 0.0)
@@ -348,6 +349,7 @@ def test_intervals_hold_the_true_numbers_as_often_as_was_asked(tmp_path):
     assert "90% intervals: ±" in run.report(tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 def test_intervals_of_what_was_learnt_as_a_logarithm_are_factors():
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"a": rng.normal(size=600)})

@@ -42,6 +42,7 @@ def test_the_scored_model_knows_them_too(search):
         fit(model, TABLE.rename(columns={"rain": "hail"}), DUMMIES, verbose=0)
 
 
+@pytest.mark.slow
 def test_validation_data_are_put_in_order(search, tmp_path):
     held = slice(0, 30)
     scores = [

@@ -92,6 +92,7 @@ class TestFolder:
             }
             assert not (tmp_path / "trial_0002").exists()
 
+    @pytest.mark.slow
     def test_states_that_nobody_needs_are_let_go_and_nothing_else(self, tmp_path):
         tune(X, Y, max_trials=1, directory=tmp_path, **ONE_BY_ONE)
         mine = [tmp_path / "trial_0000" / name for name in ("state-of-mind", "state-0/mine.npz")]

@@ -55,6 +55,7 @@ class TestOracles:
         anew = Search(found.trials, found.problem, tmp_path).model(promoted.number).predict(X, verbose=0)
         np.testing.assert_array_equal(of_disk, anew)
 
+    @pytest.mark.slow
     def test_a_grid_is_complete(self, tmp_path):
         space = {"num_layers": [1, 2], "units": [4, 8], "learning_rate": [0.01, 0.1]}
         found = tune(X, Y, tuner="grid", directory=tmp_path, **{**QUICK, "space": space, "epochs": 1})

@@ -299,6 +299,7 @@ def folds(tmp_path_factory):
 
 
 class TestFolds:
+    @pytest.mark.slow
     def test_the_score_is_the_mean_and_its_error_that_of_nadeau_and_bengio(self, folds):
         for trial in folds.trials:
             scores = [e.score for e in trial.executions]
@@ -333,6 +334,7 @@ class TestFolds:
         alone = tune(X, Y, directory=tmp_path / "alone", callbacks=ALONE, **{**FOLDS, "max_trials": 1})
         TestAsAlone().compare(_cut(folds, 1), alone)
 
+    @pytest.mark.slow
     def test_nothing_of_the_held_out_rows_reaches_the_training(self, tmp_path):
         """Their scale is another: what is measured on the training rows must not know."""
         rows = np.arange(len(X))
