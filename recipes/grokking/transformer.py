@@ -131,15 +131,14 @@ def build_one_hot_mlp(
         tokens = keras.Input((NUM_POSITIONS,), dtype="int32", name="tokens")
         one_hot = layers.CategoryEncoding(num_symbols, output_mode="one_hot", dtype=dtype, name="one_hot")
         h = layers.Concatenate(dtype=dtype)([one_hot(tokens[:, i : i + 1]) for i in (0, 2)])  # (n, 2 num_symbols)
-        for i, fan_in in enumerate((2 * num_symbols, width)):
-            uniform = _uniform(fan_in)
-            size = width if i == 0 else units
+        sizes = (2 * num_symbols, width, units, num_tokens)
+        for fan_in, size, name in zip(sizes, sizes[1:], ("hidden_0", "hidden_1", "head"), strict=False):
+            uniform = _uniform(fan_in)  # of the biases, too
+            activation = None if name == "head" else "relu"
             h = layers.Dense(
-                size, "relu", kernel_initializer=uniform, bias_initializer=uniform, dtype=dtype, name=f"hidden_{i}"
+                size, activation, kernel_initializer=uniform, bias_initializer=uniform, dtype=dtype, name=name
             )(h)
-        uniform = _uniform(units)
-        head = layers.Dense(num_tokens, kernel_initializer=uniform, bias_initializer=uniform, dtype=dtype, name="head")
-        return keras.Model(tokens, head(h), name="one_hot_mlp")
+        return keras.Model(tokens, h, name="one_hot_mlp")
 
 
 @keras.saving.register_keras_serializable("recipes")

@@ -234,19 +234,16 @@ def judged(
     best = outcome.kept or _kept(plan.callbacks)
     best = None if best == len(history.get("loss", ())) else best
     findings = []
-    beyond = impossible(model, history) if data.is_stream else []  # arrays were judged before
     if history.get("loss"):
         weighted = data.sample_weight is not None
         findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best, model=model,
                             weighted=weighted)  # fmt: skip
+    beyond = impossible(model, history) if data.is_stream else []  # arrays were judged before they trained
+    findings = [*beyond, *findings, *data.findings]  # else the verdict on the curve is the headline
     return Run(
         model=model,
         history=history,
-        findings=[
-            *beyond,
-            *findings,
-            *data.findings,
-        ],  # the verdict on the curve is the headline, but for what cannot be
+        findings=findings,
         engine=engine,
         seed=plan.seed,
         seconds=seconds,

@@ -156,10 +156,8 @@ def differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequ
     at: Any = {"where": column.name}
     if column.kind not in ("category", "number") and came < missing < len(values):
         bad = [str(value) for value in series[np.isnan(values)].dropna().unique() if not is_missing_word(str(value))]
-    finite = [value for value in series.dropna().tolist() if not (isinstance(value, float) and math.isinf(value))]
-    written = [value for value in finite if not is_missing_word(str(value).strip())]
-    if missing == len(values) and (bad or written):
-        shown = show_values(bad or written, 3)
+    if missing == len(values) and (written := bad or _not_missing(series)):
+        shown = show_values(written, 3)
         form = f" of the form {column.date_format}" if column.date_format else ""
         message = f"no value of {column.name!r} can be read as a {column.kind}{form} ({shown})."
         return [Finding("other_type", "error", message, "pass it as in the training", **at)]
@@ -175,6 +173,12 @@ def differences(series: pd.Series, values: np.ndarray, column: Column, bad: Sequ
     if column.kind == "category":
         found += _new(values, column)
     return found
+
+
+def _not_missing(series: pd.Series) -> list[Any]:
+    """List the values that are no missing ones: neither words for these nor infinite."""
+    finite = [value for value in series.dropna().tolist() if not (isinstance(value, float) and math.isinf(value))]
+    return [value for value in finite if not is_missing_word(str(value).strip())]
 
 
 def _far(values: np.ndarray, column: Column) -> Iterable[Finding]:

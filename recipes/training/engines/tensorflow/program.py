@@ -206,26 +206,25 @@ class Program:
         with self._running, holding as values:
             constants = [tf.constant(value) for value in values]
             rows = (arrays.training, arrays.validation or ())
-            specs = tf.nest.map_structure(arrays.spec, rows)
             if self.carries and part != "predict":
                 with contextlib.suppress(NotCarried):
                     carried = Carried(traced, variables)
                     outside = self.block_epochs > 1  # there is less to trace then, but each call takes longer
                     state = carried.taken() if outside else []
-                    state, found = self._call(part, how, carried, places, (constants, state, *rows, numbers), specs)
+                    state, found = self._call(part, how, carried, places, (constants, state, *rows, numbers), arrays)
                     if outside:
                         carried.put(state, weights=part != "validate")
                     return found
                 self.carries, self.steps = False, {}
             home = InVariables(traced, variables)
-            return self._call(part, how, home, places, (constants, [], *rows, numbers), specs)[1]
+            return self._call(part, how, home, places, (constants, [], *rows, numbers), arrays)[1]
 
     def _call(
-        self, part: str, how: str, home: InVariables, places: list[tuple[Any, str]], arguments: Any, rows: Any
+        self, part: str, how: str, home: InVariables, places: list[tuple[Any, str]], arguments: Any, arrays: Arrays
     ) -> Any:
         """Call one of the functions with these trees of tensors; it gives what is carried and what is asked for.
 
-        Of the arguments, constants, state, training and validation arrays and numbers, `rows` describes the arrays.
+        The arguments are constants, state, the arrays' training and validation, and numbers.
         """
         tensors = tf.nest.flatten(arguments)
         with self._tracing:
@@ -240,11 +239,10 @@ class Program:
                     lifts_rates=self.wide is not None,
                 )
                 body = outputs(tracing) if part == "predict" else block(tracing, part, how)
-                constants, state, *_, numbers = arguments
-                others = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), (constants, state, numbers))
+                rows = {id(tensor) for tensor in tf.nest.flatten((arrays.training, arrays.validation or ()))}
                 self.functions[part, how] = Compiled(
                     lambda *tensors: body(*tf.nest.pack_sequence_as(arguments, tensors)),
-                    tf.nest.flatten((*others[:2], *rows, others[2])),
+                    [arrays.spec(t) if id(t) in rows else tf.TensorSpec(t.shape, t.dtype) for t in tensors],
                     home.variables,
                     jit_compile=how == XLA,
                 )
