@@ -165,11 +165,17 @@ def _reading_one(given: Any, output: OutputSpec | None, words: list[str]) -> Any
     told = misread(output, name, options)
     if told is None or not told.kind:
         return given
-    words.append(f"metric {name!r}: {', '.join(f'{key}={value!r}' for key, value in told.settings.items())}")
-    if hasattr(given, "get_config") and not hasattr(given, "__name__"):
-        return type(given).from_config({**options, **told.settings})
     kind = getattr(sys.modules["keras"].metrics, told.kind)  # Keras is there where a live model is
-    return kind(name=given if isinstance(given, str) else name, **_REQUIRED.get(told.kind, {}), **told.settings)
+    settings = ", ".join(f"{key}={value!r}" for key, value in told.settings.items())
+    is_same = type(given) is kind
+    words.append(f"metric {name!r}: {settings if settings and name != 'Accuracy' else f'{told.kind}({settings})'}")
+    if is_same:
+        return kind.from_config({**options, **told.settings})
+    return kind(
+        name=given if isinstance(given, str) else options.get("name", name),
+        **_REQUIRED.get(told.kind, {}),
+        **told.settings,
+    )
 
 
 def _key_of(spec: ModelSpec, key: str) -> str | None:

@@ -321,7 +321,8 @@ def metrics_with_options(metrics: Any) -> list[tuple[str, Mapping[str, Any]]]:
     if isinstance(metrics, list | tuple):
         return [named for part in metrics for named in metrics_with_options(part)]
     if metrics is None or isinstance(metrics, str):
-        return [(canonical_metric(metrics), {})] if metrics else []
+        chosen_by_loss = str(metrics).lower() in ("accuracy", "acc")  # which the class Accuracy is not
+        return [(metrics.lower() if chosen_by_loss else canonical_metric(metrics), {})] if metrics else []
     if hasattr(metrics, "__name__"):  # a function or a class
         return [(canonical_metric(metrics.__name__), {})] if is_of_the_frameworks(metrics) else []
     if not is_of_the_frameworks(type(metrics)):

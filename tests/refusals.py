@@ -132,6 +132,10 @@ FIT = [
     Case("fit", "a callback by its name", lambda g: of_fit(g, g.binary(), g.x, g.y, callbacks=["EarlyStopping"])),
     Case("fit", "a callback's class", lambda g: of_fit(
         g, g.binary(), g.x, g.y, callbacks=[keras.callbacks.TerminateOnNaN])),
+    Case("fit", "early stopping without validation", lambda g: of_fit(
+        g, g.binary(), g.x, g.y, callbacks=[keras.callbacks.EarlyStopping()])),
+    Case("fit", "a callback that watches a misspelt metric", lambda g: of_fit(
+        g, g.binary(), g.x, g.y, validation_split=0.2, callbacks=[keras.callbacks.EarlyStopping("val_acuracy")])),
     Case("fit", "an unknown argument", lambda g: of_fit(g, g.binary(), g.x, g.y, batchsize=32)),
     Case("fit", "an unknown engine", lambda g: of_fit(g, g.binary(), g.x, g.y, engine="gpu")),
     Case("fit", "an unknown rule in allow", lambda g: of_fit(g, g.binary(), g.x, g.y, allow="nan")),

@@ -164,6 +164,45 @@ def test_a_search_shows_the_metrics_that_were_asked_for(tmp_path):
     assert pd.DataFrame(search.table())["val_recall"].between(0, 1).all()
 
 
+class SeveralValues(keras.metrics.Metric):
+    """Gives a dict: the mean output, and under a name that Keras uses too the number of rows."""
+
+    def __init__(self):
+        super().__init__(name="several")
+        self.total = self.add_variable((), "zeros", name="total")
+        self.rows = self.add_variable((), "zeros", name="rows")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total.assign_add(keras.ops.sum(y_pred))
+        self.rows.assign_add(keras.ops.cast(keras.ops.shape(y_pred)[0], "float32"))
+
+    def result(self):
+        return {"mean": self.total / self.rows, "acc": self.rows}
+
+    def reset_state(self):
+        self.total.assign(0.0)
+        self.rows.assign(0.0)
+
+
+@pytest.mark.slow_but("auto")
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_metric_of_several_values_is_in_the_history_as_in_keras(engine):
+    def made():
+        return passing([SeveralValues(), "acc"], loss="binary_crossentropy", activation="sigmoid")
+
+    plain, model = made(), made()
+    options = {"epochs": 2, "validation_data": (LOGITS, YES), "shuffle": False, "verbose": 0}
+    expected = plain.fit(LOGITS, YES, **options).history
+    run = fit(model, LOGITS, YES, engine=engine, **options)
+    assert run.history.keys() == expected.keys() == {"acc", "loss", "mean", "val_acc", "val_loss", "val_mean"}
+    for name, values in expected.items():
+        np.testing.assert_allclose(run.history[name], values, rtol=1e-6, err_msg=name)
+    assert run.history["acc"] == [400.0, 400.0]
+    found = run.evaluate(LOGITS, YES)
+    for name, value in plain.evaluate(LOGITS, YES, return_dict=True, verbose=0).items():
+        assert found[name] == pytest.approx(value, rel=1e-6)
+
+
 # --- metrics that misread an output -------------------------------------------------------------------------------
 
 LOGITS = np.random.default_rng(1).normal(scale=1.5, size=(400, 1)).astype("float32")
@@ -273,6 +312,35 @@ def test_other_outputs_that_a_metric_misreads():
     assert number_of(model) == pytest.approx(everything, rel=1e-5)
     mended = cheatsheet.fix(model, YES).model
     assert number_of(mended) == pytest.approx(sklearn_metrics.f1_score(SAID, PLUS), rel=1e-5)
+
+
+@pytest.mark.slow_but("BinaryAccuracy(threshold=0.0)", "Sparse")
+@pytest.mark.parametrize(
+    ("options", "y", "kind", "true"),
+    [
+        ({}, YES, "BinaryAccuracy(threshold=0.0)", (PLUS == SAID).mean()),
+        ({"loss": "binary_crossentropy", "activation": "sigmoid"}, YES, "BinaryAccuracy(threshold=0.5)",
+         (PLUS == SAID).mean()),
+        ({"loss": "one", "units": 2}, np.eye(2)[SAID.astype(int)], "CategoricalAccuracy()", (PLUS == SAID).mean()),
+        ({"loss": "numbered", "units": 2}, SAID[:, None].astype(int), "SparseCategoricalAccuracy()",
+         (PLUS == SAID).mean()),
+    ],
+)  # fmt: skip
+def test_the_class_accuracy_is_not_the_accuracy(options, y, kind, true):
+    """It counts outputs that equal the label to the last digit: 0 of a model that is right in most rows."""
+    x = LOGITS if options.get("units", 1) == 1 else np.c_[-LOGITS, LOGITS]
+    for metric in (keras.metrics.Accuracy(), keras.metrics.Accuracy(name="mine")):
+        model = passing([metric], **options)
+        assert number_of(model, y, x) < 0.01
+        (found,) = misread(model)
+        assert kind in found.fix
+        fixed = cheatsheet.fix(model, y)
+        assert fixed.changes == (f"metric 'Accuracy': {kind}",)
+        assert number_of(fixed.model, y, x) == pytest.approx(true, rel=1e-5)
+        assert {metric.name} <= fixed.model.evaluate(x, y, verbose=0, return_dict=True).keys()
+    (found,) = misread(passing([keras.metrics.Accuracy()], loss="hinge"))
+    assert "sign_accuracy" in found.fix
+    assert misread(passing(["Accuracy"], loss="one", units=2)) == []  # which Keras chooses by the loss
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from keras import layers
 
 import cheatsheet
 from cheatsheet import DataError
+from recipes import fit
 from recipes.training.engines.tensorflow import program
 from recipes.training.evaluate import evaluate, predict
 
@@ -96,3 +97,22 @@ def test_a_dict_of_columns_for_one_input():
     ):
         predict(model, columns)
     assert predict(model, pd.DataFrame(columns)).shape == (3, 1)
+
+
+def test_a_grey_picture_without_channels_and_series_without_a_last_axis():
+    """`(n, steps)` are many series; `(steps, 1)` is one, not as many series of one step each."""
+    grey = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1)])
+    grey.compile("adam", "mse")
+    with pytest.raises(DataError, match=r"the shape of a single row, \(8, 8\).*Pass x\[np.newaxis\]"):
+        predict(grey, np.zeros((8, 8)))
+    assert predict(grey, np.zeros((8, 8))[np.newaxis]).shape == (1, 1)
+    series = keras.Sequential([keras.Input((None, 1)), layers.GRU(2), layers.Dense(1)])
+    series.compile("adam", "mse")
+    x = rows(series, 5)
+    np.testing.assert_array_equal(predict(series, x[..., 0]), predict(series, x))
+    assert predict(series, x[:1, :1, 0]).shape == (1, 1)
+    for one in (x[0], x[0, :, :1]):
+        with pytest.raises(DataError, match=r"the shape of a single row, \(6, 1\)"):
+            predict(series, one)
+    fit(series, x[:, 0], np.zeros(5), verbose=0)  # as many targets as steps: Keras takes them for series of one
+    np.testing.assert_array_equal(predict(series, x[:, 0]), series.predict(x[:, 0], verbose=0))

@@ -48,23 +48,33 @@ def input_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
         name = called("x", part, data.x)
         row = _as_one_row(shape, expected)
         if row is not None:
-            message = f"{name} has the shape of a single row, {row}, but the model takes any number of rows like it."
-            fix = f"pass {name}[np.newaxis], whose first axis counts the rows"
-        else:
-            message = f"The rows of {name} have shape {shape[1:]}, but the model takes {expected[1:]}."
-            fix = _reshaping(shape, expected, data.of_trained or bool(data.where))
+            findings.append(single_row(name, row, data.where))
+            continue
+        message = f"The rows of {name} have shape {shape[1:]}, but the model takes {expected[1:]}."
+        fix = _reshaping(shape, expected, data.of_trained or bool(data.where))
         findings.append(Finding("input_shape", "error", message, fix, where=data.where))
     return findings
+
+
+def single_row(name: str, shape: tuple[int, ...], where: str = "") -> Finding:
+    """Find an example that came without the axis of the rows."""
+    message = f"{name} has the shape of a single row, {shape}, but the model takes any number of rows like it."
+    fix = f"pass {name}[np.newaxis], whose first axis counts the rows"
+    return Finding("input_shape", "error", message, fix, where=where)
 
 
 def _as_one_row(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> tuple[int, ...] | None:
     """Return the shape that one image or sequence was given in, without the axis of the rows; `None` for another.
 
-    An axis of size 1 may have been added at its end, as to grey images without channels.
+    An axis of size 1 may have been added at its end, or lack there, as of grey images without channels.
     """
-    for given in (shape, shape[:-1] if shape[-1] == 1 else ()):
-        sizes = zip(given, expected[1:], strict=False)
-        if len(given) > 1 and len(given) == len(expected) - 1 and all(b in (None, a) for a, b in sizes):
+    for given, wanted in (
+        (shape, expected[1:]),
+        (shape[:-1] if shape[-1] == 1 else (), expected[1:]),
+        (shape, expected[1:-1] if expected[-1] == 1 and None not in expected[1:] else ()),
+    ):
+        is_as_long = len(given) == len(wanted) > 1
+        if is_as_long and all(size in (None, mine) for mine, size in zip(given, wanted, strict=True)):
             return given
     return None
 

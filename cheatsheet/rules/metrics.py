@@ -7,7 +7,7 @@ from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import PROBABILITIES, ModelSpec, OutputSpec
 from cheatsheet.rules.outputs import at_output, judged_outputs
-from cheatsheet.table import OF_ONE_CLASS, OF_YES_OR_NO, unfit_metrics
+from cheatsheet.table import OF_MARGINS, OF_ONE_CLASS, OF_YES_OR_NO, unfit_metrics
 
 # Keras' metrics by how they read an output, each with the name of its class and of the setting that says so. Measured
 # against NumPy on known logits, Keras 3.15.1: those of `_CUT` count an output above 0.5 as a yes ...
@@ -30,6 +30,7 @@ _CROSSENTROPIES = {
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
 _MARGINS = {"hinge", "squared_hinge"}
+_EXACT = "Accuracy"  # the class; "accuracy" has Keras choose one by the loss
 
 
 class Misread(NamedTuple):
@@ -49,7 +50,10 @@ class Misread(NamedTuple):
 
 
 def metric_threshold(model: ModelSpec, data: DataSpec) -> list[Finding]:
-    """Find metrics that cut logits or margins at 0.5, as if they were probabilities, or probabilities at 0."""
+    """Find metrics that cut logits or margins at 0.5, as if they were probabilities, or probabilities at 0.
+
+    And `keras.metrics.Accuracy`, which counts outputs that equal the label to the last digit.
+    """
     found = []
     for output, _ in judged_outputs(model, data):
         for name, options in zip(output.metrics, output.metric_options, strict=False):
@@ -72,6 +76,8 @@ def misread(output: OutputSpec, name: str, options: Mapping[str, Any]) -> Misrea
         return None
     if name in unfit_metrics(output.loss) or (name in ("accuracy", "acc") and output.width > 1):
         return None  # `unfit_metric`; of several outputs Keras takes the largest
+    if name == _EXACT:
+        return _exact(output)
     if output.gives_logits:
         return _of_logits(output, name, options)
     if output.loss in _MARGINS and name in _CUT and _CUT[name][0] == "BinaryAccuracy" and _is_at(name, options, 0.5):
@@ -85,6 +91,19 @@ def misread(output: OutputSpec, name: str, options: Mapping[str, Any]) -> Misrea
         why = "has no threshold and takes the largest of each row, which of one output is always itself: every row "
         why += "counts as a yes"
         return Misread(why, f"use keras.metrics.{_OF_F[name]}(threshold=0.5)", _OF_F[name], {"threshold": 0.5})
+    return None
+
+
+def _exact(output: OutputSpec) -> Misread | None:
+    why = "counts outputs that equal the label to the last digit, which next to none does"
+    if output.loss in OF_MARGINS:
+        return Misread(why, "use recipes.losses.sign_accuracy")
+    if output.loss in OF_YES_OR_NO:
+        cut = 0.0 if output.gives_logits else 0.5
+        return Misread(why, f"use keras.metrics.BinaryAccuracy(threshold={cut})", "BinaryAccuracy", {"threshold": cut})
+    if output.loss in OF_ONE_CLASS:
+        kind = "SparseCategoricalAccuracy" if output.loss.startswith("sparse") else "CategoricalAccuracy"
+        return Misread(why, f"use metrics=['accuracy'], or keras.metrics.{kind}()", kind)
     return None
 
 

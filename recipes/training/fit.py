@@ -16,6 +16,7 @@ from recipes.diagnosis.diagnose import diagnose
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
+from recipes.training.callbacks import as_callbacks, kept_by, require_monitored
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream, pass_on
 from recipes.training.engines.engine import EngineUsed, Job, Outcome, Plan, stopping_after
@@ -86,7 +87,7 @@ def fit(
         sample_weight: Weight of each row `(n,)`, at least 0; of each step or pixel; for several outputs a dict or list.
         class_weight: Weight of each class, by label or by index; `"balanced"` weights them inversely to their number.
             For several outputs a dict of these by output, `{"kind": {...}}`.
-        callbacks: Keras callbacks, or one.
+        callbacks: Keras callbacks, or one. What they watch has to be in the history.
         seed: Of the validation split and the order of the batches. Weights and dropout have their own,
             `build_model(seed=...)`.
         verbose: 0 is silent; anything else shows one line.
@@ -108,7 +109,8 @@ def fit(
 
     Raises:
         DataError: for data that do not fit the model, with all `.findings`, before anything is changed.
-        ValueError: for arguments that do not go together; for a checkpoint of another run, saying what differs.
+        ValueError: for arguments that do not go together, such as early stopping without validation; for a checkpoint
+            of another run, saying what differs.
         BlockingIOError: where another process has the checkpoint open.
         recipes.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
             written and the `Run` so far in `result`; in a notebook and at a prompt the `Run` is returned instead.
@@ -154,6 +156,7 @@ def fit(
     # NumPy's numbers are not for JSON
     plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), as_callbacks(callbacks), patience=patience,
                 of_keras=of_keras)  # fmt: skip
+    require_monitored(model, plan.callbacks, validates=data.validation is not None)
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
                 verbose=verbose, start=start)  # fmt: skip
     done = f"the run after {run.epochs:,} of {count(plan.epochs, 'epoch')}"
@@ -231,7 +234,7 @@ def judged(
     remember(model, data.signature)
     history = {name: [_plain(value) for value in values] for name, values in outcome.history.items()}
     spread = _spread(model, data, history) if data.reconstructs else None
-    best = outcome.kept or _kept(plan.callbacks)
+    best = outcome.kept or kept_by(plan.callbacks)
     best = None if best == len(history.get("loss", ())) else best
     findings = []
     if history.get("loss"):
@@ -286,23 +289,6 @@ def require_watched(patience: Any, validation_data: Any, validation_split: float
         )
 
 
-def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """List Keras callbacks, made and not named, of which one may come alone, and `None` stands for none.
-
-    Raises:
-        TypeError: for anything else among them.
-    """
-    found = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else [*(callbacks or ())]
-    for callback in found:
-        if not isinstance(callback, keras.callbacks.Callback):
-            shown = f"the class {callback.__name__}" if isinstance(callback, type) else repr(callback)
-            raise TypeError(
-                f"callbacks holds {shown}. Expected objects of keras.callbacks, such as "
-                "keras.callbacks.EarlyStopping(patience=5)."
-            )
-    return found
-
-
 def epoch_by_epoch(plan: Plan, *, kept: bool) -> Plan:
     """Have patience count as a callback where something else wants to see each epoch: callbacks, or a checkpoint."""
     if plan.patience is None or not (plan.callbacks or kept):
@@ -327,15 +313,6 @@ def _of_keras(epochs: int, **asked: Any) -> dict[str, int]:
 def _plain(value: Any) -> Any:
     """Make a list of what a metric with several values gives, such as one for each class."""
     return value.tolist() if np.ndim(value) else value
-
-
-def _kept(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:
-    """Find the epoch, counted from 1, whose weights early stopping has put back; `None` where the last ones stay."""
-    kept = None
-    for callback in callbacks:  # the last one has the last word
-        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
-            kept = callback.best_epoch + 1 if callback.best_weights is not None else kept
-    return kept
 
 
 def _spread(model: keras.Model, data: TrainingData, history: Mapping[str, Sequence[float]]) -> float | None:

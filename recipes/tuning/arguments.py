@@ -15,11 +15,11 @@ from cheatsheet.modelspec import OutputSpec
 from cheatsheet.rules.data import require_same_rows
 from recipes.build import say_what_is_flattened, say_what_was_read
 from recipes.features import as_features, columns_of, in_order
+from recipes.training.callbacks import as_callbacks
 from recipes.training.data.batches import split_rows
 from recipes.training.data.checks import raise_errors, unaligned_rows
 from recipes.training.data.streams import is_stream
 from recipes.training.data.targets import class_index, encode_target
-from recipes.training.fit import as_callbacks
 from recipes.training.several.cross_validate import lacking
 from recipes.training.several.folds import folds_of
 from recipes.training.signature import named

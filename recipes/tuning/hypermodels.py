@@ -4,7 +4,6 @@ import contextlib
 import copy
 import math
 import random
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from keras_tuner import HyperModel, HyperParameters
 from keras_tuner.errors import FailedTrialError
 
 from recipes.diagnosis.diagnose import diagnose
+from recipes.training.names import metrics_given, numbered
 from recipes.tuning.kinds import Kind, Trained, Training
 from recipes.tuning.work import train as by_engine
 
@@ -38,17 +38,9 @@ def name_afresh(model: keras.Model) -> None:
 
     Keras counts such names up over the process; keras-tuner clears the session of Keras before each trial.
     """
-    compiled = getattr(model, "_compile_metrics", None)
-    parts = () if compiled is None else (compiled._user_metrics, compiled._user_weighted_metrics)
     numbers: dict[str, int] = {}
-    for metric in keras.tree.flatten(parts):
-        if not isinstance(metric, keras.metrics.Metric):
-            continue
-        plain = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(metric).__name__)
-        plain = re.sub("([a-z])([A-Z])", r"\1_\2", plain).lower()
-        if re.fullmatch(rf"{plain}(_\d+)?", metric.name):
-            number = numbers[plain] = numbers.get(plain, -1) + 1
-            metric.name = f"{plain}_{number}" if number else plain
+    for metric in metrics_given(model):
+        metric.name = numbered(metric.name, type(metric).__name__, numbers)
 
 
 def own_fit(hypermodel: Any) -> Callable[..., Any] | None:

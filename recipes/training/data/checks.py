@@ -13,7 +13,7 @@ from cheatsheet.dataspec import describe_data, end_called
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import InputSpec, ModelSpec, OutputSpec, Shape
 from cheatsheet.rules import BORNE, OF_INPUTS, allowed, findings_of, independent
-from cheatsheet.rules.data import fits
+from cheatsheet.rules.data import fits, single_row
 from cheatsheet.table import COMPARES_SHAPES
 from recipes.features import as_features, as_texts, columns_of, in_order
 from recipes.training.data.targets import UnknownLabels, doubtful_labels, encode_target, require_numbered
@@ -266,11 +266,24 @@ def require_inputs(spec: ModelSpec, x: Any, like: Signature | None = None) -> An
     """
     found: list[Finding] = []
     inputs = None
+    if _is_one_series(_shape_unread(x), spec, like):
+        raise DataError([single_row("x", _shape_unread(x))])
     with gathering(found):
         inputs, _ = read_inputs(spec, x, like)
         found += findings_of(spec, describe_data(inputs, of_trained=True), OF_INPUTS)
     raise_errors(found)
     return inputs
+
+
+def _is_one_series(shape: tuple[int, ...], spec: ModelSpec, like: Signature | None) -> bool:
+    """Say whether this is one series `(steps, 1)` for a model of any length, trained on longer ones.
+
+    Keras puts an axis at its end and takes it for as many series of one step; a target beside it could tell.
+    """
+    if len(spec.inputs) != 1 or spec.inputs[0].shape[1:] != (None, 1) or len(shape) != 2 or shape[1] != 1:
+        return False
+    trained_on = like.inputs[0].shape if like is not None and len(like.inputs) == 1 else ()
+    return shape[0] > 1 and trained_on[:1] != (1,)
 
 
 def _read_targets(

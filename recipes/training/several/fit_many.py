@@ -17,13 +17,14 @@ from cheatsheet.modelspec import describe_model
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
 from recipes.seeds import seeded
+from recipes.training.callbacks import as_callbacks, require_monitored
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream
 from recipes.training.engines.engine import EngineUsed, Job, Plan
 from recipes.training.engines.many.engine import NAME, Together, groups, train
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, steps_of
-from recipes.training.fit import as_callbacks, epoch_by_epoch, judged, require_checkpoint, require_watched
+from recipes.training.fit import epoch_by_epoch, judged, require_checkpoint, require_watched
 from recipes.training.run import Run
 from recipes.training.several.copies import compile_like, made_again
 from recipes.training.several.keep_many import KeptCall
@@ -135,6 +136,7 @@ def fit_many(
             data = with_one_of_each(data, arrays)
             if not data.findings:  # which name this model's layers
                 known[key] = data
+        require_monitored(model, callbacks, validates=data.validation is not None)
         plan = Plan(int(own["epochs"]), int(own["batch_size"]), shuffle, int(own["seed"]),
                     deepcopy(callbacks), patience=own["patience"])  # fmt: skip
         jobs.append(Job(model, data, plan))
@@ -265,6 +267,7 @@ def _over_seeds(
         require_watched(patience, validation_data, validation_split)
     data = prepare(model, x, y, validation_data=validation_data, validation_split=validation_split, seed=seed,
                    like=None if refit else expected_of(model), **options)  # fmt: skip
+    require_monitored(model, callbacks, validates=data.validation is not None)
     plan = Plan(epochs, batch_size, shuffle, 0, patience=patience)
     for name in ("epochs", "batch_size"):
         require_whole(name, getattr(plan, name), 1)

@@ -17,9 +17,11 @@ from cheatsheet import Finding
 from cheatsheet.common.words import count
 from recipes.diagnosis import mends
 from recipes.running.checkpoint import FILES, copy_state
+from recipes.training.callbacks import require_monitored
 from recipes.training.data.prepare import TrainingData, examples, prepare
 from recipes.training.engines.engine import Plan
 from recipes.training.fit import train_as_planned
+from recipes.training.names import results_of
 from recipes.training.run import Run
 from recipes.tuning.kinds import Stopped, Trained, Training, require_measured
 from recipes.tuning.problem import Problem
@@ -144,6 +146,7 @@ def _fit(problem: Problem, training: Training, state: Path | None, *keep: Keep) 
     """Train, in the one place that does: the same numbers always give the same weights."""
     model = problem.build(training.hp, training.seed)
     data = prepared(problem, model)
+    require_monitored(model, problem.callbacks, validates=data.validation is not None)
     callbacks = [*keep, *copy.deepcopy(list(problem.callbacks))]
     plan = Plan(training.epochs, problem.batch_size_of(training.hp), shuffle=True, seed=training.seed,
                 callbacks=callbacks, widen=True)  # fmt: skip
@@ -172,7 +175,7 @@ def _measured(problem: Problem, model: keras.Model, data: TrainingData) -> list[
         outputs = model(x, training=False)
         model.compute_loss(x, y, outputs, training=False)
         model.compute_metrics(x, y, outputs)
-        names = sorted(model.get_metrics_result())
+        names = sorted(results_of(model))
     except Exception:  # of a model that wants more than a row: its first trial says what it is
         return None
     return [*names, *(f"val_{name}" for name in names), *(["learning_rate"] if problem.callbacks else [])]

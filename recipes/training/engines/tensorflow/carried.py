@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from recipes._keras import Functional
 from recipes.training.engines.tensorflow.alike import is_known_throughout
+from recipes.training.names import results_of
 
 # Optimizers that treat every number by itself, with the lists of variables that they keep for each of them. Not so
 # RMSprop, Adagrad and Adadelta: TensorFlow divides by a square root in a way that rounds a number by its place.
@@ -142,7 +143,7 @@ class InVariables:
 
     def metrics(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Read what the metrics have come to."""
-        return [*self.model.get_metrics_result().values()]
+        return [*results_of(self.model).values()]
 
     def step(self, name: str, values: Sequence[tf.Tensor], rows: Any) -> list[tf.Tensor]:
         """Take a `"train_step"` or a `"test_step"` on these rows."""
@@ -184,7 +185,7 @@ class Carried(InVariables):
     def metrics(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Read what the metrics have come to."""
         with self._holding(values):
-            return [*self.model.get_metrics_result().values()]
+            return [*results_of(self.model).values()]
 
     def step(self, name: str, values: Sequence[tf.Tensor], rows: Any) -> list[tf.Tensor]:
         """Take a `"train_step"` or a `"test_step"` on these rows: what Keras' method of that name does."""

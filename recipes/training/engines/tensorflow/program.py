@@ -25,6 +25,7 @@ from recipes.training.engines.tensorflow.carried import Carried, InVariables, No
 from recipes.training.engines.tensorflow.state import lifted, state_of, values_of
 from recipes.training.engines.tensorflow.steps import MIXED, PLAIN, XLA, Compiled, Tracing, block, outputs
 from recipes.training.engines.tensorflow.wide import Wide, wide_config, wide_key, widened
+from recipes.training.names import results_of
 
 MIXED_PAYS_AFTER_STEPS = 2_500  # some 0.6 s more to compile, 0.2 ms less a step
 XLA_PAYS_AFTER_STEPS = 30_000  # some 0.5 s more, for the last batch and the validation, 0.02 ms less a step
@@ -186,7 +187,7 @@ class Program:
     ) -> Logs:
         """Run a block for this model: `"train"`, `"validate"` or `"both"`; metrics by epoch, `(block_epochs, ...)`."""
         values = self._run(part, how, model, arrays, tuple(map(tf.constant, (orders, count, batch_size))))
-        names = [*model.get_metrics_result()]
+        names = [*results_of(model)]
         if part == "both" and arrays.validation is not None:
             names += [f"val_{name}" for name in names]
         return {name: value.numpy() for name, value in zip(names, values, strict=True)}

@@ -20,6 +20,7 @@ from recipes.training.engines.tensorflow.carried import InVariables
 from recipes.training.engines.tensorflow.noise import hashed_noise, philox_dropout
 from recipes.training.engines.tensorflow.rewrites import fused_adam, rearranged
 from recipes.training.engines.tensorflow.state import replaced
+from recipes.training.names import results_of
 
 # Three ways to run the same steps, by what they cost to compile and then by step; measured on small dense networks,
 # docs/engine.md.
@@ -118,7 +119,7 @@ def block(
         is_given = bool(state)  # else the program itself takes it from the variables, and puts it back
         state = state or tracing.home.taken()
         trains, validates = part != "validate", part != "train" and len(validation) > 0
-        kinds = [(v.shape, _shown(v)) for v in tracing.home.model.get_metrics_result().values()] * (trains + validates)
+        kinds = [(v.shape, _shown(v)) for v in results_of(tracing.home.model).values()] * (trains + validates)
 
         def epoch(number: tf.Tensor, logs: list[tf.TensorArray], state: list[tf.Tensor]) -> Any:
             values: list[Any] = []
