@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -152,25 +153,40 @@ OF_113 = {
 
 
 def grok_accelerations(number: int) -> None:
-    """The lecture preset, and the table modulo 113, with another optimisation: medians over the seeds."""
-    _accelerations("grok-lecture-stays", ACCELERATIONS, number)
-    print()
-    _accelerations("grok-113-stays", OF_113, number)
+    """The lecture preset, and the table modulo 113, with another optimisation: medians over the seeds.
+
+    `accelerations.json` holds every run, by job and way; what it has is not run again.
+    """
+    path = HERE / "accelerations.json"
+    known: dict[str, dict[str, float | None]] = json.loads(path.read_text())["runs"] if path.exists() else {}
+    tables = {"grok-lecture-stays": ACCELERATIONS, "grok-113-stays": OF_113}
+    for seed in range(number):
+        for job, variants in tables.items():
+            for changes in variants.values():
+                key = f"{job} seed-{seed}{changes}"
+                if key not in known:
+                    found = measure(*key.split(" "))
+                    known[key] = {name: value if value == value else None for name, value in found.items()}
+                    path.write_text(json.dumps({"machine": machine(), "runs": known}, indent=1) + "\n")
+    for job, variants in tables.items():
+        print_accelerations(job, variants, known)
 
 
-def _accelerations(job: str, variants: dict[str, str], number: int) -> None:
+def print_accelerations(job: str, variants: dict[str, str], known: dict[str, dict[str, float | None]]) -> None:
     """Steps and seconds to 99 %, how many seeds come there, and how many of these are there five times as late."""
     print("| optimisation | memorised at | generalised at | ratio | seconds | seeds that generalised | that stayed |")
     print("|---|---|---|---|---|---|---|")
     for name, changes in variants.items():
-        found = [measure(job, f"seed-{seed}{changes}") for seed in range(number)]
-        steps = [run for run in found if run["generalised_at"] == run["generalised_at"]]
-        middle = {what: statistics.median(run[what] for run in steps) if steps else float("nan")
-                  for what in ("memorised_at", "generalised_at", "delay_ratio", "first_s")}  # fmt: skip
-        stayed = sum(run["stayed"] for run in steps)
-        print(f"| {name} | {middle['memorised_at']:,.0f} | {middle['generalised_at']:,.0f} "
-              f"| {middle['delay_ratio']:.1f} | {middle['first_s']:.1f} | {len(steps)} of {number} "
-              f"| {stayed:.0f} of {len(steps)} |", flush=True)  # fmt: skip
+        found = [run for key, run in known.items() if re.fullmatch(rf"{job} seed-\d+{re.escape(changes)}", key)]
+        steps = [run for run in found if run["generalised_at"] is not None]
+        cells = [
+            f"{statistics.median(run[what] or 0.0 for run in steps):{form}}" if steps else "–"
+            for what, form in (("memorised_at", ",.0f"), ("generalised_at", ",.0f"), ("delay_ratio", ".1f"),
+                               ("first_s", ".0f"))
+        ]  # fmt: skip
+        stayed = f"{sum(run['stayed'] or 0.0 for run in steps):.0f} of {len(steps)}" if steps else "–"
+        print(f"| {name} | {' | '.join(cells)} | {len(steps)} of {len(found)} | {stayed} |", flush=True)
+    print()
 
 
 def measure(job: str, way: str, python: str | None = None) -> dict[str, float]:

@@ -224,7 +224,7 @@ def test_how_it_reads():
     cold = int((labels == "cold").sum())
     lines = str(found).splitlines()
     assert lines[0].startswith("on 200 rows: loss 0.")
-    assert lines[1] == "positive class 'warm', negative 'cold'"
+    assert lines[1] == "positive class 'warm', predicted where its probability is above 0.5; negative 'cold'"
     assert [line.split() for line in lines[2:]] == [
         ["true,", "predicted", "cold", "warm", "recall", "precision"],
         ["cold", str(cold), "0", "1.000", "1.000"],

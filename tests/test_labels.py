@@ -107,7 +107,8 @@ def test_the_positive_class_is_said(loss, activation, said):
     assert "outputs are for 'malignant'" in repr(run)
     assert "malignant" in run._repr_html_()
     found = run.evaluate(X, TWO)
-    assert "positive class 'malignant', negative 'benign'" in str(found)
+    cut = "the output is above 0" if loss == "hinge" else "its probability is above 0.5"
+    assert f"positive class 'malignant', predicted where {cut}; negative 'benign'" in str(found)
     assert run.predict(X)[TWO == "malignant"].mean() > run.predict(X)[TWO == "benign"].mean()  # as it says
 
 

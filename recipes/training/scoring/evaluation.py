@@ -45,6 +45,7 @@ class Report:
         calibration: Of its probabilities; `None` where it gives none.
         points: True and predicted values `(2, n)`, at most 2,000 of them; `None` for classes.
         positive: The class that a single output for two is for; `None` for others.
+        threshold: Of that output, above which the tables have the positive class as predicted.
     """
 
     classes: tuple[Any, ...] = ()
@@ -54,6 +55,7 @@ class Report:
     calibration: Calibration | None = None
     points: np.ndarray | None = None
     positive: Any = None
+    threshold: float | None = None
 
 
 class Evaluation(Mapping[str, float]):
@@ -160,7 +162,9 @@ def _table_of(name: str | None, report: Report) -> list[str]:
     """Write an output's confusion matrix with recall and precision, or of many classes the latter's worst."""
     lines = [f"{name}:"] if name is not None and report.classes else []
     if report.positive is not None:
-        lines.append(f"positive class {report.positive!r}, negative {report.classes[0]!r}")
+        what = "its probability" if report.calibration is not None else "the output"
+        at = "" if report.threshold is None else f", predicted where {what} is above {report.threshold:.3g}"
+        lines.append(f"positive class {report.positive!r}{at}; negative {report.classes[0]!r}")
     if report.confusion_matrix is not None and len(report.classes) <= MOST_SHOWN:
         labels = [str(label)[:16] for label in report.classes]
         cells = [[f"{value:g}" for value in row] for row in np.round(report.confusion_matrix, 1)]

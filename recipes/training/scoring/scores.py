@@ -54,7 +54,9 @@ def of_classes(
         numbers["calibration_error"] = _calibration_error(calibration)
     by_class = [dict(zip(classes, values.tolist(), strict=True)) for values in (recall, precision)]
     positive = None if middle is None else classes[1]
-    return numbers, Report(tuple(classes), matrix, by_class[0], by_class[1], calibration, positive=positive)
+    return numbers, Report(
+        tuple(classes), matrix, by_class[0], by_class[1], calibration, positive=positive, threshold=middle
+    )
 
 
 def of_labels(
