@@ -303,6 +303,12 @@ class RecipeClassifier(ClassifierMixin, _Recipe):
             return np.concatenate([1 - outputs, outputs], axis=1)
         return outputs if self._has_labels else outputs / outputs.sum(axis=1, keepdims=True)
 
+    @available_if(lambda self: not _gives_probabilities(self))
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return what a hinge loss was trained on: above 0 for the second of two classes `(n,)`, or `(n, classes)`."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
     @property
     def _has_labels(self) -> bool:
         signature = self.run_.signature

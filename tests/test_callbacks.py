@@ -144,3 +144,37 @@ def test_a_search_and_folds_say_it_too(tmp_path):
              callbacks=[CALLBACKS.EarlyStopping("val_acuracy", mode="max")])  # fmt: skip
     with pytest.raises(TypeError, match="callbacks"):
         cross_validate(one, X, Y, callbacks=[CALLBACKS.EarlyStopping()])
+
+
+def test_a_log_goes_on_where_the_run_does(tmp_path):
+    """Keras begins a log anew at each call; lines of epochs that run again, as after a kill, are not kept twice."""
+    log = tmp_path / "log.csv"
+
+    def train(epochs):
+        keras.utils.set_random_seed(0)
+        logger = CALLBACKS.CSVLogger(log)
+        run = fit(one(), X, Y, epochs=epochs, verbose=0, callbacks=[logger], checkpoint=tmp_path / "kept")
+        assert not logger.append
+        return run
+
+    train(3)
+    with log.open("a") as file:
+        file.write("3,0.5,0.5\n4,0.5,0.5\n")
+    history = train(6).history
+    header, *lines = log.read_text().split()
+    assert header.startswith("epoch,accuracy,loss")
+    assert [line.split(",")[0] for line in lines] == list("012345")
+    np.testing.assert_allclose([float(line.split(",")[2]) for line in lines], history["loss"], rtol=1e-6)
+    train(6)  # which is over
+    assert len(log.read_text().split()) == 7
+
+
+def test_callbacks_are_told_what_keras_tells_them():
+    class Told(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.told = dict(self.params)
+
+    ours, theirs = Told(), Told()
+    fit(one(), X, Y, epochs=2, verbose=0, callbacks=ours)
+    one().fit(X, Y, epochs=2, verbose=0, callbacks=[theirs])
+    assert ours.told == theirs.told == {"verbose": 0, "epochs": 2, "steps": 3}

@@ -76,6 +76,27 @@ def test_a_run_comes_back(name, tmp_path):
     assert copy.copy(run).history == run.history or name == "not a number"
 
 
+@pytest.mark.parametrize("layer", ["dropout", "dropout with a seed", "noise"])
+def test_dropout_and_noise_go_on_where_they_stopped(layer, tmp_path):
+    """Keras keeps in no file how far they have drawn, so that a model it loads begins its masks anew."""
+    made = {
+        "dropout": lambda: keras.layers.Dropout(0.4),
+        "dropout with a seed": lambda: keras.layers.Dropout(0.4, seed=3),
+        "noise": lambda: keras.layers.GaussianNoise(0.5),
+    }[layer]
+    model = keras.Sequential([keras.Input((3,)), made(), keras.layers.Dense(8, "relu"), made(), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    run = fit(model, X, X[:, 0], epochs=2, verbose=0)
+    run.save(tmp_path / "run")
+    copies = [recipes.load(tmp_path / "run"), copy.deepcopy(run), pickle.loads(pickle.dumps(run))]  # noqa: S301
+    expected = fit(run.model, X, X[:, 0], epochs=2, verbose=0)
+    assert recipes.load(tmp_path / "run").history == run.history
+    for back in copies:
+        assert fit(back.model, X, X[:, 0], epochs=2, verbose=0).history == expected.history
+        for ours, theirs in zip(back.model.get_weights(), run.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_it_trains_on_where_it_stopped(tmp_path):
     run = RUNS["margin"]()
     run.save(tmp_path / "run")

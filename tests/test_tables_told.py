@@ -135,7 +135,9 @@ def test_it_is_said_and_the_model_gives_its_probability(tmp_path):
     assert (other.positive, other.classes) == ("ill", ("well", "ill"))
     said = "the model gives the probability of 'ill', the positive class; the other is 'well'"
     assert said in str(other).splitlines()
-    assert "positive class 'ill', predicted where its probability is above 0.5; negative 'well'" in str(other.evaluation)
+    assert "positive class 'ill', predicted where its probability is above 0.5; negative 'well'" in str(
+        other.evaluation
+    )
     np.testing.assert_allclose(other.predict(frame)[:, 1], other.model.predict(other.inputs_of(frame), verbose=0)[:, 0],
                                rtol=1e-5)  # fmt: skip
     high, low = (frame["dose"].nlargest(20).index, frame["dose"].nsmallest(20).index)

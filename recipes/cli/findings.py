@@ -1,10 +1,10 @@
 """`recipes check` and `recipes diagnose`: what is wrong with a model, and what a loss curve says."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes.cli.as_json import as_json
 from recipes.cli.files import read_array
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _show_findings(findings: "list[Finding]", options: argparse.Namespace) -> in
     from dataclasses import asdict
 
     if options.json:
-        print(json.dumps([asdict(finding) for finding in findings]))
+        print(as_json([asdict(finding) for finding in findings]))
     else:
         print("\n".join(map(str, findings)) or "nothing found")
     return int(any(finding.severity == "error" for finding in findings))

@@ -1,11 +1,11 @@
 """`recipes sheet` and `recipes infer`: what the cheatsheet says, and what it says of a target in a file."""
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes.cli.as_json import as_json
 from recipes.cli.files import read_array, read_arrays
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _show_inferred(found: "tuple[Inference, int]", options: argparse.Namespace) 
     inferred, num_missing = found
     row = lookup(inferred.task, inferred.loss)
     if options.json:
-        print(json.dumps({**asdict(inferred), "loss": row.loss, "activation": row.activation,
+        print(as_json({**asdict(inferred), "loss": row.loss, "activation": row.activation,
                           "num_missing": num_missing}))  # fmt: skip
         return
     print(inferred)

@@ -94,7 +94,7 @@ def diagnose(
     with np.errstate(all="ignore"):  # losses of 1e300 overflow where they are squared, and are judged all the same
         seen = Seen(curves, course_of(curves, chance, least), chance, least, facts, regime)
         rate, jumps = _on_the_rate(seen)
-        seen = replace(seen, slower=any(map(_is_slower, [*rate, *jumps])))
+        seen = replace(seen, slower=any(map(is_slower, [*rate, *jumps])))
         return _in_order(_verdict(seen, spread), [*rate, *_remarks(seen), *jumps])
 
 
@@ -124,7 +124,7 @@ def _on_the_rate(seen: Seen) -> tuple[list[Finding], list[Finding]]:
     return slow, [replace(finding, fix="") for finding in jumps] if slow else jumps
 
 
-def _is_slower(finding: Finding) -> bool:
+def is_slower(finding: Finding) -> bool:
     """Does this advise smaller steps?"""
     return finding.fix.startswith("lower learning_rate")
 
@@ -144,7 +144,7 @@ def _in_order(verdict: list[Finding], beside: list[Finding]) -> list[Finding]:
     if headline.rule == "diverging":
         beside = []
     elif headline.rule == "posterior_collapse":  # whose mend is larger steps
-        beside = [finding for finding in beside if not _is_slower(finding)]
+        beside = [finding for finding in beside if not is_slower(finding)]
     elif any(finding.rule == "worse_than_chance" for finding in verdict):
         beside = [finding for finding in beside if finding.rule == "rate_too_high"]
     rest = [*verdict[1:], *beside]

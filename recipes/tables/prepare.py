@@ -11,7 +11,7 @@ from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding, unreadable
 from recipes.tables.columns.column import Columns
-from recipes.tables.columns.kinds import DATES_AND, DATES_IN_FORMS, NUMBERS_AND, decide_columns
+from recipes.tables.columns.kinds import DATES_AND, DATES_IN_FORMS, NUMBERS_AND, TWO_MARKS, decide_columns
 from recipes.tables.columns.leaks import leaks
 from recipes.tables.columns.remarks import alike, beyond_limit, remarks
 from recipes.tables.columns.repeats import repeated_ids
@@ -26,7 +26,9 @@ _MENDS = {
     NUMBERS_AND: "write numbers, or leave the fields empty",
     DATES_AND: "write dates, leave the fields empty, or delete such rows",
     DATES_IN_FORMS: "write them as 2024-12-31",
+    TWO_MARKS: "write all of them with one decimal mark",
 }
+MANY_GAPS = 0.1  # of the rows with a word in the target: so often a word that was read as missing may be a class
 FEWEST_REPEATED, MORE_REPEATED = 3, 10.0  # test rows that the others hold too, and how many times more than by chance
 
 
@@ -112,10 +114,14 @@ def prepare_table(
         raise unreadable(f"No column is left to learn from:\n{columns!r}")
     rows = {column.name: values_of(table[column.name], column) for column in columns.learnt}
     known = {key: values[split.rest] for key, values in rows.items()}
-    findings = [*_findings_of(goal, columns, known, y[split.rest]), *remarks(known, columns, reading),
+    findings = [*_findings_of(goal, columns, known, y[split.rest], len(encoded)), *remarks(known, columns, reading),
                 *_repeated(rows, y, split)]  # fmt: skip
     if group is None and time is None:
         findings += repeated_ids(table, columns)
+    if group is not None and (without := int((as_texts(table[str(group)]) == "").sum())):
+        message = f"{count(without, 'row')} without a value of {group!r} {'is' if without == 1 else 'are'} one group."
+        fix = "fill them, or delete these rows"
+        findings.append(Finding("missing_group", "warning", message, fix, where=str(group)))
     return Prepared(reading, goal, columns, rows, y, split, findings)
 
 
@@ -153,7 +159,9 @@ def _is_ordered(series: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(series.dtype) or is_dates(series)
 
 
-def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray], y: np.ndarray) -> list[Finding]:
+def _findings_of(
+    goal: Target, columns: Columns, rows: Mapping[str, np.ndarray], y: np.ndarray, num_rows: int
+) -> list[Finding]:
     """Say what a user should know of the table, before the training."""
     found = [*alike(goal.classes or (), f"classes of the target {goal.name!r}", goal.name)]
     found += leaks(rows, columns, y if goal.classes is None else y.astype(int), is_classes=goal.classes is not None)
@@ -162,8 +170,13 @@ def _findings_of(goal: Target, columns: Columns, rows: Mapping[str, np.ndarray],
     if goal.num_missing:
         words = f" ({show_values(goal.marks)} among them)" if goal.marks else ""
         were = "was" if goal.num_missing == 1 else "were"
-        message = f"{count(goal.num_missing, 'row')} without a value of {goal.name!r}{words} {were} left out."
-        found.append(Finding("missing_target", "info", message))
+        message = f"{count(goal.num_missing, 'row')} without a value of {goal.name!r}{words} {were} left out"
+        if goal.classes is not None and goal.num_marked > MANY_GAPS * num_rows:
+            message += f"; {goal.num_marked:,} of them hold {show_values(goal.marks)}, which may be a class."
+            fix = "if it is one, write it as a word that does not stand for what is missing"
+            found.append(Finding("missing_target", "warning", message, fix))
+        else:
+            found.append(Finding("missing_target", "info", f"{message}."))
     if goal.classes is not None:
         rows_of = np.bincount(y.astype(int), minlength=len(goal.classes))
         rare = [f"{goal.classes[i]!r} ({rows_of[i]:,})" for i in np.argsort(rows_of, kind="stable")

@@ -187,9 +187,10 @@ class TableRun:
         other = self.signature.read(frame)
         rows = self.signature.rows_to_predict(other)
         predicted = self._predict(rows)
-        told: dict[str, Any] = texts_of(other.table, self.columns, "id") or {"row": np.arange(1, len(predicted) + 1)}
-        told |= texts_of(other.table, self.columns, "group")
+        ids: dict[str, Any] = texts_of(other.table, self.columns, "id") or {"row": np.arange(1, len(predicted) + 1)}
+        ids |= texts_of(other.table, self.columns, "group")
         name = self.target.name
+        told: dict[str, Any] = {}
         if self.classes is None:
             told[name] = predicted
             if self.interval is not None:
@@ -201,7 +202,7 @@ class TableRun:
         else:
             told[name] = pd.Series([self.classes[i] for i in guesses(self.target, predicted)], dtype=object)
             told |= {f"p({label})": predicted[:, i] for i, label in enumerate(self.classes)}
-        return pd.DataFrame(told)
+        return pd.DataFrame({**{f"{key} (column)" if key in told else key: ids[key] for key in ids}, **told})
 
     def inputs_of(self, frame: Any = None, *, most: int | None = None) -> dict[str, Any]:
         """Return what `model` is given for the rows of a table, by the name of each input: tensors `(n, 1)`.

@@ -6,6 +6,7 @@ import numpy as np
 
 from cheatsheet.common.words import count
 
+FEWEST_TO_TRAIN = 8  # rows that are not tested on
 NUM_PARTS = 8  # of the rows that are not tested on, one of which stops a network
 BLOCK = 20  # rows next to each other by target, of which each part gets its share
 
@@ -58,10 +59,12 @@ def split_rows(
     num_parts = max(2, min(NUM_PARTS, number // 5))
     if times is not None:
         order = np.argsort(times, kind="stable")
-        num_test = max(1, round(number * test_split))
+        num_test = _latest(times[order], max(1, round(number * test_split)))
         rest = np.sort(order[:-num_test])
-        latest = np.argsort(times[rest], kind="stable")[-max(1, len(rest) // NUM_PARTS) :]
-        how = f"the latest {count(num_test, 'row')} test; of the others the latest eighth stops the training"
+        _require_enough(len(rest), number, test_split)
+        by_time = np.argsort(times[rest], kind="stable")
+        latest = by_time[-_latest(times[rest][by_time], max(1, len(rest) // NUM_PARTS)) :]
+        how = f"the latest {count(num_test, 'row')} test; of the others the latest {len(latest):,} stop the training"
         return Split(np.sort(order[-num_test:]), rest, (np.sort(latest),) * num_networks, how)
     if groups is not None:
         return _by_group(groups, test_split, num_parts, num_networks, rng)
@@ -70,6 +73,7 @@ def split_rows(
     is_test = _dealt(y, block, rng) == 1
     if not is_test.any():
         is_test[rng.integers(number)] = True
+    _require_enough(int((~is_test).sum()), number, test_split)
     if is_classes:  # a class that is only in the test could not be learnt
         is_test[~np.isin(y, y[~is_test])] = False
     rest = np.flatnonzero(~is_test)
@@ -80,12 +84,30 @@ def split_rows(
         if is_classes:
             mine &= np.isin(y[rest], y[rest][~mine])
         held.append(np.flatnonzero(mine))
-    alike = "with the same shares of the classes" if is_classes else "with the same shares of small and large values"
+    what = "of the classes" if is_classes else "of small and large values"
+    alike = f"with about the same shares {what}"
     how = (
         f"{count(int(is_test.sum()), 'row')} test, {alike}; of the others each network leaves one in {num_parts} out, "
         "to stop by"
     )
     return Split(np.flatnonzero(is_test), rest, tuple(held), how)
+
+
+def _require_enough(rest: int, number: int, test_split: float) -> None:
+    if rest < FEWEST_TO_TRAIN:
+        raise ValueError(
+            f"test_split={test_split:g} leaves {count(rest, 'row')} of {number:,} to train on. "
+            f"Expected at least {FEWEST_TO_TRAIN}."
+        )
+
+
+def _latest(times: np.ndarray, wanted: int) -> int:
+    """Count the latest of rows in the order of time, about so many, that have no time in common with those before.
+
+    The numbers of rows that do so are tried from `wanted` on; where all rows have one time it stays as it is.
+    """
+    cuts = len(times) - 1 - np.flatnonzero(np.diff(times))  # rows behind each change of the time
+    return int(cuts[np.argmin(np.abs(cuts - wanted))]) if len(cuts) else wanted
 
 
 def _dealt(y: np.ndarray, block: np.ndarray, rng: np.random.Generator) -> np.ndarray:

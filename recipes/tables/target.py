@@ -11,12 +11,16 @@ from cheatsheet.finding import unfit_target
 from cheatsheet.head import head
 from cheatsheet.table import canonical_loss
 from cheatsheet.targets import Inference, infer_task
-from recipes.tables.columns.column import Column
+from recipes.tables.columns.column import DURATIONS, TIMES, Column
 from recipes.tables.columns.kinds import said_of_limits
 from recipes.tables.columns.others import numbers_in
-from recipes.tables.columns.values import as_texts, is_dates, values_of
+from recipes.tables.columns.values import as_texts, how_it_came, is_dates, values_of
 from recipes.tables.reading.texts import (
     CLASSES,
+    DURATION,
+    NO,
+    TIMES_ALONE,
+    YES,
     date_format_in,
     decimal_in,
     is_missing_word,
@@ -26,33 +30,13 @@ from recipes.tables.reading.texts import (
     without_unit,
 )
 
-# Of two classes that are a pair of these, the first kind is the positive one.
-YES = {
-    "yes",
-    "y",
-    "ja",
-    "j",
-    "oui",
-    "o",
-    "si",
-    "sí",
-    "s",
-    "true",
-    "t",
-    "positive",
-    "positiv",
-    "pos",
-    "+",
-    "1",
-    "present",
-}
-NO = {"no", "n", "nein", "non", "false", "f", "negative", "negativ", "neg", "-", "0", "absent"}
 # Of `infer_task`'s advice, what is for arrays or for losses that tables are not fitted with.
 OF_ARRAYS = ("mean_squared_logarithmic_error", "hinge", "np.asarray")
 TASKS = ("regression", "binary", "multiclass")
 FEWEST_ROWS = 10
 # A positive target is learnt on a logarithmic scale where it is skewed, and its logarithm is less so by this factor.
 SKEWED, LESS_SKEWED = 1.0, 2.0
+MOST = 1e30  # of a number; its square is beyond float32 long before, but it is learnt in units of the spread
 NUMBERS_FROM = 20  # distinct numbers in text, from which they are quantities rather than classes
 
 
@@ -71,6 +55,7 @@ class Target:
         num_missing: Rows without a value, which were dropped.
         decimal: Of numbers in text; empty where they came as numbers.
         marks: Words that stand for a missing value.
+        num_marked: Rows with one of these.
         unit: Of numbers in text, that follows each of them.
         num_limits: Of numbers in text, entries such as `<0.5`, which are read as their limit.
         costs: Of two classes, of saying the positive one where it is not, and of not saying it where it is.
@@ -92,6 +77,7 @@ class Target:
     num_limits: int = 0
     costs: tuple[float, float] | None = None
     lowest: float | None = None
+    num_marked: int = 0
 
     @property
     def threshold(self) -> float:
@@ -185,11 +171,19 @@ def decide_target(
             f"Expected at least {FEWEST_ROWS}, to train, validate and test on.",
             "collect more",
         )
+    num_marked = int(np.isin(as_texts(series), how.marks).sum()) if how.marks else 0
     if len(np.unique(known)) == 1:
+        also = f"; {count(num_marked, 'row')} with {show_values(how.marks)} were read as missing" if num_marked else ""
         raise unfit_target(
             f"The target {name!r} holds a single value ({show_values(known[:1])}) in {count(len(known), 'row')}, "
-            "so there is nothing to learn.",
-            "look where the rows were filtered",
+            f"so there is nothing to learn{also}.",
+            "write that class as another word" if num_marked else "look where the rows were filtered",
+        )
+    if known.dtype.kind == "f" and not np.abs(known).max() < MOST:
+        raise unfit_target(
+            f"The target {name!r} holds numbers as large as {np.abs(known).max():.3g}, beyond what a network computes "
+            f"with ({MOST:g}).",
+            "delete them where they stand for what is missing, or take another unit",
         )
     found = infer_column(known, name, task, loss)
     fitting = (one for one in found.alternatives if not any(word in one for word in OF_ARRAYS))
@@ -205,7 +199,7 @@ def decide_target(
     evidence = f"{found}; {how.reason}" if how.reason and not classes else str(found)
     target = Target(name, found.task, top.loss, top.activation, evidence, classes,
                     num_missing=len(series) - len(known), decimal=how.decimal, marks=how.marks,
-                    unit=how.unit, num_limits=0 if classes else how.num_limits)  # fmt: skip
+                    unit=how.unit, num_limits=0 if classes else how.num_limits, num_marked=num_marked)  # fmt: skip
     return target, target.encode(series)
 
 
@@ -257,20 +251,22 @@ def known_values(series: pd.Series, name: str, decimal: str) -> tuple[np.ndarray
         raise unfit_target(
             f"The target {name!r} is missing in all {count(len(series), 'row')}.", "name the column to predict"
         )
-    if _are_dates(series, known):
-        raise unfit_target(
-            f"The target {name!r} holds dates.", "turn them into numbers first, such as days since a start"
-        )
+    if kind := _kind_of_dates(series, known):
+        days = "days" if kind == "durations" else "days since a start"
+        raise unfit_target(f"The target {name!r} holds {kind}.", f"turn them into numbers first, such as {days}")
     if pd.api.types.is_complex_dtype(series.dtype):
         raise unfit_target(f"The target {name!r} holds complex numbers.", "name a column of their parts")
     return known, how
 
 
-def _are_dates(series: pd.Series, known: np.ndarray) -> bool:
-    """Say whether a target came as dates, or as text that is a date in every row."""
+def _kind_of_dates(series: pd.Series, known: np.ndarray) -> str:
+    """Name what a target is, as it came or as text: dates, times of day, durations; `""` for others."""
     if is_dates(series):
-        return True
-    return known.dtype.kind == "U" and date_format_in(np.unique(known).tolist()) is not None
+        return {DURATIONS: "durations", TIMES: "times of day"}.get(how_it_came(series), "dates")
+    found = date_format_in(np.unique(known).tolist()) if known.dtype.kind == "U" else None
+    if found is None:
+        return ""
+    return "durations" if found[0] == DURATION else "times of day" if found[0] in TIMES_ALONE else "dates"
 
 
 def _values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
@@ -300,8 +296,14 @@ def _values_in(series: pd.Series, decimal: str) -> tuple[list[Any], Column]:
         values = values_of(series, how)
         if len(words) >= NUMBERS_FROM or (values % 1 > 0).any():
             return [_plain(value) for value in values], how
-    marks = tuple(word for word in words if is_missing_word(word) and word.lower() not in CLASSES)
+    kept = CLASSES | ({"-", "--", "---"} if any(map(_is_signs, words)) else set())  # beside + these are classes
+    marks = tuple(word for word in words if is_missing_word(word) and word.lower() not in kept)
     return [text or None for text in as_texts(series, marks)], Column("", "number", "", marks=marks)
+
+
+def _is_signs(word: str) -> bool:
+    """Say whether a label is made of plus signs, as laboratories write a positive finding: `+`, `++`, `(+)`."""
+    return "+" in word and not word.strip("+()/- ")
 
 
 def _plain(value: Any) -> Any:

@@ -17,10 +17,11 @@ from cheatsheet.finding import DataError, Finding, by_severity
 from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_model, name_of
 from cheatsheet.rules.heads import RANGES
 from cheatsheet.table import JUDGED, OF_NUMBERS, OF_ONE_CLASS
+from recipes.training.data.batches import fixed_batch, rows_at_once
 from recipes.training.data.checks import Examples, read_examples
 from recipes.training.data.prepare import require_compiled
 from recipes.training.data.trees import is_tree, items_of, num_rows_of, take
-from recipes.training.data.yardsticks import has_masks, yardsticks
+from recipes.training.data.yardsticks import has_masks, loss_weight, yardsticks
 from recipes.training.signature import expected_of
 
 MOST_ROWS = 2_000  # looked at, spread over all: shares of units and a mean loss show in these
@@ -82,6 +83,8 @@ def _read(model: keras.Model, spec: ModelSpec, x: Any, y: Any) -> tuple[Any, Any
     if read.x is None or (read.y is None and not spec.has_own_step) or shapes:
         raise DataError([finding for finding in read.findings if finding.severity == "error"])
     rows = np.arange(num_rows_of(read.x))[:: -(-num_rows_of(read.x) // MOST_ROWS)]
+    if (fixed := fixed_batch(model)) is not None:
+        rows = rows[: rows_at_once(model, len(rows) - len(rows) % fixed or len(rows), fixed)]
     return take(read.x, rows), None if read.y is None else take(read.y, rows)
 
 
@@ -129,18 +132,19 @@ def _of_the_loss(model: keras.Model, spec: ModelSpec, inputs: Any, targets: Any,
         return []
     output, predicted = spec.outputs[0], np.asarray(outputs)
     function = keras.losses.get(model.loss) if not isinstance(model.loss, list | dict) else None
-    if function is None or not callable(function):
+    weight = loss_weight(model)
+    if function is None or not callable(function) or weight is None:
         return []
     same = SAME_IN_HALF if "16" in model.dtype_policy.name else SAME
     away = _away_from_the_ends(output, predicted)
     if away.sum() >= FEWEST_ROWS:
         rows = np.flatnonzero(away)
         reported = _reported(model, take(inputs, rows), take(targets, rows))
-        recomputed = _mean(function, targets[rows], predicted[rows])
+        recomputed = weight * _mean(function, targets[rows], predicted[rows])
         differs = abs(reported - recomputed) > same * max(abs(reported), abs(recomputed), 1e-3)
     else:
         # Clipping can only take from the loss of a prediction at the end of its range.
-        reported, recomputed = _reported(model, inputs, targets), _mean(function, targets, predicted)
+        reported, recomputed = _reported(model, inputs, targets), weight * _mean(function, targets, predicted)
         differs = reported < recomputed - same * max(abs(recomputed), 1e-3)
     if not differs:
         return []
@@ -162,7 +166,8 @@ def _away_from_the_ends(output: OutputSpec, predicted: np.ndarray) -> np.ndarray
 
 def _reported(model: keras.Model, inputs: Any, targets: Any) -> float:
     """Give the loss that Keras computes in `evaluate`, less what penalties add; no metric is touched."""
-    total = float(model.compute_loss(inputs, targets, model(inputs, training=False), training=False))
+    computed = model.compute_loss(inputs, targets, model(inputs, training=False), training=False)
+    total = float(np.mean(keras.ops.convert_to_numpy(computed)))  # without a reduction it has a value for each row
     return total - float(sum(float(penalty) for penalty in model.losses))
 
 
@@ -186,8 +191,9 @@ def _worse_than_chance(
     if reported < chance:
         return []
     message = f"The loss is {reported:.4g} on these rows, no better than the {chance:.4g} of the best constant guess."
-    fix = "train on, or look whether these rows are like those of training"
-    return [Finding("worse_than_chance", "error", message, fix)]
+    fix = "train on, or look whether these rows are like those of training; after a training with class_weight or "
+    fix += "sample_weight, under which the loss is another one, look at run.evaluate(x, y) instead"
+    return [Finding("worse_than_chance", "warning", message, fix)]
 
 
 # --- outputs and units --------------------------------------------------------------------------------------------

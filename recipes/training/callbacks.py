@@ -1,13 +1,17 @@
 """Callbacks that a training is given: what they may be, what they watch, and what they leave behind."""
 
 import difflib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from cheatsheet.common.words import show_values
 from cheatsheet.modelgraph import is_of_the_frameworks
+from recipes.running.files import write_atomically
 from recipes.training.names import quantities_of
 
 RATE = "learning_rate"  # which schedules and ReduceLROnPlateau write into the history
@@ -75,6 +79,34 @@ def kept_by(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:
         if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
             kept = callback.best_epoch + 1 if callback.best_weights is not None else kept
     return kept
+
+
+@contextmanager
+def logs_appended(callbacks: Sequence[keras.callbacks.Callback], epoch: int) -> Iterator[None]:
+    """Have `CSVLogger` go on below the epochs of the calls that this one goes on from; else it begins its file anew.
+
+    Args:
+        callbacks: The run's.
+        epoch: How many epochs the state has that the run goes on from; the file may have more, which run again.
+    """
+    logs = [one for one in callbacks if type(one) is keras.callbacks.CSVLogger and not one.append and epoch]
+    for log in logs:
+        if os.path.exists(log.filename):
+            _keep_epochs(Path(log.filename), log.sep, epoch)
+        log.append = True
+    try:
+        yield
+    finally:
+        for log in logs:
+            log.append = False
+
+
+def _keep_epochs(path: Path, separator: str, epoch: int) -> None:
+    """Take the lines of later epochs out of a log."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    numbers = [line.split(separator.encode())[0].strip() for line in lines]
+    kept = [line for line, k in zip(lines, numbers, strict=True) if not k.isdigit() or int(k) < epoch]
+    write_atomically(path, b"".join(kept))
 
 
 def _may_write(callback: keras.callbacks.Callback) -> bool:

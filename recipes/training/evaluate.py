@@ -11,11 +11,12 @@ from cheatsheet.dataspec import end_called
 from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_ends, name_of
 from cheatsheet.table import OF_NUMBERS
 from recipes.losses import Pinball
+from recipes.training.data.batches import rows_at_once
 from recipes.training.data.checks import require_inputs
 from recipes.training.data.prepare import TrainingData, examples
 from recipes.training.data.streams import is_stream, require_batches
 from recipes.training.data.targets import class_index
-from recipes.training.data.trees import is_tree, items_of
+from recipes.training.data.trees import is_tree, items_of, num_rows_of
 from recipes.training.engines.registry import choose
 from recipes.training.scoring.evaluation import Evaluation, Report
 from recipes.training.scoring.scores import of_classes, of_labels, of_numbers, of_quantiles
@@ -45,6 +46,7 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
         require_batches(model, x, targets=False)
         return model.predict(x, verbose=0)
     inputs = require_inputs(describe_ends(model), x, like or expected_of(model))
+    batch_size = rows_at_once(model, num_rows_of(inputs), batch_size)
     engine, _ = choose("auto", model, inputs)
     return engine.predict(model, inputs, batch_size)
 
@@ -81,13 +83,14 @@ def evaluate(
         require_batches(model, x)
         return Evaluation(model.evaluate(x, verbose=0, return_dict=True), {})
     data = examples(model, x, y, like or expected_of(model), sample_weight)
+    batch_size = rows_at_once(model, data.num_rows, batch_size)
     engine, _ = choose("auto", model, data.arrays)
     numbers = dict(engine.evaluate(model, data, batch_size))
     unweighted = [] if data.sample_weight is None else _unweighted(model, numbers)
     spec = describe_ends(model)
     reports: dict[str | None, Report] = {}
     if not spec.has_own_step:
-        outputs = engine.predict(model, data.x, PREDICT_ROWS)
+        outputs = engine.predict(model, data.x, rows_at_once(model, data.num_rows, PREDICT_ROWS))
         for output, part, target, predicted, weights in _by_output(spec, data, outputs):
             found = _judge(model, output, part, target, predicted, weights)
             if found is not None:

@@ -12,13 +12,16 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
-from recipes.diagnosis.diagnose import diagnose
+from cheatsheet.finding import Finding
+from recipes.diagnosis.diagnose import diagnose, is_slower
 from recipes.running.checkpoint import Checkpoint
 from recipes.running.interrupt import Interrupt, how_to_go_on, interrupted
 from recipes.running.progress import ProgressLine
-from recipes.training.callbacks import as_callbacks, kept_by, require_monitored
+from recipes.training.callbacks import as_callbacks, kept_by, logs_appended, require_monitored
+from recipes.training.data.batches import fixed_batch, rows_at_once
 from recipes.training.data.prepare import TrainingData, prepare
 from recipes.training.data.streams import is_stream, pass_on
+from recipes.training.data.trees import num_rows_of
 from recipes.training.engines.engine import EngineUsed, Job, Outcome, Plan, stopping_after
 from recipes.training.engines.registry import choose
 from recipes.training.engines.resume import Resume, settings_of, steps_of
@@ -156,6 +159,7 @@ def fit(
     # NumPy's numbers are not for JSON
     plan = Plan(int(epochs), int(batch_size), shuffle, int(seed), as_callbacks(callbacks), patience=patience,
                 of_keras=of_keras)  # fmt: skip
+    require_fixed_batch(model, data, plan.batch_size)
     require_monitored(model, plan.callbacks, validates=data.validation is not None)
     run = train_as_planned(model, data, plan, engine=engine, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
                 verbose=verbose, start=start)  # fmt: skip
@@ -206,6 +210,7 @@ def train_as_planned(
             kept = opened.enter_context(Checkpoint(checkpoint, settings))
             resume = Resume(kept, checkpoint_every, model, plan.callbacks)
             plan = replace(plan, resume=resume)
+            opened.enter_context(logs_appended(plan.callbacks, resume.epoch))
         try:
             (outcome,) = chosen.train([Job(model, data, plan)])
         finally:
@@ -241,6 +246,13 @@ def judged(
         weighted = data.sample_weight is not None
         findings = diagnose(history, chance=data.chance, least=data.least, spread=spread, kept=best, model=model,
                             weighted=weighted)  # fmt: skip
+    else:
+        message = "The history has no loss, so that nothing is said of the curve."
+        fix = "have train_step return a loss, as {'loss': ...}"
+        findings = [Finding("not_judged", "info", message, fix)] if history else []
+    rate = next((one for one in data.findings if one.rule == "learning_rate"), None)
+    if rate is not None:  # which says how far, where the curve alone cannot
+        findings = [replace(one, fix=f"{rate.fix} as learning_rate") if is_slower(one) else one for one in findings]
     beyond = impossible(model, history) if data.is_stream else []  # arrays were judged before they trained
     findings = [*beyond, *findings, *data.findings]  # else the verdict on the curve is the headline
     return Run(
@@ -274,6 +286,22 @@ def require_checkpoint(checkpoint: Any, checkpoint_every: int | None) -> None:
                 f"checkpoint_every={checkpoint_every} says how often, but checkpoint=None. "
                 "Pass checkpoint='folder' too."
             )
+
+
+def require_fixed_batch(model: keras.Model, data: TrainingData, batch_size: int) -> None:
+    """Require whole batches of the number of rows that a model is built for, if it is.
+
+    Raises:
+        ValueError: for another batch size, and for rows that are left over.
+    """
+    fixed = fixed_batch(model)
+    if fixed is None or data.is_stream:
+        return
+    if batch_size != fixed:
+        raise ValueError(f"The model takes batches of {fixed} rows. Received: batch_size={batch_size}. Pass {fixed}.")
+    rows_at_once(model, data.num_rows, fixed)
+    if data.validation is not None and not is_stream(data.validation[0]):
+        rows_at_once(model, num_rows_of(data.validation[0]), fixed)
 
 
 def require_watched(patience: Any, validation_data: Any, validation_split: float) -> None:

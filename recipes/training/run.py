@@ -64,7 +64,7 @@ class Run:
     @property
     def epochs(self) -> int:
         """How many epochs ran (fewer than asked for after early stopping)."""
-        return len(self.history.get("loss", ()))
+        return max(map(len, self.history.values()), default=0)
 
     @property
     def classes(self) -> Any:

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import FunctionType
@@ -28,11 +28,12 @@ from recipes.running.saved import (
 )
 from recipes.training.engines.engine import EngineUsed
 from recipes.training.files.judge import judge_model
-from recipes.training.files.model_file import read_model, write_model
+from recipes.training.files.model_file import put_random_states, random_states, read_model, write_model
 from recipes.training.run import Run
 from recipes.training.signature import InputPart, OutputPart, Signature, remember
 
 MODEL, HISTORY = "model.keras", "history.npz"
+STATE = "random state"  # of dropout and noise: names in the latter
 FORMAT = 1
 _PACKAGES = {"recipes": "keras-recipes", "keras": "keras", "tensorflow": "tensorflow", "numpy": "numpy"}
 
@@ -51,7 +52,8 @@ def save(run: Run, folder: str | os.PathLike[str], *, overwrite: bool = False) -
         model = path.read_bytes()
     arrays = io.BytesIO()
     curves = {f"history/{name}": np.asarray(values) for name, values in run.history.items()}
-    np.savez(arrays, **curves)  # type: ignore[arg-type]
+    states = {f"{STATE} {i}": state for i, state in enumerate(random_states(run.model))}
+    np.savez(arrays, **curves, **states)  # type: ignore[arg-type]
     history = arrays.getvalue()
     facts = {
         "format": FORMAT,
@@ -116,11 +118,14 @@ def load_run(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Run
     model = read_model(path / MODEL, custom_objects, facts["compiled"])
     try:
         with np.load(path / HISTORY, allow_pickle=False) as file:
-            contents = {name.removeprefix("history/"): file[name].tolist() for name in file.files}
+            names = [name for name in file.files if not name.startswith(STATE)]
+            contents = {name.removeprefix("history/"): file[name].tolist() for name in names}
+            states = [file[f"{STATE} {i}"] for i in range(len(file.files) - len(names))]
         known = {name: _FACTS[name](value) for name, value in facts["run"].items() if name in _FACTS}
         run = Run(model=model, history=contents, **known)
     except Exception as error:  # whatever else than a run may stand there
         raise UntrustedFileError(f"{path / FACTS} describes no run ({type(error).__name__}: {error}).") from error
+    put_random_states(model, states)
     remember(model, run.signature)
     return run
 
@@ -177,16 +182,19 @@ def packed(run: Run) -> tuple[Any, ...]:
         run.model.save(path)
         content = path.read_bytes()
     fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run) if field.name != "model"}
-    return unpacked, (content, own_objects(run.model), fields)
+    return unpacked, (content, own_objects(run.model), fields, random_states(run.model))
 
 
-def unpacked(content: bytes, custom_objects: dict[str, Any], fields: dict[str, Any]) -> Run:
+def unpacked(
+    content: bytes, custom_objects: dict[str, Any], fields: dict[str, Any], states: Sequence[np.ndarray] = ()
+) -> Run:
     """Make the run again of which `packed` told; a pickle, which brings code anyhow, may bring lambdas too."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / MODEL
         path.write_bytes(content)
         model = keras.saving.load_model(path, custom_objects=custom_objects, safe_mode=False)
     run = Run(model=model, **fields)
+    put_random_states(model, states)
     remember(model, run.signature)
     return run
 

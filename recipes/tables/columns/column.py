@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from recipes.tables.reading.texts import DURATION, TIMES_ALONE
+
 # Kinds that the network learns from, with the type of the model's input ...
 LEARNT = {"number": "float64", "boolean": "float64", "date": "float64", "category": "string"}
 # ... and those that it does not.
 LEFT_OUT = ("id", "text", "constant", "group", "time", "dropped")
+MIDNIGHT = "days since midnight"
 DURATIONS, TIMES = "came as durations", "came as times of day"  # reasons of the dates that count from no year
 
 
@@ -61,9 +64,11 @@ class Column:
         """Which days the model's input counts; empty for what is no date."""
         if self.kind != "date":
             return ""
-        if self.reason.startswith(DURATIONS):
+        if self.reason.startswith(DURATIONS) or self.date_format == DURATION:
             return "days"
-        return "days since midnight" if self.reason.startswith(TIMES) else "days since 1970-01-01"
+        # Of runs that were saved when times in text had the day 1900-01-01, that is a part of the number.
+        is_time = self.date_format in TIMES_ALONE and (self.low is None or self.low >= 0)
+        return MIDNIGHT if is_time or self.reason.startswith(TIMES) else "days since 1970-01-01"
 
     def __str__(self) -> str:
         return f"{self.name}: {self.kind}, {self.reason}"

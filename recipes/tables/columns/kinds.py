@@ -9,8 +9,10 @@ import pandas as pd
 
 from cheatsheet.common.words import count, show_values
 from recipes.tables.columns.column import LEARNT, Column, Columns
-from recipes.tables.columns.values import as_texts, how_it_came, is_dates, values_of
+from recipes.tables.columns.values import ENDLESS, as_texts, how_it_came, is_dates, values_of
 from recipes.tables.reading.texts import (
+    DURATION,
+    TIMES_ALONE,
     date_format_in,
     decimal_in,
     is_missing_word,
@@ -30,7 +32,9 @@ DAY_NUMBERS = (19000101, 21001231)  # between which whole numbers may be days, a
 # Reasons that a mend of the table would take away, as `prepare.py` and `remarks.py` say.
 NUMBERS_AND, DATES_AND = "numbers, and", "dates, and"
 DATES_IN_FORMS = "dates in more than one form, or days that are none"
+TWO_MARKS = "numbers with two decimal marks"
 SOME_WITH = "some with"  # a sign that others lack
+NEARLY_DISTINCT = 0.9  # of the rows: ids, of which some are missing or there twice
 MOSTLY_DISTINCT = 0.5  # of the rows: names rather than categories
 WORDS_OF_PROSE = 4.0  # mean number of words in free text
 _ID_NAME = re.compile(
@@ -121,13 +125,15 @@ def _of_numbers(column: Column, series: pd.Series, also: Sequence[str] = ()) -> 
         )
         if not np.isnan(values_of(pd.Series(distinct), as_days)).any():
             return _counted(as_days, series)
-    if whole and len(distinct) == len(there) and len(there) >= FEWEST_FOR_IDS and column.num_missing == 0:
+    if whole and len(there) >= FEWEST_FOR_IDS and len(distinct) >= NEARLY_DISTINCT * len(values):
+        is_in_every_row = len(distinct) == len(values)
         steps = np.diff(distinct)
-        named, numbered = _is_id_name(column.name), bool((steps == 1).all())
+        named, numbered = _is_id_name(column.name), is_in_every_row and bool((steps == 1).all())
         # of a split, most of the numbers 1 to n are there
         dense = len(distinct) / (distinct[-1] - distinct[0] + 1) > 0.6 and distinct[0] in (0, 1)
-        if named or numbered or dense:
-            why = "numbers the rows" if numbered or dense else "another whole number in every row, and its name"
+        if named or numbered or (is_in_every_row and dense):
+            why = f"another whole number in {'' if is_in_every_row else 'nearly '}every row, and its name"
+            why = "numbers the rows" if is_in_every_row and (numbered or dense) else why
             return replace(column, kind="id", reason=f"{why}: not to be learnt from")
     if set(distinct.tolist()) <= {0.0, 1.0}:
         return replace(column, kind="boolean", reason=_with_missing("0 or 1", column))
@@ -138,7 +144,7 @@ def _of_numbers(column: Column, series: pd.Series, also: Sequence[str] = ()) -> 
 def _num_infinite(series: pd.Series, column: Column) -> int:
     if not pd.api.types.is_float_dtype(series.dtype):
         return 0
-    return int(np.isinf(series.to_numpy(np.float64, na_value=np.nan)).sum())
+    return int((np.abs(series.to_numpy(np.float64, na_value=np.nan)) >= ENDLESS).sum())
 
 
 def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
@@ -170,7 +176,9 @@ def _of_texts(name: str, series: pd.Series, decimal: str) -> Column:
     marks = tuple(word for word in words.tolist() if is_missing_word(word))
     if not said and (dates := date_format_in([word for word in words.tolist() if word not in marks])) is not None:
         also = f"; {dates[1]} would fit too, and must be right for what it means" if dates[1] else ""
-        how = f"dates in text, read as {dates[0]}{also}" + (f", {show_values(marks)} for missing" if marks else "")
+        what = "durations" if dates[0] == DURATION else "times of day" if dates[0] in TIMES_ALONE else "dates"
+        read_as = "" if dates[0] == DURATION else f", read as {dates[0]}"
+        how = f"{what} in text{read_as}{also}" + (f", {show_values(marks)} for missing" if marks else "")
         return _counted(Column(name, "date", how, marks=marks, date_format=dates[0]), series)
     column = Column(name, "category", "", int((texts == "").sum()), len(words), marks=marks)
     if marks:
@@ -202,8 +210,13 @@ def _of_words(column: Column, words: np.ndarray, frequencies: np.ndarray, num_ro
                 return replace(column, kind="text", reason=f"{what} ({show_values(odd, 3)}), left out")
         if look_like_dates(words.tolist()):
             return replace(column, kind="text", reason=f"{DATES_IN_FORMS} ({show_values(words, 3)}), left out")
-        if len(words) == there:
-            return replace(column, kind="id", reason=f"another text in every row ({show_values(words, 2)}): names")
+        if not no_numbers:
+            what = f"{TWO_MARKS} ({show_values(words, 3)}), left out"
+            return replace(column, kind="text", reason=what)
+        is_id = _is_id_name(column.name) and len(words) >= NEARLY_DISTINCT * there
+        if is_id or len(words) == there:
+            every = "every row" if len(words) == there else "nearly every row"
+            return replace(column, kind="id", reason=f"another text in {every} ({show_values(words, 2)}): names")
         return replace(column, kind="text", reason=f"{len(words):,} different texts in {there:,} rows, left out")
     by_size = np.argsort(-frequencies, kind="stable")
     fewest = FEWEST_ROWS_OF_CATEGORY if len(words) > FEW_CATEGORIES else 1

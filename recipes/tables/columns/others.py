@@ -10,10 +10,12 @@ import pandas as pd
 
 from cheatsheet.common.words import count, show_values
 from cheatsheet.finding import Finding
-from recipes.tables.columns.column import Column, Columns
+from recipes.tables.columns.column import MIDNIGHT, Column, Columns
 from recipes.tables.columns.remarks import differ_in_capitals
 from recipes.tables.columns.values import as_texts, is_dates
 from recipes.tables.reading.texts import (
+    DURATION,
+    TIMES_ALONE,
     date_format_in,
     decimal_in,
     is_missing_word,
@@ -90,8 +92,28 @@ def numbers_in(series: pd.Series, column: Column, decimal: str) -> tuple[np.ndar
     unit = unit_of(words)
     unit = unit if unit == column.unit else ""  # 51 g is no number of a column in kg
     found = decimal_in([without_unit(text, unit) for text in words], decimal) if words else None
-    numbers = to_numbers(pd.Series(texts), decimal if found is None else found[0], unit)
+    mark = decimal if found is None else _mark_that_fits(words, found[0], unit, column)
+    numbers = to_numbers(pd.Series(texts), mark, unit)
     return numbers, sorted({*texts[np.isnan(numbers)]} - {""})
+
+
+def _mark_that_fits(words: Sequence[str], mark: str, unit: str, column: Column) -> str:
+    """Choose the decimal mark where both would do (2,345): the other one if it alone gives what the training had."""
+    other = "," if mark == "." else "."
+    texts = pd.Series(words, dtype=object)
+    read = {one: to_numbers(texts, one, unit) for one in (mark, other)}
+    read = {one: numbers[~np.isnan(numbers)] for one, numbers in read.items()}
+    if column.low is None or column.high is None or not len(read[other]) or len(read[other]) < len(read[mark]):
+        return mark
+    is_far = {
+        one: _is_far(numbers, column.low, column.high, max(column.high - column.low, abs(column.low), abs(column.high)))
+        for one, numbers in read.items()
+    }
+    return other if is_far[mark].any() and not is_far[other].any() else mark
+
+
+def _is_far(values: np.ndarray, low: float, high: float, width: float) -> np.ndarray:
+    return (values < low - width) | (values > high + width)
 
 
 def values_as_dates(series: pd.Series, column: Column) -> pd.Series:
@@ -110,6 +132,8 @@ def _form_of(series: pd.Series, column: Column) -> tuple[str, list[Finding]]:
     if found is None:
         return column.date_format, []
     was = "dates" if not column.date_format else f"written as {column.date_format}"
+    if (found[0] in TIMES_ALONE and column.days == MIDNIGHT) or (found[0] == DURATION and column.days == "days"):
+        return found[0], []  # as objects, or with seconds: what is counted is the same
     message = f"the dates of {column.name!r} are read as {found[0]} here, and were {was} in the training"
     if not found[1]:
         return found[0], [Finding("other_dates", "info", f"{message}.", where=column.name)]

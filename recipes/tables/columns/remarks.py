@@ -1,5 +1,6 @@
 """What a user should look at in the columns, since a reader cannot know which of two things is meant."""
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from recipes.tables.reading.reading import Reading
 # Numbers that stand for a missing value where a form has no empty field.
 CODES = {sign * number for number in (99.0, 999.0, 9999.0, 99999.0, 999999.0) for sign in (1, -1)} | {-1.0, -9.0}
 FEWEST_OF_CODE = 2  # rows
+# A number that is there so often, and so many times as far away as the others reach, is a code whatever it is.
+FEWEST_OF_ANY, FAR_OF_ANY = 3, 100.0
+TODAY = 1.0 + time.time() / 86_400  # days since 1970, and a day for other time zones
 
 
 def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) -> list[Finding]:
@@ -36,6 +40,8 @@ def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) 
             found += [*_of_signs(column), *_code(column, rows[column.name])]
             if column.num_limits:
                 found.append(beyond_limit(column.name, f"{column.reason}, in the rows that are not tested on"))
+        elif column.kind == "date":
+            found += _future(column)
         elif column.kind == "category":
             found += alike(column.categories, f"categories of {column.name!r}", column.name)
     return found
@@ -70,18 +76,34 @@ def _of_signs(column: Column) -> Iterable[Finding]:
         yield Finding("mixed_signs", "warning", message, "write all of them in one unit", where=column.name)
 
 
+def _future(column: Column) -> Iterable[Finding]:
+    """Find years of two digits that were read as years to come: births of 1952 as 2052."""
+    if "%y" in column.date_format and column.high is not None and column.high > TODAY:
+        latest = np.datetime64("1970-01-01") + np.timedelta64(int(column.high), "D")
+        message = (
+            f"dates of {column.name!r} lie in the future, up to {latest}: years of two digits are read as 1969 to 2068."
+        )
+        yield Finding("future_dates", "warning", message, "write years with four digits", where=column.name)
+
+
 def _code(column: Column, values: np.ndarray) -> Iterable[Finding]:
     """Find a number far from all others that is used for missing values: -999."""
     there = values[~np.isnan(values)]
     for code in (float(there.min()), float(there.max())):
         others = there[there != code]
         times = len(there) - len(others)
-        if code not in CODES or times < FEWEST_OF_CODE or len(others) < FEWEST_OF_CODE:
+        if times < FEWEST_OF_CODE or len(others) < FEWEST_OF_CODE:
             continue
         low, high = float(others.min()), float(others.max())
-        is_negative_alone = code < 0 <= low
-        is_far = min(abs(code - low), abs(code - high)) > max(high - low, 1.0)
-        if is_far or (is_negative_alone and high - low > 2):
+        distance = min(abs(code - low), abs(code - high))
+        if code in CODES:
+            is_code = distance > max(high - low, 1.0) or (code < 0 <= low and high - low > 2)
+        else:
+            reach = max(high - low, abs(low), abs(high), 1.0)
+            is_code = (
+                times >= FEWEST_OF_ANY and len(np.unique(others)) > FEWEST_OF_ANY and distance > FAR_OF_ANY * reach
+            )
+        if is_code:
             message = (
                 f"{count(times, 'value')} of {column.name!r} {'is' if times == 1 else 'are'} {code:g}, and the others "
                 f"{range_end(low)} to {range_end(high)}: a code for what is missing would look so, and it was taken "

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.tables.columns.column import DURATIONS, TIMES, Column, Columns
-from recipes.tables.reading.texts import to_dates, to_numbers
+from recipes.tables.columns.column import DURATIONS, MIDNIGHT, TIMES, Column, Columns
+from recipes.tables.reading.texts import NO, YES, to_dates, to_numbers
 
+ENDLESS = 3.4e38  # from here on numbers are infinite in float32, or stand for what is missing
 _DAY_MICROSECONDS = 86_400_000_000
 
 
@@ -20,8 +21,8 @@ def values_of(series: pd.Series, column: Column) -> np.ndarray:
         column: The decision.
 
     Returns:
-        `(n,)`: float64, where NaN is missing and dates are days since 1970; or objects that are all `str`, `""` where
-        missing. What cannot be read is missing.
+        `(n,)`: float64, where NaN is missing or infinite and dates are `Column.days`; or objects that are all `str`,
+        `""` where missing. What cannot be read is missing.
     """
     if column.kind == "category":
         return as_texts(series, column.marks)
@@ -82,9 +83,14 @@ def _numbers(series: pd.Series, column: Column) -> np.ndarray:
         texts = pd.Series(as_texts(series, column.marks))
         numbers = to_numbers(texts, column.decimal or ".", column.unit, limits=column.num_limits > 0)
         if column.kind == "boolean":
-            truth = texts.map(lambda text: {"true": 1.0, "false": 0.0}.get(text.lower(), np.nan)).to_numpy(np.float64)
+            truth = texts.map(_truth_of).to_numpy(np.float64)
             numbers = np.where(np.isnan(truth), numbers, truth)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return np.where(np.abs(numbers) < ENDLESS, numbers, np.nan)
+
+
+def _truth_of(text: str) -> float:
+    """Read a yes or a no in one of several languages."""
+    return 1.0 if text.lower() in YES else 0.0 if text.lower() in NO else np.nan
 
 
 def _days(series: pd.Series, column: Column) -> np.ndarray:
@@ -95,6 +101,8 @@ def _days(series: pd.Series, column: Column) -> np.ndarray:
     else:
         stamps = _stamps(series)
     days = stamps.astype("int64") / _DAY_MICROSECONDS
+    if column.days == MIDNIGHT:
+        days = days % 1.0
     return np.where(np.isnat(stamps), np.nan, days)
 
 

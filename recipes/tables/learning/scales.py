@@ -9,6 +9,8 @@ import numpy as np
 
 from recipes.tables.target import Target
 
+MOST_SPREADS = 1e4  # of the numbers that their middle is away from 0: a float32 has seven digits
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -58,8 +60,12 @@ class Scales:
         return self.share * self.smear * np.exp(outputs[:, :1]) + (1 - self.share) * second
 
     def layers(self, outputs: Any) -> Any:
-        """Do the same by layers, behind a model's outputs."""
-        outputs = keras.layers.Rescaling([*self.spread], [*self.middle], name="outputs")(outputs)
+        """Do the same by layers behind a model's outputs; in float64 where float32 has too few digits for it."""
+        is_narrow = any(
+            abs(middle) > MOST_SPREADS * spread for middle, spread in zip(self.middle, self.spread, strict=True)
+        )
+        dtype = "float64" if is_narrow else None
+        outputs = keras.layers.Rescaling([*self.spread], [*self.middle], dtype=dtype, name="outputs")(outputs)
         if not self.is_log:
             return self._bounded(outputs, keras.ops.maximum)
         second = self._bounded(outputs[:, 1:], keras.ops.maximum)

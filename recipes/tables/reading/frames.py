@@ -123,13 +123,22 @@ def _from_container(source: Any) -> pd.DataFrame:
     if hasattr(source, "to_pandas") and hasattr(source, "schema") and hasattr(source, "num_rows"):  # Arrow's
         return source.to_pandas()
     if hasattr(source, "get_columns") and hasattr(source, "schema"):  # polars'
-        return _from_columns({column.name: column.to_numpy() for column in source.get_columns()})
+        return _from_columns({column.name: _of_polars(column) for column in source.get_columns()})
     if isinstance(source, Mapping):
         return _from_columns(source)
     raise TypeError(
         "A table is the path of a CSV or Parquet file, a DataFrame, or a dict of columns. "
         f"Received: {type(source).__name__}. For an array say pandas.DataFrame(array, columns=[...])."
     )
+
+
+def _of_polars(column: Any) -> np.ndarray:
+    """Give the values of a polars column; of one of collections, whose arrays have more axes, each as one object."""
+    if not column.dtype.is_nested():
+        return column.to_numpy()
+    found = np.empty(len(column), object)
+    found[:] = column.to_list()
+    return found
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,11 @@ MARKS = {
     "n.v.", "inconnu", "manquant", "s.o.", "desconocido", "#n/a", "#nv", "#div/0!", "#value!", "#wert!", "#ref!",
     "#bezug!", "#name?", "#num!", "#zahl!", "#null!",
 }  # fmt: skip
+# Of two classes that are a pair of these, the first kind is the positive one.
+YES = {
+    "yes", "y", "ja", "j", "oui", "o", "si", "sí", "s", "true", "t", "positive", "positiv", "pos", "+", "1", "present",
+}  # fmt: skip
+NO = {"no", "n", "nein", "non", "false", "f", "negative", "negativ", "neg", "-", "0", "absent"}
 CLASSES = {"none", "nil", "unknown", "unbekannt", "inconnu", "desconocido"}  # of a target, these may be what is meant
 MOST_MARKS, SHARE_OF_NUMBERS = 3, 0.9  # of words among numbers that stand for a missing one
 # Thousands are parted by commas (or points), blanks of any width, or apostrophes as in Switzerland.
@@ -27,15 +32,26 @@ _NEGATIVE = re.compile(r"\((.*\d.*)\)|([^-].*)-")  # as accountants write it, an
 _DRESS = re.compile(r"[\s$€£¥%']")
 _SIGN = re.compile(r"[$€£¥%]")
 _ALIKE = str.maketrans({"\u2212": "-", "\xa0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})  # as they are typed
+# Codes and abbreviations of currencies that stand in front; of other letters there one cannot know (P0012).
+_CURRENCY = re.compile(
+    r"(CHF|EUR|USD|GBP|JPY|CNY|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|RUB|INR|BRL|ZAR|MXN|SGD|HKD|KRW|ILS|"
+    r"US\$|CA\$|AU\$|NZ\$|HK\$|R\$|SFr\.?|Fr\.|Rs\.?|kr\.?)\s*(?=[+-]?[.,]?\d)"
+)
 _WITH_UNIT = re.compile(r"(.*\d)\s*([^\W\d_eE][^\s\d]{0,9}|[eE][^\s\d+-]{1,9})")
 # Of pandas' strptime, in the order in which they are tried; "ISO8601" is any of 2024-03-01, 2024-03-01T12:00:00+01:00.
 _DATES = (
     "ISO8601", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y",
-    "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%Y", "%b %Y",
+    "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%Y", "%b %Y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y",
+    "%y-%m-%d",
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _ZONE = re.compile(r"\s+(?:GMT|UTC|MEZ|MESZ|CET|CEST)(?:[+-]\d{1,2}(?::?\d\d)?)?")  # behind a time, and left out
-_ALONE = ("%H:%M", "%H:%M:%S", "%I:%M %p")  # times without a day
+TIMES_ALONE = ("%H:%M", "%H:%M:%S", "%I:%M %p")  # times without a day
+DURATION = "duration"  # the form of times that count from nothing: 4 days 18:11:00, 55:31:07, P1DT2H30M
+_DURATIONS = re.compile(
+    r"-?\d+ days?(,? [+-]?\d{1,2}:\d\d:\d\d(\.\d+)?)?|\d+:[0-5]\d:[0-5]\d(\.\d+)?|"
+    r"-?P(?=.*\d)(\d+W|(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)"
+)
 # Months in English, German, French and Spanish, without accents, by their short English name, which strptime reads.
 _MONTHS = {
     "jan": "january janv janvier januar janner jan enero ene", "feb": "february febr februar fev fevr fevrier febrero",
@@ -50,7 +66,9 @@ FEWEST_BESIDE_LIMITS = 5  # distinct numbers, beside which "<5" is one of them r
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _DAY_AND_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:\.\s*|er\s+|\s+de\s+)(?=[^\W\d_])|(?<=[^\W\d_])\s+de\s+(?=\d)")
 _THREE_NUMBERS = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?")
-_MAY_BE_DATE = re.compile(r"(?=.*\d).*[-/.: ].*")
+_MAY_BE_DATE = re.compile(r"(?=.*\d)(.*[-/.: ].*|P.*)")
+_SHORT = re.compile(r"\d\d([-.])\d\d\1\d\d(?!\d).*")  # of two digits each, which no version 1.2.14 is
+_OF_SHORT = ("%d.%m.%y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d")
 
 
 def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str, ...]] | None:
@@ -78,11 +96,16 @@ def decimal_in(texts: Sequence[str], prefer: str = ".") -> tuple[str, tuple[str,
 
 
 def unit_of(texts: Sequence[str]) -> str:
-    """Find the unit that follows the number in all of these texts, words for missing ones aside; `""` for none.
+    """Find the unit behind the number, or the currency before it, in all of these texts; `""` for none.
 
-    >>> unit_of(["5 kg", "7.5 kg", "n/a"]), unit_of(["5 kg", "7 g"]), unit_of(["5", "7 kg"])
-    ('kg', '', '')
+    Words for missing ones are left aside.
+
+    >>> unit_of(["5 kg", "7.5 kg", "n/a"]), unit_of(["5 kg", "7 g"]), unit_of(["CHF 5", "CHF 7.50"])
+    ('kg', '', 'CHF')
     """
+    fronts = {found[1] if (found := _CURRENCY.match(text)) else "" for text in texts if not is_missing_word(text)}
+    if len(fronts) == 1 and (front := fronts.pop()):
+        return front if decimal_in([without_unit(text, front) for text in texts]) is not None else ""
     units = {found[2] if (found := _WITH_UNIT.fullmatch(text)) else "" for text in texts if not is_missing_word(text)}
     if len(units) != 1 or not (unit := units.pop()):
         return ""
@@ -119,8 +142,12 @@ def signs_of(texts: Sequence[str]) -> list[str]:
 
 
 def without_unit(text: str, unit: str) -> str:
-    """Give what stands before a unit; other texts come back unchanged."""
-    return text.removesuffix(unit).rstrip() if unit and text.endswith(unit) and text != unit else text
+    """Give what stands before a unit, or behind a currency; other texts come back unchanged."""
+    if not unit or text == unit:
+        return text
+    if (found := _CURRENCY.match(text)) and found[1] == unit:
+        return text[found.end() :]
+    return text.removesuffix(unit).rstrip() if text.endswith(unit) else text
 
 
 def to_numbers(texts: pd.Series, decimal: str, unit: str = "", *, limits: bool = False) -> np.ndarray:
@@ -159,8 +186,8 @@ def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:
         texts: Distinct texts, none of which is missing.
 
     Returns:
-        The form for `to_dates`, and another that would fit as well (day and month the other way round), or `""`;
-        `None` for other text.
+        The form for `to_dates`, and another that would fit as well (such as day and month the other way round), or
+        `""`; `None` for other text.
 
     >>> date_format_in(["2024-03-01", "2024-04-15"]), date_format_in(["31/01/2020", "01/02/2020"])
     (('ISO8601', ''), ('%d/%m/%Y', ''))
@@ -169,16 +196,20 @@ def date_format_in(texts: Sequence[str]) -> tuple[str, str] | None:
     if not len(sample) or not sample.head(20).map(lambda text: bool(_MAY_BE_DATE.fullmatch(text))).all():
         return None
     fits = []
+    is_short = sample.map(lambda text: bool(_SHORT.fullmatch(text))).all()
     forms = [f"{date}{time}" for date in _DATES for time in (_TIMES if date != "ISO8601" else ("",))]
-    for form in [*forms, *_ALONE]:
+    for form in [*forms, *TIMES_ALONE, DURATION]:
+        if form.startswith(_OF_SHORT) and not is_short:
+            continue
         if np.isnat(to_dates(sample.head(50), form)).any():
             continue
         if not np.isnat(to_dates(sample, form)).any():
             fits.append(form)
     if not fits:
         return None
-    swapped = fits[0].replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
-    return fits[0], swapped if swapped != fits[0] and swapped in fits else ""
+    if fits[0] in TIMES_ALONE:
+        return fits[0], ""
+    return fits[0], next(iter(fits[1:]), "")
 
 
 def look_like_dates(texts: Sequence[str]) -> bool:
@@ -191,13 +222,20 @@ def look_like_dates(texts: Sequence[str]) -> bool:
 
 
 def to_dates(texts: pd.Series, form: str) -> np.ndarray:
-    """Read texts as dates, `datetime64[us]` without a zone `(n,)`; NaT for those that are none."""
+    """Read texts as dates, `datetime64[us]` without a zone, or durations, `timedelta64[us]`, `(n,)`; NaT for others."""
+    if form == DURATION:
+        return _to_durations(texts)
     if "%b" in form:
         texts = texts.map({text: _in_english(text) for text in texts.dropna().unique()})
     if form.endswith(("M", "S", "p")):
         texts = texts.map({text: _without_zone(text) for text in texts.dropna().unique()})
     dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     return dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+
+
+def _to_durations(texts: pd.Series) -> np.ndarray:
+    is_one = texts.map(lambda text: isinstance(text, str) and bool(_DURATIONS.fullmatch(text)))
+    return pd.to_timedelta(texts.where(is_one, None), errors="coerce").to_numpy("timedelta64[us]")
 
 
 def _without_zone(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 
 
@@ -21,6 +22,31 @@ def epoch_order(seed: int, epoch: int, num_rows: int) -> np.ndarray:
     """
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64)))
     return generator.permutation(num_rows).astype(np.int32)
+
+
+def fixed_batch(model: keras.Model) -> int | None:
+    """Return the number of rows that a model with stateful layers takes at once; `None` for any number."""
+    inputs = getattr(model, "inputs", None) or ()
+    if not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
+        return None
+    return next((int(one.shape[0]) for one in inputs if one.shape and one.shape[0]), None)
+
+
+def rows_at_once(model: keras.Model, num_rows: int, batch_size: int) -> int:
+    """Return how many rows the model is given at once: so many, or the number that it is built for.
+
+    Raises:
+        ValueError: for rows that do not fill batches of the latter.
+    """
+    fixed = fixed_batch(model)
+    if fixed is None:
+        return batch_size
+    if num_rows % fixed:
+        raise ValueError(
+            f"The model takes batches of {fixed} rows, and {num_rows:,} leave {num_rows % fixed} over. Pass "
+            f"{num_rows - num_rows % fixed:,} rows, or build it without a fixed batch."
+        )
+    return fixed
 
 
 def split_rows(

@@ -11,6 +11,7 @@ from cheatsheet.dataspec import end_called
 from cheatsheet.modelspec import describe_ends, loss_options
 from cheatsheet.table import TABLE
 
+MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")  # reductions to a mean over the rows
 MOST_YARDSTICK_VALUES = 1_000_000  # of the target that chance is estimated from; the rest changes its fourth digit
 
 
@@ -35,7 +36,8 @@ def middle_of(model: keras.Model, name: str | None = None) -> float:
 def yardsticks(model: keras.Model, targets: Any, fitted_on: Any = None) -> tuple[float | None, float]:
     """Compute the loss of the best constant guess, and of a perfect model, where that is the quantity Keras reports.
 
-    It is not where the table does not know the loss, and where penalties are added to it or masks leave steps out.
+    It is not where the table does not know the loss, where penalties are added to it or masks leave steps out, and
+    where it is no mean over the rows. The weight of an output's loss counts.
 
     Args:
         model: A compiled model.
@@ -43,12 +45,33 @@ def yardsticks(model: keras.Model, targets: Any, fitted_on: Any = None) -> tuple
         fitted_on: Those that train, where they are others: nobody knows the base rates of the validation beforehand.
     """
     name, loss = loss_name(model), _one_loss(model)
-    if not isinstance(targets, np.ndarray) or name not in {row.loss for row in TABLE}:
+    if not isinstance(targets, np.ndarray) or name is None or name not in {row.loss for row in TABLE}:
         return None, 0.0
     has_steps = targets.ndim > (1 if name == "sparse_categorical_crossentropy" else 2)
     if _has_penalties(model) or (has_steps and has_masks(model)):
         return None, 0.0
-    targets, fitted_on = (_few_by_row(values, name) for values in (targets, fitted_on))
+    weight = loss_weight(model)
+    if weight is None or getattr(loss, "reduction", MEANS[0]) not in MEANS:
+        return None, 0.0
+    chance, least = _of_loss(name, loss, targets, fitted_on)
+    return (None, 0.0) if chance is None else (weight * chance, weight * least)
+
+
+def loss_weight(model: keras.Model) -> float | None:
+    """Return the weight of the loss of a model with one output; `None` where it is no positive number."""
+    compiled = model._compile_loss
+    weights = [w for w in keras.tree.flatten(getattr(compiled, "_user_loss_weights", None)) if w is not None]
+    if not weights:
+        return 1.0
+    is_plain = len(weights) == 1 and isinstance(weights[0], int | float | np.number) and weights[0] > 0
+    return float(weights[0]) if is_plain else None
+
+
+def _of_loss(
+    name: str, loss: Any, every_target: np.ndarray, fitted_on: np.ndarray | None
+) -> tuple[float | None, float]:
+    targets, fitted_on = (_few_by_row(values, name) for values in (every_target, fitted_on))
+    assert targets is not None
     if name == "pinball":
         return chance_loss(name, targets, fitted_on=fitted_on, quantiles=loss.quantiles), 0.0
     if isinstance(loss, keras.losses.Loss) and not _is_as_in_the_table(loss):

@@ -6,11 +6,12 @@ import pickletools
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from recipes.running.saved import UntrustedFileError
 from recipes.training.files.judge import CONFIG, first_line, is_of_recipes, judge_model, objects_in
@@ -79,6 +80,23 @@ def write_model(model: keras.Model, path: Path) -> dict[str, Any] | None:
         return None
     compile_as(path, None)
     return compiled
+
+
+def random_states(model: keras.Model) -> list[np.ndarray]:
+    """Read how far dropout and noise have drawn, which Keras keeps in no file: `(2,)` each, in the layers' order."""
+    return [np.asarray(variable) for variable in _states_in(model)]
+
+
+def put_random_states(model: keras.Model, states: Sequence[np.ndarray]) -> None:
+    """Have dropout and noise go on from here; a model that has others of them is left as it is."""
+    variables = _states_in(model)
+    if [tuple(variable.shape) for variable in variables] == [np.shape(state) for state in states]:
+        for variable, state in zip(variables, states, strict=True):
+            variable.assign(state)
+
+
+def _states_in(model: keras.Model) -> list[keras.Variable]:
+    return [variable for variable in model.variables if variable.name == "seed_generator_state"]
 
 
 def compile_as(path: Path, compiled: dict[str, Any] | None) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from cheatsheet.common.arguments import require_whole
 from cheatsheet.common.arrays import as_array
 from cheatsheet.common.words import count, did_you_mean, digits
+from cheatsheet.table import canonical_metric
 from recipes.build import build_model
 from recipes.running.show import as_html
 from recipes.training.data.checks import raise_errors, unaligned_rows
@@ -28,6 +29,11 @@ from recipes.training.several.fit_many import train_jobs
 from recipes.training.several.folds import corrected_error, folds_of, rows_of, share_of
 from recipes.training.several.runs import Runs
 
+# Metrics that need rows of more than one class, by their canonical names.
+OF_TWO_CLASSES = {
+    "auc", "precision", "recall", "f1_score", "fbeta_score", "precision_at_recall", "recall_at_precision",
+    "sensitivity_at_specificity", "specificity_at_sensitivity",
+}  # fmt: skip
 Build = str | Callable[..., keras.Model]
 # What others call an argument, or what is asked for in another way.
 _OTHERS_NAMES = {"n_splits": "cv", "folds": "cv", "splits": "cv", "k": "cv", "n_repeats": "repeats",
@@ -40,7 +46,8 @@ class CrossValidation:
 
     Attributes:
         scores: The loss and each metric on the rows that were held out, `(folds,)`, or `(folds, values)` of a metric
-            with several; of repeats one behind the other.
+            with several; of repeats one behind the other. Areas, precision and recall are NaN in a fold that holds
+            rows of one class alone out, for which Keras gives 0.
         predictions: Outputs for each row by the network that had not seen it `(n, units)`, the mean over repeats; NaN
             for rows that no fold held out.
         folds: The rows that trained and those that were held out, of each fold.
@@ -232,7 +239,7 @@ def cross_validate(
     for run, (_, held) in zip(runs, folds, strict=True):
         x_held = rows_of(x, held)
         of_fold = _last(run) if patience is None else _found(run, x_held, rows_of(y, held))
-        scores.append(renamed(of_fold, plain_names(run.model)))
+        scores.append(_defined(renamed(of_fold, plain_names(run.model)), target[held]))
         outputs = np.asarray(run.predict(x_held), dtype=np.float64)
         sums = np.zeros((len(target), *outputs.shape[1:])) if sums is None else sums
         sums[held] += outputs
@@ -268,6 +275,14 @@ def _found(run: Run, x: Any, y: Any) -> Mapping[str, Any]:
     """Find the loss and the metrics on rows that were held out and not looked at."""
     found = run.evaluate(x, y)
     return {name: found[name] for name in run.history if name in found}
+
+
+def _defined(scores: Mapping[str, Any], held: np.ndarray) -> dict[str, Any]:
+    """Put NaN for what is not defined where all targets that are held out are the same."""
+    if held.ndim > 2 or len(np.unique(held, axis=0)) > 1:
+        return dict(scores)
+    names = {name for name in scores if canonical_metric(name.rstrip("_0123456789")) in OF_TWO_CLASSES}
+    return {name: np.full_like(value, np.nan, float) if name in names else value for name, value in scores.items()}
 
 
 def _plain(value: Any) -> Any:

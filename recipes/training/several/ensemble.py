@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from cheatsheet.common.words import count
 from cheatsheet.modelspec import describe_ends
 from recipes.seeds import seeded
 from recipes.training.several.copies import compile_like, made_again
@@ -29,8 +30,12 @@ def ensemble_of(models: Sequence[keras.Model], signature: Signature | None = Non
     """
     shapes = {(tuple(model.input_shape[1:]), tuple(model.output_shape[1:])) for model in models if _is_single(model)}
     if len(shapes) != 1 or not all(map(_is_single, models)):
+        several = next((model for model in models if not _is_single(model)), None)
+        received = f"{sorted(shapes)}"
+        if several is not None:
+            received = f"a model of {count(len(several.inputs), 'input')} and {count(len(several.outputs), 'output')}"
         raise ValueError(
-            f"An ensemble averages models of one input and one output, of equal shapes. Received: {sorted(shapes)}."
+            f"An ensemble averages models of one input and one output, of equal shapes. Received: {received}."
         )
     kinds = {_behind(model) for model in models}
     if len(kinds) > 1:

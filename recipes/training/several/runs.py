@@ -133,13 +133,16 @@ class Runs:
         """The headline on the median curves, in one sentence."""
         return str(self.findings[0])
 
-    def predict(self, x: Any) -> np.ndarray:
+    def predict(self, x: Any) -> Any:
         """Return the outputs of every network, `(networks, n, units)`; their mean is what `ensemble()` gives.
+
+        Of models with several outputs it is a list or dict of such arrays, as the models give them.
 
         Raises:
             DataError: for what the models were not trained on.
         """
-        return np.stack([np.asarray(run.predict(x)) for run in self.runs])
+        each = [run.predict(x) for run in self.runs]
+        return keras.tree.map_structure(lambda *outputs: np.stack([np.asarray(one) for one in outputs]), *each)
 
     def predict_labels(self, x: Any) -> Any:
         """Return the class of each row by the mean of the networks' outputs, under the name that it had in training.
@@ -150,7 +153,9 @@ class Runs:
         """
         signature = self.runs[0].signature
         if signature is None or not isinstance(signature.classes, tuple):
-            raise ValueError("These runs have no classes, one for each row. Use predict.")
+            several = len(signature.outputs) > 1 if signature is not None else False
+            instead = "runs[k].predict_labels of each network" if several else "predict"
+            raise ValueError(f"These runs have no classes, one for each row. Use {instead}.")
         return labels_of(self.predict(x).mean(axis=0), signature.classes, middle_of(self.runs[0].model))
 
     def evaluate(self, x: Any, y: Any = None, *, sample_weight: Any = None) -> Evaluations:
@@ -164,6 +169,11 @@ class Runs:
             DataError: for what the models were not trained on.
             ValueError: for networks of which no ensemble can be made.
         """
+        if len(self.runs[0].model.outputs or ()) > 1:
+            raise ValueError(
+                f"These networks have {len(self.runs[0].model.outputs)} outputs, of which no ensemble is made. Say "
+                "runs[k].evaluate(x, y) of each network."
+            )
         ensemble = evaluate(self.ensemble(), x, y, sample_weight=sample_weight, like=self.runs[0].signature)
         own = () if is_stream(x) else [run.evaluate(x, y, sample_weight=sample_weight) for run in self.runs]
         first = plain_names(self.runs[0].model)

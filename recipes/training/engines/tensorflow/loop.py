@@ -34,7 +34,7 @@ def train(model: keras.Model, data: TrainingData, plan: Plan) -> Outcome:
         to_widen = ToWiden(data, plan.epochs * steps_per_epoch, plan.resume.way if plan.resume is not None else None)
     program, is_new = program_for(model, arrays, plan.batch_size, with_callbacks, to_widen)
     callbacks = keras.callbacks.CallbackList(
-        plan.callbacks, add_history=True, model=model, epochs=plan.epochs, steps=steps_per_epoch
+        plan.callbacks, add_history=True, model=model, verbose=0, epochs=plan.epochs, steps=steps_per_epoch
     )
     model.stop_training = False
     compiled_once = CompiledOnce(model)
