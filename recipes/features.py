@@ -1,6 +1,8 @@
 """The inputs `x` as numbers that a network can take, or an error that says what is in the way."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,6 +30,7 @@ class BuiltFrom:
     y: tuple[Any, ...] | None = None
 
 
+_gaps: ContextVar[bool] = ContextVar("recipes_gaps", default=False)
 _BUILT_FROM: WeakKeyDictionary[Any, BuiltFrom] = WeakKeyDictionary()
 
 
@@ -54,9 +57,13 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
         Array of shape `(n, ...)` with at least two axes; float32, or the integer dtype that came.
 
     Raises:
-        DataError: for text, missing or non-finite values, empty or ragged input, and numbers that float32
-            cannot hold.
+        DataError: for text, missing or non-finite values (unless within `gaps_borne`), empty or ragged input, and
+            numbers that float32 cannot hold.
     """
+    if _gaps.get() and (array := _with_gaps(x)) is not None:
+        as_float32(np.nan_to_num(array, posinf=0.0, neginf=0.0), name)
+        array = array.astype(np.float32)
+        return array[:, None] if array.ndim == 1 else array
     if is_table(x):
         return _from_table(x, name)
     array = as_array(x, name)
@@ -68,6 +75,30 @@ def as_features(x: Any, name: str = "x") -> np.ndarray:
     else:
         _require_float32(array, name)  # which Keras makes of them, but for embeddings
     return array[:, None] if array.ndim == 1 else array
+
+
+@contextmanager
+def gaps_borne(are_borne: bool) -> Iterator[None]:
+    """Have `as_features`, within the block, let NaN and infinity through, for networks that know what to do with it."""
+    before = _gaps.set(are_borne)
+    try:
+        yield
+    finally:
+        _gaps.reset(before)
+
+
+def are_gaps_borne() -> bool:
+    """Say whether this is within `gaps_borne`."""
+    return _gaps.get()
+
+
+def _with_gaps(x: Any) -> np.ndarray | None:
+    """Read numbers of which some are NaN or infinite; `None` for whatever else, which is read as always."""
+    try:
+        array = np.asarray(x.to_numpy() if is_table(x) else x, np.float64)
+    except (TypeError, ValueError):
+        return None
+    return array if array.ndim and array.size and not np.isfinite(array).all() else None
 
 
 def as_texts(x: Any, name: str = "x") -> np.ndarray:

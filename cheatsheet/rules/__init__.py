@@ -149,8 +149,11 @@ OF_INPUTS = ("other_parts", "input_shape", "unequal_rows")
 OF_TRAINING = ("doubled_activation", "constant_initializer", "no_nonlinearity", "learning_rate", "dropout_rate")
 # What says of the network, so that it is said once however many arrays it is found with.
 OF_NETWORK = tuple(name for name, rule in RULES.items() if rule.__module__.endswith((".heads", ".layers", ".metrics")))
-# What `fit` can be told to bear.
-ALLOWABLE = tuple(name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE, *ONLY_CHECKED, *BORNE))
+# What `fit` can be told to bear; NaN, where a loss or a first layer of the user's own knows what to do with it.
+ALLOWABLE = (
+    *(name for name in RULES if name not in (*NEVER_ALLOWED, *ADVICE, *ONLY_CHECKED, *BORNE)),
+    "not_finite",
+)
 
 
 def findings_of(model: ModelSpec, data: DataSpec, rules: Iterable[str] = GATE) -> list[Finding]:

@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 from cheatsheet.dataspec import end_called
 from cheatsheet.modelspec import ModelSpec, OutputSpec, describe_ends, name_of
 from cheatsheet.table import OF_NUMBERS
+from recipes.features import gaps_borne
 from recipes.losses import Pinball
 from recipes.training.data.batches import rows_at_once
 from recipes.training.data.checks import require_inputs
@@ -45,7 +46,9 @@ def predict(model: keras.Model, x: Any, *, like: Signature | None = None, batch_
     if is_stream(x):
         require_batches(model, x, targets=False)
         return model.predict(x, verbose=0)
-    inputs = require_inputs(describe_ends(model), x, like or expected_of(model))
+    like = like or expected_of(model)
+    with gaps_borne(like is not None and like.has_gaps):
+        inputs = require_inputs(describe_ends(model), x, like)
     batch_size = rows_at_once(model, num_rows_of(inputs), batch_size)
     engine, _ = choose("auto", model, inputs)
     return engine.predict(model, inputs, batch_size)

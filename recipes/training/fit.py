@@ -99,7 +99,8 @@ def fit(
         refit: Whether the outputs may come to mean other labels. Without it, a model that was trained on labels b and c
             keeps them: labels a and b are refused, since its output for c would silently become that for b.
         allow: Rules whose refusals become warnings in `Run.findings`, such as `("unreachable_target",)`: the name is
-            that of the finding in the error. What cannot be computed at all cannot be allowed.
+            that of the finding in the error. What cannot be computed at all cannot be allowed. `"not_finite"` lets NaN
+            through to a first layer, or a loss of your own, that leaves it out.
         checkpoint: Folder for the state of the run. The same call goes on where the last one stopped, however it
             stopped, and ends with the weights and the history of a run that never did; with more epochs it goes on
             from the end of the last. Other files that lie in the folder are neither read nor touched.

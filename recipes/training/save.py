@@ -153,7 +153,9 @@ def _signature(value: Any) -> Signature | None:
     if found is None:
         return None
     return Signature(
-        tuple(InputPart(**part) for part in found["inputs"]), tuple(OutputPart(**part) for part in found["outputs"])
+        tuple(InputPart(**part) for part in found["inputs"]),
+        tuple(OutputPart(**part) for part in found["outputs"]),
+        bool(found.get("has_gaps")),
     )
 
 

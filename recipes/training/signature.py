@@ -51,6 +51,7 @@ class Signature:
 
     inputs: tuple[InputPart, ...] = ()
     outputs: tuple[OutputPart, ...] = ()
+    has_gaps: bool = False  # NaN among them, which was allowed: the model knows what to do with it
 
     @property
     def classes(self) -> Any:

@@ -14,8 +14,9 @@ from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import InputSpec, ModelSpec, OutputSpec, Shape
 from cheatsheet.rules import BORNE, OF_INPUTS, allowed, findings_of, independent
 from cheatsheet.rules.data import fits, single_row
+from cheatsheet.rules.rows import not_finite
 from cheatsheet.table import COMPARES_SHAPES
-from recipes.features import as_features, as_texts, columns_of, in_order
+from recipes.features import are_gaps_borne, as_features, as_texts, columns_of, in_order
 from recipes.training.data.targets import UnknownLabels, doubtful_labels, encode_target, require_numbered
 from recipes.training.data.trees import is_tree, items_of, rebuilt
 from recipes.training.data.weights import over_steps, read_weights, spread_over
@@ -89,6 +90,9 @@ def read_examples(
             signature = replace(signature, outputs=ends)
     data = describe_data(inputs, targets, sample_weight=weights, where=where, of_trained=of_trained)
     found += findings_of(spec, data)
+    if are_gaps_borne() and (gaps := not_finite(spec, data)):
+        found += gaps
+        signature = replace(signature, has_gaps=True)
     if isinstance(weights, np.ndarray) and weights.shape[1:] == (1,):
         weights = weights[:, 0]
     if weights is not None and targets is not None:

@@ -9,6 +9,7 @@ import keras
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import describe_model
 from cheatsheet.rules import OF_NETWORK, OF_TRAINING, require_allowable
+from recipes.features import gaps_borne
 from recipes.training.data.batches import split_rows
 from recipes.training.data.checks import as_trained_on, gathering, raise_errors, read_examples
 from recipes.training.data.targets import class_index
@@ -104,8 +105,9 @@ def prepare(
     x_alone = y is None and has_own_train_step(model)  # which knows what it does without y
     if x_alone and class_weight is not None:
         raise ValueError("class_weight needs a target of classes, but y=None. Pass y, or sample_weight.")
-    train = read_examples(spec, x, y, sample_weight=sample_weight, like=like, trained_before=like is not None,
-                          targets_too=not x_alone)  # fmt: skip
+    with gaps_borne("not_finite" in allow):
+        train = read_examples(spec, x, y, sample_weight=sample_weight, like=like, trained_before=like is not None,
+                              targets_too=not x_alone)  # fmt: skip
     found = [*train.findings]
     by_class = None
     if class_weight is not None and train.y is not None:
@@ -114,14 +116,15 @@ def prepare(
             by_class = over_steps(by_class, train.y, train.signature.outputs, spec.outputs)
     validation = None
     if held_out is not None:
-        other = read_examples(
-            as_trained_on(spec, train.x),
-            *held_out[:2],
-            sample_weight=held_out[2],
-            like=train.signature,
-            where="validation_data",
-            targets_too=train.y is not None,  # else nobody knows what its labels are
-        )
+        with gaps_borne("not_finite" in allow):
+            other = read_examples(
+                as_trained_on(spec, train.x),
+                *held_out[:2],
+                sample_weight=held_out[2],
+                like=train.signature,
+                where="validation_data",
+                targets_too=train.y is not None,  # else nobody knows what its labels are
+            )
         found += [one for one in other.findings
                   if one.rule not in OF_NETWORK or replace(one, where="") not in train.findings]  # fmt: skip
         validation = (other.x, held_out[1] if x_alone else other.y, other.sample_weight)
@@ -168,9 +171,12 @@ def examples(model: keras.Model, x: Any, y: Any, like: Signature | None, sample_
         DataError: for examples that do not fit the model, its loss or each other, with everything that was found.
     """
     x_alone = y is None and has_own_train_step(model)
-    read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like, targets_too=not x_alone,
-                         of_trained=True)  # fmt: skip
-    raise_errors([finding for finding in read.findings if finding.rule not in OF_TRAINING])
+    borne = like is not None and like.has_gaps
+    with gaps_borne(borne):
+        read = read_examples(describe_model(model), x, y, sample_weight=sample_weight, like=like,
+                             targets_too=not x_alone, of_trained=True)  # fmt: skip
+    raise_errors([finding for finding in read.findings if finding.rule not in OF_TRAINING],
+                 ("not_finite",) if borne else ())  # fmt: skip
     return TrainingData(read.x, read.y, read.sample_weight, None, read.signature, None, 0.0)
 
 

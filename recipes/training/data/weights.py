@@ -11,7 +11,7 @@ from cheatsheet.dataspec import end_called
 from cheatsheet.finding import DataError, Finding
 from cheatsheet.modelspec import OutputSpec
 from cheatsheet.table import BY_LAST_AXIS
-from recipes.features import as_features
+from recipes.features import as_features, gaps_borne
 from recipes.training.data.targets import class_index
 from recipes.training.data.trees import items_of, rebuilt
 from recipes.training.signature import Classes, OutputPart
@@ -37,7 +37,8 @@ def read_weights(sample_weight: Any, outputs: Sequence[OutputSpec]) -> Any:
 
 
 def _read(sample_weight: Any, name: str) -> np.ndarray:
-    weights = as_features(sample_weight, name).astype(np.float32)
+    with gaps_borne(False):
+        weights = as_features(sample_weight, name).astype(np.float32)
     return weights[:, 0] if np.ndim(sample_weight) == 1 else weights
 
 
