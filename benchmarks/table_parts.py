@@ -188,8 +188,8 @@ def main() -> None:
 
 
 def show(known: dict[str, dict[str, float]], tables: list[str]) -> None:
-    """Print the table of docs/tables.md: by how much of a hundred the loss grows without each part, and on average."""
-    print("| part (in its place) | mean | " + " | ".join(tables) + " |")
+    """Print the table of docs/tables.md: by how many percent the loss grows without each part, and their median."""
+    print("| part (in its place) | median | " + " | ".join(tables) + " |")
     print("|---" * (len(tables) + 2) + "|")
     for part in (*PARTS, NOISE):
         cells, changes = [], []
@@ -201,8 +201,8 @@ def show(known: dict[str, dict[str, float]], tables: list[str]) -> None:
                 continue
             changes.append(float(np.median([without / whole for without, whole in pairs])))
             cells.append(f"{100 * (changes[-1] - 1):+.1f}".replace("-", "−"))
-        mean = f"{100 * (np.exp(np.mean(np.log(changes))) - 1):+.1f}".replace("-", "−") if changes else "–"
-        print(f"| {part} | {mean} | " + " | ".join(cells) + " |")
+        middle = f"{100 * (np.median(changes) - 1):+.1f}".replace("-", "−") if changes else "–"
+        print(f"| {part} | {middle} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A fitted table as one page that holds all it shows."""
 
+import base64
 import re
 import shlex
 import shutil
@@ -8,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from recipes import fit_table, load
 from recipes.plots.report import call_of, command_of
@@ -148,3 +150,18 @@ def test_a_constant_of_numbers_is_worth_nothing_in_its_tile(run, tmp_path):
     assert "<li><b>0.000</b>of constant</li>" in text
     assert "<td class=name>constant</td><td class=number>0.000</td>" in text
     assert "e-07" not in re.sub(r'src="[^"]*"', "", text)
+
+
+@pytest.mark.filterwarnings("error")
+def test_letters_that_the_font_lacks_are_left_to_the_browser(tmp_path):
+    """Of Chinese names matplotlib's own font has nothing but boxes, and warns of each letter."""
+    from recipes.plots.report import _picture
+
+    def draw(name):
+        figure = Figure()
+        figure.subplots().set_title(name)
+        return figure
+
+    for name, stays in (("血圧", True), ("Blutdruck", False), ("кровь", False)):
+        source = re.search(r"base64,([^\"]+)", _picture(lambda name=name: draw(name), "a figure"))[1]
+        assert ("<text" in base64.b64decode(source).decode()) == stays

@@ -3,6 +3,7 @@
 import base64
 import io
 import shlex
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -327,13 +328,26 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence
 
 def _picture(draw: Callable[[], Figure | SubFigure], caption: str) -> str:
     """Put a figure into the page, as a drawing that is sharp at every size; letters stay letters of the reader's."""
-    buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "report"}):  # the same names within the file every time
-        figure = draw().figure
-        assert isinstance(figure, Figure), "drawn without an Axes, it is a figure of its own"
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    source = base64.b64encode(buffer.getvalue()).decode("ascii")
+    content, lacks_letters = _drawn(draw)
+    if lacks_letters:  # such as Chinese ones, which the reader's browser has
+        content, _ = _drawn(draw, **{"svg.fonttype": "none"})
+    source = base64.b64encode(content).decode("ascii")
     text = escape(caption, quote=True)
     return (
         f'<figure><img src="data:image/svg+xml;base64,{source}" alt="{text}"><figcaption>{text}</figcaption></figure>'
     )
+
+
+def _drawn(draw: Callable[[], Figure | SubFigure], **settings: str) -> tuple[bytes, bool]:
+    """Draw and write a figure as SVG; say whether the font lacks letters of its text, of which matplotlib warns."""
+    buffer = io.BytesIO()
+    names = {"svg.hashsalt": "report"}  # the same ones within the file every time
+    with rc_context({**names, **settings}), warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", "Glyph")
+        figure = draw().figure
+        assert isinstance(figure, Figure), "drawn without an Axes, it is a figure of its own"
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    for one in told:
+        if "Glyph" not in str(one.message):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return buffer.getvalue(), any("Glyph" in str(one.message) for one in told)
