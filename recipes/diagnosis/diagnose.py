@@ -125,7 +125,7 @@ def _on_the_rate(seen: Seen) -> tuple[list[Finding], list[Finding]]:
 
 
 def is_slower(finding: Finding) -> bool:
-    """Does this advise smaller steps?"""
+    """Say whether this advises smaller steps."""
     return finding.fix.startswith("lower learning_rate")
 
 

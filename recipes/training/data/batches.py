@@ -1,9 +1,12 @@
 """Which rows train, which validate, and in which order: a function of the seed alone."""
 
 import math
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 
 def epoch_order(seed: int, epoch: int, num_rows: int) -> np.ndarray:
@@ -24,7 +27,7 @@ def epoch_order(seed: int, epoch: int, num_rows: int) -> np.ndarray:
     return generator.permutation(num_rows).astype(np.int32)
 
 
-def fixed_batch(model: keras.Model) -> int | None:
+def fixed_batch(model: "keras.Model") -> int | None:
     """Return the number of rows that a model with stateful layers takes at once; `None` for any number."""
     inputs = getattr(model, "inputs", None) or ()
     if not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
@@ -32,7 +35,7 @@ def fixed_batch(model: keras.Model) -> int | None:
     return next((int(one.shape[0]) for one in inputs if one.shape and one.shape[0]), None)
 
 
-def rows_at_once(model: keras.Model, num_rows: int, batch_size: int) -> int:
+def rows_at_once(model: "keras.Model", num_rows: int, batch_size: int) -> int:
     """Return how many rows the model is given at once: so many, or the number that it is built for.
 
     Raises:
