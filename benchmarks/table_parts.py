@@ -71,9 +71,7 @@ def inner_of(name: str, seed: int) -> Inner:
 def loss_of(inner: Inner, seed: int) -> float:
     """Train, and give the mean loss on the rows that were held out."""
     target, columns = inner.ready.target, inner.ready.columns
-    fitted = fitting.fit_rows(
-        columns, target, inner.train, inner.y, inner.held, seed=seed, settings=inner.settings
-    )  # fmt: skip
+    fitted = fitting.fit_rows(columns, target, inner.train, inner.y, inner.held, seed=seed, settings=inner.settings)
     predicted = probabilities(target, outputs_of(fitted.model, columns, inner.apart))
     return float(losses(target.metric, inner.true, predicted).mean())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cheatsheet.modelgraph import flat_layers, read
 from cheatsheet.modelspec import ModelSpec, OutputSpec, metric_names, metrics_with_options
-from cheatsheet.rules.metrics import misread
+from cheatsheet.rules.metrics import EXACT, misread
 from cheatsheet.table import unfit_metrics
 
 # Arguments without which Keras' metrics cannot be made.
@@ -168,7 +168,7 @@ def _reading_one(given: Any, output: OutputSpec | None, words: list[str]) -> Any
     kind = getattr(sys.modules["keras"].metrics, told.kind)  # Keras is there where a live model is
     settings = ", ".join(f"{key}={value!r}" for key, value in told.settings.items())
     is_same = type(given) is kind
-    words.append(f"metric {name!r}: {settings if settings and name != 'Accuracy' else f'{told.kind}({settings})'}")
+    words.append(f"metric {name!r}: {settings if settings and name != EXACT else f'{told.kind}({settings})'}")
     if is_same:
         return kind.from_config({**options, **told.settings})
     return kind(

@@ -10,7 +10,7 @@ import pytest
 from conftest import refused
 
 from recipes import DataError, fit_table
-from recipes.cli.as_json import as_json
+from recipes.cli.json_text import json_text
 from recipes.tables.columns.column import Column, Columns
 from recipes.tables.columns.others import differences, read_as_written
 from recipes.tables.columns.values import values_of
@@ -297,6 +297,6 @@ def test_collections_of_polars_are_left_out():
 
 
 def test_what_is_printed_as_json_is_json():
-    text = as_json({"a": np.float64("nan"), "b": [1.5, np.inf], "c": np.array([1, 2]), "d": None, "e": "NaN"})
+    text = json_text({"a": np.float64("nan"), "b": [1.5, np.inf], "c": np.array([1, 2]), "d": None, "e": "NaN"})
     assert json.loads(text) == {"a": None, "b": [1.5, None], "c": [1, 2], "d": None, "e": "NaN"}
     assert "NaN" not in text.replace('"NaN"', "")

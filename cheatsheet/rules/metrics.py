@@ -30,7 +30,7 @@ _CROSSENTROPIES = {
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
 _MARGINS = {"hinge", "squared_hinge"}
-_EXACT = "Accuracy"  # the class; "accuracy" has Keras choose one by the loss
+EXACT = "Accuracy"  # the class; "accuracy" has Keras choose one by the loss
 
 
 class Misread(NamedTuple):
@@ -76,7 +76,7 @@ def misread(output: OutputSpec, name: str, options: Mapping[str, Any]) -> Misrea
         return None
     if name in unfit_metrics(output.loss) or (name in ("accuracy", "acc") and output.width > 1):
         return None  # `unfit_metric`; of several outputs Keras takes the largest
-    if name == _EXACT:
+    if name == EXACT:
         return _exact(output)
     if output.gives_logits:
         return _of_logits(output, name, options)

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.cli.as_json import as_json
 from recipes.cli.files import read_array
+from recipes.cli.json_text import json_text
 
 if TYPE_CHECKING:
     from cheatsheet.finding import Finding
@@ -59,7 +59,7 @@ def _show_findings(findings: "list[Finding]", options: argparse.Namespace) -> in
     from dataclasses import asdict
 
     if options.json:
-        print(as_json([asdict(finding) for finding in findings]))
+        print(json_text([asdict(finding) for finding in findings]))
     else:
         print("\n".join(map(str, findings)) or "nothing found")
     return int(any(finding.severity == "error" for finding in findings))

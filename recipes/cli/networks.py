@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from recipes.cli.as_json import as_json
 from recipes.cli.files import read_array, read_arrays, require_data, require_room_in, save_figure
+from recipes.cli.json_text import json_text
 from recipes.cli.quiet import load_keras
 from recipes.running.interrupt import Interrupted
 
@@ -112,7 +112,7 @@ def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _show_tune(search: "Search", options: argparse.Namespace) -> None:
-    print(as_json(search.table()) if options.json else search)
+    print(json_text(search.table()) if options.json else search)
     if options.out is not None and search.completed:
         save_figure(search.plot(), options.out / "search.png")
 
@@ -235,7 +235,7 @@ def _show_autoencoder(trained: Trained, options: argparse.Namespace) -> None:
     error = float(np.mean((x - run.predict(x).reshape(x.shape)) ** 2))
     always = float(np.mean((x - x.mean(axis=0)) ** 2))
     if options.json:
-        print(as_json({"epochs": run.epochs, "mean_squared_error": error, "of_the_mean": always,
+        print(json_text({"epochs": run.epochs, "mean_squared_error": error, "of_the_mean": always,
                           "verdict": run.verdict, "history": run.history}))  # fmt: skip
     else:
         print(run)
@@ -284,6 +284,6 @@ def _grok(options: argparse.Namespace) -> "GrokRun":
 
 
 def _show_grok(run: "GrokRun", options: argparse.Namespace) -> None:
-    print(as_json(run.to_json()) if options.json else run)
+    print(json_text(run.to_json()) if options.json else run)
     if options.out is not None:
         save_figure(run.plot(), options.out / "grokking.png")

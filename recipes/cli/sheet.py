@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.cli.as_json import as_json
 from recipes.cli.files import read_array, read_arrays
+from recipes.cli.json_text import json_text
 
 if TYPE_CHECKING:
     from cheatsheet.targets import Inference
@@ -79,7 +79,7 @@ def _show_inferred(found: "tuple[Inference, int]", options: argparse.Namespace) 
     inferred, num_missing = found
     row = lookup(inferred.task, inferred.loss)
     if options.json:
-        print(as_json({**asdict(inferred), "loss": row.loss, "activation": row.activation,
+        print(json_text({**asdict(inferred), "loss": row.loss, "activation": row.activation,
                           "num_missing": num_missing}))  # fmt: skip
         return
     print(inferred)

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.cli.as_json import as_json
 from recipes.cli.files import require_file, require_room_in
 from recipes.cli.flags import flags_of, with_flags
+from recipes.cli.json_text import json_text
 from recipes.cli.quiet import load_keras
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _show_fit(run: "TableRun", options: argparse.Namespace) -> int:
     if options.json:
         findings = [asdict(finding) for finding in run.findings]
         said = {"task": run.task, "positive": run.positive, "verdict": run.verdict, "scores": run.scores}
-        print(as_json({**said, "findings": findings}))
+        print(json_text({**said, "findings": findings}))
     else:
         print(with_flags(str(run), flags_of(options.parser)))
     return int(any(finding.severity == "error" for finding in run.findings))
@@ -163,7 +163,7 @@ def _require_predictions(out: Path | None) -> None:
 
 def _show_predictions(table: Any, options: argparse.Namespace) -> None:
     if options.json:
-        print(as_json(table.to_dict("records")))
+        print(json_text(table.to_dict("records")))
     elif options.out is None:
         print(table.to_csv(index=False, float_format=DIGITS), end="")
     if options.out is None:

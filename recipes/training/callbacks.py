@@ -34,26 +34,23 @@ def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
     return found
 
 
-def require_monitored(
-    model: keras.Model | None, callbacks: Sequence[keras.callbacks.Callback], *, validates: bool
-) -> None:
+def require_monitored(model: keras.Model, callbacks: Sequence[keras.callbacks.Callback], *, validates: bool) -> None:
     """Require that the history will have what callbacks watch.
 
     Keras warns of it at each epoch and trains to the end: nothing is stopped early, and no best model is saved.
 
     Args:
-        model: What is trained, compiled; `None` where it is not known yet, so that its quantities are not either.
+        model: What is trained, compiled.
         callbacks: Keras' own are asked. Where there are others, they may write quantities of their own.
         validates: Whether there are rows to validate on.
 
     Raises:
         ValueError: for a quantity that nothing will write.
     """
-    own = [callback for callback in callbacks if not _may_write(callback)]
-    if len(own) < len(callbacks):
+    if not callbacks or any(map(_may_write, callbacks)):
         return
-    quantities = None if model is None else quantities_of(model)
-    for callback in own:
+    quantities = quantities_of(model)
+    for callback in callbacks:
         watched = _watched(callback)
         if watched is None:
             continue

@@ -103,17 +103,21 @@ def _mark_that_fits(words: Sequence[str], mark: str, unit: str, column: Column) 
     texts = pd.Series(words, dtype=object)
     read = {one: to_numbers(texts, one, unit) for one in (mark, other)}
     read = {one: numbers[~np.isnan(numbers)] for one, numbers in read.items()}
-    if column.low is None or column.high is None or not len(read[other]) or len(read[other]) < len(read[mark]):
+    reach = _reach_of(column)
+    if reach is None or not len(read[other]) or len(read[other]) < len(read[mark]):
         return mark
-    is_far = {
-        one: _is_far(numbers, column.low, column.high, max(column.high - column.low, abs(column.low), abs(column.high)))
-        for one, numbers in read.items()
-    }
-    return other if is_far[mark].any() and not is_far[other].any() else mark
+    is_far = {one: ((numbers < reach[0]) | (numbers > reach[1])).any() for one, numbers in read.items()}
+    return other if is_far[mark] and not is_far[other] else mark
 
 
-def _is_far(values: np.ndarray, low: float, high: float, width: float) -> np.ndarray:
-    return (values < low - width) | (values > high + width)
+def _reach_of(column: Column) -> tuple[float, float] | None:
+    """Give the ends of what is not far from the training's numbers or dates: as far again as these reach, or a year."""
+    if column.low is None or column.high is None:
+        return None
+    low, high = column.low, column.high
+    least = (YEAR,) if column.days == "days since 1970-01-01" else (abs(low), abs(high))
+    width = max(high - low, *least)
+    return low - width, high + width
 
 
 def values_as_dates(series: pd.Series, column: Column) -> pd.Series:
@@ -207,12 +211,12 @@ def _not_missing(series: pd.Series) -> list[Any]:
 
 def _far(values: np.ndarray, column: Column) -> Iterable[Finding]:
     """Find numbers and dates far from those of the training: as far again as these reach, and of dates a year."""
-    if column.low is None or column.high is None:
-        return
+    reach = _reach_of(column)
     low, high = column.low, column.high
+    if reach is None or low is None or high is None:
+        return
     is_day = column.days == "days since 1970-01-01"
-    width = max(high - low, YEAR) if is_day else max(high - low, abs(high), abs(low))
-    below, above = values[values < low - width], values[values > high + width]
+    below, above = values[values < reach[0]], values[values > reach[1]]
     number = len(below) + len(above)
     if not number:
         return

@@ -17,7 +17,6 @@ CODES = {sign * number for number in (99.0, 999.0, 9999.0, 99999.0, 999999.0) fo
 FEWEST_OF_CODE = 2  # rows
 # A number that is there so often, and so many times as far away as the others reach, is a code whatever it is.
 FEWEST_OF_ANY, FAR_OF_ANY = 3, 100.0
-TODAY = 1.0 + time.time() / 86_400  # days since 1970, and a day for other time zones
 
 
 def remarks(rows: Mapping[str, np.ndarray], columns: Columns, reading: Reading) -> list[Finding]:
@@ -78,7 +77,8 @@ def _of_signs(column: Column) -> Iterable[Finding]:
 
 def _future(column: Column) -> Iterable[Finding]:
     """Find years of two digits that were read as years to come: births of 1952 as 2052."""
-    if "%y" in column.date_format and column.high is not None and column.high > TODAY:
+    tomorrow = 1.0 + time.time() / 86_400  # in days since 1970: today may be that in other time zones
+    if "%y" in column.date_format and column.high is not None and column.high > tomorrow:
         latest = np.datetime64("1970-01-01") + np.timedelta64(int(column.high), "D")
         message = (
             f"dates of {column.name!r} lie in the future, up to {latest}: years of two digits are read as 1969 to 2068."

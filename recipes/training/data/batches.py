@@ -30,9 +30,10 @@ def epoch_order(seed: int, epoch: int, num_rows: int) -> np.ndarray:
 def fixed_batch(model: "keras.Model") -> int | None:
     """Return the number of rows that a model with stateful layers takes at once; `None` for any number."""
     inputs = getattr(model, "inputs", None) or ()
-    if not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
+    fixed = next((int(one.shape[0]) for one in inputs if one.shape and one.shape[0]), None)
+    if fixed is None or not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
         return None
-    return next((int(one.shape[0]) for one in inputs if one.shape and one.shape[0]), None)
+    return fixed
 
 
 def rows_at_once(model: "keras.Model", num_rows: int, batch_size: int) -> int:

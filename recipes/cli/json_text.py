@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def as_json(value: Any) -> str:
+def json_text(value: Any) -> str:
     """Write a value as JSON, `null` for NaN and infinity, which JSON has no words for."""
     return json.dumps(_plain(value), allow_nan=False)
 
