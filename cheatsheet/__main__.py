@@ -111,7 +111,7 @@ def explain(row: Row) -> str:
     metrics = ", ".join("sign_accuracy" if name == "sign_accuracy" else f'"{name}"' for name in row.metrics)
     ours = [name for name in ("Pinball", "Detection", "sign_accuracy") if name in compiled + metrics]
     lines = [
-        f"{row.task}: {row.loss}",
+        row.task if row.task == row.loss else f"{row.task}: {row.loss}",
         "",
         f"  y                {row.target}",
         f"  last layer       {_WIDTHS[row.units]}",
@@ -127,7 +127,7 @@ def explain(row: Row) -> str:
         "",
         *_recipe(row),
         "",
-        "With Keras alone:",
+        "With layers of your own:" if row.units == "cells" else "With Keras alone:",
         "",
         *([f"  from recipes.losses import {', '.join(ours)}"] if ours else []),
         *_last_layer(row),
@@ -142,7 +142,7 @@ def _last_layer(row: Row) -> list[str]:
         return [
             "  from recipes.lecture.astronomy.detector import CellBoxes  # sigmoid and exp",
             "  model.add(keras.layers.Conv2D(5, 1))",
-            "  model.add(CellBoxes())",
+            "  model.add(CellBoxes(stride=8))  # the image's side over the number of cells",
         ]
     units = "1" if row.units == "one" else "N"
     return [f'  model.add(keras.layers.Dense({units}, activation="{row.activation}"))']
@@ -162,7 +162,7 @@ def _recipe(row: Row) -> list[str]:
             "  from recipes import fit",
             "  from recipes.lecture.astronomy.detector import build_detector, cell_targets",
             "  model = build_detector(side=192)",
-            "  run = fit(model, images, cell_targets(boxes), epochs=50)",
+            "  run = fit(model, images[..., None], cell_targets(boxes, side=192), epochs=50)",
         ]
     num_classes = ", num_classes=N" if row.units in ("classes", "columns") else ""
     return [
@@ -196,6 +196,7 @@ def rules_table() -> str:
         "metrics": "Metrics",
         "labels": "Labels",
         "quantities": "Targets that are numbers",
+        "cells": "Detectors",
         "data": "Shapes",
         "rows": "What the rows hold",
         "layers": "The network",

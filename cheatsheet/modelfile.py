@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from cheatsheet.modelgraph import KEEP_WIDTH
+from cheatsheet.modelgraph import KEEP_WIDTH, SETTINGS
 
 CONFIG = "config.json"  # inside the archive; Keras' name
 MOST_BYTES = 64 * 2**20  # of the configuration; that of a network of a thousand layers has 2 MB
@@ -119,7 +119,7 @@ def _layer(saved: Mapping[str, Any], depth: int) -> Any:
     layer.trainable = config.get("trainable", True)
     layer.get_build_config = lambda: saved.get("build_config")
     layer._inbound_nodes = []
-    for key in ("units", "filters", "rate", "input_dim", "scale", "offset", "axis", "negative_slope", "threshold"):
+    for key in (*SETTINGS, "axis", "negative_slope", "threshold"):
         if key in config:
             setattr(layer, key, config[key])
     if "kernel_initializer" in config:

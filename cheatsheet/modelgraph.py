@@ -18,7 +18,7 @@ _ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "Sigmoid":
                 "LeakyRelu": "leaky_relu"}  # fmt: skip
 _OF_THE_FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")  # whose functions do what they are called
 # What the rules ask of a layer: its own setting, as Keras names it.
-_SETTINGS = ("units", "filters", "rate", "input_dim", "scale", "offset")
+SETTINGS = ("units", "filters", "rate", "input_dim", "scale", "offset", "stride", "reach")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class LayerSpec:
         after: Names of the layers that it reads from; empty where it reads the model's input; `None` where not known,
             as in a class of the user's own.
         is_trainable: Whether training may move its weights.
-        settings: Those of `units`, `filters`, `rate`, `input_dim`, `scale`, `offset` and `input_width` (size of the
-            last axis of what it reads) that it has, and `kernel_initializer`, the name of its class.
+        settings: Those of `units`, `filters`, `rate`, `input_dim`, `scale`, `offset`, `stride`, `reach` and
+            `input_width` (size of the last axis of what it reads) that it has, and `kernel_initializer`, the name of
+            its class.
     """
 
     name: str
@@ -61,10 +62,11 @@ def read(thing: Any, name: str) -> Any:
 
 def is_of_the_frameworks(thing: Any) -> bool:
     """Say whether a class or function is one of Keras' or its backends', not a user's, whose name proves nothing."""
-    return _home_of(thing) in _OF_THE_FRAMEWORKS
+    return home_of(thing) in _OF_THE_FRAMEWORKS
 
 
-def _home_of(thing: Any) -> str:
+def home_of(thing: Any) -> str:
+    """Name the package that a class or function is of; of an object of a file the one that registered it."""
     return str(getattr(thing, "__module__", "")).split(".")[0]
 
 
@@ -154,7 +156,7 @@ def _ends(layer: Any, path: str) -> tuple[str, ...]:
 
 def _spec(layer: Any, name: str, after: tuple[str, ...] | None) -> LayerSpec:
     inner = read(layer, "layer") or layer  # of TimeDistributed
-    settings: dict[str, Any] = {key: value for key in _SETTINGS if isinstance(value := read(inner, key), int | float)}
+    settings: dict[str, Any] = {key: value for key in SETTINGS if isinstance(value := read(inner, key), int | float)}
     initializer = read(inner, "kernel_initializer")
     if is_of_the_frameworks(type(initializer)):
         settings["kernel_initializer"] = type(initializer).__name__
@@ -165,7 +167,7 @@ def _spec(layer: Any, name: str, after: tuple[str, ...] | None) -> LayerSpec:
         settings |= {"scale": 1.0, "offset": 0.0}
     is_trainable = read(layer, "trainable") is not False
     return LayerSpec(
-        name, type(layer).__name__, activation_of(layer), _home_of(type(layer)), after, is_trainable, settings
+        name, type(layer).__name__, activation_of(layer), home_of(type(layer)), after, is_trainable, settings
     )
 
 

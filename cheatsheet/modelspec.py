@@ -13,6 +13,7 @@ from cheatsheet.modelgraph import (
     activation_behind,
     activation_to_be,
     flat_layers,
+    home_of,
     is_of_the_frameworks,
     layer_specs,
     maker_of,
@@ -20,7 +21,7 @@ from cheatsheet.modelgraph import (
     shape_to_be,
     width_to_be,
 )
-from cheatsheet.table import JUDGED, canonical_loss, canonical_metric
+from cheatsheet.table import JUDGED, OF_THIS_PROJECT, canonical_loss, canonical_metric
 
 Shape = tuple[int | None, ...]
 
@@ -278,7 +279,8 @@ def _with_loss(output: OutputSpec, loss: Any) -> OutputSpec:
     options = loss_options(loss)
     from_logits = options.pop("from_logits", getattr(loss, "from_logits", False))
     name = _loss_name(loss)
-    is_known = is_of_the_frameworks(loss) or is_of_the_frameworks(type(loss)) or name == "pinball"
+    is_ours = name in OF_THIS_PROJECT and home_of(type(loss)) == "recipes"
+    is_known = is_of_the_frameworks(loss) or is_of_the_frameworks(type(loss)) or is_ours
     return replace(output, loss=name, from_logits=bool(from_logits), loss_options=options, is_own_loss=not is_known)
 
 

@@ -269,7 +269,9 @@ OF_NUMBERS = {row.loss for row in TABLE if row.task in ("regression", "quantile"
 OF_ONE_CLASS = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
 OF_YES_OR_NO = {"binary_crossentropy", "binary_focal_crossentropy"}
 OF_MARGINS = {"hinge", "squared_hinge", "categorical_hinge"}
-# Every loss that the rules can judge.
+# Losses that Keras lacks, of `recipes.losses`; others may have losses of these names.
+OF_THIS_PROJECT = {"pinball", "detection"}
+# Every loss that the rules can judge by the values of y and the width of the head.
 JUDGED = OF_NUMBERS | OF_ONE_CLASS | OF_YES_OR_NO | OF_MARGINS | {"kl_divergence"}
 # Those whose target and output must have one shape once the labels are encoded.
 COMPARES_SHAPES = (JUDGED | {"cosine_similarity"}) - {"pinball", "sparse_categorical_crossentropy"}

@@ -26,6 +26,8 @@ FEWEST_COUNTS, MOST_IN_TAIL, LARGEST_COUNT = 5, 0.1, 1_000
 FALLING_WITH_GAPS, FALLING, RAREST, TIMES_RARER = -0.6, -0.8, 5, 20
 # Positive numbers whose largest is so many times their median: squared errors see the largest alone.
 SKEWED = 20.0
+# Of a cell of a detector: an object, none, not asked; and how many numbers it has, with left, top, right and bottom.
+FLAGS, PER_CELL = (1, 0, -1), 5
 # A row of probabilities may miss 1 by this much (float32 rows of thousands of classes).
 SUM_TOLERANCE = 1e-3
 
@@ -64,7 +66,8 @@ def infer_task(y: Any) -> Inference:
     Args:
         y: Target of shape `(n,)`, `(n, 1)` or `(n, k)`: booleans, integers, floats, text, one-hot rows, rows of
             probabilities, -1/+1; an array, a list, a Series, or a table, whose columns name the classes of one-hot
-            rows. Shape `(n, height, width, ...)` is taken for images.
+            rows. Shape `(n, height, width, ...)` is taken for images, but for the cells of a detector, `(n, rows,
+            columns, 5)` of 1, 0 or -1 and a box.
 
     Returns:
         An `Inference`; `print` shows it as one sentence.
@@ -82,6 +85,10 @@ def infer_task(y: Any) -> Inference:
     require_finite(array, "y")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if look_like_cells(array):
+        cells = f"{array.shape[1]} x {array.shape[2]} cells per row"
+        also = ("if they are images of five channels, say task='reconstruction'",)
+        return Inference("detection", None, f"{cells}, each 1, 0 or -1 and a box", also)
     if array.ndim > 2:
         return Inference(
             "reconstruction",
@@ -117,6 +124,17 @@ def is_distribution(array: np.ndarray) -> bool:
     if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "buif":
         return False
     return bool(np.all(array >= 0)) and bool(np.all(np.abs(array.sum(axis=1) - 1) <= SUM_TOLERANCE))
+
+
+def look_like_cells(array: np.ndarray) -> bool:
+    """Say whether this looks like a detector's cells: 1, 0 or -1, then a box where there is an object, else zeros."""
+    if array.ndim != 4 or array.shape[-1] != PER_CELL or array.dtype.kind not in "if":
+        return False
+    flags, boxes = array[..., 0], array[..., 1:]
+    here = flags == 1
+    if not np.isin(flags, FLAGS).all() or not here.any() or boxes[~here].any():
+        return False
+    return bool((boxes[here][:, 2:] > boxes[here][:, :2]).all())
 
 
 def plain_labels(values: np.ndarray) -> tuple[Any, ...]:

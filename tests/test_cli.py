@@ -55,15 +55,15 @@ def test_every_rows_recipe_builds(capsys):
 def test_a_detection_head_is_a_convolution_and_what_makes_boxes_of_it(capsys):
     assert cheatsheet_main(["detection"]) == 0
     said = capsys.readouterr().out
-    alone = said.split("With Keras alone:\n")[1]
+    alone = said.split("With layers of your own:\n")[1]
     assert alone.splitlines()[1:] == [
         "  from recipes.losses import Detection",
         "  from recipes.lecture.astronomy.detector import CellBoxes  # sigmoid and exp",
         "  model.add(keras.layers.Conv2D(5, 1))",
-        "  model.add(CellBoxes())",
+        "  model.add(CellBoxes(stride=8))  # the image's side over the number of cells",
         '  model.compile(optimizer="adam", loss=Detection(), metrics=[])',
     ]
-    assert said.startswith("detection: detection\n")
+    assert said.startswith("detection\n")
     assert "one number" in said
 
 

@@ -17,8 +17,8 @@ from recipes.training.data.batches import epoch_order
 @pytest.mark.parametrize(
     ("name", "jit_compile"),
     [
-        ("one layer", True),
-        pytest.param("one hot", True, marks=pytest.mark.slow),
+        ("one hot", True),
+        pytest.param("one layer", True, marks=pytest.mark.slow),
         *(pytest.param("paper", jit, marks=pytest.mark.slow) for jit in (False, True)),
     ],
 )

@@ -2,9 +2,9 @@
 
 A rule bears the name that its findings bear, is silent about what is not known, and says "error" only of what cannot
 be right for this y. A new one goes into the file of its subject (`heads.py` the last layer, `metrics.py` what watches
-it, `labels.py` and `quantities.py` the target, `data.py` the arrays' shapes, `rows.py` what they hold, `layers.py` the
-network) and into `RULES` below, causes before their consequences; one without which no step can be computed also into
-`NEVER_ALLOWED`. `fit` raises the errors among them, `check` reports them all.
+it, `labels.py` and `quantities.py` the target, `cells.py` a detector, `data.py` the arrays' shapes, `rows.py` what they
+hold, `layers.py` the network) and into `RULES` below, causes before their consequences; one without which no step can
+be computed also into `NEVER_ALLOWED`. `fit` raises the errors among them, `check` reports them all.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ from cheatsheet.common.words import did_you_mean
 from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelspec import ModelSpec
+from cheatsheet.rules.cells import cell_head, cell_reach, cell_shape, cell_values, cells_as_numbers
 from cheatsheet.rules.data import input_shape, negative_weight, other_parts, unequal_rows, weight_shape, zero_weights
 from cheatsheet.rules.heads import (
     activation_outside_loss,
@@ -64,6 +65,11 @@ RULES: dict[str, Rule] = {
         embedding_range,
         text_labels,
         not_finite,
+        cell_shape,
+        cell_head,
+        cell_values,
+        cell_reach,
+        cells_as_numbers,
         softmax_over_one,
         softmax_for_several_labels,
         softmax_with_binary_crossentropy,
@@ -125,6 +131,12 @@ CONSEQUENCES = {
     "loss_domain": ("unscaled_y", "unreachable_target"),
     "doubled_activation": ("activation_outside_loss",),
     "fractional_labels": ("loss_domain", "imbalance"),
+    "cell_shape": ("cell_head", "cell_values", "cell_reach"),
+    "cell_values": ("cell_reach",),
+    "cells_as_numbers": ("target_shape", "stretched_target", "activation_outside_loss", "unreachable_target",
+                         "loss_domain", "unscaled_y", "loss_for_numbers", "skewed_target", "label_range",
+                         "fractional_labels", "softmax_over_one", "label_encoding",
+                         "logits_taken_for_probabilities"),
 }  # fmt: skip
 # What is found while values are read, before any rule can judge them.
 READING = ("unreadable_values", "other_columns", "unfit_target", "unknown_labels", "class_weight", "unaligned_rows",
@@ -141,7 +153,7 @@ ADVICE = ("counts_by_squares", "skewed_target", "imbalance", "not_judged", "unsc
           "look_alike_labels", "single_row_class")  # fmt: skip
 # Without which nothing can be trained, whatever one says.
 NEVER_ALLOWED = ("other_parts", "input_shape", "unequal_rows", "embedding_range", "target_shape", "empty_columns",
-                 "weight_shape", "unfit_metric", *READING)  # fmt: skip
+                 "cell_shape", "weight_shape", "unfit_metric", *READING)  # fmt: skip
 
 # What `fit` asks; what `predict` asks of x alone; what `evaluate` need not know, for it is about training.
 GATE = tuple(name for name in RULES if name not in ONLY_CHECKED)

@@ -7,7 +7,7 @@ from cheatsheet.dataspec import DataSpec
 from cheatsheet.finding import Finding
 from cheatsheet.modelgraph import PASS_ON
 from cheatsheet.modelspec import PROBABILITIES, LayerSpec, ModelSpec
-from cheatsheet.table import JUDGED
+from cheatsheet.table import JUDGED, OF_THIS_PROJECT
 
 MOVING = PASS_ON | {"RepeatVector"}
 _DENSE = {"Dense", "EinsumDense"}
@@ -223,7 +223,7 @@ def not_judged(model: ModelSpec, data: DataSpec) -> list[Finding]:
     losses = [
         f"loss {output.loss!r}"
         for output in model.outputs
-        if output.loss is not None and (output.is_own_loss or output.loss not in JUDGED)
+        if output.loss is not None and (output.is_own_loss or output.loss not in JUDGED | OF_THIS_PROJECT)
     ]
     is_own_class = model.kind not in ("Sequential", "Functional", "Model")
     steps = ["its own train_step or compute_loss"] if model.has_own_step else []
