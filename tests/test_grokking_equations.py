@@ -1,12 +1,14 @@
 """The tables: every equation holds, and their division depends on the seed alone."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 from conftest import refused
 
-from recipes.grokking.equations import MODULAR, OPERATIONS, RANDOM, equations, table_size
+from recipes.grokking.equations import MODULAR, OPERATIONS, RANDOM, as_named, equations, table_size
+from recipes.grokking.fourier import circle_order, restricted_and_excluded_loss
 from recipes.grokking.operations import EXPECTED, read
 
 
@@ -67,8 +69,8 @@ def test_mirrors():
     [
         (
             {"operation": "x o y"},
-            f"Unknown operation. Received: operation='x o y'. Expected one of {', '.join(map(repr, OPERATIONS))}; a "
-            f"function of two whole numbers; or an expression of {EXPECTED}.",
+            f"Cannot read operation='x o y'. Expected {EXPECTED}. Or one of {', '.join(map(repr, OPERATIONS))}; or a "
+            "function of two whole numbers.",
         ),
         ({"p": 2}, "p must be a whole number of at least 3. Received: p=2. Expected 53, 97 or 113, say."),
         (
@@ -78,8 +80,24 @@ def test_mirrors():
         ),
         (
             {"operation": lambda x, y: x // y, "p": 5},
-            "The operation fails for x=0, y=0: integer division or modulo by zero. Expected a whole number, which is "
-            "taken modulo p=5, or None where there is no answer; in an expression such as 'x/y', / divides modulo p.",
+            "The operation fails for x=0, y=0: ZeroDivisionError: integer division or modulo by zero. Expected a whole "
+            "number, which is taken modulo p=5, or None where there is no answer; in an expression such as 'x/y', / "
+            "divides modulo p.",
+        ),
+        (
+            {"operation": lambda x, y: {}[x + y], "p": 5},
+            "The operation fails for x=0, y=0: KeyError: 0. Expected a whole number, which is taken modulo p=5, or "
+            "None where there is no answer; in an expression such as 'x/y', / divides modulo p.",
+        ),
+        (
+            {"operation": np.zeros((5, 5), int), "p": 5},
+            f"Unknown operation. Received: operation=a ndarray. Expected one of {', '.join(map(repr, OPERATIONS))}; an "
+            "expression in x and y; or a function of two whole numbers, such as lambda x, y: table[x][y] of a table.",
+        ),
+        (
+            {"train_fraction": "0.5"},
+            "train_fraction is a share of the 9,312 equations, between 0 and 1. "
+            "Received: train_fraction='0.5', which leaves one side empty.",
         ),
         (
             {"operation": "x/0", "p": 5},
@@ -140,11 +158,52 @@ def test_an_expression_of_one_s_own(expression, p):
 @pytest.mark.parametrize("operation", [name for name in MODULAR if "odd" not in name])
 def test_the_paper_s_operations_may_be_written_as_expressions(operation):
     expression = operation.replace("xy", "x*y")
-    expression = f" {expression} "  # no longer the name
+    expression = f"({expression})"  # no longer the name
     for p in (7, 12):
         ours, theirs = equations(expression, p), equations(operation, p)
         for part in ("x", "y", "answer", "train", "validation", "is_commutative"):
             np.testing.assert_array_equal(getattr(ours, part), getattr(theirs, part))
+        assert ours.rule == theirs.rule
+
+
+def test_blanks_change_nothing():
+    for operation in OPERATIONS:
+        assert as_named(operation.replace("*", " * ").replace("+", "  +\n").replace("/", "/ ")) == operation
+    assert equations("x * y", 7).operation == "x*y"
+    assert table_size("x / y", 97, 0.5) == table_size("x/y", 97, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("operation", "rule"),
+    [("y + x", "x+y"), (lambda x, y: y * x, "x*y"), ("x - y + p", "x-y"), (lambda x, y: x * y + 1, None), ("+x", None),
+     (lambda x, y: None if x == y else x + y, None)],
+)  # fmt: skip
+def test_what_gives_the_same_table_is_the_same_rule(operation, rule):
+    table = equations(operation, 11, seed=3)
+    assert table.rule == rule
+    if rule is None:
+        return
+    named = equations(rule, 11, seed=3)
+    np.testing.assert_array_equal(circle_order(table), circle_order(named))
+    logits = np.random.default_rng(0).normal(size=(len(table.x), table.num_tokens))
+    assert restricted_and_excluded_loss(table, logits) == restricted_and_excluded_loss(named, logits)
+
+
+def test_comparisons_are_0_and_1_in_functions_as_in_expressions():
+    for other in (lambda x, y: x == y, lambda x, y: np.equal(x, y), lambda x, y: int(x == y)):
+        np.testing.assert_array_equal(equations(other, 5).answer, equations("x == y", 5).answer)
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [("x^2 + 3y", "A product needs its sign: 3*y, x*y."), ("x^2 + xy", "Cannot read 'xy' in operation='x^2 + xy'."),
+     ("z + x", "Cannot read 'z' in operation='z + x'."), ("p + 1", "is the same for all x and y"),
+     ("x + " * 100, "x + x + x + ...'")],
+)  # fmt: skip
+def test_it_is_said_what_cannot_be_read(expression, said):
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        equations(expression, 5)
+    assert len(str(caught.value)) < 700
 
 
 def test_pairs_without_an_answer_are_left_out():
@@ -167,7 +226,7 @@ def test_two_functions_of_one_name_have_different_names_in_a_record():
      "x; y", "(x := 3)", "'x'", "x + 1.5", "x + True", "z", "x @ y", "x & y", "not x", "[x]", ""],
 )  # fmt: skip
 def test_text_that_is_no_arithmetic_is_refused_and_runs_nothing(expression):
-    with pytest.raises(ValueError, match="Unknown operation"):
+    with pytest.raises(ValueError, match=r"Cannot read|is the same for all"):
         equations(expression, 5)
     with pytest.raises(ValueError, match=r"Expected whole numbers, x, y and p"):
         read(expression, 5)

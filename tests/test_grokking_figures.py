@@ -9,8 +9,9 @@ from grokking import QUICK, history
 
 from recipes import grok
 from recipes.grokking.fourier import circle_plane
+from recipes.grokking.networks import Network
 from recipes.plots import plot_embedding, plot_grokking
-from recipes.plots.grokking import four_moments, moment_name
+from recipes.plots.grokking import FEW, four_moments, moment_name
 
 
 class TestMoments:
@@ -109,6 +110,33 @@ def test_the_title_names_an_operation_of_ones_own():
         run = grok(**{**QUICK, "operation": operation}, max_steps=1)
         assert plot_grokking(run)[0].get_title(loc="left") == title
     assert "Gini: how unequally" in run.plot().subfigs[1].get_supxlabel()
+
+
+def test_a_run_that_diverged_is_drawn_as_far_as_there_are_numbers():
+    run = grok(**QUICK, max_steps=30)
+    run.embeddings[2:] = np.nan
+    run.history["weight_norm"][2:] = [np.nan] * (len(run.embeddings) - 2)
+    axes = plot_grokking(run)
+    assert axes[0].get_title(loc="left").endswith(f"no numbers from step {run.history['step'][2]} on")
+    drawn = [ax.get_title().split("\n")[0] for ax in axes[1:]]
+    assert drawn[0] == "start: step 0"
+    assert drawn[-1] == f"not memorised: step {run.history['step'][1]}"
+    for ax in axes[1:]:
+        assert np.isfinite(np.asarray(ax.collections[0].get_offsets())).all()
+    run.plot().canvas.draw()
+
+
+def test_a_ring_of_few_numbers_in_many_dimensions_is_called_none():
+    """Before training too it looks like one, which at 53 numbers in as many dimensions it does not."""
+    wide = Network("mlp", width=128, hidden=12)
+    few = grok(**{**QUICK, "network": wide}, max_steps=1)
+    assert "the Gini tells, not the ring" in few.plot().subfigs[1].get_supxlabel()
+    points = np.asarray(plot_embedding(few, 0).collections[0].get_offsets())
+    radius = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    assert few.embeddings.shape[2] > FEW * 11
+    assert radius.std() / radius.mean() < 0.5
+    many = grok(**{**QUICK, "network": wide, "p": 47}, max_steps=1)
+    assert "the Gini tells" not in many.plot().subfigs[1].get_supxlabel()
 
 
 def test_the_figure():

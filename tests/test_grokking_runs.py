@@ -15,6 +15,7 @@ from processes import MOST_SECONDS, RESTORE_CTRL_C, kill_after, run_python
 
 from recipes import clear_programs, grok
 from recipes.cli import main
+from recipes.grokking.networks import Network
 from recipes.running.checkpoint import OtherRunError
 from recipes.running.interrupt import Interrupted
 from recipes.running.programs import PROGRAMS
@@ -34,6 +35,21 @@ def test_the_fields_of_a_run():
     assert run.history["loss"][0] == pytest.approx(np.log(13), rel=0.2)
     assert "confusion" in run.verdict or "memorisation" in run.verdict
     json.dumps(run.to_json())
+
+
+def test_the_answers_of_the_network():
+    run = grok(**QUICK, max_steps=40)
+    table, n = run.table, run.table.num_symbols
+    answers = run.predict(*np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
+    assert answers.shape == (n, n)
+    right = answers[table.x, table.y] == table.answer
+    assert right[table.validation].mean() == pytest.approx(run.history["val_accuracy"][-1])
+    assert run.predict(3, 5) == answers[3, 5]
+    np.testing.assert_array_equal(run.predict(3, [1, 2]), answers[3, [1, 2]])
+    assert run.predict([], []).shape == (0,)
+    for x in (n, -1, 0.5, "3"):
+        with pytest.raises(ValueError, match=rf"x must be whole numbers from 0 to {n - 1}\. Received: x="):
+            run.predict(x, 0)
 
 
 def test_how_a_run_shows_itself():
@@ -107,6 +123,19 @@ def test_another_run_is_refused(tmp_path):
         ({"max_steps": 0}, "max_steps must be a whole number of at least 1. Received: max_steps=0."),
         ({"weight_decay": -1.0}, "weight_decay must be at least 0. Received: weight_decay=-1.0."),
         ({"learning_rate": 0.0}, "learning_rate must be above 0. Received: learning_rate=0.0."),
+        ({"learning_rate": "0.1"}, "learning_rate must be above 0. Received: learning_rate='0.1'."),
+        ({"muon": "no"}, "muon is on or off. Received: muon='no'. Expected True or False."),
+        ({"stop": 2}, "stop is on or off. Received: stop=2. Expected True or False."),
+        (
+            {"network": "mlp"},
+            "network must be a recipes.grokking.networks.Network, such as ONE_LAYER or MLP from there. "
+            "Received: network='mlp'.",
+        ),
+        (
+            {"seed": 2**70},
+            f"seed must be a whole number of at most 9,223,372,036,854,775,807. Received: seed={2**70}.",
+        ),
+        ({"checkpoint": ""}, "A checkpoint is kept in a folder. Name it: checkpoint='folder'. Received: ''."),
     ],
 )
 def test_refusals(arguments, message):
@@ -115,6 +144,21 @@ def test_refusals(arguments, message):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_layers": 0}, "num_layers must be a whole number of at least 1. Received: num_layers=0."),
+        ({"width": 30, "num_heads": 4}, "width must be a multiple of num_heads, among which it is divided. "
+                                        "Received: width=30, num_heads=4."),
+        ({"positions": "rotary"}, "Unknown positions. Received: positions='rotary'. "
+                                  "Expected one of ('learned', 'sinusoidal')."),
+    ],
+)  # fmt: skip
+def test_networks_that_cannot_be(options, message):
+    with refused(message):
+        Network(**options)
+
+
 def test_ctrl_c_keeps_what_is_there():
     script = RESTORE_CTRL_C + textwrap.dedent("""
         import sys, threading, os, signal
@@ -156,7 +200,10 @@ def test_the_command_line(capsys, tmp_path):
     assert fields["settings"]["p"] == 7
     assert (tmp_path / "grokking.png").stat().st_size > 10_000
     assert main(["grok", "--operation", "x+"]) == 2
-    assert capsys.readouterr().err.startswith("recipes grok: Unknown operation. Received: --operation x+.")
+    assert capsys.readouterr().err.startswith("recipes grok: Cannot read --operation x+.")
+    (tmp_path / "file").touch()
+    assert main([*options[:-1], str(tmp_path / "file" / "folder")]) == 2
+    assert "is no folder that can be written into" in capsys.readouterr().err
 
 
 def test_a_run_knows_its_circumstances():

@@ -16,6 +16,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 OTHER_NAMES = {"lr": "learning_rate", "hidden_units": "units", "hidden": "units", "n_classes": "num_classes",
                "n_epochs": "epochs", "num_epochs": "epochs", "bs": "batch_size", "random_state": "seed"}  # fmt: skip
 
+MOST = 2**63 - 1  # which compiled code can count to
+
 _OF_MODEL = "It goes with the model: build_model({name}=...), or model.compile."
 _SEARCHED = "Search it, or fix it to one value: space={{'{name}': [...]}}."
 _OF_SEARCH = "Say the width of each layer, such as units=(64, 32); of a search take **search.arguments()."
@@ -54,13 +56,15 @@ def is_whole(value: Any, least: int) -> bool:
 
 
 def require_whole(name: str, value: Any, least: int) -> None:
-    """Refuse what is not a whole number of at least this much.
+    """Refuse what is not a whole number of at least this much, and what 64 bits do not hold.
 
     Raises:
         ValueError: saying so.
     """
     if not is_whole(value, least):
         raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
+    if is_whole(value, MOST + 1):
+        raise ValueError(f"{name} must be a whole number of at most {MOST:,}. Received: {name}={value!r}.")
 
 
 def as_widths(name: str, values: Any) -> tuple[int, ...]:

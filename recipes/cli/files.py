@@ -87,6 +87,27 @@ def require_room_in(folder: Path, overwrite: bool, vouches: str) -> None:
     require_room(folder, overwrite, vouches)
 
 
+def require_folder(path: Path, flag: str) -> None:
+    """Require a folder that figures can be written into, before the training rather than after it; it is made.
+
+    Args:
+        path: The folder.
+        flag: That names it.
+
+    Raises:
+        ValueError: for one that cannot be made, or written into.
+    """
+    import os
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        is_open = os.access(path, os.W_OK)
+    except OSError:
+        is_open = False
+    if not is_open:
+        raise ValueError(f"{flag} {path} is no folder that can be written into. Name another one.")
+
+
 def require_file(path: Path, flag: str, example: str) -> None:
     """Require a path at which a file can be written, before the training rather than after it.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from recipes.cli.files import read_array, read_arrays, require_data, require_room_in, save_figure
+from recipes.cli.files import read_array, read_arrays, require_data, require_folder, require_room_in, save_figure
 from recipes.cli.json_text import json_text
 from recipes.cli.quiet import load_keras
 from recipes.running.interrupt import Interrupted
@@ -103,6 +103,8 @@ def _data_to_tune_on(options: argparse.Namespace) -> tuple[Any, Any]:
         require_data(options.data, "an .npz file with x and y: np.savez('data.npz', x=x, y=y)")
     if not own:
         require_body(options.body or "mlp", has_y=not options.autoencoder and (x is None or y is not None))
+    if options.out is not None:
+        require_folder(options.out, "--out")
     return x, y
 
 
@@ -199,6 +201,8 @@ def _require_autoencoder(options: argparse.Namespace) -> None:
         require_room_in(Path(options.save), options.overwrite, FACTS)
     if not options.data.endswith(_ARRAYS):
         require_data(options.data, "an .npy or .npz file with x: np.save('x.npy', x)")
+    if options.out is not None:
+        require_folder(options.out, "--out")
 
 
 def _examples(options: argparse.Namespace) -> tuple[Any, Any, Any]:
@@ -249,7 +253,7 @@ def _show_autoencoder(trained: Trained, options: argparse.Namespace) -> None:
 def _add_grok(commands: Commands) -> None:
     command = commands.add_parser("grok", help="train until the network generalises, long after it has memorised")
     command.add_argument("--preset", default="lecture", help=f"lecture, paper or figure1 {DEFAULT}")
-    command.add_argument("--operation", help="such as x+y, x/y, x^2+y^2, 'S5: xy', random")
+    command.add_argument("--operation", help="such as x+y, x/y, x^2+y^2, 'S5: xy', random, or your own in x and y")
     command.add_argument("--p", type=int, help="modulus")
     command.add_argument("--train-fraction", type=float, help="share of the equations that trains")
     command.add_argument("--learning-rate", type=float)
@@ -275,6 +279,8 @@ def _grok(options: argparse.Namespace) -> "GrokRun":
     numbers = ("batch_size", "max_steps", "seed", "learning_rate", "weight_decay", "grokfast", "beta_2")
     require_ranges(**_given(options, numbers))
     require_table(options.preset, options.operation, options.p, options.train_fraction)
+    if options.out is not None:
+        require_folder(options.out, "--out")
     load_keras()  # once nothing is left to refuse without it
     from recipes.grokking.grok import grok
 

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from cheatsheet.common.arguments import require_whole
 from recipes.grokking.equations import table_size
 
@@ -35,13 +37,32 @@ def require_ranges(**numbers: Any) -> None:
     for name, least in _LEAST.items():
         if name in numbers:
             require_whole(name, numbers[name], least)
-    if not 0 <= (beta_2 := numbers.get("beta_2", 0.0)) < 1:
+    beta_2 = numbers.get("beta_2", 0.0)
+    if not isinstance(beta_2, int | float | np.number) or not 0 <= beta_2 < 1:
         raise ValueError(f"beta_2 must be at least 0 and below 1. Received: beta_2={beta_2!r}.")
     for name in _RATES:
         rate = numbers.get(name, 1.0)
-        if not math.isfinite(rate) or rate < 0 or (name == "learning_rate" and rate == 0):
+        if (
+            not isinstance(rate, int | float | np.number)
+            or not math.isfinite(rate)
+            or rate < 0
+            or (name == "learning_rate" and rate == 0)
+        ):
             least_text = "above 0" if name == "learning_rate" else "at least 0"
             raise ValueError(f"{name} must be {least_text}. Received: {name}={rate!r}.")
+
+
+def as_switch(name: str, value: Any) -> bool | None:
+    """Return what is on or off; `None`, which leaves it as it is, stays.
+
+    Raises:
+        ValueError: for anything but a bool, 0 and 1: the text "no" would be true.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) or np.ndim(value) or value not in (0, 1):
+        raise ValueError(f"{name} is on or off. Received: {name}={value!r}. Expected True or False.")
+    return bool(value)
 
 
 def require_table(preset: str, operation: Any, p: Any, train_fraction: Any) -> None:

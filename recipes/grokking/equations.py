@@ -8,11 +8,12 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from recipes.grokking.operations import EXPECTED, answers_of, inverse, is_own
 from recipes.grokking.operations import Binary as Own
+from recipes.grokking.operations import answers_of, inverse, require_expression, takes_two
 from recipes.running.memory import free_memory
 from recipes.training.data.batches import epoch_order
 
@@ -50,6 +51,7 @@ class Equations:
 
     Attributes:
         operation: One of `OPERATIONS`, an expression, or the name of a function with a digest of its answers.
+        rule: The one of `OPERATIONS` that gives the same table, however it was written; `None` for another one.
         num_symbols: Different values of x, y and the answer: p, or 120.
         x: Left operand of every equation `(n,)`, int32.
         y: Right operand `(n,)`.
@@ -67,6 +69,7 @@ class Equations:
     train: np.ndarray
     validation: np.ndarray
     is_commutative: bool = False
+    rule: str | None = None
 
     @property
     def operator(self) -> int:
@@ -114,6 +117,7 @@ def equations(operation: str | Own = "x/y", p: int = 97, train_fraction: float =
         ValueError: for an unknown operation, a p below 3, a fraction that leaves one side empty, and a table that the
             free memory does not hold; all before the table is made.
     """
+    operation = as_named(operation)
     num_rows, num_train = table_size(operation, p, train_fraction)
     if TABLE_BYTES * num_rows > free_memory():
         raise ValueError(
@@ -121,6 +125,7 @@ def equations(operation: str | Own = "x/y", p: int = 97, train_fraction: float =
             f"{free_memory() / 1e9:,.1f} GB are free. Received: p={p}. Expected a smaller p."
         )
     name, num_symbols = str(operation), int(p)
+    rule: str | None = name
     if operation in PERMUTATIONS:
         num_symbols, x, y, answer = _of_permutations(name)
     elif operation in OPERATIONS:
@@ -128,6 +133,7 @@ def equations(operation: str | Own = "x/y", p: int = 97, train_fraction: float =
     else:
         own = answers_of(operation, num_symbols)
         name, x, y, answer = own.name, own.x, own.y, own.answer
+        rule = _rule_of(num_symbols, x, y, answer)
         num_train = _num_train(len(x), train_fraction)
     order = epoch_order(seed, 2**64 - 1, len(x))  # an epoch that no run reaches
     return Equations(
@@ -139,7 +145,20 @@ def equations(operation: str | Own = "x/y", p: int = 97, train_fraction: float =
         np.sort(order[:num_train]),
         np.sort(order[num_train:]),
         is_commutative=operation != RANDOM and _is_commutative(num_symbols, x, y, answer),
+        rule=rule,
     )
+
+
+def as_named(operation: Any) -> Any:
+    """Give the one of `OPERATIONS` that differs from this text in blanks alone; anything else as it is.
+
+    >>> as_named("x * y")
+    'x*y'
+    """
+    if not isinstance(operation, str):
+        return operation
+    written = "".join(operation.split())
+    return next((name for name in OPERATIONS if "".join(name.split()) == written), operation)
 
 
 def table_size(operation: str | Own, p: int, train_fraction: float) -> tuple[int, int]:
@@ -151,11 +170,19 @@ def table_size(operation: str | Own, p: int, train_fraction: float) -> tuple[int
         ValueError: for an unknown operation, a p that is no whole number of at least 3, a fraction that leaves one side
             empty.
     """
-    if operation not in OPERATIONS and not is_own(operation):
-        raise ValueError(
-            f"Unknown operation. Received: operation={operation!r}. Expected one of "
-            f"{', '.join(map(repr, OPERATIONS))}; a function of two whole numbers; or an expression of {EXPECTED}."
-        )
+    operation = as_named(operation)
+    if not takes_two(operation) and not (isinstance(operation, str) and operation in OPERATIONS):
+        known = f"one of {', '.join(map(repr, OPERATIONS))}"
+        if not isinstance(operation, str):
+            given = repr(operation) if isinstance(operation, int | float) else f"a {type(operation).__name__}"
+            raise ValueError(
+                f"Unknown operation. Received: operation={given}. Expected {known}; an expression in x and y; or a "
+                "function of two whole numbers, such as lambda x, y: table[x][y] of a table."
+            )
+        try:
+            require_expression(operation)
+        except ValueError as error:
+            raise ValueError(f"{error} Or {known}; or a function of two whole numbers.") from None
     if operation in PERMUTATIONS:
         num_rows = math.factorial(5) ** 2
     elif isinstance(p, bool) or not isinstance(p, int | np.integer) or p < 3:
@@ -166,7 +193,8 @@ def table_size(operation: str | Own, p: int, train_fraction: float) -> tuple[int
 
 
 def _num_train(num_rows: int, train_fraction: float) -> int:
-    num_train = round(train_fraction * num_rows) if 0 < train_fraction < 1 else 0
+    is_share = isinstance(train_fraction, int | float | np.number) and 0 < train_fraction < 1
+    num_train = round(train_fraction * num_rows) if is_share else 0
     if not 0 < num_train < num_rows:
         raise ValueError(
             f"train_fraction is a share of the {num_rows:,} equations, between 0 and 1. "
@@ -213,6 +241,15 @@ def _modulo(operation: str, p: int, seed: int) -> tuple[np.ndarray, np.ndarray, 
     else:
         answer = MODULAR[operation](x, y, p) % p
     return x, y, answer
+
+
+def _rule_of(p: int, x: np.ndarray, y: np.ndarray, answer: np.ndarray) -> str | None:
+    """Find the operation of `MODULAR` that has these answers, and for the same pairs."""
+    for name in MODULAR:
+        known = _modulo(name, p, seed=0)
+        if all(map(np.array_equal, known, (x, y, answer))):
+            return name
+    return None
 
 
 def _is_commutative(num_symbols: int, x: np.ndarray, y: np.ndarray, answer: np.ndarray) -> bool:

@@ -18,7 +18,7 @@ def circle_order(table: Equations) -> np.ndarray | None:
     p = table.num_symbols
     if table.operation.startswith("S5"):
         return None
-    if table.operation not in MULTIPLICATIVE:
+    if table.rule not in MULTIPLICATIVE:
         return np.arange(p)
     if not is_prime(p):
         return None
@@ -81,8 +81,9 @@ def restricted_and_excluded_loss(
     Of the logits only what depends on the answer's place on the circle is looked at: their mean over all equations with
     the same answer, which is the part of their Fourier transform that waves of `x + y` can have. The *restricted* loss
     keeps the few frequencies with most power, over all equations; the *excluded* loss takes them away, over the
-    training equations. A network that has memorised has a high restricted loss; one that computes with waves loses its
-    answers without them.
+    training equations. A network that has memorised has a high restricted loss. One that computes with these waves
+    alone loses its answers without them, and its excluded loss rises; one that has more waves than these keeps them,
+    and its excluded loss falls too, as in the lecture's preset (docs/grokking.md).
 
     Args:
         table: The equations.
@@ -94,7 +95,7 @@ def restricted_and_excluded_loss(
         `None` for operations that are no sum, difference, product or quotient.
     """
     order = circle_order(table)
-    if table.operation not in ("x+y", "x-y", "x*y", "x/y") or order is None:
+    if table.rule not in ("x+y", "x-y", "x*y", "x/y") or order is None:
         return None
     n = len(order)
     place = np.full(table.num_symbols, -1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only
 from cheatsheet.common.words import count
-from recipes.grokking.arguments import TABLES, require_preset, require_ranges
+from recipes.grokking.arguments import TABLES, as_switch, require_preset, require_ranges
 from recipes.grokking.equations import equations
 from recipes.grokking.loop import Loop
 from recipes.grokking.memory import require_memory
@@ -120,13 +120,24 @@ def grok(
         recipes.Interrupted: after Ctrl-C, which ends the run at the next clean place, with its state
             written and the `GrokRun` so far in `result`; in a notebook and at a prompt it is returned instead.
     """
-    switches = {"muon": muon, "orthograd": orthograd, "stablemax": stablemax}
+    switches = {name: as_switch(name, value) for name, value in (("muon", muon), ("orthograd", orthograd),
+                                                                 ("stablemax", stablemax))}  # fmt: skip
+    if network is not None and not isinstance(network, Network):
+        raise ValueError(
+            f"network must be a recipes.grokking.networks.Network, such as ONE_LAYER or MLP from there. "
+            f"Received: network={network!r}."
+        )
     changes = {"operation": operation, "p": p, "train_fraction": train_fraction, "network": network,
                "learning_rate": learning_rate, "weight_decay": weight_decay, "beta_2": beta_2, "grokfast": grokfast,
-               **{name: None if on is None else bool(on) for name, on in switches.items()}, "batch_size": batch_size,
-               "max_steps": max_steps}  # fmt: skip
+               **switches, "batch_size": batch_size, "max_steps": max_steps}  # fmt: skip
     chosen = preset_with(preset, **changes)
-    run = train_preset(chosen, stop=stop, seed=seed, checkpoint=checkpoint, line=LiveLine() if verbose else None)
+    run = train_preset(
+        chosen,
+        stop=bool(as_switch("stop", stop)),
+        seed=seed,
+        checkpoint=checkpoint,
+        line=LiveLine() if verbose else None,
+    )
     done = f"the run after {run.steps:,} of {count(chosen.max_steps, 'step')}"
     return interrupted(run, how_to_go_on(done, checkpoint)) if run.interrupted else run
 

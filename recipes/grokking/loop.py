@@ -4,6 +4,7 @@ Evaluations come at steps that depend on the history alone (`phases.next_evaluat
 them, so that a run can be interrupted. Where it was interrupted changes no number: a run in parts is the run in one.
 """
 
+import math
 import time
 from typing import Any
 
@@ -138,8 +139,9 @@ class Loop:
         order = circle_order(self.table)
         if order is not None:
             values["gini"] = gini(fourier_power(embedding, order))
-        for name, value in values.items():
-            self.history.setdefault(name, []).append(value)
+        earlier = len(self.embeddings)
+        for name, value in values.items():  # a state of before a quantity was written has none of the earlier values
+            self.history.setdefault(name, [math.nan] * earlier).append(value)
         self.embeddings.append(embedding)
 
     def _show(self) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import math
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ Binary = Callable[[int, int], Any]
 MOST_PAIRS = 1_000_000  # which are asked one by one: some seconds
 MOST_BITS = 100_000  # of a power
 NAMES = ("x", "y", "p")
+MOST_SHOWN = 80  # characters of an expression that cannot be read
+_MISSING_SIGN = re.compile(r"\d\s*[xyp(]|[xyp)]\s*[xyp\d(]")  # 3y, xy, 2(x + y)
 EXPECTED = "whole numbers, x, y and p with +, -, *, /, //, %, ^ and '... if ... else ...'"
 _SIGNS: dict[type, Callable[[int, int], int]] = {
     ast.Add: operator.add,
@@ -76,14 +79,16 @@ def answers_of(operation: str | Binary, p: int) -> Answers:
         for y in range(p):
             try:
                 answer = function(x, y)
-            except ArithmeticError as error:
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
                 raise ValueError(
-                    f"The operation fails for x={x}, y={y}: {error}. Expected a whole number, which is taken modulo "
-                    f"p={p}, or None where there is no answer; in an expression such as 'x/y', / divides modulo p."
+                    f"The operation fails for x={x}, y={y}: {said.rstrip('.')}. Expected a whole number, which is "
+                    f"taken modulo p={p}, or None where there is no answer; in an expression such as 'x/y', / divides "
+                    "modulo p."
                 ) from error
             if answer is None:
                 continue
-            if isinstance(answer, bool | np.bool_) or not isinstance(answer, int | np.integer):
+            if not isinstance(answer, int | np.integer | np.bool_):
                 raise ValueError(
                     f"The operation gives {answer!r} for x={x}, y={y}. Expected a whole number, which is taken modulo "
                     f"p={p}, or None where there is no answer."
@@ -98,8 +103,8 @@ def answers_of(operation: str | Binary, p: int) -> Answers:
     return Answers(name, *table.T)
 
 
-def is_own(operation: Any) -> bool:
-    """Say whether this is a function of two values, or text that can be read as an expression."""
+def takes_two(operation: Any) -> bool:
+    """Say whether this is a function of two values."""
     if callable(operation):
         try:
             inspect.signature(operation).bind(0, 0)
@@ -108,13 +113,16 @@ def is_own(operation: Any) -> bool:
         except ValueError:  # of a function that shows no signature
             return True
         return True
-    if not isinstance(operation, str):
-        return False
-    try:
-        _parsed(operation)
-    except ValueError:
-        return False
-    return True
+    return False
+
+
+def require_expression(expression: str) -> None:
+    """Require text that can be read as an expression in x and y.
+
+    Raises:
+        ValueError: naming what cannot be read.
+    """
+    _parsed(expression)
 
 
 def read(expression: str, p: int) -> Binary:
@@ -137,16 +145,20 @@ def read(expression: str, p: int) -> Binary:
 
 
 def _parsed(expression: str) -> ast.expr:
+    given = repr(expression if len(expression) <= MOST_SHOWN else f"{expression[:MOST_SHOWN]}...")
+    expected = f"Expected {EXPECTED}."
+    if _MISSING_SIGN.search(expression):
+        expected += " A product needs its sign: 3*y, x*y."
     try:
-        tree = ast.parse(expression.strip().replace("^", "**"), mode="eval").body
+        tree = ast.parse(" ".join(expression.split()).replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"Cannot read operation={expression!r}. Expected {EXPECTED}.") from None
+        raise ValueError(f"Cannot read operation={given}. {expected}") from None
     for node in ast.walk(tree):
         if not _is_known(node):
             shown = ast.unparse(node).replace("**", "^") if isinstance(node, ast.expr) else type(node).__name__
-            raise ValueError(f"Cannot read {shown!r} in operation={expression!r}. Expected {EXPECTED}.")
-    if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
-        raise ValueError(f"operation={expression!r} is the same for all x and y. Expected {EXPECTED}.")
+            raise ValueError(f"Cannot read {shown[:MOST_SHOWN]!r} in operation={given}. {expected}")
+    if not any(isinstance(node, ast.Name) and node.id != "p" for node in ast.walk(tree)):
+        raise ValueError(f"operation={given} is the same for all x and y. {expected}")
     return tree
 
 
@@ -158,7 +170,7 @@ def _is_known(node: ast.AST) -> bool:
             return name in NAMES
         case ast.Compare(ops=signs):
             return len(signs) == 1
-    known = (ast.BinOp, ast.UnaryOp, ast.IfExp, ast.USub, ast.Div, ast.Pow, ast.Load, *_SIGNS, *_COMPARE)
+    known = (ast.BinOp, ast.UnaryOp, ast.IfExp, ast.USub, ast.UAdd, ast.Div, ast.Pow, ast.Load, *_SIGNS, *_COMPARE)
     return isinstance(node, known)
 
 
@@ -168,8 +180,8 @@ def _computed(node: ast.AST, values: dict[str, int]) -> int:
             return value
         case ast.Name(id=name):
             return values[name]
-        case ast.UnaryOp(operand=part):
-            return -_computed(part, values)
+        case ast.UnaryOp(op=sign, operand=part):
+            return (-1 if isinstance(sign, ast.USub) else 1) * _computed(part, values)
         case ast.IfExp(test=test, body=body, orelse=otherwise):
             return _computed(body if _computed(test, values) else otherwise, values)
         case ast.Compare(left=left, ops=[sign], comparators=[right]):

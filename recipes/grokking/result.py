@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from cheatsheet import Finding
-from cheatsheet.common.words import count
+from cheatsheet.common.words import count, show_values
 from recipes.grokking.equations import Equations
 from recipes.grokking.phases import Phases, phases
 from recipes.running.show import as_html
@@ -68,6 +68,38 @@ class GrokRun:
     def _phases(self) -> Phases:
         return phases(self.history)
 
+    def predict(self, x: Any, y: Any) -> np.ndarray:
+        """Ask the network for its answers, whether or not the pairs were in training, or have an answer at all.
+
+        Args:
+            x: Left operands, whole numbers from 0 below `table.num_symbols`; one, or an array.
+            y: Right operands likewise.
+
+        Returns:
+            The most probable number, for each pair; of the shape that x and y have together.
+
+        Raises:
+            ValueError: for anything but such numbers.
+
+        >>> run.predict(3, 5)  # doctest: +SKIP
+        array(8)
+        """
+        operands = np.broadcast_arrays(*(self._numbers(name, value) for name, value in (("x", x), ("y", y))))
+        left, right = (operand.ravel() for operand in operands)
+        columns = np.broadcast_arrays(left, self.table.operator, right, self.table.equals)
+        if not left.size:
+            return np.empty(operands[0].shape, np.int64)
+        logits = self.model.predict(np.stack(columns, axis=1).astype(np.int32), batch_size=4096, verbose=0)
+        return np.argmax(logits[:, : self.table.num_symbols], axis=1).reshape(operands[0].shape)
+
+    def _numbers(self, name: str, values: Any) -> np.ndarray:
+        array = np.asarray(values)
+        most = self.table.num_symbols - 1
+        if array.size and (array.dtype.kind not in "iu" or array.min() < 0 or array.max() > most):
+            shown = repr(values) if array.ndim == 0 else show_values(array)
+            raise ValueError(f"{name} must be whole numbers from 0 to {most}. Received: {name}={shown}.")
+        return array
+
     def plot(self) -> Any:
         """Draw the timeline, and the embedding at four moments; return the matplotlib Figure.
 
@@ -97,9 +129,10 @@ class GrokRun:
 
     def __str__(self) -> str:
         last = {name: values[-1] for name, values in self.history.items()}
+        speed = "" if np.isnan(self.steps_per_second) else f" ({self.steps_per_second:,.0f} steps/s while training)"
+        operation = " ".join(self.settings["operation"].split())
         return (
-            f"{self.settings['operation']}, {self.steps:,} steps in {self.seconds:.1f} s "
-            f"({self.steps_per_second:,.0f} steps/s while training)\n"
+            f"{operation}, {count(self.steps, 'step')} in {self.seconds:.1f} s{speed}\n"
             f"at the end: accuracy {last['accuracy']:.4f}, val_accuracy {last['val_accuracy']:.4f}\n{self.verdict}"
         )
 

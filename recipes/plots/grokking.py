@@ -29,6 +29,8 @@ from recipes.plots.style import (
 
 NAMED = 12  # numbers of an embedding, or a few more, where there is room for them
 APART = 2  # points between two numbers, or they are read as one
+FEW = 4  # times as many dimensions as numbers, and from there on any embedding looks like a ring in such a view
+RING = "\nSo few numbers in so many dimensions look like a ring before anything is learnt: the Gini tells, not the ring"
 GINI = "Gini: how unequally its frequencies share the embedding's variance (0: all alike; towards 1: a single wave)"
 
 
@@ -86,7 +88,7 @@ def plot_embedding(
 
     Args:
         run: A `GrokRun` of an operation modulo p; of a product or quotient, of a prime p.
-        at: Which of its evaluations.
+        at: Which of its evaluations; one at which the weights were numbers.
         ax: Where to draw; a new figure without it.
         plane: Two directions `(width, 2)`; those of the last evaluation's strongest circle when missing, so that
             several moments are seen from the same side.
@@ -107,7 +109,7 @@ def _embedding(run: Any, at: int, ax: Axes | None, plane: Any, frequency: int | 
         expected = "an operation modulo p" if run.table.operation.startswith("S5") else "a prime p"
         raise ValueError(f"{_of(run)} has no circle to draw. Expected {expected}.")
     if plane is None or frequency is None:
-        plane, frequency = circle_plane(run.embeddings[-1], order)
+        plane, frequency = circle_plane(run.embeddings[_last_finite(run)], order)
     ax = ax or new_ax(SMALL)
     points = run.embeddings[at] @ plane  # (tokens, 2)
     rim = joining_order(order, frequency)
@@ -157,11 +159,14 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
     if axes is None:
         above, below = new_figure(PANELS).subfigures(2, 1, squeeze=False, height_ratios=(1.3, 1))[:, 0]
         axes = [above.subplots(), *below.subplots(1, 4)]
-        below.supxlabel(GINI, fontsize=POINTS, color=TEXT)
+        few = run.embeddings.shape[2] > FEW * len(order)
+        below.supxlabel(f"{GINI}{RING}" if few else GINI, fontsize=POINTS, color=TEXT)
     plot_timeline(run, axes[0])
-    axes[0].set_title(f"{_of(run)}: {run.kind}", loc="left")
-    plane, frequency = circle_plane(run.embeddings[-1], order)
-    moments, history = four_moments(run.history), run.history
+    history, end = run.history, _last_finite(run)
+    ended = "" if end == len(history["step"]) - 1 else f"; no numbers from step {history['step'][end + 1]:,.0f} on"
+    axes[0].set_title(f"{_of(run)}: {run.kind}{ended}", loc="left")
+    plane, frequency = circle_plane(run.embeddings[end], order)
+    moments = four_moments({name: values[: end + 1] for name, values in history.items()})
     size = 1.1 * max(np.abs(run.embeddings[at] @ plane).max() for at in moments)
     panels = []
     for ax, at in zip(axes[1:], moments, strict=True):
@@ -173,9 +178,16 @@ def plot_grokking(run: Any, axes: Any = None) -> Any:
     return axes
 
 
+def _last_finite(run: Any) -> int:
+    """Find the last evaluation before which, and at which, the embedding was numbers: a run may have diverged."""
+    is_finite = np.isfinite(run.embeddings).all(axis=(1, 2))
+    return len(is_finite) - 1 if is_finite.all() else max(int(is_finite.argmin()) - 1, 0)
+
+
 def _of(run: Any) -> str:
     """Say which operation this is: of a function its name, without the digest that tells it from others."""
     operation = re.sub(r" \([0-9a-f]{8}\)$", "", run.table.operation).replace("<lambda>", "a function of yours")
+    operation = " ".join(operation.split())
     return operation if operation.startswith("S5") else f"{operation} modulo {run.table.num_symbols}"
 
 

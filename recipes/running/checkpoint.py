@@ -140,7 +140,8 @@ def _newest(folder: Path) -> tuple[Path, dict[str, Any], Saved] | None:
         try:
             found.append((path, *_read(path)))
         except Exception as error:  # whatever a flipped bit makes of a zip file
-            damaged.append(f"{path} ({error})")
+            said = "it is no .npz file" if "allow_pickle" in str(error) else error  # NumPy would run what it holds
+            damaged.append(f"{path} ({said})")
     if damaged and not found:
         raise ValueError(
             f"No state can be read: {'; '.join(damaged)}. Name another folder, or delete these files to start anew."

@@ -16,8 +16,11 @@ def as_path(value: Any, expected: str) -> Path:
 
     Raises:
         TypeError: for anything else.
+        ValueError: for no text at all, which would be the folder that one happens to be in.
     """
     if isinstance(value, str | os.PathLike):
+        if not os.fspath(value):
+            raise ValueError(f"{expected} Received: {value!r}.")
         return Path(value)
     shown = repr(value) if value is None or isinstance(value, bool | int | float) else type(value).__name__
     raise TypeError(f"{expected} Received: {shown}.")
