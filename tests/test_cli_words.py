@@ -200,7 +200,7 @@ SLOW = [
     (["autoencoder", "--save", "notes"], "notes holds other files (mine.txt)."),
     (["grok", "--preset", "lectures"], "Unknown preset. Received: --preset lectures."),
     (["grok", "--p", "2"], "--p must be a whole number of at least 3."),
-    (["grok", "--operation", "x+z"], "Unknown operation. Received: --operation x+z."),
+    (["grok", "--operation", "x+z"], "Cannot read 'z' in --operation"),
     (["grok", "--train-fraction", "1"], "--train-fraction is a share of the 2,809 equations, between 0 and 1."),
     (["grok", "--learning-rate", "0"], "--learning-rate must be above 0."),
 ]  # fmt: skip
