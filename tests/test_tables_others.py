@@ -106,7 +106,7 @@ class TestNumbers:
         with pytest.warns(UserWarning, match="left out") as caught:
             assert classes.evaluate(frame).num_rows == ROWS - 2
         assert str(caught[0].message) == "1 row is left out, where 'y' is no class of the training ('c')."
-        with refused("No row has a known value of the target 'y': 'c'."):
+        with refused("No row has a known value of the target 'y': 'c'. Expected 'a', 'b'."):
             classes.evaluate(frame.assign(y="c"))
 
     def test_shares_for_percent_and_other_signs_are_said(self, run):

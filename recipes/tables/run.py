@@ -257,7 +257,8 @@ class TableRun:
         known = ~np.isnan(true)
         if not known.any():
             shown = f": {show_values(unknown)}" if unknown else ""
-            raise unreadable(f"No row has a known value of the target {self.target.name!r}{shown}.")
+            known = "" if self.target.classes is None else f" Expected {show_values(self.target.classes)}."
+            raise unreadable(f"No row has a known value of the target {self.target.name!r}{shown}.{known}")
         if unknown:
             what = "number" if self.classes is None else "class of the training"
             number = int(np.isin(as_texts(other.table[self.target.name]), unknown).sum())
