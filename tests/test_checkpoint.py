@@ -343,6 +343,15 @@ def test_another_model_is_refused(tmp_path):
         fit(wide(), X, Y, epochs=1, checkpoint=tmp_path, verbose=0)
 
 
+def test_a_run_that_has_gone_further_is_given_as_it_is_and_said(tmp_path):
+    options = {"checkpoint": tmp_path, "engine": "resident", "verbose": 0}
+    first = fit(dropout_model(), X, Y, epochs=2, **options)
+    with pytest.warns(UserWarning, match="holds this run after 2 epochs, more than epochs=1: it is given as it is"):
+        again = fit(dropout_model(), X, Y, epochs=1, **options)
+    assert again.history == first.history
+    assert all(map(np.array_equal, again.model.get_weights(), first.model.get_weights()))
+
+
 def test_every_without_a_checkpoint_is_refused():
     with refused("checkpoint_every=3 says how often, but checkpoint=None. Pass checkpoint='folder' too."):
         fit(dropout_model(), X, Y, checkpoint_every=3)

@@ -112,6 +112,8 @@ def test_numpy_s_numbers_will_do(tmp_path):
 
 def test_another_run_is_refused(tmp_path):
     grok(**QUICK, max_steps=10, checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match="holds this run after 10 steps, more than max_steps=5: it is given as it is"):
+        assert grok(**QUICK, max_steps=5, checkpoint=tmp_path).steps == 10
     with pytest.raises(OtherRunError, match=r"another run: train_fraction was 0\.5, now 0\.4\. Go on with"):
         grok(**QUICK, max_steps=10, checkpoint=tmp_path, train_fraction=0.4)
 

@@ -191,6 +191,7 @@ def train_preset(
             fixed = {name: value for name, value in settings.items() if name != "max_steps"}  # may be extended
             kept = opened.enter_context(Checkpoint(checkpoint, {**fixed, "stop": stop}))
             saved = kept.load()
+            kept.say_beyond(0 if saved is None else saved.state["step"], preset.max_steps, "step", "max_steps")
         model = preset.network.build(table.num_tokens, seed)
         trainer = Trainer(table, preset.network, preset.optimizer, batch_size=preset.batch_size, seed=seed, model=model)
         loop = Loop(

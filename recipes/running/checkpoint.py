@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from cheatsheet.common.warn import warn_user
+from cheatsheet.common.words import count
 from recipes.running.digests import checksum, differing
 from recipes.running.files import as_path, remove_files, write_atomically
 from recipes.running.lock import locked, unlock
@@ -110,6 +111,21 @@ class Checkpoint:
         write_atomically(self.folder / FILES[self._serial % 2], buffer.getvalue())
         self._written = time.monotonic()
         self._cost = self._written - start
+
+    def say_beyond(self, done: int, asked: int, noun: str, name: str) -> None:
+        """Warn where the run that is kept has gone further than is asked for now, for it cannot go back.
+
+        Args:
+            done: How far it has gone.
+            asked: How far it is to go.
+            noun: Of what is counted.
+            name: Of the argument.
+        """
+        if done > asked:
+            warn_user(
+                f"{self.folder} holds this run after {count(done, noun)}, more than {name}={asked:,}: it is given as "
+                "it is there. For a shorter one name another folder."
+            )
 
     def is_due(self) -> bool:
         """Say whether so much time has passed since the last state that writing one costs next to nothing."""

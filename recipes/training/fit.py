@@ -210,6 +210,7 @@ def train_as_planned(
             )  # fmt: skip
             kept = opened.enter_context(Checkpoint(checkpoint, settings))
             resume = Resume(kept, checkpoint_every, model, plan.callbacks)
+            kept.say_beyond(resume.epoch, plan.epochs, "epoch", "epochs")
             plan = replace(plan, resume=resume)
             opened.enter_context(logs_appended(plan.callbacks, resume.epoch))
         try:
