@@ -108,7 +108,10 @@ def test_no_object_anywhere_is_said_of_what_trains_alone():
     assert cheatsheet.check(detector(), X, np.zeros_like(Y))[0].rule == "cell_values"
     run = fit(detector(), X, np.zeros_like(Y), verbose=0)
     assert "cell_values" in [one.rule for one in run.findings if one.severity == "warning"]
-    assert run.evaluate(X[1:2], Y[1:2])["loss"] >= 0  # an image without objects is one to be right about
+    judged = run.evaluate(X[1:2], Y[1:2])
+    assert judged["loss"] >= 0  # an image without objects is one to be right about
+    with pytest.raises(ValueError, match="There is nothing to draw: .* as a detector's, the loss and the metrics"):
+        judged.plot()
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "binary_crossentropy"])

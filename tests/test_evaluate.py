@@ -214,7 +214,7 @@ def test_what_is_not_known_is_left_to_keras():
     found = evaluate(model, X, X)
     assert found["loss"] == pytest.approx(X.mean(), abs=1e-5)
     assert not found.reports
-    with pytest.raises(ValueError, match="There is nothing to draw"):
+    with pytest.raises(ValueError, match="There is nothing to draw: of a model that trains"):
         found.plot()
 
 

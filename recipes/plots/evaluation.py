@@ -33,9 +33,13 @@ def plot_evaluation(evaluation: Any) -> Figure:
             panels.append(plot_predictions)
         rows += [(name, report, panels)] if panels else []
     if not rows:
+        if evaluation.num_rows is None:
+            raise ValueError(
+                "There is nothing to draw: of a stream, which is read but once, Keras' numbers are all. Pass arrays."
+            )
         raise ValueError(
-            "There is nothing to draw: of a stream, and of a model that trains in a way of its own, Keras' numbers are "
-            "all. Pass arrays."
+            "There is nothing to draw: of a model that trains in a way of its own, and of a loss without classes or "
+            "numbers to compare, as a detector's, the loss and the metrics are all. print shows them."
         )
     width = max(len(panels) for *_, panels in rows)
     figure = new_figure((SQUARE[0] * width, SQUARE[1] * len(rows)))
