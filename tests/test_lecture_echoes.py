@@ -327,6 +327,35 @@ class TestFigure:
             drawn = [patch.get_bbox().extents.tolist() for patch in ax.patches if patch.get_gid() == gid]
             assert sorted(drawn) == sorted(true.tolist())
 
+    def test_it_says_by_which_method_and_what_its_numbers_are(self, made):
+        by_network = plot_detections(made, ATTENTION)
+        assert by_network.get_title(loc="left") == (
+            "dashed: true; solid: found by the network with attention,\nwith its confidence"
+        )
+        assert not by_network.get_xlabel()
+        by_filter = plot_detections(made, FILTER)
+        assert by_filter.get_title(loc="left").endswith("found by the matched filter,\nwith its answer in sigmas")
+
+    def test_of_a_method_that_is_never_precise_the_surest_are_drawn(self, made):
+        """As many as there are echoes; three false ones come first in every scene."""
+        curve = made.judged[FILTER][0].curve
+        assert curve.precision.max() < 0.8
+        drawn = 0
+        for row in range(4):
+            ax = plot_detections(made, FILTER, row)
+            drawn += sum(patch.get_gid() == "found" for patch in ax.patches)
+            assert ax.get_xlabel() == (
+                "precision never reaches 0.80: the surest are shown,\nas many as there are echoes"
+            )
+        least = curve.scores[curve.num_true - 1]
+        assert drawn == (curve.scores >= least).sum() >= curve.num_true > 0
+
+    def test_of_a_method_that_finds_nothing_nothing_is_drawn(self, made):
+        nothing = [Detections(np.zeros((0, 4)), np.zeros(0))] * 4
+        true = [made.scenes.boxes[row] for row in made.splits[0][1]]
+        made.judged[FILTER][0] = Judged(precision_recall(nothing, true), nothing, 1.0)
+        assert not [patch for patch in plot_detections(made, FILTER).patches if patch.get_gid() == "found"]
+
     def test_a_scene_alone(self, made):
         ax = plot_scene(made.scenes.images[0])
         np.testing.assert_array_equal(ax.images[0].get_array(), made.scenes.images[0])

@@ -26,6 +26,7 @@ from recipes.lecture.astronomy.streaks import (
     inputs_of,
 )
 from recipes.plots import plot_accuracies, plot_light_curve, plot_readout
+from recipes.plots.style import new_figure
 
 BUILT = pytest.mark.parametrize("build", [build_transformer, build_cnn])
 
@@ -169,6 +170,29 @@ class TestFigure:
             assert bars.lines[0].get_ydata().tolist() == heights
         assert [text.get_text() for text in ax.get_xticklabels()] == [
             "S/N < 5\n1 streak", "5 to 10\n1 streak", "> 20\n2 streaks"]  # fmt: skip
+
+    @pytest.mark.parametrize("size", [(5.5, 4.4), (4.4, 5.2)])
+    def test_no_point_leaves_the_frame_or_lies_under_the_legend(self, made, size):
+        """Low ones, as after an epoch, and high ones, as in docs/streaks.md."""
+        for classes, where in ((np.zeros(4, int), "below"), (np.arange(4), "in the frame")):
+            judged = {method: [Judged(classes, 1.0)] for method in METHODS}
+            figure = new_figure(size)
+            ax = plot_accuracies(StreakComparison(made.test, judged, made.image), figure.add_subplot())
+            figure.draw_without_rendering()
+            legend = ax.get_legend().get_window_extent()
+            points = [ax.transData.transform(point) for line in ax.containers for point in line.lines[0].get_xydata()]
+            assert not [point for point in points if legend.contains(*point)]
+            assert all(ax.get_window_extent().contains(*point) for point in points)
+            assert ax.get_window_extent().contains(*legend.min) == (where == "in the frame")
+            assert figure.bbox.contains(*legend.min)
+            assert figure.bbox.contains(*legend.max)
+            assert where == "in the frame" or legend.y1 < ax.xaxis.get_tightbbox().y0
+
+    def test_the_axis_is_as_long_as_docs_streaks_md_shows_it(self, made):
+        test = made.test.take(np.repeat([1, 2, 3], 50))
+        said = np.where(np.arange(150) % 5, test.classes, 0)  # right of four in five
+        found = StreakComparison(test, {CNN: [Judged(said, 1.0)]}, made.image)
+        assert plot_accuracies(found).get_ylim() == (0.2, 1.0)
 
     def test_all_of_it_on_one_figure(self, made):
         assert len(made.plot().axes) == 6

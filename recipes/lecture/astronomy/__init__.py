@@ -7,4 +7,6 @@ compares them.
 Streaks, after time-resolved images: `readout.py` simulates images of a camera that is read while it looks,
 `extraction.py` takes light curves out of them, `streak_networks.py` has a transformer and a CNN, `periodogram.py` what
 they have to beat. Start with `streaks.py`, which compares them.
+
+`inputs.py` checks images and light curves of one's own, `boxes.py` boxes, before anything is computed of them.
 """

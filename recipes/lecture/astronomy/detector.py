@@ -5,7 +5,6 @@ where the object ends. Where AILE has anchors for three sizes on three grids, th
 Reference: J. Redmon and A. Farhadi (2018), YOLOv3; X. Li et al. (2022), AJ 164, 250 (AILE, which finds light echoes).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,8 +13,10 @@ from keras import ops
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from recipes.build import full_precision
-from recipes.lecture.astronomy.boxes import Detections, suppress
-from recipes.lecture.astronomy.echoes import SIDE, Scenes
+from recipes.lecture.astronomy.boxes import Detections, as_boxes_of_images, suppress
+from recipes.lecture.astronomy.echoes import SIDE, Scenes, as_scenes
+from recipes.lecture.astronomy.inputs import as_images
+from recipes.lecture.images.reach import input_shape, require_cnn
 from recipes.losses import Detection
 from recipes.seeds import seeded
 
@@ -27,6 +28,7 @@ COARSEST = 2 ** len(FILTERS)  # pixels, the side of a cell of the last stage
 CLIP = 2.5  # standard deviations: pixels beyond are cut off, as AILE does; stars are then no signs to know a scene by
 NOISE = 1.0  # standard deviations that each step adds to the pixels, so that their own noise is no such sign either
 DECAY = 1e-3  # of the weights
+MOST_CLIPPED = 0.5  # of an image's pixels: with more beyond the clip they are no standard deviations of its noise
 RARE = -2.0  # the first confidence is sigmoid(-2), 0.12: most cells are empty
 LEAST_SCORE, MOST_OVERLAP = 0.02, 0.3  # what counts as found at all, and is not the same as a surer one
 LEAST_LEFT = 0.4  # of a box's area: what an edge leaves of an echo is still one
@@ -90,11 +92,7 @@ def build_detector(
     Raises:
         ValueError: for a side that is no multiple of 16.
     """
-    require_whole("side", side, COARSEST)
-    if side % COARSEST:
-        raise ValueError(
-            f"side must be a multiple of {COARSEST}, by which the network divides it. Received: side={side}."
-        )
+    require_side(side)
     layers = keras.layers
     with seeded(seed):
         image = keras.Input((side, side, 1), name="image")
@@ -117,6 +115,22 @@ def build_detector(
     return model
 
 
+def require_side(side: int, least: int = COARSEST, divides: str = "the network") -> None:
+    """Refuse an image's side that is no multiple of what the network, or its cells, divide it by.
+
+    Args:
+        side: Pixels.
+        least: What it must be a multiple of.
+        divides: What divides it.
+
+    Raises:
+        ValueError: saying so.
+    """
+    require_whole("side", side, least)
+    if side % least:
+        raise ValueError(f"side must be a multiple of {least}, by which {divides} divides it. Received: side={side}.")
+
+
 def _convolve(x: Any, filters: int, name: str, **options: Any) -> Any:
     """Add a convolution, normalised, and a ReLU."""
     x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_convolved", **options)(x)
@@ -134,17 +148,24 @@ def _attend(x: Any) -> Any:
     return keras.layers.Reshape((rows, columns, width), name="attended_places")(flat)
 
 
-def cell_targets(boxes: Sequence[np.ndarray], side: int = SIDE) -> np.ndarray:
+def cell_targets(boxes: Any, side: int = SIDE) -> np.ndarray:
     """Write boxes into the cells that answer for them, those within one cell of a box's middle.
 
     Args:
-        boxes: Of each image, `(k, 4)`: left, top, right, bottom in pixels.
+        boxes: Of each image, `(k, 4)`, an array or a list: left, top, right, bottom in pixels. COCO's x, y, width and
+            height are x, y, x + width, y + height here.
         side: Of the images, pixels.
 
     Returns:
         `(n, side / 8, side / 8, 5)` of float32: 1 and the box of the nearest middle, 0 where there is no object, and -1
         for other cells within a box, which are not asked.
+
+    Raises:
+        ValueError: for boxes with NaN, without area, with more than four columns, outside of the image, or between 0
+            and 1, and for a side that is no multiple of 8.
     """
+    require_side(side, STRIDE, "the grid of cells")
+    boxes = as_boxes_of_images(boxes, size=(side, side))
     cells = side // STRIDE
     middles = STRIDE * (np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), axis=-1) + 0.5)  # (row, column): x, y
     targets = np.zeros((len(boxes), cells, cells, 5), np.float32)
@@ -165,7 +186,11 @@ def turned(scenes: Scenes) -> Scenes:
 
     Returns:
         Eight times as many, those of a scene one after the other, itself first.
+
+    Raises:
+        ValueError: as `as_scenes`.
     """
+    scenes = as_scenes(scenes)
     side = scenes.images.shape[1]
     images, boxes = [], []
     for image, each in zip(scenes.images, scenes.boxes, strict=True):
@@ -187,7 +212,13 @@ def shifted(scenes: Scenes, times: int, seed: int = 0) -> Scenes:
 
     Returns:
         So many times as many, those of a scene one after the other.
+
+    Raises:
+        ValueError: as `as_scenes`; for no times.
     """
+    require_whole("times", times, 1)
+    require_whole("seed", seed, 0)
+    scenes = as_scenes(scenes)
     rng = np.random.default_rng(seed)
     side = scenes.images.shape[1]
     images, boxes = [], []
@@ -202,14 +233,68 @@ def shifted(scenes: Scenes, times: int, seed: int = 0) -> Scenes:
     return Scenes(np.stack(images), tuple(boxes))
 
 
-def find(model: keras.Model, images: np.ndarray, *, least_score: float = LEAST_SCORE) -> list[Detections]:
-    """Run a detector on images `(n, side, side)`; of boxes that overlap the surest stays.
+def find(model: Any, images: np.ndarray, *, least_score: float = LEAST_SCORE) -> list[Detections]:
+    """Run a detector on images; of boxes that overlap the surest stays.
 
     Args:
-        model: As `build_detector` makes it, trained.
-        images: In standard deviations of the noise.
+        model: As `build_detector` makes it, trained; or the `Run` of its training.
+        images: `(n, side, side)`, with or without a last axis of one channel, or a list of images; of no image nothing
+            is found. In standard deviations of the noise around 0: the network clips them at 2.5, and of raw counts,
+            which all lie beyond, it would see nothing.
         least_score: Confidence from which a cell counts.
+
+    Returns:
+        For each image what was found, the surest first.
+
+    Raises:
+        TypeError: for what is no model.
+        ValueError: for a model that is no detector, images of another size than its own, NaN or infinity, and images
+            with more than half of the pixels beyond the clip.
     """
+    model = _require_detector(model)
+    images = as_images(images)
+    if not len(images):
+        return []
+    sizes, wanted = images.shape[1:], input_shape(model)
+    if any(want not in (None, have) for want, have in zip(wanted, (*sizes, 1), strict=True)):
+        height, width = wanted[:2]
+        raise ValueError(
+            f"images must be of the size that the model takes, {height} x {width} pixels. Received: {sizes[0]} x "
+            f"{sizes[1]}. Cut them to tiles of that size, or train a model with build_detector(side=...) of theirs."
+        )
+    require_sigmas(images)
     cells = np.asarray(model.predict(images[..., None], batch_size=32, verbose=0)).reshape(len(images), -1, 5)
     counted = [each[each[:, 0] >= least_score].astype(float) for each in cells]
     return [suppress(Detections(each[:, 1:], each[:, 0]), MOST_OVERLAP) for each in counted]
+
+
+def require_sigmas(images: np.ndarray) -> None:
+    """Refuse images most of whose pixels lie beyond the clip, of which a network sees the clip and nothing else.
+
+    Args:
+        images: `(n, height, width)`.
+
+    Raises:
+        ValueError: saying how many there are, and of the first how many pixels and what median.
+    """
+    beyond = (np.abs(images) > CLIP).mean(axis=(1, 2))
+    bad = np.flatnonzero(beyond > MOST_CLIPPED)
+    if len(bad):
+        raise ValueError(
+            f"images must be in standard deviations of the noise around 0, which the network clips at {CLIP}. "
+            f"Received: {len(bad)} of {len(images)} images with more than half of the pixels beyond; of image {bad[0]} "
+            f"it is {beyond[bad[0]]:.0%}, and the median {np.median(images[bad[0]]):.4g}. Subtract each image's "
+            "median, and divide by 1.4826 times the median distance from it."
+        )
+
+
+def _require_detector(model: Any) -> keras.Model:
+    """Refuse what is no model, nor a run of one, that gives a confidence and a box for each cell."""
+    model = require_cnn(model, "find")
+    shape = getattr(model, "output_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 5:
+        raise ValueError(
+            f"The model {model.name!r} gives {shape}. Expected a detector, which gives (n, rows, columns, 5): a "
+            "confidence and a box for each cell. Build it by build_detector, and train it."
+        )
+    return model

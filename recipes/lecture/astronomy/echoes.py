@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import count
+from recipes.lecture.astronomy.boxes import as_boxes_of_images
+from recipes.lecture.astronomy.inputs import as_images
 
 SIDE = 192  # pixels of a scene
 # The light of an echo where it is brightest, in standard deviations of a pixel's noise: chosen before any network was
@@ -42,6 +45,42 @@ class Scenes:
     def take(self, rows: Sequence[int] | np.ndarray) -> "Scenes":
         """Take some of the scenes, in this order."""
         return Scenes(self.images[rows], tuple(self.boxes[row] for row in rows))
+
+
+def as_scenes(scenes: Scenes, *, square: bool = True) -> Scenes:
+    """Check scenes, simulated or one's own: finite images of one size, and for each the boxes of its echoes in pixels.
+
+    Args:
+        scenes: Boxes may be lists, and images have a last axis of one channel.
+        square: Whether the images must be.
+
+    Returns:
+        The same with images `(n, height, width)` and boxes `(k, 4)` of floats.
+
+    Raises:
+        ValueError: for what is no scenes or none, NaN or infinity, images that are not square, and boxes that are not
+            as many as the images, have no area, lie outside or are no pixels.
+    """
+    if not (hasattr(scenes, "images") and hasattr(scenes, "boxes")):
+        raise ValueError(
+            f"scenes must be Scenes. Received: {type(scenes).__name__}. "
+            "Expected Scenes(images, boxes), with images (n, side, side) and boxes (k, 4) for each."
+        )
+    images = as_images(scenes.images)
+    if not len(images):
+        raise ValueError("scenes must hold one image or more. Received: none.")
+    if len(images) != len(scenes.boxes):
+        raise ValueError(
+            f"scenes must hold boxes for each image. Received: {count(len(images), 'image')} and boxes for "
+            f"{len(scenes.boxes)}. An image without an echo has the boxes []."
+        )
+    height, width = images.shape[1:]
+    if square and height != width:
+        raise ValueError(
+            f"scenes must be square, as quarter turns are. Received: images of {height} x {width} pixels. "
+            "Cut them to squares, and the boxes with them."
+        )
+    return Scenes(images, tuple(as_boxes_of_images(scenes.boxes, size=(width, height))))
 
 
 @known_arguments_only

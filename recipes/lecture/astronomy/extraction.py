@@ -7,13 +7,24 @@ Reference: K. Horne (1986), PASP 98, 609, An optimal extraction algorithm for CC
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
+from cheatsheet.common.words import show_values
 from recipes.lecture.astronomy.echoes import PSF
-from recipes.lecture.astronomy.readout import READOUT, SKY, ReadoutImage, profile, simulate_readout
+from recipes.lecture.astronomy.inputs import (
+    GAPS_OF_CURVES,
+    GAPS_OF_IMAGES,
+    as_curves,
+    as_floats,
+    as_pixels,
+    is_empty,
+    require_finite,
+)
+from recipes.lecture.astronomy.readout import CLASSES, READOUT, SKY, ReadoutImage, profile, simulate_readout
 
 WIDTH = 9  # columns of a strip: 3.2 sigmas of a star to each side
 LEAST = 6.0  # standard deviations above the sky that make a streak
@@ -48,6 +59,30 @@ class Streaks:
     def take(self, rows: Sequence[int] | np.ndarray) -> "Streaks":
         """Take some of them, in this order."""
         return Streaks(self.curves[rows], self.strips[rows], self.classes[rows], self.snr[rows], self.hit[rows])
+
+
+def as_streaks(streaks: Streaks) -> Streaks:
+    """Check streaks to learn from, simulated or one's own: finite curves and strips, and a class for each.
+
+    Raises:
+        ValueError: for none, NaN or infinity, and classes that are not as many or no positions in `CLASSES`.
+    """
+    curves, strips = as_curves(streaks.curves), _as_strips(streaks.strips)
+    classes = np.asarray(streaks.classes)
+    if not len(curves):
+        raise ValueError("streaks must hold one or more. Received: none.")
+    if not len(curves) == len(strips) == len(classes):
+        raise ValueError(
+            f"streaks must have a curve, a strip and a class each. Received: {len(curves)} curves, {len(strips)} "
+            f"strips and {len(classes)} classes."
+        )
+    if classes.dtype.kind not in "iuf" or not np.isin(classes, range(len(CLASSES))).all():
+        raise ValueError(
+            f"streaks.classes must be whole numbers from 0 to {len(CLASSES) - 1}, the positions in CLASSES: "
+            f"{', '.join(CLASSES)}. Received: {show_values(np.unique(classes))}. For classes of one's own build a "
+            "network with num_classes=..., and train it by fit."
+        )
+    return Streaks(curves, strips, classes, streaks.snr, streaks.hit)
 
 
 @known_arguments_only
@@ -97,15 +132,26 @@ def find_streaks(pixels: np.ndarray) -> np.ndarray:
     well above the sky there is a streak, whose place is the top of the Gaussian through the three highest columns.
 
     Args:
-        pixels: `(times, columns)`, electrons.
+        pixels: `(times, columns)`, electrons; whole numbers of a camera become floats.
 
     Returns:
         `(k,)`, rising; 0 is the middle of the first column.
+
+    Raises:
+        ValueError: for NaN or infinity, and an image whose noise cannot be measured.
     """
+    pixels = as_pixels(pixels)
+    if len(pixels) < 2:
+        raise ValueError(f"pixels must have two rows or more, as rows are times. Received: shape {pixels.shape}.")
     level = np.median(pixels, axis=0)
     smooth = ndimage.gaussian_filter1d(level, PSF, mode="nearest")
     sky = np.percentile(level, 25)  # stars cover less than half
     noise = np.median(np.abs(np.diff(pixels, axis=0))) * 1.4826 / np.sqrt(2)  # of a pixel, mostly of sky
+    if not noise > 0:
+        raise ValueError(
+            "pixels must have noise that can be measured. Received: an image in which half or more of the pixels are "
+            "what the pixel of the row before is. Pass images that are not rounded to less than their noise."
+        )
     least = sky + LEAST * noise * np.sqrt(np.pi / 2 / len(pixels))  # a median's noise
     top = np.flatnonzero((smooth == ndimage.maximum_filter1d(smooth, WIDTH)) & (smooth > least))
     top = top[(top > 0) & (top < len(level) - 1)]
@@ -115,8 +161,20 @@ def find_streaks(pixels: np.ndarray) -> np.ndarray:
 
 
 def cut_strips(pixels: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Cut the strip around each streak out of an image: `(k, times, WIDTH)`, 0 beyond an edge."""
+    """Cut the strip around each streak out of an image: `(k, times, WIDTH)`, 0 beyond an edge.
+
+    Raises:
+        ValueError: as `extract`.
+    """
+    pixels = as_pixels(pixels)
+    return _strips_at(pixels, _as_places(columns, pixels.shape[1]))
+
+
+def _strips_at(pixels: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Do what `cut_strips` does, of an image and columns that are known to be good."""
     half = WIDTH // 2
+    if not len(columns):
+        return np.zeros((0, len(pixels), WIDTH), pixels.dtype)
     wide = np.pad(pixels, ((0, 0), (half, half)))
     return np.stack([wide[:, middle : middle + WIDTH] for middle in np.round(columns).astype(int)])
 
@@ -129,17 +187,22 @@ def extract(pixels: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
     Args:
         pixels: `(times, columns)`, electrons.
-        columns: `(k,)`, where the streaks are.
+        columns: `(k,)`, where the streaks are, as `find_streaks` gives them; there may be none.
 
     Returns:
         `(k, times)`, electrons a row.
+
+    Raises:
+        ValueError: for NaN or infinity, and columns outside of the image.
     """
+    pixels = as_pixels(pixels)
+    columns = _as_places(columns, pixels.shape[1])
     middles, half = np.round(columns).astype(int), WIDTH // 2
     free = np.ones(pixels.shape[1], bool)
     for middle in middles:
         free[max(middle - half, 0) : middle + half + 1] = False
     sky = np.median(pixels[:, free], axis=1) if free.any() else np.full(len(pixels), SKY)
-    strips = cut_strips(pixels - sky[:, None], columns)
+    strips = _strips_at(pixels - sky[:, None], columns)
     part = profile(np.arange(-half, half + 1) + (middles - columns)[:, None])[:, None]  # (k, 1, WIDTH)
     core = slice(half - 1, half + 2)
     light = np.median(strips[..., core] / part[..., core], axis=2, keepdims=True)  # two of three are no ray's
@@ -154,21 +217,66 @@ def extract(pixels: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def signal_to_noise(light: np.ndarray) -> np.ndarray:
-    """Give the light of a sample over its noise, from its electrons and those of sky and readout."""
+    """Give the light of a sample over its noise, from its electrons and those of sky and readout.
+
+    Raises:
+        ValueError: for NaN or infinity.
+    """
     part = profile(np.arange(-(WIDTH // 2), WIDTH // 2 + 1.0))
     light = np.asarray(light, float)[..., None]
+    require_finite(light.reshape(-1), "light", ("sample",), GAPS_OF_CURVES)
     information = (part**2 / (SKY + READOUT**2 + np.maximum(light, 0) * part)).sum(axis=-1)
     return light[..., 0] * np.sqrt(information)
 
 
 def in_sigmas(light: np.ndarray) -> np.ndarray:
-    """Give light curves `(k, times)` less their medians, in standard deviations that a sample has at the median."""
+    """Give light curves `(k, times)` less their medians, in standard deviations that a sample has at the median.
+
+    Raises:
+        ValueError: for another shape, and NaN or infinity.
+    """
+    light = as_curves(light, "light")
     level = np.median(light, axis=1, keepdims=True)
     least = np.maximum(level, 1.0)  # electrons: a streak without light still has noise
     return ((light - level) * signal_to_noise(least) / least).astype(np.float32)
 
 
 def strip_in_sigmas(strips: np.ndarray) -> np.ndarray:
-    """Give each column of strips `(k, times, WIDTH)` less its median, in standard deviations that a pixel has there."""
+    """Give each column of strips `(k, times, WIDTH)` less its median, in standard deviations that a pixel has there.
+
+    Raises:
+        ValueError: for another shape, and NaN or infinity.
+    """
+    strips = _as_strips(strips)
     level = np.median(strips, axis=1, keepdims=True)
     return ((strips - level) / np.sqrt(np.maximum(level, SKY) + READOUT**2)).astype(np.float32)
+
+
+def _as_strips(strips: Any) -> np.ndarray:
+    """Read strips as finite floats `(k, times, columns)`."""
+    if is_empty(strips):
+        return np.zeros((0, *(np.shape(strips)[1:] if np.ndim(strips) == 3 else (1, WIDTH))))
+    array = as_floats(strips, "strips")
+    if array.ndim != 3:
+        raise ValueError(
+            f"strips must be of shape (k, times, {WIDTH}), as cut_strips gives them. Received: shape {array.shape}."
+        )
+    require_finite(array, "strips", ("strip", "row", "column"), GAPS_OF_IMAGES)
+    return array
+
+
+def _as_places(columns: Any, width: int) -> np.ndarray:
+    """Read where streaks are as finite floats `(k,)` within an image of so many columns."""
+    if is_empty(columns):
+        return np.zeros(0)
+    array = as_floats(columns, "columns").astype(float) if np.ndim(columns) else np.asarray(columns)
+    if array.ndim != 1:
+        raise ValueError(f"columns must be of shape (k,). Received: shape {array.shape}. Of one streak pass [column].")
+    require_finite(array, "columns", ("streak",), "Leave such streaks out.")
+    outside = (np.round(array) < 0) | (np.round(array) >= width)
+    if outside.any():
+        raise ValueError(
+            f"columns must lie in the image, from 0 to {width - 1}. Received: {int(outside.sum())} of {len(array)} "
+            f"outside, the first {array[outside][0]:g}. Leave such streaks out; 0 is the middle of the first column."
+        )
+    return array

@@ -1,7 +1,7 @@
 """Networks against a matched filter on simulated light echoes: precision, recall and AP50, each over several splits."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,10 +10,18 @@ import keras
 import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
-from cheatsheet.common.words import count, did_you_mean
+from cheatsheet.common.words import count, did_you_mean, show_values
 from recipes.lecture.astronomy.boxes import Detections, PrecisionRecall, precision_recall
-from recipes.lecture.astronomy.detector import build_detector, cell_targets, find, shifted, turned
-from recipes.lecture.astronomy.echoes import Scenes, simulate_echoes
+from recipes.lecture.astronomy.detector import (
+    build_detector,
+    cell_targets,
+    find,
+    require_side,
+    require_sigmas,
+    shifted,
+    turned,
+)
+from recipes.lecture.astronomy.echoes import Scenes, as_scenes, simulate_echoes
 from recipes.lecture.astronomy.matched_filter import MatchedFilter
 from recipes.running.show import as_columns, as_html
 from recipes.training.fit import fit
@@ -64,7 +72,12 @@ class LightEchoes:
     judged: Mapping[str, list[Judged]]
 
     def average_precisions(self, method: str) -> np.ndarray:
-        """Give a method's AP50 on each split."""
+        """Give a method's AP50 on each split.
+
+        Raises:
+            ValueError: for a method that was not compared.
+        """
+        require_method(method, self.judged)
         return np.array([each.curve.average_precision for each in self.judged[method]])
 
     @cached_property
@@ -100,7 +113,7 @@ class LightEchoes:
 
 @known_arguments_only
 def compare_detectors(
-    methods: Sequence[str] = METHODS,
+    methods: str | Sequence[str] = METHODS,
     *,
     splits: int = SPLITS,
     training_scenes: int = TRAINING_SCENES,
@@ -115,7 +128,7 @@ def compare_detectors(
     shifts of a scene go where the scene goes. The filter has been tuned on scenes of another seed.
 
     Args:
-        methods: Some of `METHODS`.
+        methods: Some of `METHODS`, each once, or one of them.
         splits: How many, from 1 to 5; those of fewer are the first of those of more.
         training_scenes: In each.
         shifts: How often a network sees each scene in each of its eight orientations, shifted anew, in one epoch.
@@ -127,10 +140,11 @@ def compare_detectors(
         Curves by method and split, with a table and `plot()`.
 
     Raises:
-        ValueError: for a method or a number of splits that there is not.
+        ValueError: for a method or a number of splits that there is not, and for a method twice.
     """
-    require_methods(methods, METHODS)
-    for name, value in (("splits", splits), ("training_scenes", training_scenes), ("shifts", shifts)):
+    methods = as_methods(methods, METHODS, "splits")
+    for name, value in (("splits", splits), ("training_scenes", training_scenes), ("shifts", shifts),
+                        ("epochs", epochs)):  # fmt: skip
         require_whole(name, value, 1)
     if splits > SPLITS:
         raise ValueError(f"There are {SPLITS} splits. Received: splits={splits}.")
@@ -185,8 +199,17 @@ def train_detector(
         seed: Of the shifts, the weights and the order of the batches.
 
     Returns:
-        The `Run`, whose model `find` takes.
+        The `Run`, which `find` takes.
+
+    Raises:
+        ValueError: as `as_scenes`; for a side that is no multiple of 16, and images that are not in standard deviations
+            of the noise.
     """
+    require_whole("shifts", shifts, 1)
+    require_whole("epochs", epochs, 1)
+    scenes = as_scenes(scenes)
+    require_side(scenes.images.shape[1])
+    require_sigmas(scenes.images)
     seen = shifted(turned(scenes), shifts, seed=seed)
     steps = epochs * -(-len(seen) // BATCH)
     model = build_detector(side=seen.images.shape[1], attention=attention, learning_rate=warmed_cosine(RATE, steps),
@@ -202,14 +225,47 @@ def warmed_cosine(highest: float, steps: int) -> keras.optimizers.schedules.Lear
                                                   warmup_steps=warming)  # fmt: skip
 
 
-def require_methods(methods: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse a method that there is not."""
-    for method in methods:
-        if method not in known:
+def as_methods(methods: str | Iterable[str], known: Sequence[str], again: str) -> tuple[str, ...]:
+    """Read the names of methods, or a single one.
+
+    Args:
+        methods: What was asked for.
+        known: The methods that there are.
+        again: The argument by which a method is trained more than once.
+
+    Raises:
+        ValueError: for a method that there is not, one that is named twice, and none at all.
+    """
+    if not isinstance(methods, Iterable):
+        raise ValueError(f"methods must be some of {', '.join(known)}. Received: methods={methods!r}.")
+    names = (methods,) if isinstance(methods, str) else tuple(methods)
+    if not names:
+        raise ValueError(f"methods must name one or more. Received: none. Expected some of {', '.join(known)}.")
+    for name in names:
+        require_method(name, known, "some of")
+        if names.count(name) > 1:
             raise ValueError(
-                f"Unknown method. Received: {method!r}. Expected some of {', '.join(known)}."
-                f"{did_you_mean(method, known)}"
+                f"methods must name each method once. Received: {show_values(names)}. "
+                f"For the spread of several trainings pass {again}=2 or more."
             )
+    return names
+
+
+def require_method(method: str, known: Iterable[str], expected: str = "one of") -> None:
+    """Refuse a method that there is not.
+
+    Args:
+        method: Its name.
+        known: Those that there are.
+        expected: How many may be named.
+
+    Raises:
+        ValueError: saying so, with the one that may be meant.
+    """
+    names = list(known)
+    if method not in names:
+        hint = did_you_mean(method, names)
+        raise ValueError(f"Unknown method. Received: {method!r}. Expected {expected} {', '.join(names)}.{hint}")
 
 
 def _judge(method: str, train: Scenes, test: Scenes, shifts: int, epochs: int, seed: int) -> Judged:

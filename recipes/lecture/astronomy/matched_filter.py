@@ -12,7 +12,8 @@ import numpy as np
 from scipy import fft, ndimage
 
 from recipes.lecture.astronomy.boxes import Detections, precision_recall, suppress
-from recipes.lecture.astronomy.echoes import EDGE, Scenes
+from recipes.lecture.astronomy.echoes import EDGE, Scenes, as_scenes
+from recipes.lecture.astronomy.inputs import as_images
 
 ANGLES = 12  # of half a turn
 HALF = 47  # pixels, of a template's side
@@ -45,17 +46,36 @@ class MatchedFilter:
     bends: tuple[float, ...] = (-0.015, 0.0, 0.015)
 
     def find(self, images: np.ndarray) -> list[Detections]:
-        """Find the places of each image `(n, side, side)` that answer most, and the boxes of what answers there."""
+        """Find the places of each image that answer most, and the boxes of what answers there.
+
+        Args:
+            images: `(n, height, width)`, of any unit: the noise is measured on each.
+
+        Returns:
+            For each image its detections, whose scores are answers in standard deviations of white noise.
+
+        Raises:
+            ValueError: for NaN or infinity, and an image whose noise cannot be measured, as half of it is one value.
+        """
         return [self.boxes_of(answer) for answer in self.answers(images)]
 
     def answers(self, images: np.ndarray) -> list["Answers"]:
-        """Lay the bank over every place of each image, and keep where it answers more than all around."""
+        """Lay the bank over every place of each image, and keep where it answers more than all around.
+
+        Raises:
+            ValueError: as `find`.
+        """
+        images = as_images(images)
+        levels = [_level_and_noise(image, row) for row, image in enumerate(images)]
         made = [_template(self.width, length, bend, np.pi * k / ANGLES)
                 for length, bend, k in product(self.lengths, self.bends, range(ANGLES))]  # fmt: skip
         size = [fft.next_fast_len(side + 2 * HALF, real=True) for side in images.shape[1:]]
         kernels = fft.rfft2(np.stack([kernel[::-1, ::-1] for kernel, _ in made]).astype(np.float32), size)
         boxes = np.stack([box for _, box in made])
-        return [_strongest(_correlate(_clipped(image, self.clip), kernels, size), boxes) for image in images]
+        return [
+            _strongest(_correlate(_clipped(image, *level, self.clip), kernels, size), boxes)
+            for image, level in zip(images, levels, strict=True)
+        ]
 
     def boxes_of(self, answers: "Answers") -> Detections:
         """Draw the boxes of what answers, stretched, without those that overlap a stronger one."""
@@ -73,7 +93,12 @@ class Answers:
 
 
 def tune_filter(scenes: Scenes) -> MatchedFilter:
-    """Choose the settings with the best AP50 on these scenes, which must not be those that the filter is judged on."""
+    """Choose the settings with the best AP50 on these scenes, which must not be those that the filter is judged on.
+
+    Raises:
+        ValueError: for images that `MatchedFilter.find` refuses, and boxes that `as_scenes` does.
+    """
+    scenes = as_scenes(scenes, square=False)
     best, chosen = -1.0, MatchedFilter(CLIPS[0], WIDTHS[0], LENGTHS[0])
     for clip, width, lengths in product(CLIPS, WIDTHS, LENGTHS):
         answers = MatchedFilter(clip, width, lengths).answers(scenes.images)
@@ -100,11 +125,22 @@ def _template(width: float, length: float, bend: float, angle: float) -> tuple[n
     return light / np.linalg.norm(light), box
 
 
-def _clipped(image: np.ndarray, clip: float) -> np.ndarray:
-    """Give an image in standard deviations of its noise, which a few bright stars do not change, and cut it off."""
-    above = image - np.median(image)
-    sigma = 1.4826 * np.median(np.abs(above))  # of a Gaussian
-    return np.clip(above / sigma, -clip, clip).astype(np.float32)
+def _level_and_noise(image: np.ndarray, row: int) -> tuple[np.floating, np.floating]:
+    """Measure an image's median and the standard deviation of its noise, which a few bright stars do not change."""
+    level = np.median(image)
+    sigma = 1.4826 * np.median(np.abs(image - level))  # of a Gaussian
+    if not sigma > 0:
+        raise ValueError(
+            f"images must have noise that can be measured. Received: image {row}, half or more of whose pixels are "
+            f"{level:g}. Pass images that are not rounded to less than their noise, and leave out those of which the "
+            "greater part is masked."
+        )
+    return level, sigma
+
+
+def _clipped(image: np.ndarray, level: np.floating, sigma: np.floating, clip: float) -> np.ndarray:
+    """Give an image in standard deviations of its noise, and cut it off."""
+    return np.clip((image - level) / sigma, -clip, clip).astype(np.float32)
 
 
 def _correlate(image: np.ndarray, kernels: np.ndarray, size: list[int]) -> np.ndarray:

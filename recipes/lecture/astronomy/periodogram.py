@@ -13,7 +13,9 @@ from itertools import product
 import numpy as np
 from scipy import ndimage
 
-from recipes.lecture.astronomy.extraction import Streaks
+from cheatsheet.common.arguments import require_whole
+from recipes.lecture.astronomy.extraction import Streaks, as_streaks
+from recipes.lecture.astronomy.inputs import as_curves
 from recipes.lecture.astronomy.readout import CONSTANT, ECLIPSE, FLARE, PULSATION, RATE
 
 SPIKES, LEASTS, WINDOWS, LOWEST = (
@@ -51,11 +53,20 @@ class Periodogram:
     lowest: float = 3.0
 
     def classify(self, curves: np.ndarray) -> np.ndarray:
-        """Give the class of each light curve `(n, times)` in standard deviations: positions in `CLASSES`, `(n,)`."""
+        """Give the class of each light curve `(n, times)` in standard deviations: positions in `CLASSES`, `(n,)`.
+
+        Raises:
+            ValueError: for NaN or infinity, and curves of fewer than 128 samples, the longest of moving means.
+        """
         return _decide(self.evidence(curves), np.array([self.pulsing, self.eclipsed, self.flaring]))
 
     def evidence(self, curves: np.ndarray) -> np.ndarray:
-        """Measure how much each curve pulses, is eclipsed and flares: `(n, 3)`, standard deviations."""
+        """Measure how much each curve pulses, is eclipsed and flares: `(n, 3)`, standard deviations.
+
+        Raises:
+            ValueError: as `classify`.
+        """
+        curves = as_curves(curves, least=max(WIDTHS))
         return np.stack([pulsing(curves, self.window, self.lowest), *events(curves, self.spike, self.least)], axis=1)
 
 
@@ -64,9 +75,18 @@ def pulsing(curves: np.ndarray, window: int, lowest: float) -> np.ndarray:
 
     The mean logarithm of powers that are noise is less than the logarithm of their mean, by Euler's constant. A strong
     sine's own side lobes raise the level, too, and cost its peak up to a third of its power.
+
+    Raises:
+        ValueError: as `power_spectrum`; where no frequency of the curves lies between the lowest and 60 Hz.
     """
     frequencies, power = power_spectrum(curves)
-    around = np.pad(np.log(power), ((0, 0), (window, window)), "reflect")  # a frequency is two of them
+    if not ((frequencies >= lowest) & (frequencies <= HIGHEST)).any():
+        raise ValueError(
+            f"No frequency to look at lies between lowest={lowest:g} and {HIGHEST:g} Hz. Received: curves of "
+            f"{len(frequencies)} samples. Pass longer light curves, or a smaller lowest."
+        )
+    known = np.log(np.maximum(power, np.finfo(power.dtype).tiny))  # a curve that never changes has no power at all
+    around = np.pad(known, ((0, 0), (window, window)), "reflect")  # a frequency is two of them
     level = np.exp(moving_mean(around, 2 * window + 1) + np.euler_gamma)
     asked = (frequencies >= lowest) & (frequencies <= HIGHEST)
     return np.sqrt(2 * (power / np.maximum(level, 1))[:, asked].max(axis=1))
@@ -77,7 +97,11 @@ def events(curves: np.ndarray, spike: int, least: int) -> tuple[np.ndarray, np.n
 
     Means of many rows spread more than noise without memory says, where the atmosphere has one; how much is measured on
     the curve itself, by the median of their distances from 0 (F. Pont et al. 2006, MNRAS 373, 231).
+
+    Raises:
+        ValueError: for NaN or infinity, and curves of fewer than 128 samples.
     """
+    curves = as_curves(curves, least=max(WIDTHS))
     calm = ndimage.median_filter(curves, (1, spike), mode="nearest")
     dip, rise = np.zeros(len(curves)), np.zeros(len(curves))
     for rows in WIDTHS:
@@ -96,7 +120,11 @@ def power_spectrum(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Frequencies `(m,)` in Hz, without 0, and powers `(n, m)`. A sine of amplitude A has A^2 times / 4 at its own.
+
+    Raises:
+        ValueError: for another shape, fewer than two samples, and NaN or infinity.
     """
+    curves = as_curves(curves, least=2)
     times = curves.shape[1]
     about = curves - curves.mean(axis=1, keepdims=True)
     power = np.abs(np.fft.rfft(about, OVERSAMPLED * times, axis=1)) ** 2 / times
@@ -104,13 +132,24 @@ def power_spectrum(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def moving_mean(curves: np.ndarray, rows: int) -> np.ndarray:
-    """Give the means of all `rows` samples in a row: `(n, times - rows + 1)`."""
+    """Give the means of all `rows` samples in a row: `(n, times - rows + 1)`.
+
+    Raises:
+        ValueError: for curves of fewer samples, and NaN or infinity.
+    """
+    require_whole("rows", rows, 1)
+    curves = as_curves(curves, least=rows)
     sums = np.cumsum(np.pad(curves, ((0, 0), (1, 0))), axis=1, dtype=float)
     return (sums[:, rows:] - sums[:, :-rows]) / rows
 
 
 def tune_periodogram(streaks: Streaks) -> Periodogram:
-    """Choose the settings that are right most often on these streaks, on which they must not be judged."""
+    """Choose the settings that are right most often on these streaks, on which they must not be judged.
+
+    Raises:
+        ValueError: as `as_streaks`; for curves of fewer than 128 samples.
+    """
+    streaks = as_streaks(streaks)
     pulses = {each: pulsing(streaks.curves, *each) for each in product(WINDOWS, LOWEST)}
     means = {each: events(streaks.curves, *each) for each in product(SPIKES, LEASTS)}
     best, chosen = -1.0, Periodogram(5.0, 5.0, 5.0)

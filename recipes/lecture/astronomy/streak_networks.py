@@ -27,7 +27,13 @@ DECAY = 1e-2  # of the weights
 
 @known_arguments_only
 def build_transformer(
-    channels: int = 1, *, times: int = TIMES, learning_rate: Any = 1e-3, dropout: float = 0.1, seed: int | None = 0
+    channels: int = 1,
+    *,
+    times: int = TIMES,
+    num_classes: int = len(CLASSES),
+    learning_rate: Any = 1e-3,
+    dropout: float = 0.1,
+    seed: int | None = 0,
 ) -> keras.Model:
     """Build and compile a transformer that reads a streak as a sentence, of patches of eight samples.
 
@@ -38,18 +44,21 @@ def build_transformer(
     Args:
         channels: Values a sample: 1 for light curves, `WIDTH` for strips.
         times: Samples, a multiple of 8.
+        num_classes: How many there are: `CLASSES`, or one's own.
         learning_rate: A number or one of Keras' schedules.
         dropout: Part that each step leaves out, of what blocks add and before the head.
         seed: Of weights and dropout.
 
     Returns:
-        A compiled Keras model from `(n, times, channels)` to probabilities `(n, 4)` in the order of `CLASSES`.
+        A compiled Keras model from `(n, times, channels)` to probabilities `(n, num_classes)`, by default in the
+        order of `CLASSES`.
 
     Raises:
-        ValueError: for samples that make no whole patches.
+        ValueError: for samples that make no whole patches, and fewer than two classes.
     """
     require_whole("channels", channels, 1)
     require_whole("times", times, PATCH)
+    require_whole("num_classes", num_classes, 2)
     if times % PATCH:
         raise ValueError(f"times must be a multiple of {PATCH}, the samples of a patch. Received: times={times}.")
     with seeded(seed):
@@ -66,32 +75,44 @@ def build_transformer(
             thought = layers.Dense(TOKEN, name=f"output_{block}")(hidden)
             x = layers.Add(name=f"thought_{block}")([x, layers.Dropout(dropout)(thought)])
         x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
-        return _finished(inputs, x, dropout, learning_rate, "transformer")
+        return _finished(inputs, x, num_classes, dropout, learning_rate, "transformer")
 
 
 @known_arguments_only
 def build_cnn(
-    channels: int = 1, *, times: int = TIMES, learning_rate: Any = 1e-3, dropout: float = 0.1, seed: int | None = 0
+    channels: int = 1,
+    *,
+    times: int = TIMES,
+    num_classes: int = len(CLASSES),
+    learning_rate: Any = 1e-3,
+    dropout: float = 0.1,
+    seed: int | None = 0,
 ) -> keras.Model:
     """Build and compile a 1-D CNN: four convolutions over seven samples, each normalised, with ReLU and max pooling.
 
     Args:
         channels: Values a sample: 1 for light curves, `WIDTH` for strips.
         times: Samples, 16 or more.
+        num_classes: How many there are: `CLASSES`, or one's own.
         learning_rate: A number or one of Keras' schedules.
         dropout: Part that each step leaves out before the head.
         seed: Of weights and dropout.
 
     Returns:
-        A compiled Keras model from `(n, times, channels)` to probabilities `(n, 4)` in the order of `CLASSES`.
+        A compiled Keras model from `(n, times, channels)` to probabilities `(n, num_classes)`, by default in the
+        order of `CLASSES`.
+
+    Raises:
+        ValueError: for fewer than 16 samples, and fewer than two classes.
     """
     require_whole("channels", channels, 1)
     require_whole("times", times, 2 ** len(FILTERS))
+    require_whole("num_classes", num_classes, 2)
     with seeded(seed):
         inputs, x = _compressed(times, channels)
         for stage, filters in enumerate(FILTERS, 1):
             x = layers.MaxPooling1D(2, name=f"pool_{stage}")(_convolved(x, filters, f"conv_{stage}"))
-        return _finished(inputs, x, dropout, learning_rate, "cnn")
+        return _finished(inputs, x, num_classes, dropout, learning_rate, "cnn")
 
 
 def _compressed(times: int, channels: int) -> tuple[Any, Any]:
@@ -108,11 +129,11 @@ def _convolved(x: Any, filters: int, name: str) -> Any:
     return layers.ReLU(name=name)(x)
 
 
-def _finished(inputs: Any, x: Any, dropout: float, learning_rate: Any, name: str) -> keras.Model:
+def _finished(inputs: Any, x: Any, num_classes: int, dropout: float, learning_rate: Any, name: str) -> keras.Model:
     """Pool over the time by mean and maximum, add the cheatsheet's head for several classes, and compile."""
     pooled = [layers.GlobalAveragePooling1D(name="on_average")(x), layers.GlobalMaxPooling1D(name="at_most")(x)]
     x = layers.Dropout(dropout, name="dropout")(layers.Concatenate(name="seen")(pooled))
-    head = cheatsheet.head("multiclass", len(CLASSES), loss="sparse_categorical_crossentropy")
+    head = cheatsheet.head("multiclass", int(num_classes), loss="sparse_categorical_crossentropy")
     x = layers.Dense(head.units, head.activation, name="head", dtype=full_precision())(x)
     model = keras.Model(inputs, x, name=name)
     model.compile(keras.optimizers.AdamW(learning_rate, weight_decay=DECAY), head.loss, metrics=list(head.metrics))

@@ -10,8 +10,8 @@ import numpy as np
 
 from cheatsheet.common.arguments import known_arguments_only, require_whole
 from cheatsheet.common.words import count
-from recipes.lecture.astronomy.extraction import Streaks, simulate_streaks
-from recipes.lecture.astronomy.light_echoes import require_methods, warmed_cosine
+from recipes.lecture.astronomy.extraction import Streaks, as_streaks, simulate_streaks
+from recipes.lecture.astronomy.light_echoes import as_methods, require_method, warmed_cosine
 from recipes.lecture.astronomy.periodogram import Periodogram
 from recipes.lecture.astronomy.readout import CLASSES, ReadoutImage, simulate_readout
 from recipes.lecture.astronomy.streak_networks import build_cnn, build_transformer
@@ -64,7 +64,12 @@ class StreakComparison:
     image: ReadoutImage = field(repr=False)
 
     def accuracies(self, method: str, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Give the part that is right of the streaks in some rows, all by default, for each time of training."""
+        """Give the part that is right of the streaks in some rows, all by default, for each time of training.
+
+        Raises:
+            ValueError: for a method that was not compared.
+        """
+        require_method(method, self.judged)
         return np.array([np.mean((one.classes == self.test.classes)[rows]) for one in self.judged[method]])
 
     @cached_property
@@ -109,7 +114,7 @@ class StreakComparison:
 
 @known_arguments_only
 def compare_classifiers(
-    methods: Sequence[str] = METHODS,
+    methods: str | Sequence[str] = METHODS,
     *,
     repeats: int = 1,
     training_images: int = TRAINING_IMAGES,
@@ -124,7 +129,7 @@ def compare_classifiers(
     images of yet another.
 
     Args:
-        methods: Some of `METHODS`.
+        methods: Some of `METHODS`, each once, or one of them.
         repeats: How often each network is trained, from other weights and in another order, on the same images.
         training_images: Of ten stars each.
         test_images: Likewise.
@@ -136,9 +141,10 @@ def compare_classifiers(
         What each method says of each streak, with a table and `plot()`.
 
     Raises:
-        ValueError: for a method that there is not, and where there is nothing to learn from or to judge on.
+        ValueError: for a method that there is not, for one twice, and where there is nothing to learn from or to judge
+            on.
     """
-    require_methods(methods, METHODS)
+    methods = as_methods(methods, METHODS, "repeats")
     for name, value in (("repeats", repeats), ("training_images", training_images), ("test_images", test_images),
                         ("epochs", epochs)):  # fmt: skip
         require_whole(name, value, 1)
@@ -169,7 +175,13 @@ def train_classifier(streaks: Streaks, method: str, *, epochs: int = EPOCHS, see
 
     Returns:
         The `Run`; its model takes what `inputs_of` gives.
+
+    Raises:
+        ValueError: for a method that is no network, and streaks that are none, have no class or no finite numbers.
     """
+    _require_network(method)
+    require_whole("epochs", epochs, 1)
+    streaks = as_streaks(streaks)
     x = inputs_of(streaks, method)
     rate = warmed_cosine(RATE, epochs * -(-len(x) // BATCH))
     model = BUILDERS[method](x.shape[2], times=x.shape[1], learning_rate=rate, seed=seed)
@@ -177,8 +189,23 @@ def train_classifier(streaks: Streaks, method: str, *, epochs: int = EPOCHS, see
 
 
 def inputs_of(streaks: Streaks, method: str) -> np.ndarray:
-    """Give what a network takes: strips `(n, times, WIDTH)`, or light curves `(n, times, 1)`."""
+    """Give what a network takes: strips `(n, times, WIDTH)`, or light curves `(n, times, 1)`.
+
+    Raises:
+        ValueError: for a method that is no network.
+    """
+    _require_network(method)
     return streaks.strips if method in (CNN_STRIPS, TRANSFORMER_STRIPS) else streaks.curves[..., None]
+
+
+def _require_network(method: str) -> None:
+    """Refuse a method that has nothing to train."""
+    if method == PERIODOGRAM:
+        raise ValueError(
+            f"{PERIODOGRAM!r} is no network. Expected one of {', '.join(BUILDERS)}. Its thresholds are tuned by "
+            "tune_periodogram(streaks), and TUNED.classify(curves) says the classes."
+        )
+    require_method(method, BUILDERS)
 
 
 def _judge(method: str, train: Streaks, test: Streaks, epochs: int, seed: int) -> Judged:

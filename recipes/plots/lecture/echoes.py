@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from recipes.lecture.astronomy.boxes import as_boxes
+from recipes.lecture.astronomy.inputs import as_floats
 from recipes.plots.style import INK, POINTS, TEXT, TRAIN, VALIDATION, frame, new_ax, new_figure
 
 SIZE = (13, 4.9)  # inches: a scene, the same with boxes, and the curves
@@ -41,10 +43,17 @@ def plot_scene(image: np.ndarray, boxes: Any = (), ax: Axes | None = None) -> Ax
     """Show a field, dark where it is bright, and boxes in it.
 
     Args:
-        image: `(side, side)`, in standard deviations of the noise.
+        image: `(height, width)`, in standard deviations of the noise; NaN stays white.
         boxes: `(k, 4)`: left, top, right, bottom in pixels.
         ax: Where to draw; a new figure without it.
+
+    Raises:
+        ValueError: for an image of another shape, and boxes that are not four finite sides each.
     """
+    image = as_floats(image, "image")
+    if image.ndim != 2:
+        raise ValueError(f"image must be of shape (height, width). Received: shape {image.shape}.")
+    boxes = as_boxes(boxes, area=False)
     ax = ax or new_ax((4.4, 4.4))
     height, width = image.shape
     ax.imshow(image, cmap=INK, vmin=SHOWN[0], vmax=SHOWN[1], extent=(0, width, height, 0), interpolation="nearest")
@@ -55,27 +64,34 @@ def plot_scene(image: np.ndarray, boxes: Any = (), ax: Axes | None = None) -> Ax
 
 def draw_boxes(ax: Axes, boxes: Any, **style: Any) -> None:
     """Draw boxes on an Axes in pixels."""
-    for left, top, right, bottom in np.reshape(boxes, (-1, 4)):
+    for left, top, right, bottom in boxes:
         ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, **style))
 
 
 def plot_detections(found: Any, method: str, row: int = 0, ax: Axes | None = None) -> Axes:
     """Show a scene that the first split tests, with the true boxes and those that a method found.
 
-    Shown are those down to the least confidence at which precision, over all test scenes, is still the lecture's 0.80.
+    Shown are those down to the least confidence at which precision, over all test scenes, is still the lecture's 0.80;
+    of a method that is never as precise as that the surest, as many as there are echoes in all test scenes.
 
     Args:
         found: What `compare_detectors` returns.
         method: One of its methods.
         row: Of the test scenes.
         ax: Where to draw; a new figure without it.
-    """
-    from recipes.lecture.astronomy.light_echoes import LECTURE_POINT
 
+    Raises:
+        ValueError: for a method that was not compared.
+    """
+    from recipes.lecture.astronomy.light_echoes import FILTER, LECTURE_POINT, require_method
+
+    require_method(method, found.judged)
     scene = found.splits[0][1][row]
     judged = found.judged[method][0]
-    precise = np.flatnonzero(judged.curve.precision >= LECTURE_POINT[1])
-    least = judged.curve.scores[precise[-1]] if len(precise) else np.inf
+    curve = judged.curve
+    precise = np.flatnonzero(curve.precision >= LECTURE_POINT[1])
+    shown = precise[-1] + 1 if len(precise) else min(curve.num_true, len(curve.scores))
+    least = curve.scores[shown - 1] if shown else np.inf
     here = judged.found[row]
     sure = here.scores >= least
     ax = plot_scene(found.scenes.images[scene], found.scenes.boxes[scene], ax)
@@ -83,7 +99,13 @@ def plot_detections(found: Any, method: str, row: int = 0, ax: Axes | None = Non
     for box, score in zip(here.boxes[sure], here.scores[sure], strict=True):
         ax.text(box[0] + 2, box[1] + 2, f"{score:.2f}", va="top", fontsize=POINTS - 2, color=COLOURS[method],
                 clip_on=True, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
-    frame(ax, "dashed: true; coloured: found, with confidence")
+    if not len(precise):
+        ax.set_xlabel(
+            f"precision never reaches {LECTURE_POINT[1]:.2f}: the surest are shown,\nas many as there are echoes",
+            fontsize=POINTS,
+        )
+    said = "answer in sigmas" if method == FILTER else "confidence"
+    frame(ax, f"dashed: true; solid: found by the {method},\nwith its {said}")
     return ax
 
 

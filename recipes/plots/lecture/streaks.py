@@ -14,6 +14,9 @@ SIZE = (13, 5.2)  # inches: an image, four light curves, and accuracies
 SHOWN = 1000.0  # electrons that are black
 BRIGHT = 10.0  # signal to noise of the light curves that are shown, at least
 WITHIN = (0.5, 99.5)  # percentiles of a light curve that a panel has room for: what a cosmic ray left may be far beyond
+LOWEST = 0.2  # accuracy at the foot of the axis, or less where a point is
+SPARE = 0.03  # accuracy between the end of a bar and the frame
+FREE = 0.5  # accuracy below which the legend has room for itself in the frame, where no point lies there
 COLOURS = {"periodogram": TEXT, "CNN": TRAIN, "transformer": VALIDATION, "CNN on strips": TRAIN,
            "transformer on strips": VALIDATION}  # fmt: skip
 
@@ -91,7 +94,8 @@ def plot_light_curve(found: Any, row: int, ax: Axes | None = None) -> Axes:
 def plot_accuracies(found: Any, ax: Axes | None = None) -> Axes:
     """Draw the accuracy of each method against the signal to noise of a sample.
 
-    A point is the mean over the trainings, and a bar the standard error that so many streaks leave.
+    A point is the mean over the trainings, and a bar the standard error that so many streaks leave. The legend stands
+    in the frame where no bar is as low, else below it.
 
     Args:
         found: What `compare_classifiers` returns.
@@ -102,16 +106,24 @@ def plot_accuracies(found: Any, ax: Axes | None = None) -> Axes:
 
     ax = ax or new_ax((5.5, 4.4))
     groups = {name: rows for name in SNR_NAMES if len(rows := found.groups[name])}
+    ends: list[np.ndarray] = []  # of the bars
     for number, method in enumerate(found.judged):
         means = np.array([found.accuracies(method, rows).mean() for rows in groups.values()])
         errors = np.sqrt(means * (1 - means) / [len(rows) for rows in groups.values()])
+        ends += [means - errors, means + errors]
         places = np.arange(len(groups)) + 0.06 * (number - (len(found.judged) - 1) / 2)
         ax.errorbar(places, means, errors, color=COLOURS[method], marker="o", markersize=4, linewidth=1,
                     linestyle="--" if "strips" in method else "-", gid=method,
                     label=f"{method}: {found.accuracies(method).mean():.3f} in all")  # fmt: skip
     ax.axhline(1 / len(CLASSES), color=CHANCE, linewidth=1, linestyle=":", label="chance")
     ax.set_xticks(range(len(groups)), [f"{name}\n{count(len(rows), 'streak')}" for name, rows in groups.items()])
-    ax.set(ylim=(0.2, 1.0), xlabel="signal to noise of a sample, 1/300 s", ylabel="accuracy")
-    ax.legend(facecolor="white", edgecolor="none", framealpha=1, loc="lower right", fontsize=POINTS - 1)
+    least, most = np.min(ends), np.max(ends)
+    bottom, top = (LOWEST if least > LOWEST else least - SPARE), (1.0 if most < 1 else most + SPARE)
+    ax.set(ylim=(bottom, top), xlabel="signal to noise of a sample, 1/300 s", ylabel="accuracy")
+    free: dict[str, Any] = {"loc": "lower right"}
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
+    ax.legend(
+        facecolor="white", edgecolor="none", framealpha=1, fontsize=POINTS - 1, **(free if least > FREE else below)
+    )
     frame(ax, f"{len(found.test):,} simulated streaks, unseen")
     return ax
