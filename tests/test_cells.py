@@ -110,7 +110,7 @@ def test_no_object_anywhere_is_said_of_what_trains_alone():
     assert "cell_values" in [one.rule for one in run.findings if one.severity == "warning"]
     judged = run.evaluate(X[1:2], Y[1:2])
     assert judged["loss"] >= 0  # an image without objects is one to be right about
-    with pytest.raises(ValueError, match="There is nothing to draw: .* as a detector's, the loss and the metrics"):
+    with pytest.raises(ValueError, match=r"There is nothing to draw: .* as a detector's, the loss and the metrics"):
         judged.plot()
 
 
