@@ -104,6 +104,12 @@ def test_wrong_targets(y, rule, said):
         fit(detector(), X, y, verbose=0)
 
 
+def test_of_targets_with_nan_that_alone_is_said():
+    y = with_y(lambda y: np.copyto(y, np.nan, where=y == 10))
+    for model in (detector(), detector(activation="sigmoid", last=())):
+        assert {one.rule for one in cheatsheet.check(model, X, y)} == {"not_finite"}
+
+
 def test_no_object_anywhere_is_said_of_what_trains_alone():
     assert cheatsheet.check(detector(), X, np.zeros_like(Y))[0].rule == "cell_values"
     run = fit(detector(), X, np.zeros_like(Y), verbose=0)

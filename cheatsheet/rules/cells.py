@@ -52,7 +52,8 @@ def cell_head(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find heads of a detector whose confidence leaves 0 .. 1, or whose boxes cannot be reached by the activation."""
     found = []
     for output, part in _detections(model, data):
-        layer, boxes = model.layer(output.made_by), None if part is None else _boxes_of(part)
+        layer = model.layer(output.made_by)
+        boxes = _boxes_of(part) if part is not None and part.is_number and part.is_finite else np.empty((0, 4))
         if layer is not None and layer.kind == HEAD and layer.home == "recipes":
             before = [each.activation for each in model.before(layer) if each.activation not in (None, "linear")]
             if not before:
@@ -60,7 +61,7 @@ def cell_head(model: ModelSpec, data: DataSpec) -> list[Finding]:
             message = f"{HEAD} applies sigmoid and exp by itself, and is given what {before[0]} has bounded already."
             fix = "leave the activation of the layer before out: keras.layers.Conv2D(5, 1)"
         elif output.activation in ("sigmoid", "hard_sigmoid"):
-            if boxes is None or not len(boxes) or (boxes.min() >= 0 and boxes.max() <= 1):
+            if not len(boxes) or (boxes.min() >= 0 and boxes.max() <= 1):
                 continue
             message = (
                 f"The last activation is {output.activation}, so that boxes end between 0 and 1; those of y run from "
@@ -68,9 +69,9 @@ def cell_head(model: ModelSpec, data: DataSpec) -> list[Finding]:
             )
             fix = "put CellBoxes() last, behind a linear layer, which gives boxes in pixels"
         elif output.activation is not None:
-            wrong = "makes the five numbers of a cell sum to 1" if output.activation == "softmax" else (
-                "does not keep the confidence between 0 and 1"
-            )  # fmt: skip
+            wrong = "does not keep the confidence between 0 and 1"
+            if output.activation == "softmax":
+                wrong = "makes the five numbers of a cell sum to 1"
             message = f"The last activation is {output.activation}, which {wrong}. Expected sigmoid for it."
             fix = "put CellBoxes() last, behind a linear layer: sigmoid for the confidence, exp for the sides"
         else:
