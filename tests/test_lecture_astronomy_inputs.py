@@ -347,7 +347,9 @@ class TestUnits:
 
     def test_a_bright_echo_is_no_raw_count(self, images):
         images[:, :30] += 100
-        require_sigmas(images)  # says nothing
+        assert require_sigmas(images) is None  # says nothing
+        with pytest.raises(ValueError, match="standard deviations of the noise"):
+            require_sigmas(images + 100)
 
 
 class TestShapes:
