@@ -22,7 +22,7 @@ def cell_shape(model: ModelSpec, data: DataSpec) -> list[Finding]:
     for output, part in _detections(model, data):
         grid = output.shape
         if (grid is not None and len(grid) != 4) or output.width not in (PER_CELL, None):
-            gives = f"{output.width}" if grid is None else _shown(grid)
+            gives = f"{output.width} numbers for each" if grid is None else _shown(grid)
             message = (
                 f"The loss 'detection' compares (n, rows, columns, {PER_CELL}), a confidence and a box for each cell. "
                 f"The model gives {gives}."
