@@ -1,12 +1,14 @@
 """A detector's grid of cells: what it asks of the head, and of targets `(n, rows, columns, 5)`."""
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import numpy as np
 
 from cheatsheet.common.words import show_values
 from cheatsheet.dataspec import DataSpec, Part, pair
 from cheatsheet.finding import Finding
+from cheatsheet.modelgraph import LayerSpec
 from cheatsheet.modelspec import ModelSpec, OutputSpec
 from cheatsheet.rules.outputs import at_output, judged_outputs
 from cheatsheet.targets import FLAGS, PER_CELL, look_like_cells
@@ -53,8 +55,8 @@ def cell_head(model: ModelSpec, data: DataSpec) -> list[Finding]:
     found = []
     for output, part in _detections(model, data):
         layer = model.layer(output.made_by)
-        boxes = _boxes_of(part) if part is not None and part.is_number and part.is_finite else np.empty((0, 4))
-        if layer is not None and layer.kind == HEAD and layer.home == "recipes":
+        boxes = _boxes_of(part) if _is_grid(part) else np.empty((0, 4))
+        if _makes_boxes(layer):
             before = [each.activation for each in model.before(layer) if each.activation not in (None, "linear")]
             if not before:
                 continue
@@ -84,7 +86,7 @@ def cell_values(model: ModelSpec, data: DataSpec) -> list[Finding]:
     """Find targets of a detector whose cells hold something else than 1, 0 or -1 and left, top, right, bottom."""
     found = []
     for output, part in _detections(model, data):
-        if part is None or not _is_grid(part) or not part.is_finite:
+        if not _is_grid(part):
             continue
         flags, boxes = part.array[..., 0], _boxes_of(part)
         strange = np.setdiff1d(flags, FLAGS)
@@ -120,10 +122,10 @@ def cell_reach(model: ModelSpec, data: DataSpec) -> list[Finding]:
     found = []
     for output, part in _detections(model, data):
         layer = model.layer(output.made_by)
-        if part is None or layer is None or layer.kind != HEAD or layer.home != "recipes" or not _is_grid(part):
+        if not _makes_boxes(layer) or not _is_grid(part):
             continue
         stride, reach = layer.settings.get("stride"), layer.settings.get("reach", REACH)
-        if not stride or not part.is_finite:
+        if not stride:
             continue
         _, row, column = np.nonzero(part.array[..., 0] == 1)
         boxes = _boxes_of(part)
@@ -171,13 +173,21 @@ def _detections(model: ModelSpec, data: DataSpec) -> Iterator[tuple[OutputSpec, 
             yield output, targets.get(id(output))
 
 
-def _is_grid(part: Part) -> bool:
-    return part.is_number and part.array.ndim == 4 and part.array.shape[-1] == PER_CELL
+def _makes_boxes(layer: LayerSpec | None) -> TypeGuard[LayerSpec]:
+    """Is this the layer that makes a confidence and a box of five numbers?"""
+    return layer is not None and layer.kind == HEAD and layer.home == "recipes"
 
 
-def _boxes_of(part: Part) -> np.ndarray:
+def _is_grid(part: Part | None) -> TypeGuard[Part]:
+    """Are these five finite numbers a cell?"""
+    if part is None or not part.is_number or not part.is_finite:
+        return False
+    return part.array.ndim == 4 and part.array.shape[-1] == PER_CELL
+
+
+def _boxes_of(grid: Part) -> np.ndarray:
     """Give the boxes of the cells that have an object, `(k, 4)`."""
-    return part.array[part.array[..., 0] == 1][:, 1:] if _is_grid(part) else np.empty((0, 4))
+    return grid.array[grid.array[..., 0] == 1][:, 1:]
 
 
 def _shown(shape: tuple[int | None, ...]) -> str:

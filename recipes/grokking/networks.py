@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import keras
 
 from cheatsheet.common.arguments import require_whole
-from recipes.grokking.transformer import build_embedding_mlp, build_one_hot_mlp, build_transformer
+from recipes.grokking.transformer import build_embedding_mlp, build_one_hot_mlp, build_transformer, require_transformer
 
 KINDS = ("transformer", "mlp", "one_hot")
-POSITIONS = ("learned", "sinusoidal")
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,8 @@ class Network:
             raise ValueError(f"Unknown network. Received: kind={self.kind!r}. Expected one of {KINDS}.")
         for name in ("num_layers", "width", "num_heads", "hidden"):
             require_whole(name, getattr(self, name), 1)
-        if self.kind == "transformer" and self.width % self.num_heads:
-            raise ValueError(
-                f"width must be a multiple of num_heads, among which it is divided. "
-                f"Received: width={self.width}, num_heads={self.num_heads}."
-            )
-        if self.positions not in POSITIONS:
-            raise ValueError(f"Unknown positions. Received: positions={self.positions!r}. Expected one of {POSITIONS}.")
+        heads = self.num_heads if self.kind == "transformer" else 1
+        require_transformer(self.width, heads, self.positions)
 
     def build(self, num_tokens: int, seed: int | None = None, dtype: str = "float32") -> keras.Model:
         """Build the plain Keras model, from tokens `(n, 4)` to logits `(n, num_tokens)`."""

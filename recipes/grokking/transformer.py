@@ -7,6 +7,27 @@ from keras import layers
 from recipes.seeds import seeded
 
 NUM_POSITIONS = 4  # x, operator, y, equals sign
+POSITIONS = ("learned", "sinusoidal")
+
+
+def require_transformer(width: int, num_heads: int, positions: str) -> None:
+    """Require a width that the heads divide, and positions that there are.
+
+    Args:
+        width: As for `build_transformer`, like the others.
+        num_heads: Likewise.
+        positions: Likewise.
+
+    Raises:
+        ValueError: saying which it is not.
+    """
+    if width % num_heads:
+        raise ValueError(
+            f"width must be a multiple of num_heads, among which it is divided. "
+            f"Received: width={width}, num_heads={num_heads}."
+        )
+    if positions not in POSITIONS:
+        raise ValueError(f"Unknown positions. Received: positions={positions!r}. Expected one of {POSITIONS}.")
 
 
 def build_transformer(
@@ -44,10 +65,7 @@ def build_transformer(
     Raises:
         ValueError: for a width that the heads do not divide, and for unknown positions.
     """
-    if width % num_heads:
-        raise ValueError(f"width={width} cannot be shared by num_heads={num_heads}. Expected a multiple of it.")
-    if positions not in ("learned", "sinusoidal"):
-        raise ValueError(f"Received: positions={positions!r}. Expected 'learned' or 'sinusoidal'.")
+    require_transformer(width, num_heads, positions)
     with seeded(seed):
         tokens = keras.Input((NUM_POSITIONS,), dtype="int32", name="tokens")
         spread = 1.0 if normalised else width**-0.5  # PyTorch's default, and Nanda's
